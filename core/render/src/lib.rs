@@ -1,0 +1,1 @@
+//! A tree of files to Kubernetes manifests: Helm charts and plain directories

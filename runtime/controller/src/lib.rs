@@ -1,0 +1,1 @@
+//! The driver: sole owner of an Engine, and one executor per effect
