@@ -1,1 +1,31 @@
-//! Types that every layer of Capstan speaks: resource keys, manifests, Argo CD's custom resources, revisions, timestamps
+//! Types that every layer of Capstan speaks.
+//!
+//! The problem: the controller, the simulator, the renderer and the command line must mean the same thing by "an object", "an
+//! application", "a revision" and "now". This crate is that vocabulary and nothing else.
+//!
+//! Invariants:
+//! - Text is parsed once, here, into types: annotations ([`ObjectMeta`]), options ([`SyncOptions`]), Argo CD's resources
+//!   ([`Application`], [`AppProject`]). Later code matches on enums, never on strings.
+//! - Everything is ordered (`BTreeMap`, `Ord` keys), so that iteration is the same on every machine and in every run.
+//! - No clock: [`Timestamp`] is a value that enters as an argument.
+//!
+//! Deliberately absent: I/O, Kubernetes client types, decisions.
+
+pub mod annotations;
+mod application;
+mod blob;
+mod digest;
+mod key;
+mod manifest;
+mod project;
+mod timestamp;
+pub mod tracking;
+
+pub use annotations::{DeleteOption, HookDeletePolicy, HookType, ObjectMeta, PruneOption, SyncOptions};
+pub use application::*;
+pub use blob::{Blob, BlobError};
+pub use digest::Digest;
+pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
+pub use manifest::{Manifest, ManifestError, SourceLocation};
+pub use project::{AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject};
+pub use timestamp::{Timestamp, UnparsableTimestamp};

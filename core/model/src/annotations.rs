@@ -1,0 +1,404 @@
+//! Annotations and labels that carry behaviour, parsed once.
+//!
+//! Argo CD's annotations win over Helm's; unknown words never fail an object: they are kept as warnings, since Argo CD ignores them
+//! silently and its users' manifests must be accepted unchanged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Argo CD's annotation prefix.
+pub const ARGO: &str = "argocd.argoproj.io/";
+/// `argocd.argoproj.io/hook`.
+pub const HOOK: &str = "argocd.argoproj.io/hook";
+/// `argocd.argoproj.io/hook-delete-policy`.
+pub const HOOK_DELETE_POLICY: &str = "argocd.argoproj.io/hook-delete-policy";
+/// `argocd.argoproj.io/sync-wave`.
+pub const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
+/// `argocd.argoproj.io/sync-options`.
+pub const SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
+/// `argocd.argoproj.io/compare-options`.
+pub const COMPARE_OPTIONS: &str = "argocd.argoproj.io/compare-options";
+/// `argocd.argoproj.io/ignore-healthcheck`.
+pub const IGNORE_HEALTHCHECK: &str = "argocd.argoproj.io/ignore-healthcheck";
+/// `argocd.argoproj.io/tracking-id`.
+pub const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
+/// `argocd.argoproj.io/installation-id`.
+pub const INSTALLATION_ID: &str = "argocd.argoproj.io/installation-id";
+/// `argocd.argoproj.io/refresh`, on an Application.
+pub const REFRESH: &str = "argocd.argoproj.io/refresh";
+/// `argocd.argoproj.io/deletion-approved`, on an Application.
+pub const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";
+/// `argocd.argoproj.io/skip-reconcile`, on an Application.
+pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
+/// Which operation created a hook: `<application uid>:<epoch>:<attempt>`. It makes a hook's creation recognisable after a crash.
+pub const OPERATION: &str = "capstan.dev/operation";
+/// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`.
+pub const DEPENDS_ON: &str = "capstan.dev/depends-on";
+/// `helm.sh/hook`.
+pub const HELM_HOOK: &str = "helm.sh/hook";
+/// `helm.sh/hook-weight`.
+pub const HELM_HOOK_WEIGHT: &str = "helm.sh/hook-weight";
+/// `helm.sh/hook-delete-policy`.
+pub const HELM_HOOK_DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
+/// `helm.sh/resource-policy`.
+pub const HELM_RESOURCE_POLICY: &str = "helm.sh/resource-policy";
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HookType {
+    /// Before everything else of a sync.
+    PreSync,
+    /// With the ordinary objects.
+    Sync,
+    /// After every ordinary object is applied and healthy.
+    PostSync,
+    /// When a sync fails.
+    SyncFail,
+    /// Before an Application's objects are deleted.
+    PreDelete,
+    /// After an Application's objects are gone.
+    PostDelete,
+    /// The object is not applied at all.
+    Skip,
+}
+
+impl HookType {
+    fn from_argo(word: &str) -> Option<Self> {
+        Some(match word {
+            "PreSync" => Self::PreSync,
+            "Sync" => Self::Sync,
+            "PostSync" => Self::PostSync,
+            "SyncFail" => Self::SyncFail,
+            "PreDelete" => Self::PreDelete,
+            "PostDelete" => Self::PostDelete,
+            "Skip" => Self::Skip,
+            _ => return None,
+        })
+    }
+}
+
+/// When a hook's object is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HookDeletePolicy {
+    /// Before the next one of the same name is created. The default.
+    BeforeHookCreation,
+    /// When the operation succeeded.
+    HookSucceeded,
+    /// When the operation failed.
+    HookFailed,
+}
+
+/// `Prune=` of an object or an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PruneOption {
+    /// `Prune=true`: overrides the application's.
+    Allow,
+    /// `Prune=false`.
+    Never,
+    /// `Prune=confirm`.
+    Confirm,
+}
+
+/// `Delete=` of an object or an application: what a cascade does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeleteOption {
+    /// `Delete=true`: overrides the application's.
+    Allow,
+    /// `Delete=false`, or `helm.sh/resource-policy: keep`.
+    Never,
+    /// `Delete=confirm`.
+    Confirm,
+}
+
+/// Sync options, of an Application (`spec.syncPolicy.syncOptions`), an operation or one object. `None` where nothing was said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncOptions {
+    /// `Prune=`.
+    pub prune: Option<PruneOption>,
+    /// `Delete=`.
+    pub delete: Option<DeleteOption>,
+    /// `Validate=`.
+    pub validate: Option<bool>,
+    /// `SkipDryRunOnMissingResource=`.
+    pub skip_dry_run_on_missing_resource: Option<bool>,
+    /// `PruneLast=`.
+    pub prune_last: Option<bool>,
+    /// `Replace=`.
+    pub replace: Option<bool>,
+    /// `Force=`.
+    pub force: Option<bool>,
+    /// `ServerSideApply=`.
+    pub server_side_apply: Option<bool>,
+    /// `ClientSideApplyMigration=`.
+    pub client_side_apply_migration: Option<bool>,
+    /// `ApplyOutOfSyncOnly=`.
+    pub apply_out_of_sync_only: Option<bool>,
+    /// `CreateNamespace=`.
+    pub create_namespace: Option<bool>,
+    /// `FailOnSharedResource=`.
+    pub fail_on_shared_resource: Option<bool>,
+    /// `RespectIgnoreDifferences=`.
+    pub respect_ignore_differences: Option<bool>,
+    /// `PrunePropagationPolicy=`, as written: `foreground`, `background` or `orphan`.
+    pub prune_propagation_policy: Option<String>,
+    /// Options this version does not know, as written.
+    pub unknown: Vec<String>,
+}
+
+impl SyncOptions {
+    /// From a list of `Key=value` words. Unknown ones are kept in [`SyncOptions::unknown`].
+    pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut options = Self::default();
+        for word in words.into_iter().map(str::trim).filter(|word| !word.is_empty()) {
+            if !options.set(word) {
+                options.unknown.push(word.to_owned());
+            }
+        }
+        options
+    }
+
+    fn set(&mut self, word: &str) -> bool {
+        let Some((key, value)) = word.split_once('=') else {
+            return false;
+        };
+        let flag = match value {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        };
+        let slot = match key {
+            "Prune" => {
+                self.prune = match value {
+                    "true" => Some(PruneOption::Allow),
+                    "false" => Some(PruneOption::Never),
+                    "confirm" => Some(PruneOption::Confirm),
+                    _ => return false,
+                };
+                return true;
+            }
+            "Delete" => {
+                self.delete = match value {
+                    "true" => Some(DeleteOption::Allow),
+                    "false" => Some(DeleteOption::Never),
+                    "confirm" => Some(DeleteOption::Confirm),
+                    _ => return false,
+                };
+                return true;
+            }
+            "PrunePropagationPolicy" => {
+                self.prune_propagation_policy = Some(value.to_owned());
+                return matches!(value, "foreground" | "background" | "orphan");
+            }
+            "Validate" => &mut self.validate,
+            "SkipDryRunOnMissingResource" => &mut self.skip_dry_run_on_missing_resource,
+            "PruneLast" => &mut self.prune_last,
+            "Replace" => &mut self.replace,
+            "Force" => &mut self.force,
+            "ServerSideApply" => &mut self.server_side_apply,
+            "ClientSideApplyMigration" => &mut self.client_side_apply_migration,
+            "ApplyOutOfSyncOnly" => &mut self.apply_out_of_sync_only,
+            "CreateNamespace" => &mut self.create_namespace,
+            "FailOnSharedResource" => &mut self.fail_on_shared_resource,
+            "RespectIgnoreDifferences" => &mut self.respect_ignore_differences,
+            _ => return false,
+        };
+        *slot = flag;
+        flag.is_some()
+    }
+}
+
+/// What an object's annotations say about how it is to be handled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectMeta {
+    /// Wave: `sync-wave`, else Helm's hook weight, else 0.
+    pub wave: i32,
+    /// Empty for an ordinary object. A hook annotation of only unknown words gives `is_hook` with no type.
+    pub hooks: BTreeSet<HookType>,
+    /// Has a hook annotation at all, Argo's or a Helm one that Argo maps to a hook or ignores.
+    pub is_hook: bool,
+    /// Never empty for a hook: the default is `BeforeHookCreation`.
+    pub hook_delete_policies: BTreeSet<HookDeletePolicy>,
+    /// `sync-options`, plus `Delete=false` for Helm's `resource-policy: keep`.
+    pub sync_options: SyncOptions,
+    /// `compare-options: IgnoreExtraneous`.
+    pub ignore_extraneous: bool,
+    /// `ignore-healthcheck: "true"`.
+    pub ignore_healthcheck: bool,
+    /// `capstan.dev/depends-on`, as written.
+    pub depends_on: Vec<String>,
+    /// Words that were not understood, with the annotation they stand in.
+    pub warnings: Vec<String>,
+}
+
+impl ObjectMeta {
+    /// Reads the annotations of `object` (a whole Kubernetes object).
+    pub fn of(object: &Value) -> Self {
+        let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+        let annotations: BTreeMap<&str, &str> = annotations
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+            .collect();
+        let mut meta = Self::default();
+        meta.read_hooks(&annotations);
+        meta.read_wave(&annotations);
+        meta.read_options(&annotations);
+        meta
+    }
+
+    /// Is this an ordinary object: applied in phase Sync, compared, pruned?
+    pub fn is_resource(&self) -> bool {
+        !self.is_hook
+    }
+
+    fn read_hooks(&mut self, annotations: &BTreeMap<&str, &str>) {
+        if let Some(text) = annotations.get(HOOK) {
+            self.is_hook = true;
+            for word in words(text) {
+                match HookType::from_argo(word) {
+                    Some(hook) => drop(self.hooks.insert(hook)),
+                    None => self.warnings.push(format!("{HOOK}: unknown hook type {word:?}")),
+                }
+            }
+        } else if let Some(text) = annotations.get(HELM_HOOK) {
+            self.read_helm_hooks(text);
+        }
+        if !self.is_hook {
+            return;
+        }
+        for (name, argo) in [(HOOK_DELETE_POLICY, true), (HELM_HOOK_DELETE_POLICY, false)] {
+            for word in annotations.get(name).into_iter().flat_map(|text| words(text)) {
+                let policy = match (word, argo) {
+                    ("BeforeHookCreation", true) | ("before-hook-creation", false) => {
+                        HookDeletePolicy::BeforeHookCreation
+                    }
+                    ("HookSucceeded", true) | ("hook-succeeded", false) => HookDeletePolicy::HookSucceeded,
+                    ("HookFailed", true) | ("hook-failed", false) => HookDeletePolicy::HookFailed,
+                    _ => {
+                        self.warnings.push(format!("{name}: unknown policy {word:?}"));
+                        continue;
+                    }
+                };
+                self.hook_delete_policies.insert(policy);
+            }
+        }
+        if self.hook_delete_policies.is_empty() {
+            self.hook_delete_policies.insert(HookDeletePolicy::BeforeHookCreation);
+        }
+    }
+
+    /// `crd-install` is an ordinary object; test and rollback hooks are never applied.
+    fn read_helm_hooks(&mut self, text: &str) {
+        for word in words(text) {
+            let hook = match word {
+                "pre-install" | "pre-upgrade" => HookType::PreSync,
+                "post-install" | "post-upgrade" => HookType::PostSync,
+                "pre-delete" => HookType::PreDelete,
+                "post-delete" => HookType::PostDelete,
+                "crd-install" => continue,
+                _ => {
+                    self.is_hook = true;
+                    continue;
+                }
+            };
+            self.is_hook = true;
+            self.hooks.insert(hook);
+        }
+    }
+
+    fn read_wave(&mut self, annotations: &BTreeMap<&str, &str>) {
+        for name in [SYNC_WAVE, HELM_HOOK_WEIGHT] {
+            let Some(text) = annotations.get(name) else { continue };
+            match text.trim().parse() {
+                Ok(wave) => {
+                    self.wave = wave;
+                    return;
+                }
+                Err(_) => self
+                    .warnings
+                    .push(format!("{name}: {text:?} is not an integer; wave 0 is used")),
+            }
+        }
+    }
+
+    fn read_options(&mut self, annotations: &BTreeMap<&str, &str>) {
+        if let Some(text) = annotations.get(SYNC_OPTIONS) {
+            self.sync_options = SyncOptions::parse(words(text));
+            for word in &self.sync_options.unknown {
+                self.warnings.push(format!("{SYNC_OPTIONS}: unknown option {word:?}"));
+            }
+        }
+        if annotations
+            .get(HELM_RESOURCE_POLICY)
+            .is_some_and(|policy| words(policy).any(|word| word == "keep"))
+        {
+            self.sync_options.delete.get_or_insert(DeleteOption::Never);
+        }
+        let compare = annotations.get(COMPARE_OPTIONS).copied().unwrap_or_default();
+        self.ignore_extraneous = words(compare).any(|word| word == "IgnoreExtraneous");
+        self.ignore_healthcheck = annotations.get(IGNORE_HEALTHCHECK).is_some_and(|text| *text == "true");
+        let depends_on = annotations.get(DEPENDS_ON).copied().unwrap_or_default();
+        self.depends_on = words(depends_on).map(str::to_owned).collect();
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn meta(annotations: Value) -> ObjectMeta {
+        ObjectMeta::of(&json!({"metadata": {"annotations": annotations}}))
+    }
+
+    #[test]
+    fn argo_hooks_win_over_helm_hooks() {
+        let meta = meta(json!({HOOK: "PreSync, PostSync", HELM_HOOK: "pre-delete", SYNC_WAVE: "-2"}));
+        assert_eq!(meta.hooks, BTreeSet::from([HookType::PreSync, HookType::PostSync]));
+        assert_eq!(
+            meta.hook_delete_policies,
+            BTreeSet::from([HookDeletePolicy::BeforeHookCreation])
+        );
+        assert_eq!(meta.wave, -2);
+    }
+
+    #[test]
+    fn helm_hooks_map_to_phases_and_weights_to_waves() {
+        let meta = meta(
+            json!({HELM_HOOK: "pre-install,pre-upgrade", HELM_HOOK_WEIGHT: "5", HELM_HOOK_DELETE_POLICY: "hook-succeeded"}),
+        );
+        assert_eq!(meta.hooks, BTreeSet::from([HookType::PreSync]));
+        assert_eq!(meta.wave, 5);
+        assert_eq!(
+            meta.hook_delete_policies,
+            BTreeSet::from([HookDeletePolicy::HookSucceeded])
+        );
+    }
+
+    #[test]
+    fn a_helm_test_is_a_hook_that_never_runs() {
+        let meta = meta(json!({HELM_HOOK: "test"}));
+        assert!(meta.is_hook && meta.hooks.is_empty());
+    }
+
+    #[test]
+    fn a_crd_install_hook_is_an_ordinary_object() {
+        assert!(meta(json!({HELM_HOOK: "crd-install"})).is_resource());
+    }
+
+    #[test]
+    fn unknown_words_warn_and_do_not_fail() {
+        let meta = meta(json!({HOOK: "Foo", SYNC_WAVE: "abc", SYNC_OPTIONS: "Prune=flase,Replace=true"}));
+        assert!(meta.is_hook && meta.hooks.is_empty());
+        assert_eq!(meta.wave, 0);
+        assert_eq!(meta.sync_options.replace, Some(true));
+        assert_eq!(meta.warnings.len(), 3, "{:?}", meta.warnings);
+    }
+}

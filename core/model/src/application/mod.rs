@@ -1,0 +1,225 @@
+//! Argo CD's `Application`, `argoproj.io/v1alpha1`, unchanged.
+
+mod operation;
+mod spec;
+mod status;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use operation::*;
+pub use spec::*;
+pub use status::*;
+
+use crate::{ApplicationId, Timestamp};
+
+/// The finalizers by which an Application asks for its objects to be deleted with it.
+pub const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
+/// Finalizer of [`RESOURCES_FINALIZER`] that asks for background propagation.
+pub const RESOURCES_FINALIZER_BACKGROUND: &str = "resources-finalizer.argocd.argoproj.io/background";
+/// Finalizer of [`RESOURCES_FINALIZER`] that asks for foreground propagation.
+pub const RESOURCES_FINALIZER_FOREGROUND: &str = "resources-finalizer.argocd.argoproj.io/foreground";
+
+/// The parts of `metadata` that the controller reads.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metadata {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Identity over the object's life; empty before it is created.
+    pub uid: String,
+    /// Version of the object, opaque.
+    pub resource_version: String,
+    /// Version of its spec.
+    pub generation: i64,
+    /// Annotations.
+    pub annotations: std::collections::BTreeMap<String, String>,
+    /// Labels.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// Finalizers.
+    pub finalizers: Vec<String>,
+    /// Set when it is being deleted.
+    pub deletion_timestamp: Option<Timestamp>,
+    /// When it was created.
+    pub creation_timestamp: Option<Timestamp>,
+}
+
+/// One Application as read from the control cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Application {
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// What is wanted.
+    pub spec: ApplicationSpec,
+    /// What was last written about it.
+    pub status: ApplicationStatus,
+    /// A sync that somebody asks for; taken up and removed by the controller.
+    pub operation: Option<Operation>,
+}
+
+/// An Application that cannot be understood. The others go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidApplication {
+    /// A field has the wrong type.
+    #[error("{field}: {reason}")]
+    Malformed {
+        /// Path of the field, such as `spec.syncPolicy.retry.limit`.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A required field is absent or empty.
+    #[error("{field} is required: {hint}")]
+    Missing {
+        /// Path of the field.
+        field: &'static str,
+        /// What to write there.
+        hint: &'static str,
+    },
+    /// Two fields exclude each other.
+    #[error("{first} and {second} exclude each other: {hint}")]
+    Conflicting {
+        /// Path of one field.
+        first: &'static str,
+        /// Path of the other.
+        second: &'static str,
+        /// Which to keep.
+        hint: &'static str,
+    },
+    /// A value that is refused.
+    #[error("{field}: {value:?} is refused: {reason}")]
+    Refused {
+        /// Path of the field.
+        field: &'static str,
+        /// What was written.
+        value: String,
+        /// Why, and what to write instead.
+        reason: String,
+    },
+}
+
+impl Application {
+    /// Reads a whole Application object. A malformed `status` never makes an Application invalid: it is rebuilt.
+    pub fn parse(object: &Value) -> Result<Self, InvalidApplication> {
+        let field = |name: &str| object.get(name).cloned().unwrap_or(Value::Null);
+        let application = Self {
+            metadata: decode("metadata", field("metadata"))?,
+            spec: decode("spec", field("spec"))?,
+            operation: decode("operation", field("operation"))?,
+            status: serde_json::from_value(field("status")).unwrap_or_default(),
+        };
+        application.spec.validate()?;
+        Ok(application)
+    }
+
+    /// Its identity.
+    pub fn id(&self) -> ApplicationId {
+        ApplicationId::new(&self.metadata.namespace, &self.metadata.name)
+    }
+
+    /// Is it to be left alone (`argocd.argoproj.io/skip-reconcile: "true"`)?
+    pub fn skips_reconcile(&self) -> bool {
+        self.metadata
+            .annotations
+            .get(crate::annotations::SKIP_RECONCILE)
+            .is_some_and(|text| text == "true")
+    }
+
+    /// Does deleting it delete its objects?
+    pub fn cascades(&self) -> bool {
+        self.metadata
+            .finalizers
+            .iter()
+            .any(|name| name.starts_with(RESOURCES_FINALIZER))
+    }
+}
+
+fn decode<T: Default + serde::de::DeserializeOwned>(name: &str, value: Value) -> Result<T, InvalidApplication> {
+    if value.is_null() {
+        return Ok(T::default());
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." {
+            name.to_owned()
+        } else {
+            format!("{name}.{path}")
+        };
+        InvalidApplication::Malformed {
+            field,
+            reason: error.into_inner().to_string(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn patient_portal() -> Value {
+        json!({
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": {"name": "patient-portal", "namespace": "argocd"},
+            "spec": {
+                "project": "healthcare",
+                "source": {
+                    "repoURL": "https://github.com/commitx/infra.git",
+                    "targetRevision": "main",
+                    "path": "services/patient-portal",
+                    "helm": {"valueFiles": ["values-prod.yaml"]}
+                },
+                "destination": {"server": "https://kubernetes.default.svc", "namespace": "production"},
+                "syncPolicy": {
+                    "automated": {"prune": true, "selfHeal": true},
+                    "syncOptions": ["CreateNamespace=true"]
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn reads_argo_cds_manifest() {
+        let application = Application::parse(&patient_portal()).unwrap();
+        let policy = &application.spec.sync_policy;
+        assert!(policy.automated.as_ref().unwrap().prune && policy.automated.as_ref().unwrap().self_heal);
+        assert_eq!(policy.options().create_namespace, Some(true));
+        assert_eq!(application.spec.sources()[0].path, "services/patient-portal");
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_field() {
+        let mut object = patient_portal();
+        object["spec"]["syncPolicy"]["automated"]["prune"] = json!("yes");
+        let error = Application::parse(&object).unwrap_err().to_string();
+        assert!(error.starts_with("spec.syncPolicy.automated.prune: "), "{error}");
+    }
+
+    #[test]
+    fn garbage_in_status_is_forgotten() {
+        let mut object = patient_portal();
+        object["status"] = json!({"sync": 3, "operationState": ["x"]});
+        assert_eq!(
+            Application::parse(&object).unwrap().status,
+            ApplicationStatus::default()
+        );
+    }
+
+    #[test]
+    fn a_path_that_escapes_is_refused() {
+        let mut object = patient_portal();
+        object["spec"]["source"]["path"] = json!("services/../../etc");
+        assert!(matches!(
+            Application::parse(&object),
+            Err(InvalidApplication::Refused {
+                field: "spec.source.path",
+                ..
+            })
+        ));
+    }
+}

@@ -1,0 +1,304 @@
+//! Argo CD's `AppProject`: what its applications may read and write.
+//!
+//! Matching follows Argo CD's quirks on purpose (`!` patterns deny over all allows, a `!x` item also allows the rest). Sync windows,
+//! roles and signature rules are kept as written: they are not looked at yet.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{ApplicationDestination, ApplicationSource, GroupKind};
+
+/// One AppProject.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AppProject {
+    /// Its metadata.
+    pub metadata: crate::Metadata,
+    /// Its rules.
+    pub spec: AppProjectSpec,
+}
+
+/// `spec` of an AppProject.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AppProjectSpec {
+    /// Globs of repositories; `!` denies.
+    pub source_repos: Vec<String>,
+    /// Where its applications may go.
+    pub destinations: Vec<ProjectDestination>,
+    /// Namespaces whose Applications may use it.
+    pub source_namespaces: Vec<String>,
+    /// Cluster-scoped kinds allowed; empty allows none.
+    pub cluster_resource_whitelist: Vec<ProjectResource>,
+    /// Cluster-scoped kinds denied.
+    pub cluster_resource_blacklist: Vec<ProjectResource>,
+    /// Namespaced kinds allowed; absent allows all.
+    pub namespace_resource_whitelist: Option<Vec<ProjectResource>>,
+    /// Namespaced kinds denied.
+    pub namespace_resource_blacklist: Vec<ProjectResource>,
+    /// For people.
+    pub description: String,
+    /// The rest, as written.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// One allowed destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProjectDestination {
+    /// Glob of the server.
+    pub server: String,
+    /// Glob of the cluster's name.
+    pub name: String,
+    /// Glob of the namespace.
+    pub namespace: String,
+}
+
+/// One allowed or denied kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProjectResource {
+    /// Glob of the group.
+    pub group: String,
+    /// Glob of the kind.
+    pub kind: String,
+    /// Glob of the name; empty is any.
+    pub name: String,
+}
+
+/// Why a project does not let something through.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedByProject {
+    /// The repository.
+    #[error("repository {repo_url} is not permitted in project {project}: add it to spec.sourceRepos")]
+    Source {
+        /// Project.
+        project: String,
+        /// Repository.
+        repo_url: String,
+    },
+    /// The cluster or namespace.
+    #[error(
+        "destination {destination}, namespace {namespace:?} is not permitted in project {project}: add it to spec.destinations"
+    )]
+    Destination {
+        /// Project.
+        project: String,
+        /// Server or cluster name.
+        destination: String,
+        /// Namespace.
+        namespace: String,
+    },
+    /// The kind.
+    #[error("{scope} kind {kind} is not permitted in project {project}: see spec.{list}")]
+    Kind {
+        /// Project.
+        project: String,
+        /// Kind.
+        kind: String,
+        /// `cluster-scoped` or `namespaced`.
+        scope: &'static str,
+        /// The list that decides.
+        list: &'static str,
+    },
+}
+
+impl AppProject {
+    /// Argo CD's `default` project as it installs it: everything is permitted.
+    pub fn permissive(name: &str) -> Self {
+        let any = ProjectResource {
+            group: "*".into(),
+            kind: "*".into(),
+            name: String::new(),
+        };
+        Self {
+            metadata: crate::Metadata {
+                name: name.to_owned(),
+                ..Default::default()
+            },
+            spec: AppProjectSpec {
+                source_repos: vec!["*".into()],
+                destinations: vec![ProjectDestination {
+                    server: "*".into(),
+                    name: String::new(),
+                    namespace: "*".into(),
+                }],
+                cluster_resource_whitelist: vec![any],
+                ..Default::default()
+            },
+        }
+    }
+
+    /// May an application of this project read this source?
+    pub fn permits_source(&self, source: &ApplicationSource) -> Result<(), RefusedByProject> {
+        let mut allowed = false;
+        for pattern in &self.spec.source_repos {
+            match pattern.strip_prefix('!') {
+                Some(denied) if glob(denied, &source.repo_url) => {
+                    allowed = false;
+                    break;
+                }
+                Some(_) => {}
+                None => allowed |= glob(pattern, &source.repo_url),
+            }
+        }
+        if allowed {
+            return Ok(());
+        }
+        Err(RefusedByProject::Source {
+            project: self.metadata.name.clone(),
+            repo_url: source.repo_url.clone(),
+        })
+    }
+
+    /// May an application of this project write to `namespace` of the destination's cluster?
+    pub fn permits_destination(
+        &self,
+        destination: &ApplicationDestination,
+        namespace: &str,
+    ) -> Result<(), RefusedByProject> {
+        let mut allowed = false;
+        for rule in &self.spec.destinations {
+            let server = !rule.server.is_empty() && matches_or_denies(&rule.server, &destination.server);
+            let name = !rule.name.is_empty() && matches_or_denies(&rule.name, &destination.name);
+            let in_namespace = matches_or_denies(&rule.namespace, namespace);
+            let denied =
+                |pattern: &str, text: &str| pattern.strip_prefix('!').is_some_and(|pattern| glob(pattern, text));
+            if denied(&rule.name, &destination.name)
+                || denied(&rule.server, &destination.server) && in_namespace
+                || denied(&rule.namespace, namespace) && (server || name)
+            {
+                allowed = false;
+                break;
+            }
+            allowed |= (server || name) && in_namespace;
+        }
+        if allowed {
+            return Ok(());
+        }
+        let project = self.metadata.name.clone();
+        let cluster = if destination.server.is_empty() {
+            &destination.name
+        } else {
+            &destination.server
+        };
+        Err(RefusedByProject::Destination {
+            project,
+            destination: cluster.clone(),
+            namespace: namespace.to_owned(),
+        })
+    }
+
+    /// May an application of this project write an object of this kind?
+    pub fn permits_kind(&self, kind: &GroupKind, name: &str, namespaced: bool) -> Result<(), RefusedByProject> {
+        let listed = |list: &[ProjectResource]| {
+            list.iter().any(|rule| {
+                glob(&rule.group, &kind.group)
+                    && glob(&rule.kind, &kind.kind)
+                    && (rule.name.is_empty() || glob(&rule.name, name))
+            })
+        };
+        let refused = |scope, list| RefusedByProject::Kind {
+            project: self.metadata.name.clone(),
+            kind: kind.to_string(),
+            scope,
+            list,
+        };
+        let spec = &self.spec;
+        if namespaced {
+            if spec
+                .namespace_resource_whitelist
+                .as_deref()
+                .is_some_and(|list| !listed(list))
+            {
+                return Err(refused("namespaced", "namespaceResourceWhitelist"));
+            }
+            if listed(&spec.namespace_resource_blacklist) {
+                return Err(refused("namespaced", "namespaceResourceBlacklist"));
+            }
+            return Ok(());
+        }
+        if !listed(&spec.cluster_resource_whitelist) {
+            return Err(refused("cluster-scoped", "clusterResourceWhitelist"));
+        }
+        if listed(&spec.cluster_resource_blacklist) {
+            return Err(refused("cluster-scoped", "clusterResourceBlacklist"));
+        }
+        Ok(())
+    }
+}
+
+fn matches_or_denies(pattern: &str, text: &str) -> bool {
+    match pattern.strip_prefix('!') {
+        Some(denied) => !glob(denied, text),
+        None => glob(pattern, text),
+    }
+}
+
+/// `*` matches any run of characters, `/` included, `?` one character; nothing else is special.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((at, from)) = star else { return false };
+                star = Some((at, from + 1));
+                p = at + 1;
+                t = from + 1;
+            }
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(repo_url: &str) -> ApplicationSource {
+        ApplicationSource {
+            repo_url: repo_url.into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn globs_cross_slashes() {
+        assert!(glob("https://github.com/*", "https://github.com/a/b.git"));
+        assert!(glob("*", "") && glob("a?c", "abc") && !glob("a", "ab") && !glob("*b", "abc"));
+    }
+
+    #[test]
+    fn an_empty_project_permits_nothing() {
+        let project = AppProject::default();
+        assert!(project.permits_source(&source("https://x/y")).is_err());
+        assert!(
+            project
+                .permits_kind(&GroupKind::new("", "Namespace"), "x", false)
+                .is_err()
+        );
+        assert!(
+            project
+                .permits_kind(&GroupKind::new("", "ConfigMap"), "x", true)
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_denial_wins_over_every_allow() {
+        let mut project = AppProject::permissive("p");
+        project.spec.source_repos.push("!https://evil/*".into());
+        assert!(project.permits_source(&source("https://evil/x")).is_err());
+        assert!(project.permits_source(&source("https://good/x")).is_ok());
+    }
+}
