@@ -1,0 +1,179 @@
+//! What the engine wants done. One API write per effect.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use capstan_model::{ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey};
+use serde_json::Value;
+
+use crate::compare::CompareTask;
+use crate::guard::DeletePermit;
+use crate::targets::TargetContext;
+
+/// Names one effect. A new operation, a restart or lost leadership begins a new epoch; what completes late is recognised by it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectId {
+    /// For which application.
+    pub application: ApplicationId,
+    /// Of which epoch of it.
+    pub epoch: u64,
+    /// Number within the engine's life, growing.
+    pub sequence: u64,
+}
+
+impl fmt::Display for EffectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}.{}", self.application, self.epoch, self.sequence)
+    }
+}
+
+/// Something to be done.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    /// Comes back in `Event::Completed`.
+    pub id: EffectId,
+    /// What.
+    pub kind: EffectKind,
+}
+
+/// What is to be done. Every kind but `WatchKinds` completes with exactly one outcome.
+#[derive(Clone, Debug)]
+pub enum EffectKind {
+    /// Find the commits that the sources' revisions name.
+    ResolveRevision {
+        /// The sources, in order.
+        sources: Vec<ApplicationSource>,
+        /// How fresh the answer must be.
+        freshness: Freshness,
+    },
+    /// Render the sources at pinned commits and prepare the objects. Pure compute over immutable input.
+    Render(Box<RenderTask>),
+    /// Compare pairs of desired and live objects. Pure compute: [`crate::compare::compare`].
+    Compare(Box<CompareTask>),
+    /// Write one object.
+    Apply(Box<ApplyTask>),
+    /// Delete one object: GET it, ask [`DeletePermit::check`], then DELETE with the preconditions that gives.
+    Delete {
+        /// Where.
+        cluster: ClusterId,
+        /// The right to do so.
+        permit: Box<DeletePermit>,
+        /// What happens to what it owns.
+        propagation: Propagation,
+    },
+    /// Read one object from the API, not from a cache.
+    Observe {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        key: ResourceKey,
+        /// At which version.
+        gvk: GroupVersionKind,
+    },
+    /// Take one finalizer off an object, if its UID and resourceVersion are still these.
+    RemoveFinalizer {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        key: ResourceKey,
+        /// At which version.
+        gvk: GroupVersionKind,
+        /// Its identity.
+        uid: String,
+        /// The finalizer.
+        finalizer: String,
+    },
+    /// Change `metadata` or `operation` of the Application itself: a JSON merge patch.
+    PatchApplication {
+        /// Its identity: a new one of the same name must not be touched.
+        uid: String,
+        /// The patch of the whole object.
+        patch: Value,
+    },
+    /// Write the Application's status: a JSON merge patch of `status`. A barrier where the engine says so by emitting nothing that
+    /// depends on it before it completes.
+    PatchStatus {
+        /// Its identity.
+        uid: String,
+        /// The patch of the `status` field, without the field's name.
+        patch: Value,
+    },
+    /// From now on exactly these kinds are to be watched. Has no outcome.
+    WatchKinds {
+        /// Where.
+        cluster: ClusterId,
+        /// All of them.
+        kinds: BTreeSet<GroupKind>,
+    },
+}
+
+/// How fresh a resolved revision must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// What the last poll saw will do.
+    Cached,
+    /// Ask the repository.
+    Remote,
+}
+
+/// What happens to objects that the deleted one owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Propagation {
+    /// They go first.
+    Foreground,
+    /// They go later.
+    Background,
+    /// They stay.
+    Orphan,
+}
+
+/// Render an application's sources.
+#[derive(Clone, Debug)]
+pub struct RenderTask {
+    /// The sources and the commits they are pinned to, in order.
+    pub sources: Vec<(ApplicationSource, String)>,
+    /// `.Capabilities.KubeVersion`, such as `v1.36.3`.
+    pub kube_version: String,
+    /// `.Capabilities.APIVersions`.
+    pub api_versions: Vec<String>,
+    /// Do not use a cached render.
+    pub bypass_cache: bool,
+    /// How the objects are prepared.
+    pub context: TargetContext,
+}
+
+/// Write one object.
+#[derive(Clone, Debug)]
+pub struct ApplyTask {
+    /// Where.
+    pub cluster: ClusterId,
+    /// Which.
+    pub key: ResourceKey,
+    /// At which version.
+    pub gvk: GroupVersionKind,
+    /// The object, complete.
+    pub object: Blob,
+    /// How.
+    pub mode: ApplyMode,
+    /// Change nothing, only ask.
+    pub dry_run: bool,
+    /// Refuse unknown fields.
+    pub validate: bool,
+}
+
+/// How an object is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplyMode {
+    /// Server-side apply as our field manager.
+    ServerSide {
+        /// Take fields from other managers.
+        force: bool,
+    },
+    /// Create; it must not exist. Hooks are made so: a second creation is a conflict, never a second run.
+    Create,
+    /// Replace, if the version is still this.
+    Replace {
+        /// resourceVersion of the read it is based on.
+        resource_version: String,
+    },
+}

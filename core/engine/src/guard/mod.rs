@@ -1,0 +1,5 @@
+//! What must be true before something is deleted.
+
+mod permit;
+
+pub use permit::{DeletePermit, DeletePreconditions, DeleteRefusal};

@@ -1,0 +1,55 @@
+//! What the engine is configured with. Resolved once, at the start.
+
+use std::time::Duration;
+
+/// Settings of an engine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Namespace of the controller: its Applications are named without it.
+    pub control_namespace: String,
+    /// Told apart from other installations on the same cluster by this; empty when there is one only.
+    pub installation_id: String,
+    /// First wait before an object that drifts again is put right again; the first time there is no wait.
+    pub self_heal_backoff: Duration,
+    /// Growth of that wait.
+    pub self_heal_factor: u32,
+    /// Longest such wait.
+    pub self_heal_cap: Duration,
+    /// First wait before a failed refresh is tried again.
+    pub refresh_backoff: Duration,
+    /// Longest such wait.
+    pub refresh_backoff_cap: Duration,
+    /// How long one write may take before it is re-observed.
+    pub write_timeout: Duration,
+    /// Entries the journal keeps.
+    pub journal_capacity: usize,
+    /// Argo CD's hazards instead of the safe defaults.
+    pub guards: Guards,
+}
+
+/// Which defaults hold where Argo CD's behaviour is a known hazard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guards {
+    /// The safe ones.
+    #[default]
+    Capstan,
+    /// Argo CD's, strictly.
+    Argo,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            control_namespace: "argocd".into(),
+            installation_id: String::new(),
+            self_heal_backoff: Duration::from_secs(2),
+            self_heal_factor: 3,
+            self_heal_cap: Duration::from_secs(300),
+            refresh_backoff: Duration::from_secs(5),
+            refresh_backoff_cap: Duration::from_secs(180),
+            write_timeout: Duration::from_secs(30),
+            journal_capacity: 4096,
+            guards: Guards::default(),
+        }
+    }
+}
