@@ -1,0 +1,502 @@
+//! From scanner events to JSON values: anchors, merge keys, duplicate keys, scalar types and the limits.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
+use serde_json::{Map, Number, Value};
+
+use crate::number::go_float_key;
+use crate::scalar::{Scalar, resolve};
+use crate::{Document, Mode, Warning, YamlError, YamlErrorKind};
+
+/// How deep collections may nest, aliases expanded.
+pub const MAX_DEPTH: usize = 100;
+
+/// How many nodes the aliases of one text may expand to.
+pub const MAX_ALIAS_NODES: usize = 1_000_000;
+
+/// All documents of a text, in order; empty documents are `Null` values.
+///
+/// # Errors
+/// [`YamlError`] for the first thing that Kubernetes would not read or that passes a limit. Nothing of the text is returned then.
+pub fn parse_documents(text: &str, mode: Mode) -> Result<Vec<Document>, YamlError> {
+    check_characters(text)?;
+    let mut composer = Composer::new(text, mode);
+    let mut documents = Vec::new();
+    while let Some(document) = composer.document()? {
+        documents.push(document);
+    }
+    Ok(documents)
+}
+
+/// The first document of a text, `Null` where there is none. What follows the first document is not read, as Go's decoder does not.
+///
+/// # Errors
+/// See [`parse_documents`].
+pub fn parse_one(text: &str, mode: Mode) -> Result<Value, YamlError> {
+    check_characters(text)?;
+    let mut composer = Composer::new(text, mode);
+    Ok(composer.document()?.map_or(Value::Null, |document| document.value))
+}
+
+/// Refuses the characters YAML forbids, by byte offset: the scanner knows only that there is one.
+fn check_characters(text: &str) -> Result<(), YamlError> {
+    let bytes = text.as_bytes();
+    let forbidden = |at: &usize| match bytes[*at] {
+        b'\t' | b'\n' | b'\r' => false,
+        0..0x20 | 0x7f => true,
+        0xc2 => (0x80..0xa0).contains(&bytes[at + 1]) && bytes[at + 1] != 0x85,
+        0xef => bytes[at + 1] == 0xbf && bytes[at + 2] >= 0xbe,
+        _ => false,
+    };
+    match (0..bytes.len()).find(forbidden) {
+        None => Ok(()),
+        Some(at) if bytes[at] == 0 => Err(YamlError::encoding(bytes, at, "NUL is not allowed in YAML")),
+        Some(at) => Err(YamlError::encoding(
+            bytes,
+            at,
+            "control characters are not allowed in YAML",
+        )),
+    }
+}
+
+/// What an anchor stands for.
+enum Anchor {
+    /// The node is still being read: an alias to it would contain itself.
+    Open,
+    Done(Node),
+}
+
+/// A composed node with its size.
+#[derive(Clone)]
+struct Node {
+    value: Value,
+    /// Nodes in it, itself included.
+    nodes: usize,
+    /// Levels of collections in it.
+    height: usize,
+}
+
+impl Node {
+    fn scalar(value: Value) -> Self {
+        Self {
+            value,
+            nodes: 1,
+            height: 0,
+        }
+    }
+}
+
+/// A mapping while it is being read.
+#[derive(Default)]
+struct Entries {
+    map: Map<String, Value>,
+    /// Line of each explicit key.
+    lines: BTreeMap<String, usize>,
+}
+
+struct Composer<'b> {
+    parser: Parser<&'b [u8]>,
+    mode: Mode,
+    anchors: BTreeMap<String, Anchor>,
+    alias_nodes: usize,
+    warnings: Vec<Warning>,
+    /// The text by character, when it holds an escape that this scanner accepts and Kubernetes' does not.
+    suspicious: Option<Vec<char>>,
+}
+
+impl<'b> Composer<'b> {
+    fn new(text: &'b str, mode: Mode) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut parser = Parser::new();
+        parser.set_encoding(libyaml_safer::Encoding::Utf8);
+        parser.set_input(text.as_bytes());
+        let suspicious = text.contains("\\/").then(|| text.chars().collect());
+        Self {
+            parser,
+            mode,
+            anchors: BTreeMap::new(),
+            alias_nodes: 0,
+            warnings: Vec::new(),
+            suspicious,
+        }
+    }
+
+    fn document(&mut self) -> Result<Option<Document>, YamlError> {
+        loop {
+            let event = self.next()?;
+            match event.data {
+                EventData::StreamEnd => return Ok(None),
+                EventData::DocumentStart { .. } => {
+                    let start = line(event.start_mark);
+                    let root = self.next()?;
+                    let root_line = line(root.start_mark);
+                    let value = self.node(root, 0)?.value;
+                    self.anchors.clear();
+                    let line = if value.is_null() { start } else { root_line };
+                    return Ok(Some(Document {
+                        value,
+                        line,
+                        warnings: std::mem::take(&mut self.warnings),
+                    }));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Event, YamlError> {
+        self.parser.parse().map_err(|error| syntax_error(&error))
+    }
+
+    fn node(&mut self, event: Event, depth: usize) -> Result<Node, YamlError> {
+        let mark = event.start_mark;
+        match event.data {
+            EventData::Alias { anchor } => self.alias(&anchor, mark, depth),
+            EventData::Scalar {
+                anchor,
+                tag,
+                value,
+                plain_implicit,
+                style,
+                ..
+            } => {
+                if style == ScalarStyle::DoubleQuoted {
+                    self.check_escapes(mark, event.end_mark)?;
+                }
+                let value = scalar_value(tag.as_deref(), value, plain_implicit, mark, self.mode)?;
+                let node = Node::scalar(value);
+                self.close_anchor(anchor, &node);
+                Ok(node)
+            }
+            EventData::SequenceStart { anchor, .. } => self.collection(anchor, mark, depth, Self::sequence),
+            EventData::MappingStart { anchor, .. } => self.collection(anchor, mark, depth, Self::mapping),
+            _ => Err(error_at(
+                mark,
+                YamlErrorKind::Syntax,
+                "a value was expected here".to_owned(),
+            )),
+        }
+    }
+
+    /// `\/` is no escape of YAML 1.1.
+    fn check_escapes(&self, start: Mark, end: Mark) -> Result<(), YamlError> {
+        let Some(text) = &self.suspicious else { return Ok(()) };
+        let (from, to) = (position(start.index) - 1, position(end.index) - 1);
+        let mut rest = text.get(from..to).unwrap_or_default().iter();
+        while let Some(c) = rest.next() {
+            if *c == '\\' && rest.next() == Some(&'/') {
+                let message = "found unknown escape character: \\/ (write / alone)".to_owned();
+                return Err(error_at(start, YamlErrorKind::Syntax, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn collection(
+        &mut self,
+        anchor: Option<String>,
+        mark: Mark,
+        depth: usize,
+        read: fn(&mut Self, usize) -> Result<Node, YamlError>,
+    ) -> Result<Node, YamlError> {
+        check_depth(depth + 1, mark)?;
+        if let Some(anchor) = &anchor {
+            self.anchors.insert(anchor.clone(), Anchor::Open);
+        }
+        let node = read(self, depth + 1)?;
+        self.close_anchor(anchor, &node);
+        Ok(node)
+    }
+
+    fn close_anchor(&mut self, anchor: Option<String>, node: &Node) {
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor, Anchor::Done(node.clone()));
+        }
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<Node, YamlError> {
+        let (mut items, mut nodes, mut height) = (Vec::new(), 1, 0);
+        loop {
+            let event = self.next()?;
+            if matches!(event.data, EventData::SequenceEnd) {
+                return Ok(Node {
+                    value: Value::Array(items),
+                    nodes,
+                    height: height + 1,
+                });
+            }
+            let item = self.node(event, depth)?;
+            nodes += item.nodes;
+            height = height.max(item.height);
+            items.push(item.value);
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Node, YamlError> {
+        let mut entries = Entries::default();
+        let (mut nodes, mut height) = (1, 0);
+        let mut merged = Vec::new();
+        loop {
+            let event = self.next()?;
+            if matches!(event.data, EventData::MappingEnd) {
+                break;
+            }
+            let mark = event.start_mark;
+            let is_merge = is_merge_key(&event.data);
+            let key = if is_merge {
+                String::new()
+            } else {
+                self.key(event, depth)?
+            };
+            let event = self.next()?;
+            let value_mark = event.start_mark;
+            let aliased = matches!(event.data, EventData::Alias { .. });
+            let value = self.node(event, depth)?;
+            nodes += 1 + value.nodes;
+            height = height.max(value.height);
+            if !is_merge {
+                self.insert(&mut entries, key, line(mark), mark, value.value)?;
+                continue;
+            }
+            let sources = merge_sources(value.value, aliased).ok_or_else(|| {
+                let message = "map merge requires map or sequence of maps as the value".to_owned();
+                error_at(value_mark, YamlErrorKind::Merge, message)
+            })?;
+            if self.mode == Mode::Kube11 {
+                // Go's decoder reads the merged mapping into the same map at this point: it overrides what stands above it.
+                entries.map.extend(sources.into_iter().rev().flatten());
+            } else {
+                merged.extend(sources);
+            }
+        }
+        for (key, value) in merged.into_iter().flatten() {
+            entries.map.entry(key).or_insert(value);
+        }
+        Ok(Node {
+            value: Value::Object(entries.map),
+            nodes,
+            height: height + 1,
+        })
+    }
+
+    fn insert(
+        &mut self,
+        entries: &mut Entries,
+        key: String,
+        line: usize,
+        mark: Mark,
+        value: Value,
+    ) -> Result<(), YamlError> {
+        if let Some(first_line) = entries.lines.insert(key.clone(), line) {
+            if self.mode == Mode::Kustomize {
+                let message = format!("key {key:?} is already set on line {first_line}");
+                return Err(error_at(mark, YamlErrorKind::DuplicateKey { first_line }, message));
+            }
+            self.warnings.push(Warning::DuplicateKey {
+                key: key.clone(),
+                first_line,
+                line,
+            });
+        }
+        entries.map.insert(key, value);
+        Ok(())
+    }
+
+    /// The JSON key a node becomes.
+    fn key(&mut self, event: Event, depth: usize) -> Result<String, YamlError> {
+        let mark = event.start_mark;
+        if matches!(
+            event.data,
+            EventData::SequenceStart { .. } | EventData::MappingStart { .. }
+        ) {
+            let message =
+                "a list or a mapping cannot be a key (a template expression may have to be quoted)".to_owned();
+            return Err(error_at(mark, YamlErrorKind::Key, message));
+        }
+        let is_float = matches!(&event.data, EventData::Scalar { tag: None, value, plain_implicit: true, .. }
+            if matches!(resolve(value, self.mode), Scalar::Float(_)));
+        let unsupported = |what: &str| error_at(mark, YamlErrorKind::Key, format!("unsupported map key: {what}"));
+        let node = self.node(event, depth)?;
+        match node.value {
+            Value::String(key) => Ok(key),
+            Value::Bool(flag) => Ok(flag.to_string()),
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(integer), _) if !is_float => Ok(integer.to_string()),
+                (_, Some(float)) if is_float || number.is_f64() => Ok(go_float_key(float)),
+                _ => Err(unsupported("an integer above 9223372036854775807")),
+            },
+            Value::Null => Err(unsupported("null")),
+            Value::Array(_) | Value::Object(_) => Err(unsupported("an alias of a list or a mapping")),
+        }
+    }
+
+    fn alias(&mut self, name: &str, mark: Mark, depth: usize) -> Result<Node, YamlError> {
+        let node = match self.anchors.get(name) {
+            Some(Anchor::Done(node)) => node,
+            Some(Anchor::Open) => {
+                return Err(error_at(
+                    mark,
+                    YamlErrorKind::Alias,
+                    format!("anchor '{name}' value contains itself"),
+                ));
+            }
+            None => {
+                return Err(error_at(
+                    mark,
+                    YamlErrorKind::Alias,
+                    format!("unknown anchor '{name}' referenced"),
+                ));
+            }
+        };
+        check_depth(depth + node.height, mark)?;
+        self.alias_nodes += node.nodes;
+        if self.alias_nodes > MAX_ALIAS_NODES {
+            let message = format!("alias expansion limit ({MAX_ALIAS_NODES} nodes) exceeded");
+            return Err(error_at(
+                mark,
+                YamlErrorKind::AliasLimit { limit: MAX_ALIAS_NODES },
+                message,
+            ));
+        }
+        Ok(node.clone())
+    }
+}
+
+/// `<<`, plain or with its tag.
+fn is_merge_key(event: &EventData) -> bool {
+    matches!(event, EventData::Scalar { tag, value, plain_implicit, .. }
+        if value == "<<" && (*plain_implicit || tag.as_deref() == Some("tag:yaml.org,2002:merge")))
+}
+
+/// The mappings a merge key brings in, the most important first. An alias has to stand for a mapping: a list must be written out.
+fn merge_sources(value: Value, aliased: bool) -> Option<Vec<Map<String, Value>>> {
+    match value {
+        Value::Object(map) => Some(vec![map]),
+        Value::Array(items) if !aliased => items
+            .into_iter()
+            .map(|item| if let Value::Object(map) = item { Some(map) } else { None })
+            .collect(),
+        _ => None,
+    }
+}
+
+fn scalar_value(tag: Option<&str>, text: String, plain: bool, mark: Mark, mode: Mode) -> Result<Value, YamlError> {
+    let short = tag.and_then(|tag| tag.strip_prefix("tag:yaml.org,2002:"));
+    let resolved = match (tag, short) {
+        (None, _) if !plain => Scalar::Str,
+        (None, _) => resolve(&text, mode),
+        (Some(_), Some("int" | "float" | "bool" | "null" | "timestamp")) => {
+            tagged(short.unwrap_or_default(), &text, mark, mode)?
+        }
+        (Some(_), Some("binary")) => return binary(&text, mark),
+        (Some(_), _) => Scalar::Str,
+    };
+    match resolved {
+        Scalar::Null => Ok(Value::Null),
+        Scalar::Bool(flag) => Ok(Value::Bool(flag)),
+        Scalar::Int(integer) => Ok(Value::from(integer)),
+        Scalar::Unsigned(integer) => Ok(Value::from(integer)),
+        Scalar::Float(float) => float_value(float).ok_or_else(|| {
+            error_at(
+                mark,
+                YamlErrorKind::Value,
+                format!("unsupported value: {text} has no form in JSON (quote it to keep the text)"),
+            )
+        }),
+        Scalar::Timestamp | Scalar::Str => Ok(Value::String(text)),
+    }
+}
+
+/// A scalar whose tag demands a type.
+fn tagged(tag: &str, text: &str, mark: Mark, mode: Mode) -> Result<Scalar, YamlError> {
+    let resolved = resolve(text, mode);
+    match (tag, &resolved) {
+        ("float", Scalar::Int(integer)) => {
+            #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float")]
+            let float = *integer as f64;
+            Ok(Scalar::Float(float))
+        }
+        _ if resolved.tag()[2..] == *tag => Ok(resolved),
+        _ => {
+            let message = format!("cannot decode {} `{text}` as a !!{tag}", resolved.tag());
+            Err(error_at(mark, YamlErrorKind::Value, message))
+        }
+    }
+}
+
+fn binary(text: &str, mark: Mark) -> Result<Value, YamlError> {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
+    let compact: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    match GeneralPurpose::new(&base64::alphabet::STANDARD, config).decode(compact) {
+        Ok(bytes) => Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(_) => Err(error_at(
+            mark,
+            YamlErrorKind::Value,
+            "!!binary value contains invalid base64 data".to_owned(),
+        )),
+    }
+}
+
+/// A float as the JSON number it becomes: whole numbers that fit 64 bits are written without a fraction and read back as integers.
+fn float_value(float: f64) -> Option<Value> {
+    if float == float.trunc() && float.abs() < 1e19 {
+        let digits = if float == 0.0 {
+            "0".to_owned()
+        } else {
+            format!("{float}")
+        };
+        if let Ok(integer) = digits.parse::<i64>() {
+            return Some(Value::from(integer));
+        }
+    }
+    Number::from_f64(float).map(Value::Number)
+}
+
+fn check_depth(depth: usize, mark: Mark) -> Result<(), YamlError> {
+    if depth <= MAX_DEPTH {
+        return Ok(());
+    }
+    let message = format!("nesting is deeper than the limit of {MAX_DEPTH} levels");
+    Err(error_at(mark, YamlErrorKind::DepthLimit { limit: MAX_DEPTH }, message))
+}
+
+fn syntax_error(error: &libyaml_safer::Error) -> YamlError {
+    let mark = error
+        .problem_mark()
+        .or_else(|| error.context_mark())
+        .unwrap_or_default();
+    let message = match (
+        error.context().filter(|context| !context.is_empty()),
+        error.context_mark(),
+    ) {
+        (Some(context), Some(start)) if start.line != mark.line => {
+            format!("{} {context} that begins on line {}", error.problem(), line(start))
+        }
+        (Some(context), _) => format!("{} {context}", error.problem()),
+        (None, _) => error.problem().to_owned(),
+    };
+    error_at(mark, YamlErrorKind::Syntax, message)
+}
+
+fn error_at(mark: Mark, kind: YamlErrorKind, message: String) -> YamlError {
+    YamlError {
+        line: line(mark),
+        column: position(mark.column),
+        message,
+        kind,
+    }
+}
+
+/// The line of a mark, counted from 1.
+fn line(mark: Mark) -> usize {
+    position(mark.line)
+}
+
+fn position(zero_based: u64) -> usize {
+    usize::try_from(zero_based).unwrap_or(usize::MAX - 1) + 1
+}
