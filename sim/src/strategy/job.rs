@@ -1,0 +1,28 @@
+//! Jobs: the selector and labels that tie pods to their Job.
+
+use serde_json::{Value, json};
+
+use crate::fields::{child_mut, meta, metadata_mut};
+
+/// A Job without a selector of its own gets one by its uid, and its pods the labels for it.
+pub(super) fn prepare(object: &mut Value) {
+    let (uid, name) = (meta(object, "uid").to_owned(), meta(object, "name").to_owned());
+    let spec = child_mut(object, "spec");
+    if spec.get("manualSelector") == Some(&json!(true)) {
+        return;
+    }
+    let labels = json!({
+        "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name, "controller-uid": uid, "job-name": name,
+    });
+    if spec.get("selector").is_none_or(Value::is_null) {
+        spec.insert(
+            "selector".into(),
+            json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}),
+        );
+    }
+    let template = spec.entry("template").or_insert_with(|| json!({}));
+    let own = metadata_mut(template).entry("labels").or_insert_with(|| json!({}));
+    if let (Some(own), Some(labels)) = (own.as_object_mut(), labels.as_object()) {
+        own.extend(labels.iter().map(|(k, v)| (k.clone(), v.clone())));
+    }
+}

@@ -1,0 +1,99 @@
+//! The forms an object leaves in: whole, only its metadata, or as rows of a table.
+
+use capstan_model::Timestamp;
+use serde_json::{Value, json};
+
+use super::World;
+use super::call::Call;
+use crate::registry::ResourceType;
+use crate::request::Response;
+use crate::status::ApiError;
+
+/// What the client accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The object.
+    Whole,
+    /// `PartialObjectMetadata`.
+    Metadata,
+    /// `Table`.
+    Table,
+}
+
+/// The form asked for by `Accept`, the first that can be had.
+///
+/// # Errors
+/// 406 when nothing that is accepted can be had.
+pub(crate) fn accepted(accept: Option<&str>) -> Result<Form, ApiError> {
+    let Some(accept) = accept.filter(|a| !a.trim().is_empty()) else {
+        return Ok(Form::Whole);
+    };
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        let parameters: Vec<&str> = parts.collect();
+        let named = |key: &str| parameters.iter().find_map(|p| p.strip_prefix(key)?.strip_prefix('='));
+        if !matches!(kind, "application/json" | "*/*" | "application/*" | "application/yaml") {
+            continue;
+        }
+        match (named("as"), named("g"), named("v")) {
+            (None, _, _) => return Ok(Form::Whole),
+            (Some("Table"), Some("meta.k8s.io"), Some("v1")) => return Ok(Form::Table),
+            (Some("PartialObjectMetadata" | "PartialObjectMetadataList"), Some("meta.k8s.io"), Some("v1")) => {
+                return Ok(Form::Metadata);
+            }
+            _ => {}
+        }
+    }
+    let mut error = ApiError::new(
+        406,
+        "NotAcceptable",
+        "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+    );
+    error.details = Some(crate::status::Details::default());
+    Err(error)
+}
+
+impl World {
+    /// A stored object in the version it is asked in.
+    pub(crate) fn served(&self, resource: &ResourceType, mut object: Value) -> Value {
+        if let Some(map) = object.as_object_mut()
+            && map.get("kind").and_then(Value::as_str) == Some(resource.kind.as_str())
+        {
+            map.insert("apiVersion".into(), json!(resource.api_version()));
+        }
+        object
+    }
+
+    /// An answer with one object, in the accepted form.
+    pub(crate) fn respond(&self, call: &Call<'_>, code: u16, object: Value) -> Result<Response, ApiError> {
+        let form = accepted(call.request.accept.as_deref())?;
+        let object = self.served(&call.resource, object);
+        let object = self.formed(call.now, &call.resource, form, object, true);
+        Ok(Response::json(code, object))
+    }
+
+    /// An object in a form. `headed` asks a table for its column definitions.
+    pub(crate) fn formed(
+        &self,
+        now: Timestamp,
+        resource: &ResourceType,
+        form: Form,
+        object: Value,
+        headed: bool,
+    ) -> Value {
+        if object["kind"] == "Status" {
+            return object;
+        }
+        match form {
+            Form::Whole => object,
+            Form::Metadata => partial(&object),
+            Form::Table => self.table(now, resource, &[object], None, headed),
+        }
+    }
+}
+
+/// `PartialObjectMetadata` of an object.
+pub(crate) fn partial(object: &Value) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+}
