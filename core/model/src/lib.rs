@@ -15,6 +15,7 @@ pub mod annotations;
 mod application;
 mod blob;
 mod digest;
+mod field_manager;
 mod key;
 mod manifest;
 mod project;
@@ -25,6 +26,7 @@ pub use annotations::{DeleteOption, HookDeletePolicy, HookType, ObjectMeta, Prun
 pub use application::*;
 pub use blob::{Blob, BlobError};
 pub use digest::Digest;
+pub use field_manager::{ARGO_FIELD_MANAGER, FIELD_MANAGER, FIELD_MANAGERS};
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
 pub use project::{AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject};
