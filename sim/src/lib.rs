@@ -12,6 +12,8 @@ mod decode;
 mod discovery;
 mod faults;
 mod fields;
+#[cfg(feature = "front-ends")]
+pub mod front_ends;
 mod history;
 mod openapi;
 mod random;
