@@ -1,0 +1,54 @@
+//! `Delete`: one object, under a permit.
+
+use capstan_engine::effect::Propagation;
+use capstan_engine::event::{Deletion, WriteError};
+use capstan_engine::guard::DeletePermit;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::observe::proves_absence;
+use crate::request::{Ask, JSON};
+
+impl Cluster {
+    /// Reads the object, holds the permit against it, and deletes exactly the version that was read.
+    pub async fn delete(&self, permit: &DeletePermit, propagation: Propagation) -> Result<Deletion, WriteError> {
+        let (key, gvk) = (permit.key(), permit.gvk());
+        let Some(live) = self.observe(key, gvk).await? else {
+            return Ok(Deletion::Gone);
+        };
+        let preconditions = match permit.check(&live) {
+            Ok(preconditions) => preconditions,
+            Err(refusal) => return Ok(Deletion::Refused(refusal)),
+        };
+        if is_terminating(&live) {
+            return Ok(Deletion::Accepted);
+        }
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": preconditions.uid, "resourceVersion": preconditions.resource_version},
+            "propagationPolicy": match propagation {
+                Propagation::Foreground => "Foreground",
+                Propagation::Background => "Background",
+                Propagation::Orphan => "Orphan",
+            },
+        });
+        let url = self.object_url(key, gvk).await?;
+        let ask = Ask::write(Method::DELETE, url.clone(), JSON, &options);
+        let sent = self.fetch("delete", &key.group_kind(), ask).await;
+        match sent.and_then(|answer| answer.json(&url)) {
+            // The object comes back when it still exists; a Status, or the object as it last was, when it does not.
+            Ok(answer) if is_terminating(&answer) => Ok(Deletion::Accepted),
+            Ok(_) => Ok(Deletion::Gone),
+            Err(error) if proves_absence(&error, &key.name) => Ok(Deletion::Gone),
+            Err(error) => Err(error.into_write_error()),
+        }
+    }
+}
+
+fn is_terminating(object: &Value) -> bool {
+    object
+        .pointer("/metadata/deletionTimestamp")
+        .is_some_and(|time| !time.is_null())
+}

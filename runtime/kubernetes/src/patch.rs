@@ -1,0 +1,129 @@
+//! Patches: of an Application, of its status, and of a finalizer.
+
+use capstan_engine::event::WriteError;
+use capstan_model::{ApplicationId, GroupVersionKind, ResourceKey};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::request::Ask;
+use crate::url;
+
+const MERGE: &str = "application/merge-patch+json";
+const JSON_PATCH: &str = "application/json-patch+json";
+
+pub(crate) fn application_kind() -> GroupVersionKind {
+    GroupVersionKind {
+        group: "argoproj.io".into(),
+        version: "v1alpha1".into(),
+        kind: "Application".into(),
+    }
+}
+
+fn application_key(id: &ApplicationId) -> ResourceKey {
+    ResourceKey::new("argoproj.io", "Application", &id.namespace, &id.name)
+}
+
+impl Cluster {
+    /// Merges `patch` into the Application whose UID is `uid`; another one of its name is a `Conflict`. Gives its new version.
+    pub async fn patch_application(&self, id: &ApplicationId, uid: &str, patch: Value) -> Result<String, WriteError> {
+        let key = application_key(id);
+        let url = self.object_url(&key, &application_kind()).await?;
+        self.merge(&key, url, with_uid(patch, uid)?, uid).await
+    }
+
+    /// Merges `patch` into the `status` of the Application whose UID is `uid`: through its status subresource where the cluster's
+    /// definition of Applications has one (Argo CD's has none).
+    pub async fn patch_status(&self, id: &ApplicationId, uid: &str, patch: Value) -> Result<String, WriteError> {
+        let key = application_key(id);
+        let mut url = self.object_url(&key, &application_kind()).await?;
+        if self.table().status_subresources.contains(&key.group_kind()) {
+            url.push_str("/status");
+        }
+        self.merge(&key, url, with_uid(json!({ "status": patch }), uid)?, uid)
+            .await
+    }
+
+    /// Takes one finalizer off an object, if its UID is `uid` and nobody writes in between. An object that has it not (any more) is
+    /// left as it is.
+    pub async fn remove_finalizer(
+        &self,
+        key: &ResourceKey,
+        gvk: &GroupVersionKind,
+        uid: &str,
+        finalizer: &str,
+    ) -> Result<String, WriteError> {
+        let Some(live) = self.observe(key, gvk).await? else {
+            return Err(WriteError::NotFound(format!("{key} does not exist")));
+        };
+        let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        check_uid(key, text("/metadata/uid"), uid)?;
+        let version = text("/metadata/resourceVersion");
+        let finalizers = live.pointer("/metadata/finalizers").and_then(Value::as_array);
+        let position = finalizers.and_then(|all| all.iter().position(|one| one == finalizer));
+        let Some(position) = position else {
+            return Ok(version.to_owned());
+        };
+        let path = format!("/metadata/finalizers/{position}");
+        let patch = json!([
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "test", "path": path, "value": finalizer},
+            {"op": "remove", "path": path},
+        ]);
+        let url = self.object_url(key, gvk).await?;
+        self.send_patch(key, url, JSON_PATCH, &patch)
+            .await
+            .map(|object| version_of(&object))
+    }
+
+    async fn merge(&self, key: &ResourceKey, url: String, patch: Value, uid: &str) -> Result<String, WriteError> {
+        let object = self.send_patch(key, url, MERGE, &patch).await?;
+        let live = object
+            .pointer("/metadata/uid")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        check_uid(key, live, uid)?;
+        Ok(version_of(&object))
+    }
+
+    async fn send_patch(
+        &self,
+        key: &ResourceKey,
+        mut url: String,
+        media_type: &'static str,
+        patch: &Value,
+    ) -> Result<Value, WriteError> {
+        url::push_query(&mut url, "fieldManager", &self.settings().field_manager);
+        let ask = Ask::write(Method::PATCH, url.clone(), media_type, patch);
+        let sent = self.fetch("patch", &key.group_kind(), ask).await;
+        sent.and_then(|answer| answer.json(&url))
+            .map_err(crate::request::RequestError::into_write_error)
+    }
+}
+
+/// The patch, guarded: the API refuses a patch that changes an object's UID.
+fn with_uid(mut patch: Value, uid: &str) -> Result<Value, WriteError> {
+    let refused = || WriteError::Invalid("a patch of an Application must be a mapping".into());
+    let fields = patch.as_object_mut().ok_or_else(refused)?;
+    let metadata = fields.entry("metadata").or_insert_with(|| json!({}));
+    metadata
+        .as_object_mut()
+        .ok_or_else(refused)?
+        .insert("uid".into(), uid.into());
+    Ok(patch)
+}
+
+fn check_uid(key: &ResourceKey, live: &str, expected: &str) -> Result<(), WriteError> {
+    if live == expected {
+        return Ok(());
+    }
+    Err(WriteError::Conflict(format!(
+        "{key} was replaced: its UID is {live}, not {expected}"
+    )))
+}
+
+fn version_of(object: &Value) -> String {
+    let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+    version.unwrap_or_default().to_owned()
+}
