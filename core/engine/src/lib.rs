@@ -17,6 +17,7 @@ pub mod compare;
 pub mod effect;
 pub mod event;
 pub mod guard;
+pub mod health;
 pub mod journal;
 pub mod settings;
 pub mod targets;

@@ -28,7 +28,9 @@ fn main() {
             index.apply(&object, &|_| Some(HealthStatus::new(HealthStatusCode::Healthy, "")));
         }
         let owner = index.by_uid(&uid("deployment", number, 0));
-        manifests += owner.and_then(|node| node.manifest()).map_or(0, |blob| blob.len());
+        manifests += owner
+            .and_then(|node| node.manifest())
+            .map_or(0, capstan_model::Blob::len);
         number += 1;
     }
     let bytes = resident().saturating_sub(before);

@@ -81,7 +81,7 @@ impl LiveIndex {
     /// none. Something that is not an object (no kind, no name) changes nothing.
     pub fn apply(&mut self, object: &Value, assess: &dyn Fn(&Value) -> Option<HealthStatus>) -> Change {
         let gvk = GroupVersionKind::from_api_version(text(object, "apiVersion"), text(object, "kind"));
-        self.apply_as(gvk, object, assess)
+        self.apply_as(&gvk, object, assess)
     }
 
     /// Takes in a complete list of one kind. What is not in it is proven gone. Gives only what changed: removals last, in the order of
@@ -102,7 +102,7 @@ impl LiveIndex {
                 version: version.to_owned(),
                 kind: kind.kind.clone(),
             };
-            let change = self.apply_as(gvk, &object, assess);
+            let change = self.apply_as(&gvk, &object, assess);
             listed.extend(self.slot(&change.key));
             if change.is_change() {
                 changes.push(change);
@@ -223,7 +223,7 @@ impl LiveIndex {
 
     fn apply_as(
         &mut self,
-        gvk: GroupVersionKind,
+        gvk: &GroupVersionKind,
         object: &Value,
         assess: &dyn Fn(&Value) -> Option<HealthStatus>,
     ) -> Change {
@@ -253,7 +253,7 @@ impl LiveIndex {
     /// Works out the facts of `object`.
     fn read(
         &mut self,
-        gvk: GroupVersionKind,
+        gvk: &GroupVersionKind,
         key: &ResourceKey,
         (uid, resource_version): (Uid, ResourceVersion),
         object: &Value,
@@ -286,7 +286,7 @@ impl LiveIndex {
                 .map(|fact| self.shared.texts.intern(fact.as_str()))
                 .collect(),
             deleting: metadata["deletionTimestamp"].is_string(),
-            gvk: self.shared.kinds.intern(&gvk),
+            gvk: self.shared.kinds.intern(gvk),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capstan_live::{ChangeKind, LiveIndex, Lookup};
+use capstan_live::{ChangeKind, LiveIndex, Lookup, Node};
 use capstan_model::annotations::{OPERATION, TRACKING_ID};
 use capstan_model::{ApplicationId, GroupKind, HealthStatus, HealthStatusCode, ResourceKey};
 use proptest::prelude::*;
@@ -25,8 +25,8 @@ fn object(kind: &str, name: &str, version: u64) -> Value {
 
 fn track(mut object: Value, application: &str) -> Value {
     let (kind, name) = (
-        object["kind"].as_str().unwrap().to_owned(),
-        object["metadata"]["name"].as_str().unwrap().to_owned(),
+        object["kind"].as_str().expect("text").to_owned(),
+        object["metadata"]["name"].as_str().expect("text").to_owned(),
     );
     object["metadata"]["annotations"][TRACKING_ID] = json!(format!("{application}:apps/{kind}:prod/{name}"));
     object
@@ -304,12 +304,12 @@ proptest! {
                 Step::Relist(list) => {
                     let list: BTreeMap<u8, u8> = list.into_iter().filter(|entry| !gone.contains(entry)).collect();
                     let objects: Vec<Value> = list.iter().map(|(&name, &uid)| build(name, uid, version, None, None)).collect();
-                    twin = objects.iter().map(|object| (object["metadata"]["name"].as_str().unwrap().to_owned(), object.clone())).collect();
+                    twin = objects.iter().map(|object| (object["metadata"]["name"].as_str().expect("text").to_owned(), object.clone())).collect();
                     index.relist(&kind("Deployment"), objects, &assess);
                 }
             }
-            let known: Vec<String> = index.of_kind(&kind("Deployment")).map(|node| node.uid()).collect();
-            let expected: Vec<String> = twin.values().map(|object| object["metadata"]["uid"].as_str().unwrap().to_owned()).collect();
+            let known: Vec<String> = index.of_kind(&kind("Deployment")).map(Node::uid).collect();
+            let expected: Vec<String> = twin.values().map(|object| object["metadata"]["uid"].as_str().expect("text").to_owned()).collect();
             prop_assert_eq!(&known, &expected);
             prop_assert_eq!(index.len(), twin.len());
             for uid in &expected {
