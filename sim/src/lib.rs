@@ -7,6 +7,7 @@
 
 mod access;
 mod actor;
+pub mod actors;
 mod crd;
 mod decode;
 mod discovery;

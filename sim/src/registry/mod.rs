@@ -173,6 +173,18 @@ impl Registry {
         self.groups.iter().flat_map(|g| &g.versions).flat_map(|v| &v.resources)
     }
 
+    /// The type a stored resource is served as, in its storage version where that is served.
+    pub fn of_storage(&self, storage: &GroupResource) -> Option<&Arc<ResourceType>> {
+        let mut served = self.resources().filter(|resource| resource.storage == *storage);
+        let first = served.next()?;
+        let stored = |resource: &&Arc<ResourceType>| resource.api_version() == resource.storage_version;
+        Some(if stored(&first) {
+            first
+        } else {
+            served.find(stored).unwrap_or(first)
+        })
+    }
+
     /// The preferred served type of each stored resource that can be listed.
     pub fn storages(&self) -> Vec<Arc<ResourceType>> {
         let mut found: BTreeMap<&GroupResource, &Arc<ResourceType>> = BTreeMap::new();
