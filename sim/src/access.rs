@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fields::{at, meta, text};
 use crate::registry::GroupResource;
-use crate::request::{Response, User};
+use crate::request::{Method, Response, User};
 use crate::status::{ApiError, qualified};
 use crate::store::ObjectName;
 use crate::world::{Call, World};
@@ -43,6 +43,29 @@ impl World {
         } else {
             Err(refusal(&call.user, &attributes))
         }
+    }
+
+    /// 403 unless the user may ask for a path that is no resource.
+    pub(crate) fn authorize_path(&self, user: &User, method: Method, path: &str) -> Result<(), ApiError> {
+        let verb = match method {
+            Method::Get | Method::Other => "get",
+            Method::Post => "post",
+            Method::Put => "put",
+            Method::Patch => "patch",
+            Method::Delete => "delete",
+        };
+        let asked = Attributes {
+            verb: verb.into(),
+            path: path.into(),
+            ..Attributes::default()
+        };
+        if self.allows(user, &asked) {
+            return Ok(());
+        }
+        let why = format!("User {:?} cannot {verb} path {path:?}", user.name);
+        let mut error = ApiError::forbidden("", "", "", &why);
+        error.details = Some(crate::status::Details::default());
+        Err(error)
     }
 
     /// 403 unless `user` may act as `other`.

@@ -10,8 +10,9 @@ impl World {
     /// Reads an object as its type does: unknown fields are dropped (and reported), values of the wrong type refused.
     pub(crate) fn decode_typed(&self, call: &mut Call<'_>, object: &mut Value) -> Result<(), ApiError> {
         if call.resource.custom {
-            return self.decode_custom(call, object);
+            self.decode_custom(call, object)?;
         }
+        tidy_metadata(object);
         Ok(())
     }
 
@@ -56,4 +57,15 @@ impl World {
     pub(crate) fn apply(&mut self, _call: &mut Call<'_>) -> Result<Response, ApiError> {
         Err(ApiError::model_gap("server-side apply"))
     }
+}
+
+/// Empty metadata is absent metadata.
+fn tidy_metadata(object: &mut Value) {
+    crate::fields::metadata_mut(object).retain(|_, value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    });
 }

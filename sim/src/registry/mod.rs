@@ -168,6 +168,11 @@ impl Registry {
         self.groups.iter().find(|g| g.name == group)
     }
 
+    /// Whether a group is one the server itself serves.
+    pub fn is_builtin(&self, group: &str) -> bool {
+        self.builtin.iter().any(|g| g.name == group)
+    }
+
     /// Every served type, preferred versions first within a group.
     pub fn resources(&self) -> impl Iterator<Item = &Arc<ResourceType>> {
         self.groups.iter().flat_map(|g| &g.versions).flat_map(|v| &v.resources)

@@ -11,7 +11,7 @@ pub(super) fn prepare(object: &mut Value) {
     if spec.get("manualSelector") == Some(&json!(true)) {
         return;
     }
-    let labels = json!({
+    let pods = json!({
         "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name, "controller-uid": uid, "job-name": name,
     });
     if spec.get("selector").is_none_or(Value::is_null) {
@@ -21,8 +21,26 @@ pub(super) fn prepare(object: &mut Value) {
         );
     }
     let template = spec.entry("template").or_insert_with(|| json!({}));
-    let own = metadata_mut(template).entry("labels").or_insert_with(|| json!({}));
+    label(template, &pods);
+    let own = object["spec"]["template"]["metadata"]["labels"].clone();
+    default_labels(object, own);
+}
+
+fn label(object: &mut Value, labels: &Value) {
+    let own = metadata_mut(object).entry("labels").or_insert_with(|| json!({}));
     if let (Some(own), Some(labels)) = (own.as_object_mut(), labels.as_object()) {
         own.extend(labels.iter().map(|(k, v)| (k.clone(), v.clone())));
+    }
+}
+
+/// A Job without labels takes those of its pods.
+fn default_labels(object: &mut Value, labels: Value) {
+    let metadata = metadata_mut(object);
+    if metadata
+        .get("labels")
+        .and_then(Value::as_object)
+        .is_none_or(serde_json::Map::is_empty)
+    {
+        metadata.insert("labels".into(), labels);
     }
 }

@@ -71,7 +71,7 @@ impl World {
                 ) | ("", "podtemplates" | "resourcequotas")
                     | ("storage.k8s.io", _)
             ),
-            orphans_by_default: name == ("", "replicationcontrollers"),
+            orphans_by_default: matches!(name, ("", "replicationcontrollers") | ("batch", "jobs")),
             graceless_mark: name == ("", "namespaces"),
         }
     }

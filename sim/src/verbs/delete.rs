@@ -34,7 +34,8 @@ impl World {
     /// `delete` of one object.
     pub(crate) fn delete(&mut self, call: &mut Call<'_>) -> Result<Response, ApiError> {
         let options = delete_options(call)?;
-        call.dry_run |= options.dry_run;
+        call.dry_run = options.dry_run;
+        self.warn_of_orphans(call, &options);
         let old = self.stored(call)?;
         let kept = self.strategy(&call.resource).returns_deleted;
         match self.delete_object(call, &old, &options)? {
@@ -56,8 +57,9 @@ impl World {
     /// `deletecollection`: every selected object, one after the other.
     pub(crate) fn delete_collection(&mut self, call: &mut Call<'_>) -> Result<Response, ApiError> {
         let options = delete_options(call)?;
-        call.dry_run |= options.dry_run;
-        let form = crate::world::accepted(call.request.accept.as_deref())?;
+        call.dry_run = options.dry_run;
+        self.warn_of_orphans(call, &options);
+        let form = crate::world::accepted(call.request)?;
         let selection = self.selection(call)?;
         let revision = self.store.revision();
         let objects = self
@@ -89,27 +91,40 @@ impl World {
         let mut held = finalizers_after(&before, options, self.strategy(&call.resource).orphans_by_default);
         self.hold(call, &mut object, &mut held);
         set_finalizers(&mut object, &held);
-        let grace = self.grace(call, old, options);
-        if grace == 0 && held.is_empty() && self.may_go(&object) {
-            if call.dry_run {
-                return Ok(Deleted::Gone(object));
-            }
-            let author = call.author();
-            let (storage, name) = (call.resource.storage.clone(), call.object_name());
-            if held != before {
-                self.store.object(&storage, &name).ok_or_else(|| call.not_found())?;
-            }
-            self.remove(&author, &storage, &name);
-            return Ok(Deleted::Gone(object));
-        }
-        mark(call, &mut object, grace, self.strategy(&call.resource).graceless_mark);
-        self.marked(call, &mut object);
-        if object == *old || call.dry_run {
-            return Ok(Deleted::Held(object));
-        }
+        let strategy = self.strategy(&call.resource);
         let author = call.author();
         let (storage, name) = (call.resource.storage.clone(), call.object_name());
-        Ok(Deleted::Held(Value::clone(&self.put(&author, &storage, name, object))))
+        if !strategy.grace && held.is_empty() && self.may_go(&object) {
+            if !call.dry_run {
+                self.remove(&author, &storage, &name);
+            }
+            return Ok(Deleted::Gone(object));
+        }
+        let grace = self.grace(call, old, options);
+        mark(call, &mut object, grace, strategy.graceless_mark);
+        self.marked(call, &mut object);
+        if object != *old && !call.dry_run {
+            object = Value::clone(&self.put(&author, &storage, name.clone(), object));
+        }
+        if grace > 0 || !held.is_empty() || !self.may_go(&object) {
+            return Ok(Deleted::Held(object));
+        }
+        // Time was given and is over: the mark was seen by everybody, now the object goes.
+        if !call.dry_run {
+            self.remove(&author, &storage, &name);
+        }
+        Ok(Deleted::Gone(object))
+    }
+
+    /// A Job deleted without a word about its pods leaves them behind, which surprises.
+    fn warn_of_orphans(&self, call: &mut Call<'_>, options: &DeleteOptions) {
+        let is_job = call.resource.group == "batch" && call.resource.plural == "jobs";
+        if is_job && options.propagation.is_none() && options.orphan.is_none() {
+            call.warn(
+                "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set \
+                 propagationPolicy=Orphan to suppress this warning",
+            );
+        }
     }
 
     /// Seconds an object is given before it goes.
@@ -154,9 +169,14 @@ fn mark(call: &Call<'_>, object: &mut Value, grace: i64, graceless: bool) {
 }
 
 fn check_preconditions(call: &Call<'_>, old: &Value, options: &DeleteOptions) -> Result<(), ApiError> {
+    // The real server names the kind here, not the resource.
     let conflict = |why: String| {
-        // The real server names the kind here, not the resource, and no group.
-        Err(ApiError::conflict("", &call.resource.kind, &call.name, &why))
+        Err(ApiError::conflict(
+            &call.resource.group,
+            &call.resource.kind,
+            &call.name,
+            &why,
+        ))
     };
     if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != meta(old, "uid")) {
         return conflict(format!(
@@ -217,6 +237,7 @@ pub(crate) fn delete_options(call: &Call<'_>) -> Result<DeleteOptions, ApiError>
         options.grace = parameter("gracePeriodSeconds").and_then(|g| g.parse().ok());
         options.orphan = parameter("orphanDependents").map(|v| v == "true");
         options.propagation = parameter("propagationPolicy").map(str::to_owned);
+        options.dry_run = call.dry_run;
     }
     check_options(&options)?;
     Ok(options)

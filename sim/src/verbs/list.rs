@@ -23,6 +23,8 @@ use crate::world::{Call, Form, Watch, World};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
     pub(crate) namespace: Option<String>,
+    /// The only name, when the path gives one.
+    pub(crate) name: Option<String>,
     pub(crate) labels: LabelSelector,
     pub(crate) fields: FieldSelector,
 }
@@ -31,6 +33,7 @@ impl Selection {
     /// Whether an object is selected.
     pub(crate) fn matches(&self, name: &ObjectName, object: &Value) -> bool {
         self.namespace.as_ref().is_none_or(|n| *n == name.namespace)
+            && self.name.as_ref().is_none_or(|n| *n == name.name)
             && self.labels.matches(object)
             && (self.fields.is_empty() || self.fields.matches(|key| field(object, key)))
     }
@@ -90,7 +93,7 @@ impl World {
         let resource = &call.resource;
         let mut items: Vec<Value> = items.into_iter().map(|object| self.served(resource, object)).collect();
         match form {
-            Form::Table => self.table(call.now, resource, &items, Some(metadata), true),
+            Form::Table(include) => self.table(call.now, resource, &items, (Some(metadata), include), true),
             Form::Metadata => {
                 let items: Vec<Value> = items
                     .into_iter()
@@ -208,9 +211,11 @@ impl World {
         for key in fields.keys() {
             check_field(&call.resource, key, &extra)?;
         }
-        let namespace = (!call.namespace.is_empty()).then(|| call.namespace.clone());
+        let given = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let (namespace, name) = (given(&call.namespace), given(&call.name));
         Ok(Selection {
             namespace,
+            name,
             labels,
             fields,
         })
@@ -260,7 +265,7 @@ impl World {
 }
 
 fn accepted(call: &Call<'_>) -> Result<Form, ApiError> {
-    crate::world::accepted(call.request.accept.as_deref())
+    crate::world::accepted(call.request)
 }
 
 fn bad_version(text: &str) -> String {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::fields::{finalizers, is_going, meta, metadata_mut, revision};
 use crate::request::Response;
-use crate::status::ApiError;
+use crate::status::{ApiError, Cause};
 use crate::world::{Call, World};
 
 /// How an object is being changed.
@@ -80,6 +80,7 @@ impl World {
         self.check_preconditions(call, &old, &object)?;
         keep_server_fields(&old, &mut object);
         self.prepare_change(call, &old, &mut object)?;
+        forbid_new_finalizers(call, &old, &object)?;
         self.validate_change(call, &old, &object)?;
         if how == Change::Update {
             self.own_change(call, &old, &mut object)?;
@@ -93,7 +94,7 @@ impl World {
         if version.is_empty() || version == "0" {
             if !self.strategy(&call.resource).unconditional_update && call.verb == "update" {
                 let text = "Invalid value: 0: must be specified for an update";
-                let cause = crate::status::Cause::field("FieldValueInvalid", "metadata.resourceVersion", text);
+                let cause = Cause::field("FieldValueInvalid", "metadata.resourceVersion", text);
                 return Err(ApiError::invalid(group, &call.resource.kind, &call.name, vec![cause]));
             }
         } else if version.parse::<u64>().is_err() {
@@ -132,6 +133,27 @@ impl World {
         let author = call.author();
         Ok(Value::clone(&self.put(&author, &storage, name, object)))
     }
+}
+
+/// An object that is going takes no new finalizers.
+fn forbid_new_finalizers(call: &Call<'_>, old: &Value, object: &Value) -> Result<(), ApiError> {
+    let had = finalizers(old);
+    let new: Vec<String> = finalizers(object).into_iter().filter(|f| !had.contains(f)).collect();
+    if !is_going(old) || new.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = new.iter().map(|f| format!("{f:?}")).collect();
+    let message = format!(
+        "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+        shown.join(", ")
+    );
+    let cause = Cause::field("FieldValueForbidden", "metadata.finalizers", message);
+    Err(ApiError::invalid(
+        &call.resource.group,
+        &call.resource.kind,
+        &call.name,
+        vec![cause],
+    ))
 }
 
 fn keep_server_fields(old: &Value, object: &mut Value) {

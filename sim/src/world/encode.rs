@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::World;
 use super::call::Call;
 use crate::registry::ResourceType;
-use crate::request::Response;
+use crate::request::{Request, Response};
 use crate::status::ApiError;
 
 /// What the client accepts.
@@ -16,15 +16,46 @@ pub(crate) enum Form {
     Whole,
     /// `PartialObjectMetadata`.
     Metadata,
-    /// `Table`.
-    Table,
+    /// `Table`, whose rows carry this much of their objects.
+    Table(Include),
+}
+
+/// How much of its object a row carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Include {
+    /// Its metadata.
+    Metadata,
+    /// All of it.
+    Object,
+    /// Nothing.
+    None,
+}
+
+impl Include {
+    fn of(request: &Request) -> Self {
+        match request.parameter("includeObject") {
+            Some("Object") => Self::Object,
+            Some("None") => Self::None,
+            _ => Self::Metadata,
+        }
+    }
+
+    /// What a row carries of an object.
+    pub(crate) fn take(self, object: &Value) -> Value {
+        match self {
+            Self::Metadata => partial(object),
+            Self::Object => object.clone(),
+            Self::None => Value::Null,
+        }
+    }
 }
 
 /// The form asked for by `Accept`, the first that can be had.
 ///
 /// # Errors
 /// 406 when nothing that is accepted can be had.
-pub(crate) fn accepted(accept: Option<&str>) -> Result<Form, ApiError> {
+pub(crate) fn accepted(request: &Request) -> Result<Form, ApiError> {
+    let accept = request.accept.as_deref();
     let Some(accept) = accept.filter(|a| !a.trim().is_empty()) else {
         return Ok(Form::Whole);
     };
@@ -38,7 +69,7 @@ pub(crate) fn accepted(accept: Option<&str>) -> Result<Form, ApiError> {
         }
         match (named("as"), named("g"), named("v")) {
             (None, _, _) => return Ok(Form::Whole),
-            (Some("Table"), Some("meta.k8s.io"), Some("v1")) => return Ok(Form::Table),
+            (Some("Table"), Some("meta.k8s.io"), Some("v1")) => return Ok(Form::Table(Include::of(request))),
             (Some("PartialObjectMetadata" | "PartialObjectMetadataList"), Some("meta.k8s.io"), Some("v1")) => {
                 return Ok(Form::Metadata);
             }
@@ -67,7 +98,7 @@ impl World {
 
     /// An answer with one object, in the accepted form.
     pub(crate) fn respond(&self, call: &Call<'_>, code: u16, object: Value) -> Result<Response, ApiError> {
-        let form = accepted(call.request.accept.as_deref())?;
+        let form = accepted(call.request)?;
         let object = self.served(&call.resource, object);
         let object = self.formed(call.now, &call.resource, form, object, true);
         Ok(Response::json(code, object))
@@ -88,7 +119,7 @@ impl World {
         match form {
             Form::Whole => object,
             Form::Metadata => partial(&object),
-            Form::Table => self.table(now, resource, &[object], None, headed),
+            Form::Table(include) => self.table(now, resource, &[object], (None, include), headed),
         }
     }
 }

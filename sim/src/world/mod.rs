@@ -26,7 +26,7 @@ use crate::store::Store;
 
 pub(crate) use call::Call;
 pub(crate) use commit::Author;
-pub(crate) use encode::{Form, accepted, partial};
+pub(crate) use encode::{Form, Include, accepted};
 pub use watch::WatchPoll;
 pub(crate) use watch::{Watch, bookmark};
 

@@ -20,24 +20,36 @@ struct ResourcePath<'p> {
     plural: &'p str,
     name: &'p str,
     subresource: String,
+    /// Whether the path itself asks for a watch, as `/api/v1/watch/...` does.
+    watch: bool,
 }
 
 impl World {
     pub(super) fn route(&mut self, now: Timestamp, request: &Request) -> Result<Response, ApiError> {
         let user = self.authenticate(request)?;
         let path = request.path.trim_end_matches('/');
+        if !path.starts_with("/api/") && !path.starts_with("/apis/") || is_meta(path) {
+            self.authorize_path(&user, request.method(), if path.is_empty() { "/" } else { path })?;
+        }
         if request.method() == Method::Get
             && let Some(response) = self.meta_path(request, path)?
         {
             return Ok(response);
         }
-        let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        let Some(target) = resource_path(&segments) else {
-            return Err(ApiError::unknown_path());
+        let mut segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let watching = drop_watch_prefix(&mut segments);
+        let Some(mut target) = resource_path(&segments) else {
+            return Ok(page_not_found());
         };
+        target.watch = watching;
         let resource = self.registry.resource(target.group, target.version, target.plural);
         let Some(resource) = resource.cloned() else {
-            return Err(ApiError::unknown_path());
+            let known = self.registry.is_builtin(target.group);
+            return if known {
+                Err(ApiError::unknown_path())
+            } else {
+                Ok(page_not_found())
+            };
         };
         if resource.namespaced == target.namespace.is_empty()
             && !across_namespaces(&resource, &target, request.method())
@@ -77,6 +89,7 @@ impl World {
         };
         self.authorize(&call)?;
         check_served(&call)?;
+        super::accepted(request)?;
         let mut response = self.dispatch(&mut call)?;
         response.warnings.append(&mut call.warnings);
         Ok(response)
@@ -171,6 +184,28 @@ fn across_namespaces(resource: &ResourceType, target: &ResourcePath<'_>, method:
         && matches!(method, Method::Get | Method::Delete | Method::Post)
 }
 
+/// The old form of a watch puts the word into the path.
+fn drop_watch_prefix(segments: &mut Vec<&str>) -> bool {
+    let at = match segments.as_slice() {
+        ["api", _, "watch", _, ..] => 2,
+        ["apis", _, _, "watch", _, ..] => 3,
+        _ => return false,
+    };
+    segments.remove(at);
+    true
+}
+
+/// Discovery and health: paths that are authorized by path.
+fn is_meta(path: &str) -> bool {
+    let depth = path.matches('/').count();
+    (path.starts_with("/api/") && depth == 2) || (path.starts_with("/apis/") && depth <= 3)
+}
+
+/// What Go's own mux answers.
+fn page_not_found() -> Response {
+    Response::text(404, "404 page not found\n")
+}
+
 fn resource_path<'p>(segments: &[&'p str]) -> Option<ResourcePath<'p>> {
     let (group, version, rest) = match segments {
         ["api", "v1", rest @ ..] => ("", "v1", rest),
@@ -195,12 +230,14 @@ fn resource_path<'p>(segments: &[&'p str]) -> Option<ResourcePath<'p>> {
         plural,
         name,
         subresource,
+        watch: false,
     })
 }
 
 fn verb(request: &Request, target: &ResourcePath<'_>) -> Result<&'static str, ApiError> {
     let collection = target.name.is_empty();
     match (request.method(), collection) {
+        (Method::Get, _) if target.watch => Ok("watch"),
         (Method::Get, true) if request.flag("watch") => Ok("watch"),
         (Method::Get, true) => Ok("list"),
         (Method::Get, false) => Ok("get"),

@@ -158,7 +158,7 @@ impl World {
         if let Some(object) = event.get_mut("object") {
             let whole = self.served(&watch.resource, object.take());
             *object = match (watch.form, bookmark) {
-                (Form::Table, true) => whole,
+                (Form::Table(_), true) => whole,
                 (form, _) => self.formed(now, &watch.resource, form, whole, !watch.headed),
             };
             watch.headed |= !bookmark;
