@@ -19,6 +19,7 @@ mod field_manager;
 mod key;
 mod manifest;
 mod project;
+pub mod schema;
 mod timestamp;
 pub mod tracking;
 
