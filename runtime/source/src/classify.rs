@@ -106,12 +106,18 @@ fn http(failure: &reqwest::Error, causes: &[&(dyn StdError + 'static)], url: &Re
         let reason = "the server redirects in a circle or to where it must not; use the final URL".to_owned();
         return SourceError::Protocol { url: shown, reason };
     }
-    let broke_off = causes
-        .iter()
-        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof));
+    let broke_off = causes.iter().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
+    });
     if failure.is_connect() && broke_off {
         let reason = "the server ended the handshake; does it speak TLS on this port?".to_owned();
-        return SourceError::Tls { url: shown, host, reason };
+        return SourceError::Tls {
+            url: shown,
+            host,
+            reason,
+        };
     }
     let says = |words: &str| causes.iter().any(|cause| cause.to_string().contains(words));
     let cause = if says("dns error") || says("failed to lookup address") {

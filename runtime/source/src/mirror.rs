@@ -142,6 +142,7 @@ impl Mirror {
             .server(&objects.local(), credentials)
             .fetch(wanted.filter(|_| pinned));
         let outcome = outcome.map(|table| self.learn(table));
+        tracing::debug!(repository = %self.url, took = ?began.elapsed(), fetched = outcome.is_ok(), "fetched");
         if !pinned || outcome.is_ok() {
             *exchange = Some(Listed {
                 began,
@@ -177,6 +178,7 @@ impl Mirror {
                 return Err(error);
             }
         };
+        tracing::info!(repository = %self.url, generation, "the mirror was made anew");
         for old in self.generations().into_iter().filter(|old| *old + 1 < generation) {
             let _ = std::fs::remove_dir_all(self.path(old));
         }

@@ -1,5 +1,7 @@
 //! No child process, no `git` program: the proof, and what reading costs.
 
+#![allow(clippy::print_stdout, reason = "the measurement is for reading")]
+
 mod support;
 
 use std::path::Path;
@@ -110,10 +112,12 @@ fn what_reading_costs() {
 }
 
 fn read(repositories: &Repositories, url: &RepoUrl) -> Option<String> {
-    let resolved = repositories.resolve(url, "main", FetchPolicy::Fetch, None).unwrap();
+    let resolved = repositories
+        .resolve(url, "main", FetchPolicy::Fetch, None)
+        .expect("it resolves");
     repositories
         .tree(url, &resolved.commit)
-        .unwrap()
+        .expect("it is here")
         .id("services/a")
-        .unwrap()
+        .expect("it is whole")
 }
