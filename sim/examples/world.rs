@@ -1,11 +1,12 @@
-//! Serves a simulated cluster on a loopback port until interrupted: `cargo run -p capstan-sim --features front-ends --example world -- 8001 [kubeconfig]`.
+//! Serves a simulated cluster on a loopback port until interrupted: `cargo run -p capstan-sim --features front-ends --example world -- 8001 [none|instant|realistic] [kubeconfig]`.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use capstan_model::Timestamp;
-use capstan_sim::front_ends::{Cluster, WorldServer, write_kubeconfig};
-use capstan_sim::{Options, World};
+use capstan_sim::Options;
+use capstan_sim::actors::Profile;
+use capstan_sim::front_ends::{ServeOptions, WorldServer, write_kubeconfig};
 
 #[expect(
     clippy::disallowed_methods,
@@ -20,8 +21,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-        let world = World::new(epoch, Options::default());
-        let mut server = WorldServer::serve(listener, Cluster::new(world, epoch))?;
+        let actors = match arguments.next().as_deref() {
+            None | Some("none") => None,
+            Some("instant") => Some(Profile::INSTANT),
+            Some("realistic") => Some(Profile::REALISTIC),
+            Some(other) => return Err(format!("unknown actors {other:?}: none, instant or realistic").into()),
+        };
+        let mut server = WorldServer::start(listener, ServeOptions { epoch, world: Options::default(), actors })?;
         if let Some(path) = arguments.next() {
             write_kubeconfig(Path::new(&path), &server.url())?;
         }

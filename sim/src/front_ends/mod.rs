@@ -20,7 +20,7 @@ use crate::world::{WatchPoll, World};
 
 pub use body::AnswerBody;
 pub use kubeconfig::{kubeconfig, write_kubeconfig};
-pub use server::WorldServer;
+pub use server::{ServeOptions, WorldServer};
 pub use service::WorldService;
 
 /// A world that is shared by connections, watches and the driver of its actors. Clones share it.

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use capstan_model::Timestamp;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -10,6 +11,8 @@ use tokio::task::JoinSet;
 use tower::Service as _;
 
 use super::{Cluster, WorldService};
+use crate::actors::{self, Profile};
+use crate::world::{Options, World};
 
 /// A world being served. Dropping it ends the server, its connections and its actors.
 pub struct WorldServer {
@@ -18,7 +21,30 @@ pub struct WorldServer {
     tasks: JoinSet<()>,
 }
 
+/// How a world is made and served.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The time in the cluster at the start, usually the caller's clock.
+    pub epoch: Timestamp,
+    /// How the world is made.
+    pub world: Options,
+    /// How long the controllers, scheduler and kubelets take; `None` leaves them out.
+    pub actors: Option<Profile>,
+}
+
 impl WorldServer {
+    /// Makes a world and serves it on a listener, until dropped.
+    ///
+    /// # Errors
+    /// When the listener's address cannot be read.
+    pub fn start(listener: TcpListener, options: ServeOptions) -> io::Result<Self> {
+        let mut world = World::new(options.epoch, options.world);
+        for actor in options.actors.into_iter().flat_map(actors::all) {
+            world.add_actor(actor);
+        }
+        Self::serve(listener, Cluster::new(world, options.epoch))
+    }
+
     /// Serves a cluster on a listener and drives its actors, until dropped.
     ///
     /// # Errors
