@@ -27,7 +27,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Some("realistic") => Some(Profile::REALISTIC),
             Some(other) => return Err(format!("unknown actors {other:?}: none, instant or realistic").into()),
         };
-        let mut server = WorldServer::start(listener, ServeOptions { epoch, world: Options::default(), actors })?;
+        let mut server = WorldServer::start(
+            listener,
+            ServeOptions {
+                epoch,
+                world: Options::default(),
+                actors,
+            },
+        )?;
         if let Some(path) = arguments.next() {
             write_kubeconfig(Path::new(&path), &server.url())?;
         }

@@ -239,14 +239,33 @@ fn accept(definition: &mut Value, conflict: Option<&str>, now: Timestamp) {
     }
 }
 
+/// A new definition: the names it leaves out, its conversion, the version it stores.
+pub(crate) fn prepare(definition: &mut Value) {
+    let spec = child_mut(definition, "spec");
+    spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
+    let stored = spec.get("versions").and_then(Value::as_array).into_iter().flatten();
+    let stored: Vec<Value> = stored
+        .filter(|v| v["storage"] == true)
+        .map(|v| v["name"].clone())
+        .collect();
+    if let Some(names) = spec.get_mut("names") {
+        let kind = text(names, &["kind"]).to_owned();
+        let names = crate::fields::as_map(names);
+        names.entry("listKind").or_insert_with(|| json!(format!("{kind}List")));
+        names.entry("singular").or_insert_with(|| json!(kind.to_lowercase()));
+    }
+    let status = child_mut(definition, "status");
+    status.insert("storedVersions".into(), json!(stored));
+}
+
 /// The condition of a definition that is being deleted.
 pub(crate) fn mark_terminating(definition: &mut Value, now: Timestamp) {
-    let message = "CustomResource deletion is in progress";
+    let message = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon";
     set_condition(
         definition,
         "Terminating",
         "True",
-        "InstanceDeletionInProgress",
+        "InstanceDeletionPending",
         message,
         now,
     );

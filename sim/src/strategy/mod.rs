@@ -72,7 +72,7 @@ impl World {
                     | ("storage.k8s.io", _)
             ),
             orphans_by_default: matches!(name, ("", "replicationcontrollers") | ("batch", "jobs")),
-            graceless_mark: name == ("", "namespaces"),
+            graceless_mark: matches!(name, ("", "namespaces") | ("apiextensions.k8s.io", _)),
         }
     }
 
@@ -93,7 +93,11 @@ impl World {
             ("", "secrets") => encode_string_data(object),
             ("", "pods") => self.prepare_pod(call, object)?,
             ("batch", "jobs") => job::prepare(object),
+            ("apiextensions.k8s.io", "customresourcedefinitions") => crate::crd::prepare(object),
+            ("", "persistentvolumeclaims") => protect(object, "kubernetes.io/pvc-protection"),
+            ("apps", "daemonsets") => daemon_set_template(object, "1"),
             ("", "persistentvolumes") => {
+                protect(object, "kubernetes.io/pv-protection");
                 object["status"]["lastPhaseTransitionTime"] = time(call.now);
             }
             _ => {}
@@ -270,6 +274,7 @@ fn initial_status(name: (&str, &str)) -> Option<Value> {
         ("apiregistration.k8s.io" | "certificates.k8s.io" | "flowcontrol.apiserver.k8s.io", _) => json!({}),
         ("admissionregistration.k8s.io" | "resource.k8s.io", _) => json!({}),
         ("networking.k8s.io", "servicecidrs") => json!({}),
+        ("apiextensions.k8s.io", _) => json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}}),
         _ => return None,
     })
 }
@@ -321,6 +326,21 @@ fn encode_string_data(object: &mut Value) {
         let encoded = base64::engine::general_purpose::STANDARD.encode(value.as_str().unwrap_or_default());
         data.insert(key, json!(encoded));
     }
+}
+
+/// A finalizer the server gives every object of a kind.
+fn protect(object: &mut Value, finalizer: &str) {
+    let mut all = crate::fields::finalizers(object);
+    if !all.iter().any(|f| f == finalizer) {
+        all.push(finalizer.to_owned());
+    }
+    set_finalizers(object, &all);
+}
+
+/// DaemonSets count the changes of their template in an annotation that is long deprecated.
+fn daemon_set_template(object: &mut Value, generation: &str) {
+    let annotations = metadata_mut(object).entry("annotations").or_insert_with(|| json!({}));
+    annotations["deprecated.daemonset.template.generation"] = json!(generation);
 }
 
 /// The text at a path, for kinds' rules.

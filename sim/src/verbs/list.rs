@@ -78,6 +78,9 @@ impl World {
                 metadata.insert("remainingItemCount".into(), json!(rest));
             }
         }
+        if call.resource.custom {
+            metadata.entry("continue").or_insert_with(|| json!(""));
+        }
         let items = items.into_iter().map(|(_, object)| Value::clone(&object)).collect();
         Ok(Response::json(200, self.list_of(call, form, items, metadata)))
     }

@@ -32,8 +32,7 @@ impl PatchType {
             other => {
                 let text = if other == "application/strategic-merge-patch+json" {
                     "the body of the request was in an unknown format - accepted media types include: \
-                     application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml, \
-                     application/apply-patch+cbor"
+                     application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
                 } else {
                     "415: Unsupported Media Type"
                 };

@@ -95,7 +95,7 @@ impl World {
             if !self.strategy(&call.resource).unconditional_update && call.verb == "update" {
                 let text = "Invalid value: 0: must be specified for an update";
                 let cause = Cause::field("FieldValueInvalid", "metadata.resourceVersion", text);
-                return Err(ApiError::invalid(group, &call.resource.kind, &call.name, vec![cause]));
+                return Err(ApiError::invalid(group, plural, &call.name, vec![cause]));
             }
         } else if version.parse::<u64>().is_err() {
             let text = format!("Invalid value: {version:?}: strconv.ParseUint: parsing {version:?}: invalid syntax");
@@ -105,7 +105,11 @@ impl World {
         }
         let (sent, stored) = (meta(object, "uid"), meta(old, "uid"));
         if !sent.is_empty() && sent != stored {
-            let why = format!("Precondition failed: UID in precondition: {sent}, UID in object meta: {stored}");
+            let key = storage_key(call);
+            let why = format!(
+                "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID \
+                 in precondition: {sent}, UID in object meta: {stored}"
+            );
             return Err(ApiError::conflict(group, plural, &call.name, &why));
         }
         Ok(())
@@ -133,6 +137,22 @@ impl World {
         let author = call.author();
         Ok(Value::clone(&self.put(&author, &storage, name, object)))
     }
+}
+
+/// Where the real server keeps an object, which some of its messages show.
+fn storage_key(call: &Call<'_>) -> String {
+    let place = match (call.resource.group.as_str(), call.resource.plural.as_str()) {
+        ("", "services") => "services/specs".to_owned(),
+        ("networking.k8s.io", "ingresses") => "ingress".to_owned(),
+        (group, plural) if call.resource.custom => format!("{group}/{plural}"),
+        (_, plural) => plural.to_owned(),
+    };
+    let namespace = if call.namespace.is_empty() {
+        String::new()
+    } else {
+        format!("{}/", call.namespace)
+    };
+    format!("/registry/{place}/{namespace}{}", call.name)
 }
 
 /// An object that is going takes no new finalizers.
