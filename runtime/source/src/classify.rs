@@ -183,7 +183,7 @@ fn redact_words(text: &str) -> String {
 }
 
 /// Every error of the tree that gix builds, outermost first, with what hides within I/O errors.
-fn causes(error: &gix::Error) -> Vec<&(dyn StdError + 'static)> {
+pub(crate) fn causes(error: &gix::Error) -> Vec<&(dyn StdError + 'static)> {
     let mut found: Vec<&(dyn StdError + 'static)> = Vec::new();
     for cause in error.iter_errors() {
         collect(cause, &mut found);

@@ -11,6 +11,7 @@ use gix::ObjectId;
 use gix::objs::Kind;
 use gix::objs::tree::EntryKind as GitKind;
 
+use crate::classify::causes;
 use crate::error::ObjectProblem;
 use crate::tree_cache::TreeCache;
 use crate::{Limits, RepoUrl, SourceError};
@@ -19,6 +20,8 @@ use crate::{Limits, RepoUrl, SourceError};
 const MAX_TAG_DEPTH: usize = 8;
 /// The largest commit or tag that is read, in bytes.
 const MAX_COMMIT_BYTES: u64 = 4 << 20;
+/// How many idle handles are kept.
+const MAX_HANDLES: usize = 8;
 /// How many commits an ambiguous id names in its error.
 const MAX_CANDIDATES: usize = 8;
 
@@ -105,6 +108,8 @@ pub(crate) struct Objects {
     url: RepoUrl,
     limits: Limits,
     folders: Mutex<TreeCache>,
+    /// Handles that are not in use: making one costs more than reading a small object.
+    handles: Mutex<Vec<gix::Repository>>,
 }
 
 impl std::fmt::Debug for Objects {
@@ -121,6 +126,7 @@ impl Objects {
             url,
             limits,
             folders,
+            handles: Mutex::default(),
         }
     }
 
@@ -129,13 +135,25 @@ impl Objects {
         self.repository.to_thread_local()
     }
 
+    /// Lends a handle that may have been used before.
+    fn with<R>(&self, action: impl FnOnce(&gix::Repository) -> R) -> R {
+        let pooled = self.handles.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let handle = pooled.unwrap_or_else(|| self.local());
+        let result = action(&handle);
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        if handles.len() < MAX_HANDLES {
+            handles.push(handle);
+        }
+        result
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
     /// Is the object there? Says nothing about what it refers to.
     pub(crate) fn contains(&self, id: ObjectId) -> bool {
-        self.local().has_object(id)
+        self.with(|handle| handle.has_object(id))
     }
 
     /// A folder, parsed and verified; kept for the next one who asks.
@@ -157,7 +175,7 @@ impl Objects {
 
     /// The bytes of a file, without reading it.
     pub(crate) fn file_size(&self, id: ObjectId) -> Result<u64, SourceError> {
-        self.header(&self.local(), id, Kind::Blob)
+        self.with(|handle| self.header(handle, id, Kind::Blob))
     }
 
     /// What a commit says.
@@ -215,9 +233,8 @@ impl Objects {
     /// The commits whose id begins with `digits`, sorted.
     pub(crate) fn commits_beginning(&self, digits: &str) -> Result<Vec<ObjectId>, SourceError> {
         let prefix = gix::hash::Prefix::from_hex(digits).map_err(|error| self.store_error(error.to_string()))?;
-        let local = self.local();
         let mut candidates = HashSet::new();
-        let found = local.objects.lookup_prefix(prefix, Some(&mut candidates));
+        let found = self.with(|handle| handle.objects.lookup_prefix(prefix, Some(&mut candidates)));
         found.map_err(|error| self.store_error(error.to_string()))?;
         let mut commits = Vec::new();
         for id in candidates {
@@ -231,18 +248,18 @@ impl Objects {
     }
 
     fn kind(&self, id: ObjectId) -> Result<Kind, SourceError> {
-        let header = self
-            .local()
-            .try_find_header(id)
-            .map_err(|error| self.corrupt(id, &error))?;
+        let header = self.with(|handle| handle.try_find_header(id));
+        let header = header.map_err(|error| self.unreadable(id, &error))?;
         header
             .map(|header| header.kind())
             .ok_or_else(|| self.problem(id, ObjectProblem::Missing))
     }
 
     /// Kind and size checked, before anything is unpacked.
-    fn header(&self, local: &gix::Repository, id: ObjectId, wanted: Kind) -> Result<u64, SourceError> {
-        let header = local.try_find_header(id).map_err(|error| self.corrupt(id, &error))?;
+    fn header(&self, handle: &gix::Repository, id: ObjectId, wanted: Kind) -> Result<u64, SourceError> {
+        let header = handle
+            .try_find_header(id)
+            .map_err(|error| self.unreadable(id, &error))?;
         let header = header.ok_or_else(|| self.problem(id, ObjectProblem::Missing))?;
         if header.kind() != wanted {
             let problem = ObjectProblem::Kind {
@@ -255,8 +272,18 @@ impl Objects {
     }
 
     fn data(&self, id: ObjectId, wanted: Kind, limit: u64, what: &'static str) -> Result<Vec<u8>, SourceError> {
-        let local = self.local();
-        let measured = self.header(&local, id, wanted)?;
+        self.with(|handle| self.verified(handle, id, wanted, limit, what))
+    }
+
+    fn verified(
+        &self,
+        handle: &gix::Repository,
+        id: ObjectId,
+        wanted: Kind,
+        limit: u64,
+        what: &'static str,
+    ) -> Result<Vec<u8>, SourceError> {
+        let measured = self.header(handle, id, wanted)?;
         if measured > limit {
             return Err(SourceError::Limit {
                 url: self.url.to_string(),
@@ -265,7 +292,9 @@ impl Objects {
                 limit,
             });
         }
-        let object = local.try_find_object(id).map_err(|error| self.corrupt(id, &error))?;
+        let object = handle
+            .try_find_object(id)
+            .map_err(|error| self.unreadable(id, &error))?;
         let mut object = object.ok_or_else(|| self.problem(id, ObjectProblem::Missing))?;
         let actual = gix::objs::compute_hash(id.kind(), object.kind, &object.data)
             .map_err(|error| self.problem(id, ObjectProblem::Corrupt(error.to_string())))?;
@@ -275,7 +304,14 @@ impl Objects {
         Ok(std::mem::take(&mut object.data))
     }
 
-    fn corrupt(&self, id: ObjectId, error: &gix::Error) -> SourceError {
+    /// The machine's failure (no permission, too many open files) is not the object's.
+    fn unreadable(&self, id: ObjectId, error: &gix::Error) -> SourceError {
+        let io = causes(error)
+            .into_iter()
+            .find_map(|cause| cause.downcast_ref::<std::io::Error>());
+        if let Some(io) = io.filter(|io| io.raw_os_error().is_some()) {
+            return self.store_error(format!("object {id}: {io}"));
+        }
         self.problem(id, ObjectProblem::Corrupt(error.probable_cause().to_string()))
     }
 
@@ -307,5 +343,55 @@ fn name(kind: Kind) -> &'static str {
         Kind::Blob => "blob",
         Kind::Commit => "commit",
         Kind::Tag => "tag",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_machine_is_not_taken_for_a_damaged_object() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = RepoUrl::parse(&dir.path().display().to_string()).unwrap();
+        let repository = crate::store::create(dir.path()).unwrap();
+        let objects = Objects::new(repository, url, Limits::default());
+        let id = ObjectId::empty_blob(gix::hash::Kind::Sha1);
+        // Too many open files.
+        let machine = gix::Error::from_error(std::io::Error::from_raw_os_error(24));
+        let error = objects.unreadable(id, &machine);
+        assert!(
+            matches!(&error, SourceError::Store { reason, .. } if reason.contains(&id.to_string())),
+            "{error}"
+        );
+        assert!(error.is_transient());
+        let damage = gix::Error::from_error(std::io::Error::new(std::io::ErrorKind::InvalidData, "bad zlib stream"));
+        let error = objects.unreadable(id, &damage);
+        assert!(
+            matches!(
+                &error,
+                SourceError::Object {
+                    problem: ObjectProblem::Corrupt(_),
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(!error.is_transient());
+    }
+
+    #[test]
+    fn folders_with_impossible_entries_are_corrupt() {
+        let entry = |name: &[u8]| [b"100644 ", name, b"\0", &[1; 20]].concat();
+        let parse = |data: &[u8]| Folder::parse(data, gix::hash::Kind::Sha1);
+        assert!(parse(&[entry(b"a"), entry(b"b")].concat()).is_ok());
+        for bad in [&b".."[..], b".", b".git", b".GIT", b"a/b", b""] {
+            assert!(parse(&entry(bad)).is_err(), "{}", String::from_utf8_lossy(bad));
+        }
+        assert!(parse(&[entry(b"a"), entry(b"a")].concat()).is_err());
+        assert!(parse(b"100644 a\0short").is_err());
+        // Not UTF-8: listed by a stand-in and found by it.
+        let folder = parse(&entry(b"caf\xe9")).unwrap();
+        assert!(folder.find(&folder.entries()[0].name).is_some());
     }
 }

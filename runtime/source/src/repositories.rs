@@ -171,10 +171,11 @@ impl Repositories {
             let table = backend.refs(policy, credentials)?;
             match parsed.lookup(&table) {
                 Lookup::Found { id, reference, note } => {
-                    if !backend.objects()?.contains(id) {
+                    let mut objects = backend.objects()?;
+                    if !objects.contains(id) {
                         backend.fetch(Some(id), false, credentials)?;
+                        objects = backend.objects()?;
                     }
-                    let objects = backend.objects()?;
                     if objects.contains(id) || url.is_local() {
                         return describe(&objects, objects.peel(id)?, reference, note);
                     }

@@ -204,8 +204,8 @@ fn alternates_are_followed() {
     assert_eq!(tree.read("README.md").unwrap().unwrap().as_ref(), b"# infra\n");
 }
 
-#[test]
-fn links_stay_within_the_tree_and_kinds_are_told() {
+/// Links of all sorts and a submodule, below `links/`.
+fn scene_with_links() -> Scene {
     let scene = Scene::new();
     let at = |name: &str| scene.work().join("links").join(name);
     scene.write("links/file.yaml", "a: 1\n");
@@ -217,7 +217,7 @@ fn links_stay_within_the_tree_and_kinds_are_told() {
         ("loop", "loop"),
         ("dangling", "nowhere"),
     ] {
-        symlink(target, at(name)).unwrap();
+        symlink(target, at(name)).expect("a link");
     }
     let head = scene.id("HEAD");
     git(
@@ -241,6 +241,12 @@ fn links_stay_within_the_tree_and_kinds_are_told() {
     );
     git(&scene.work(), &["commit", "-q", "-m", "links"]);
     git(&scene.work(), &["push", "-q", "origin", "HEAD"]);
+    scene
+}
+
+#[test]
+fn links_stay_within_the_tree_and_kinds_are_told() {
+    let scene = scene_with_links();
     let repositories = scene.repositories();
     let tree = repositories.tree(&scene.url(), &scene.id("HEAD")).unwrap();
     assert_eq!(tree.read("links/good").unwrap().unwrap().as_ref(), b"tag: 1\n");
