@@ -84,7 +84,7 @@ impl<'a> ManagedFields<'a> {
         for name in nodes.filter_map(Value::as_object).flat_map(|node| node.keys()) {
             if let Some(keys) = name.strip_prefix("k:") {
                 let keys: serde_json::Map<String, Value> = serde_json::from_str(keys).ok()?;
-                return Some(ListHint::Map(keys.keys().cloned().collect()));
+                return Some(ListHint::Map(Keys::Seen(keys.keys().cloned().collect())));
             }
             if name.starts_with("v:") {
                 return Some(ListHint::Set);
@@ -134,10 +134,12 @@ pub(super) fn child<'f>(node: &'f Value, segment: &Segment<'_>) -> Option<&'f Va
 }
 
 /// Do the keys of a `k:` entry name `item`?
-pub(super) fn is_item(keys: &str, item: &Value) -> bool {
-    let Ok(Value::Object(keys)) = serde_json::from_str(keys) else {
-        return false;
-    };
+fn is_item(keys: &str, item: &Value) -> bool {
+    serde_json::from_str(keys).is_ok_and(|keys| has_keys(&keys, item))
+}
+
+/// Does `item` have these values of its keys?
+pub(super) fn has_keys(keys: &serde_json::Map<String, Value>, item: &Value) -> bool {
     keys.iter()
         .all(|(name, value)| key_value(item, name).equals(KeyValue::Given(value)))
 }

@@ -21,6 +21,8 @@ mod removed;
 mod schema;
 mod walk;
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use capstan_model::{Blob, Digest, ResourceKey, Timestamp};
@@ -61,24 +63,32 @@ fn verdict(pair: &ComparePair) -> Verdict {
 pub fn differences(key: &ResourceKey, desired: &Value, live: &Value, rules: &IgnoreRules) -> Vec<FieldDifference> {
     let managed = ManagedFields::of(live);
     let plain = secret_data(key, desired);
-    let applied = match managed.ours("Apply").next() {
-        Some(_) => None,
-        None => removed::last_applied(live),
+    let by_apply = managed.ours("Apply").next().is_some();
+    let by_update = managed.ours("Update").next().is_some();
+    // Beside fields of ours by apply, the annotation still counts where Argo CD's plain updates were not handed over to us.
+    let applied = if by_apply && !by_update {
+        None
+    } else {
+        removed::last_applied(live)
     };
     let mut walk = Walk::new(&key.group, &key.kind, managed, rules);
     let desired = plain.as_ref().unwrap_or(desired);
     walk.declared(desired, Some(live));
     if let Some(applied) = &applied {
         walk.applied_before(applied, Some(desired), live, None);
-    } else {
-        let by_apply = managed.ours("Apply");
-        // Who creates an object owns its defaults too, and those of a custom resource are not known.
-        let counts = schema::is_built_in(&key.group) && managed.ours("Apply").next().is_none();
-        let by_update = managed.ours("Update").filter(|_| counts);
-        for owned in by_apply.chain(by_update) {
+    }
+    for owned in managed.ours("Apply") {
+        walk.owned(owned, Some(desired), live);
+    }
+    // Who creates an object owns its defaults too, and those of a custom resource are not known.
+    if applied.is_none() && !by_apply && schema::is_built_in(&key.group) {
+        for owned in managed.ours("Update") {
             walk.owned(owned, Some(desired), live);
         }
     }
+    let mut seen = BTreeSet::new();
+    walk.differences
+        .retain(|difference| seen.insert(difference.path.clone()));
     walk.differences
 }
 
@@ -189,4 +199,134 @@ pub struct FieldWriter {
     pub subresource: String,
     /// When.
     pub time: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment() -> ResourceKey {
+        ResourceKey::new("apps", "Deployment", "prod", "web")
+    }
+
+    fn desired() -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "prod"}, "spec": {
+            "replicas": 3, "template": {"spec": {"containers": [{"name": "web", "image": "web:2", "resources": {"limits": {"cpu": "1000m"}}}]}}}})
+    }
+
+    fn live() -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "prod", "uid": "u", "managedFields": [
+                {"manager": "capstan", "operation": "Apply", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {"f:replicas": {}, "f:minReadySeconds": {},
+                    "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:resources": {"f:limits": {"f:cpu": {}}}}}}}}}},
+                {"manager": "kubectl-set", "operation": "Update", "time": "2026-01-02T00:00:00Z", "fieldsV1": {"f:spec": {
+                    "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:image": {}}}}}}}}]},
+            "spec": {"replicas": 3, "progressDeadlineSeconds": 600, "template": {"spec": {"restartPolicy": "Always", "containers": [
+                {"name": "proxy", "image": "proxy:1"},
+                {"name": "web", "image": "web:1", "resources": {"limits": {"cpu": "1"}}, "imagePullPolicy": "IfNotPresent"}]}}},
+            "status": {"replicas": 3}})
+    }
+
+    fn found(desired: &Value, live: &Value, rules: &IgnoreRules) -> Vec<String> {
+        let found = differences(&deployment(), desired, live, rules);
+        found.into_iter().map(|difference| difference.path).collect()
+    }
+
+    #[test]
+    fn a_difference_names_the_field_and_who_wrote_it() {
+        let found = differences(&deployment(), &desired(), &live(), &IgnoreRules::default());
+        let [difference] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!(difference.path, r#"spec.template.spec.containers[name="web"].image"#);
+        assert_eq!(difference.desired, Some(json!("web:2")));
+        assert_eq!(difference.live, Some(json!("web:1")));
+        let writer = difference.writer.as_ref().expect("the field has a writer");
+        assert_eq!(
+            (writer.manager.as_str(), writer.operation.as_str()),
+            ("kubectl-set", "Update")
+        );
+    }
+
+    #[test]
+    fn a_field_that_is_ours_and_no_longer_declared_is_a_difference_unless_default() {
+        let mut live = live();
+        live["spec"]["minReadySeconds"] = json!(30);
+        let difference = &differences(&deployment(), &desired(), &live, &IgnoreRules::default())[1];
+        assert_eq!(
+            (difference.path.as_str(), &difference.desired),
+            ("spec.minReadySeconds", &None)
+        );
+        live["spec"]["minReadySeconds"] = json!(0);
+        assert_eq!(found(&desired(), &live, &IgnoreRules::default()).len(), 1);
+    }
+
+    #[test]
+    fn what_argo_cd_declared_counts_until_it_is_handed_over() {
+        let applied =
+            json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 3, "minReadySeconds": 30}});
+        let mut live = live();
+        live["spec"]["minReadySeconds"] = json!(30);
+        live["metadata"]["annotations"] =
+            json!({"kubectl.kubernetes.io/last-applied-configuration": applied.to_string()});
+        live["metadata"]["managedFields"] = json!([{"manager": "argocd-controller", "operation": "Update", "fieldsV1": {"f:spec": {"f:minReadySeconds": {}}}}]);
+        let ours = found(&desired(), &live, &IgnoreRules::default());
+        assert!(ours.contains(&"spec.minReadySeconds".to_owned()), "{ours:?}");
+    }
+
+    #[test]
+    fn rules_take_fields_out_by_place_and_by_manager() {
+        let by_place = |pointer: &str| IgnoreRules {
+            json_pointers: vec![pointer.to_owned()],
+            managers: Vec::new(),
+        };
+        // By the position in the live list, and by that in the desired one.
+        for pointer in [
+            "/spec/template/spec/containers/1/image",
+            "/spec/template/spec/containers/0",
+        ] {
+            assert_eq!(found(&desired(), &live(), &by_place(pointer)), Vec::<String>::new());
+        }
+        assert_eq!(found(&desired(), &live(), &by_place("/spec/replicas")).len(), 1);
+        let by_manager = IgnoreRules {
+            json_pointers: Vec::new(),
+            managers: vec!["kubectl-set".to_owned()],
+        };
+        assert_eq!(found(&desired(), &live(), &by_manager), Vec::<String>::new());
+    }
+
+    #[test]
+    fn values_of_secrets_are_never_told() {
+        let key = ResourceKey::new("", "Secret", "prod", "s");
+        let desired = json!({"kind": "Secret", "stringData": {"a": "hunter2", "same": "x"}, "data": {"b": "bmV3"}});
+        let live = json!({"kind": "Secret", "data": {"a": "b2xk", "same": "eA==", "b": "b2xkZXI="}});
+        let found = differences(&key, &desired, &live, &IgnoreRules::default());
+        let paths: Vec<&str> = found.iter().map(|difference| difference.path.as_str()).collect();
+        assert_eq!(paths, ["data.a", "data.b"]);
+        let text = format!("{found:?}");
+        for secret in ["hunter2", "aHVudGVyMg", "b2xk", "bmV3"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        assert!(found.iter().all(|difference| difference.desired != difference.live));
+    }
+
+    #[test]
+    fn an_object_that_is_no_object_fails_and_does_not_panic() {
+        let pair = |desired: Value, live: Value| ComparePair {
+            key: deployment(),
+            desired: Blob::new(&desired),
+            live: Blob::new(&live),
+            rules: IgnoreRules::default(),
+        };
+        let task = CompareTask {
+            pairs: vec![
+                pair(json!([]), json!({})),
+                pair(json!({"spec": {"replicas": [1]}}), json!({"spec": "x"})),
+            ],
+        };
+        let verdicts = compare(&task);
+        assert!(matches!(verdicts[0].verdict, Verdict::Failed(_)));
+        assert!(matches!(verdicts[1].verdict, Verdict::Different(_)));
+    }
 }

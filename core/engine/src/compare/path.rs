@@ -6,7 +6,22 @@ use std::rc::Rc;
 use serde_json::Value;
 
 /// Names of the fields whose values tell the items of a list apart.
-pub(super) type Keys = Rc<[String]>;
+#[derive(Clone, Debug)]
+pub(super) enum Keys {
+    /// Of a list of a built-in kind.
+    Known(&'static [&'static str]),
+    /// As managedFields show them.
+    Seen(Rc<[String]>),
+}
+
+impl Keys {
+    pub(super) fn all(&self, mut test: impl FnMut(&str) -> bool) -> bool {
+        match self {
+            Self::Known(names) => names.iter().all(|name| test(name)),
+            Self::Seen(names) => names.iter().all(|name| test(name)),
+        }
+    }
+}
 
 /// One step into an object.
 #[derive(Clone, Debug)]
@@ -59,7 +74,7 @@ impl KeyValue<'_> {
 
 /// Are `a` and `b` the same item of a list-map?
 pub(super) fn same_item(keys: &Keys, a: &Value, b: &Value) -> bool {
-    keys.iter().all(|name| key_value(a, name).equals(key_value(b, name)))
+    keys.all(|name| key_value(a, name).equals(key_value(b, name)))
 }
 
 /// As people read it: `spec.template.spec.containers[name="web"].image`.
@@ -76,14 +91,16 @@ pub(super) fn render(path: &[Segment<'_>]) -> String {
             Segment::Field(name) => push(&mut text, format_args!("[{name:?}]")),
             Segment::Item { keys, item, .. } => {
                 text.push('[');
-                for (position, name) in keys.iter().enumerate() {
-                    let comma = if position > 0 { "," } else { "" };
+                let mut comma = "";
+                keys.all(|name| {
                     match key_value(item, name) {
                         KeyValue::Given(value) => push(&mut text, format_args!("{comma}{name}={value}")),
                         KeyValue::Text(value) => push(&mut text, format_args!("{comma}{name}={value:?}")),
                         KeyValue::Absent => push(&mut text, format_args!("{comma}{name}=")),
                     }
-                }
+                    comma = ",";
+                    true
+                });
                 text.push(']');
             }
             Segment::Member(value) => push(&mut text, format_args!("[={value}]")),
@@ -149,7 +166,7 @@ mod tests {
     #[test]
     fn paths_read_as_people_write_them() {
         let item = json!({"containerPort": 80});
-        let keys: Keys = ["containerPort".to_owned(), "protocol".to_owned()].into();
+        let keys = Keys::Known(&["containerPort", "protocol"]);
         let path = [
             Segment::Field("spec"),
             Segment::Field("ports"),

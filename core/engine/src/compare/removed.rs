@@ -7,8 +7,8 @@
 use serde_json::{Map, Value};
 
 use super::defaults::is_default;
-use super::fields::{is_item, is_value};
-use super::path::{Keys, Segment, same_item};
+use super::fields::{has_keys, is_value};
+use super::path::{Keys, Segment};
 use super::schema;
 use super::walk::{Listing, Walk, find_item};
 
@@ -88,7 +88,9 @@ impl<'a> Walk<'a> {
         live: &'a Value,
         parent: Option<&'a Map<String, Value>>,
     ) {
-        if is_never_compared(&self.path) || live.is_null() {
+        // A null in a custom resource makes the server put the default there, and us its owner.
+        let is_null = desired.is_some_and(Value::is_null) && !schema::is_built_in(self.group);
+        if is_never_compared(&self.path) || live.is_null() || is_null {
             return;
         }
         let has_inner = owned
@@ -113,6 +115,8 @@ impl<'a> Walk<'a> {
     /// What is owned as a whole is atomic: what stands in it beside the declared fields is a default, or a difference.
     fn whole(&mut self, desired: &'a Value, live: &'a Value) {
         let (fields, live_fields) = match (desired, live) {
+            // Owning a map with nothing declared in it looks like owning it as a whole, and only the defaults of a built-in kind are known.
+            (Value::Object(fields), _) if fields.is_empty() && !schema::is_built_in(self.group) => return,
             (Value::Object(fields), Value::Object(live_fields)) => (fields, live_fields),
             // The items of an atomic list of a built-in kind are looked at with the declared fields. Those of a custom resource may
             // have defaults that only its schema knows, unless it is a known one.
@@ -226,6 +230,14 @@ impl<'a> Walk<'a> {
 
     /// Something that Git no longer declares is live.
     fn gone(&mut self, live: &'a Value, parent: Option<&'a Map<String, Value>>) {
+        if let Value::Object(fields) = live
+            && self.is_partly_ignored()
+        {
+            for (name, value) in fields {
+                self.under(Segment::Field(name), |walk| walk.gone(value, Some(fields)));
+            }
+            return;
+        }
         let is_default = match schema::is_built_in(self.group) {
             true => is_default(self.kind, &self.path, live, parent),
             false => live.as_object().is_some_and(Map::is_empty) || live.as_array().is_some_and(Vec::is_empty),
@@ -243,15 +255,11 @@ fn owned_item<'a>(
     live: &'a Value,
 ) -> Option<(Segment<'a>, &'a Value, Option<&'a Value>)> {
     let items = live.as_array()?;
-    let at = items.iter().position(|item| is_item(keys, item))?;
-    let names: Map<String, Value> = serde_json::from_str(keys).ok()?;
-    let names: Keys = names.keys().cloned().collect();
+    let keys: Map<String, Value> = serde_json::from_str(keys).ok()?;
+    let at = items.iter().position(|item| has_keys(&keys, item))?;
     let wanted = desired.and_then(Value::as_array);
-    let wanted = wanted.and_then(|all| {
-        all.iter()
-            .position(|item| same_item(&names, item, &items[at]))
-            .map(|i| (i, &all[i]))
-    });
+    let wanted = wanted.and_then(|all| all.iter().enumerate().find(|(_, item)| has_keys(&keys, item)));
+    let names = Keys::Seen(keys.keys().cloned().collect());
     let segment = Segment::Item {
         keys: names,
         item: &items[at],

@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
         let known = schema::list_kind(self.group, self.kind, &self.path);
         match known {
             Some(ListKind::Map(keys)) if all_have(items, keys) => {
-                return Listing::Map(keys.iter().map(|&key| key.to_owned()).collect());
+                return Listing::Map(Keys::Known(keys));
             }
             Some(ListKind::Set) => return Listing::Set,
             _ => {}
@@ -160,6 +160,7 @@ impl<'a> Walk<'a> {
         desired == live
             || is_same_number(desired, live)
             || (schema::is_quantity(self.group, self.kind, &self.path) && quantity::equal(desired, live))
+            || (schema::is_bytes(self.group, self.kind, &self.path) && is_same_base64(desired, live))
     }
 
     /// Does a rule name something inside the present place, so that the place must be looked at field by field?
@@ -234,4 +235,13 @@ fn is_same_number(desired: &Value, live: &Value) -> bool {
         (Value::Number(a), Value::Number(b)) => a.as_f64().is_some_and(|a| b.as_f64() == Some(a)),
         _ => false,
     }
+}
+
+/// Base64 may be wrapped.
+fn is_same_base64(desired: &Value, live: &Value) -> bool {
+    let (Some(desired), Some(live)) = (desired.as_str(), live.as_str()) else {
+        return false;
+    };
+    let packed = |text: &str| -> Vec<u8> { text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect() };
+    packed(desired) == packed(live)
 }
