@@ -15,14 +15,20 @@
 
 pub mod compare;
 pub mod effect;
+mod engine;
 pub mod event;
 pub mod guard;
 pub mod health;
 pub mod journal;
+pub mod limits;
+mod machine;
+pub mod plan;
+pub mod policy;
 pub mod settings;
 pub mod targets;
 pub mod view;
 
 pub use effect::{Effect, EffectId, EffectKind};
+pub use engine::Engine;
 pub use event::{Event, Outcome};
 pub use settings::Settings;

@@ -32,7 +32,7 @@ pub const REFRESH: &str = "argocd.argoproj.io/refresh";
 pub const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 /// `argocd.argoproj.io/skip-reconcile`, on an Application.
 pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
-/// Which operation created a hook: `<application uid>:<epoch>:<attempt>`. It makes a hook's creation recognisable after a crash.
+/// Which operation created a hook: `<application uid>:<epoch>:<attempt>:<phase>`. It makes a hook's creation recognisable after a crash.
 pub const OPERATION: &str = "capstan.dev/operation";
 /// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`.
 pub const DEPENDS_ON: &str = "capstan.dev/depends-on";

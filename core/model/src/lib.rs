@@ -30,5 +30,5 @@ pub use digest::Digest;
 pub use field_manager::{ARGO_FIELD_MANAGER, FIELD_MANAGER, FIELD_MANAGERS};
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
-pub use project::{AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject};
+pub use project::{AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject, glob};
 pub use timestamp::{Timestamp, UnparsableTimestamp};

@@ -237,7 +237,7 @@ fn matches_or_denies(pattern: &str, text: &str) -> bool {
 }
 
 /// `*` matches any run of characters, `/` included, `?` one character; nothing else is special.
-fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {

@@ -1,0 +1,129 @@
+//! What came back of effects.
+
+use capstan_model::Timestamp;
+
+use super::Engine;
+use super::operation::Stage;
+use super::state::{ApplicationState, Compared, InFlight, StatusPatch};
+use crate::compare::PairVerdict;
+use crate::effect::EffectId;
+use crate::event::{Outcome, WriteError};
+use crate::machine::write_backoff;
+
+impl Engine {
+    pub(super) fn completed(&mut self, now: Timestamp, id: &EffectId, outcome: Outcome) {
+        let known = self
+            .applications
+            .get_mut(&id.application)
+            .and_then(|app| app.in_flight.remove(id));
+        let Some(what) = known else {
+            self.late_completions += 1;
+            return;
+        };
+        let Some(mut app) = self.applications.remove(&id.application) else {
+            return;
+        };
+        self.dispatch(now, &mut app, what, outcome);
+        self.dirty.insert(id.application.clone());
+        self.applications.insert(id.application.clone(), app);
+    }
+
+    fn dispatch(&mut self, now: Timestamp, app: &mut ApplicationState, what: InFlight, outcome: Outcome) {
+        match (what, outcome) {
+            (InFlight::Resolve, Outcome::Resolved(result)) => self.resolved(now, app, result),
+            (InFlight::Render(revisions, sources, inputs), Outcome::Rendered(result)) => {
+                self.rendered(now, app, (revisions, sources, inputs), result);
+            }
+            (InFlight::OperationResolve, Outcome::Resolved(result)) => self.operation_resolved(now, app, result),
+            (InFlight::OperationRender, Outcome::Rendered(result)) => self.operation_rendered(now, app, result),
+            (InFlight::Compare(pairs), Outcome::Compared(verdicts)) => take_verdicts(app, &pairs, verdicts),
+            (InFlight::Task(node), outcome) => self.task_completed(now, app, node, outcome),
+            (InFlight::Heal(key), Outcome::Applied(result)) => self.healed(now, app, &key, result),
+            (InFlight::Cleanup(key), Outcome::Deleted(_)) => {
+                // A hook that could not be cleaned up is in the way of its next run, which deletes it then.
+                let _ = key;
+            }
+            (InFlight::Cascade(key), Outcome::Deleted(result)) => self.cascaded(now, app, &key, result),
+            (InFlight::Status(patch), Outcome::Patched(result)) => self.status_written(now, app, patch, result),
+            (InFlight::Finalizer, Outcome::Patched(result)) => self.finalizer_removed(now, app, result),
+            (InFlight::RefreshAnnotation | InFlight::OperationField, Outcome::Patched(_)) => {}
+            // An executor that answers something else than was asked has a bug; what it says cannot be used.
+            (_, _) => self.late_completions += 1,
+        }
+    }
+
+    fn task_completed(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: petgraph::stable_graph::NodeIndex,
+        outcome: Outcome,
+    ) {
+        use crate::machine::{HookTask, TaskState};
+        let state = app
+            .operation
+            .as_ref()
+            .and_then(|operation| Some(operation.tasks.get(&node)?.state.clone()));
+        match (state, outcome) {
+            (Some(TaskState::Write(_)), Outcome::Applied(result)) => self.write_completed(now, app, node, result),
+            (Some(TaskState::Hook(HookTask::Creating)), Outcome::Applied(result)) => {
+                self.hook_created(now, app, node, result)
+            }
+            (Some(TaskState::Hook(HookTask::Looking)), Outcome::Observed(result)) => {
+                self.hook_looked_at(now, app, node, result);
+            }
+            (Some(TaskState::Hook(HookTask::DeletingPrevious { .. })), Outcome::Deleted(result)) => {
+                self.previous_deleted(now, app, node, result);
+            }
+            (Some(TaskState::Prune(_)), Outcome::Deleted(result)) => self.prune_completed(now, app, node, result),
+            _ => self.late_completions += 1,
+        }
+    }
+
+    fn status_written(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        patch: StatusPatch,
+        result: Result<String, WriteError>,
+    ) {
+        match result {
+            Ok(version) => {
+                app.said = patch.status;
+                app.said_version = version;
+                app.status_retry = None;
+                let Some(mut operation) = app.operation.take() else {
+                    return;
+                };
+                operation.recorded.extend(patch.hooks);
+                if patch.intent {
+                    operation.is_durable = true;
+                    if operation.stage == Stage::PersistingIntent {
+                        self.enter(now, app, &mut operation, Stage::Running);
+                    }
+                    self.empty_operation_field(app, &mut operation);
+                }
+                app.operation = Some(operation);
+            }
+            // The resource is gone, or another one: that comes as an event of its own.
+            Err(WriteError::NotFound(_)) => {}
+            Err(error) => {
+                let attempts = app.status_retry.map_or(0, |(attempts, _)| attempts) + 1;
+                app.status_retry = Some((attempts, now + write_backoff(attempts)));
+                app.status_error = error.to_string();
+            }
+        }
+    }
+}
+
+fn take_verdicts(
+    app: &mut ApplicationState,
+    pairs: &std::collections::BTreeMap<capstan_model::ResourceKey, super::state::PairDigests>,
+    verdicts: Vec<PairVerdict>,
+) {
+    for PairVerdict { key, verdict, .. } in verdicts {
+        if let Some(of) = pairs.get(&key) {
+            app.compared.insert(key, Compared { of: *of, verdict });
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Taking in what happened.
+
+use std::collections::BTreeSet;
+
+use capstan_live::Change;
+use capstan_model::annotations::REFRESH;
+use capstan_model::{Application, ApplicationId, ClusterId, ResourceKey, Timestamp};
+use serde_json::{Value, json};
+
+use super::Engine;
+use super::cluster::Cluster;
+use super::state::{ApplicationState, InFlight};
+use crate::effect::{EffectKind, Freshness};
+use crate::event::Event;
+use crate::health::assess;
+use crate::journal::Cause;
+
+impl Engine {
+    pub(super) fn take_in(&mut self, now: Timestamp, event: Event) {
+        match event {
+            Event::ApplicationObserved(application) => self.application_observed(now, *application),
+            Event::ApplicationInvalid { id, uid, error } => {
+                let mut application = Application::default();
+                (application.metadata.namespace, application.metadata.name) = (id.namespace.clone(), id.name.clone());
+                application.metadata.uid = uid;
+                let app = self
+                    .applications
+                    .entry(id.clone())
+                    .or_insert_with(|| ApplicationState::restore(application));
+                app.invalid = Some(error.to_string());
+                self.dirty.insert(id);
+            }
+            Event::ApplicationGone(id) => self.application_gone(now, &id),
+            Event::ApplicationsListed => {}
+            Event::ProjectObserved(project) => {
+                let name = project.metadata.name.clone();
+                self.projects.insert(name.clone(), *project);
+                self.mark_project(&name);
+            }
+            Event::ProjectGone(name) => {
+                self.projects.remove(&name);
+                self.mark_project(&name);
+            }
+            Event::ProjectsListed => {
+                self.projects_listed = true;
+                self.dirty.extend(self.applications.keys().cloned());
+            }
+            Event::SourceChanged { repo_url } => self.source_changed(&repo_url),
+            Event::RefreshRequested { id, hard } => self.wish(&id, |app| app.want_refresh(Freshness::Remote, hard)),
+            Event::SyncRequested { id, operation } => self.wish(&id, |app| app.requested = Some(*operation)),
+            Event::TerminateRequested { id, by } => self.wish(&id, |app| app.terminate_by = Some(by)),
+            Event::LeadershipChanged { leads } => self.leadership_changed(leads),
+            Event::Completed(id, outcome) => self.completed(now, &id, outcome),
+            event => self.cluster_event(event),
+        }
+    }
+
+    fn cluster_event(&mut self, event: Event) {
+        match event {
+            Event::ClusterConnected(id, discovery) => {
+                self.cluster_mut(&id).connect(discovery);
+                self.kinds_changed = true;
+                self.mark_cluster(&id);
+            }
+            Event::ClusterLost(id, reason) => {
+                let cluster = self.cluster_mut(&id);
+                cluster.lost = Some(reason);
+                cluster.live.mark_all_stale();
+                self.mark_cluster(&id);
+            }
+            Event::Relisted {
+                cluster: id,
+                kind,
+                objects,
+            } => {
+                let cluster = self.cluster_mut(&id);
+                let was_complete = cluster.live.is_complete(&kind);
+                cluster.unavailable.remove(&kind);
+                let changes = cluster.live.relist(&kind, objects, &assess);
+                for change in &changes {
+                    self.mark_change(change);
+                }
+                if !was_complete {
+                    self.mark_cluster(&id);
+                }
+            }
+            Event::LiveObserved(id, object) => self.observed(&id, &object),
+            Event::LiveGone { cluster, key, uid } => {
+                let change = self.cluster_mut(&cluster).live.remove(&key, &uid);
+                self.mark_change(&change);
+            }
+            Event::KindUnavailable {
+                cluster: id,
+                kind,
+                reason,
+            } => {
+                let cluster = self.cluster_mut(&id);
+                cluster.live.mark_stale(&kind);
+                cluster.unavailable.insert(kind, reason);
+                self.mark_cluster(&id);
+            }
+            _ => {}
+        }
+    }
+
+    /// One object as a cluster now has it, by a watch or as the answer to a write.
+    pub(super) fn observed(&mut self, id: &ClusterId, object: &Value) {
+        let change = self.cluster_mut(id).live.apply(object, &assess);
+        self.mark_change(&change);
+    }
+
+    /// One object that a cluster no longer has.
+    pub(super) fn gone(&mut self, id: &ClusterId, key: &ResourceKey, uid: &str) {
+        let change = self.cluster_mut(id).live.remove(key, uid);
+        self.mark_change(&change);
+    }
+
+    fn cluster_mut(&mut self, id: &ClusterId) -> &mut Cluster {
+        let control_namespace = &self.settings.control_namespace;
+        self.clusters
+            .entry(id.clone())
+            .or_insert_with(|| Cluster::new(control_namespace))
+    }
+
+    fn mark_change(&mut self, change: &Change) {
+        if !change.is_change() {
+            return;
+        }
+        self.dirty.extend(change.applications.iter().cloned());
+        self.dirty
+            .extend(self.claims.get(&change.key).into_iter().flatten().cloned());
+    }
+
+    fn mark_cluster(&mut self, id: &ClusterId) {
+        let on_it = |app: &&ApplicationState| app.application.spec.destination.cluster() == *id;
+        self.dirty
+            .extend(self.applications.values().filter(on_it).map(ApplicationState::id));
+    }
+
+    fn mark_project(&mut self, name: &str) {
+        let of_it = |app: &&ApplicationState| app.application.spec.project() == name;
+        self.dirty
+            .extend(self.applications.values().filter(of_it).map(ApplicationState::id));
+    }
+
+    fn wish(&mut self, id: &ApplicationId, change: impl FnOnce(&mut ApplicationState)) {
+        if let Some(app) = self.applications.get_mut(id) {
+            change(app);
+            self.dirty.insert(id.clone());
+        }
+    }
+
+    fn source_changed(&mut self, repo_url: &str) {
+        let wanted = normalised(repo_url);
+        for (id, app) in &mut self.applications {
+            let sources = app.application.spec.sources();
+            if sources.iter().any(|source| normalised(&source.repo_url) == wanted) {
+                app.want_refresh(Freshness::Remote, false);
+                self.dirty.insert(id.clone());
+            }
+        }
+    }
+
+    fn application_observed(&mut self, now: Timestamp, application: Application) {
+        let id = application.id();
+        let is_other = |app: &ApplicationState| app.application.metadata.uid != application.metadata.uid;
+        if self.applications.get(&id).is_some_and(is_other) {
+            self.application_gone(now, &id);
+        }
+        match self.applications.get_mut(&id) {
+            Some(app) => app.observe(application),
+            None => {
+                let app = ApplicationState::restore(application);
+                self.journal_restored(now, &app);
+                self.applications.insert(id.clone(), app);
+                self.kinds_changed = true;
+            }
+        }
+        self.take_refresh_annotation(&id);
+        self.dirty.insert(id);
+    }
+
+    /// `argocd.argoproj.io/refresh` is a wish: done, and taken off.
+    fn take_refresh_annotation(&mut self, id: &ApplicationId) {
+        let Some(mut app) = self.applications.remove(id) else {
+            return;
+        };
+        let wish = app.application.metadata.annotations.get(REFRESH).cloned();
+        if let Some(wish) = wish
+            && self.leads
+            && !app.is_in_flight(|what| matches!(what, InFlight::RefreshAnnotation))
+        {
+            app.want_refresh(Freshness::Remote, wish == "hard");
+            let patch = json!({"metadata": {"annotations": {REFRESH: null}}});
+            let uid = app.application.metadata.uid.clone();
+            self.emit(
+                &mut app,
+                EffectKind::PatchApplication { uid, patch },
+                InFlight::RefreshAnnotation,
+            );
+        }
+        self.applications.insert(id.clone(), app);
+    }
+
+    fn application_gone(&mut self, now: Timestamp, id: &ApplicationId) {
+        let Some(app) = self.applications.remove(id) else {
+            return;
+        };
+        if let Some(deadline) = app.deadline {
+            self.deadlines.remove(&(deadline, id.clone()));
+        }
+        self.claims.retain(|_, claimants| {
+            claimants.remove(id);
+            !claimants.is_empty()
+        });
+        self.dirty.remove(id);
+        self.changed.insert(id.clone());
+        self.kinds_changed = true;
+        self.note(
+            now,
+            &app,
+            None,
+            "application",
+            "Active",
+            "Gone",
+            "the Application is gone".into(),
+            Cause::Cluster,
+        );
+    }
+
+    /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself.
+    fn leadership_changed(&mut self, leads: bool) {
+        if self.leads == leads {
+            return;
+        }
+        self.leads = leads;
+        for (id, app) in &mut self.applications {
+            if !leads {
+                let epoch = app.epoch + 1;
+                *app = ApplicationState::restore(std::mem::take(&mut app.application));
+                app.epoch = app.epoch.max(epoch);
+            }
+            self.dirty.insert(id.clone());
+        }
+        if !leads {
+            self.effects.clear();
+            self.claims.clear();
+            self.deadlines.clear();
+        }
+        self.kinds_changed = true;
+    }
+
+    /// Replaces what an application claims.
+    pub(super) fn claim(&mut self, id: &ApplicationId, keys: &BTreeSet<ResourceKey>, before: &BTreeSet<ResourceKey>) {
+        for key in before.difference(keys) {
+            if let Some(claimants) = self.claims.get_mut(key) {
+                claimants.remove(id);
+                if claimants.is_empty() {
+                    self.claims.remove(key);
+                }
+            }
+        }
+        for key in keys.difference(before) {
+            self.claims.entry(key.clone()).or_default().insert(id.clone());
+        }
+    }
+}
+
+/// Repository URLs that name the same repository are written in many ways.
+fn normalised(url: &str) -> String {
+    let url = url.trim().trim_end_matches('/');
+    url.strip_suffix(".git").unwrap_or(url).to_lowercase()
+}

@@ -1,0 +1,200 @@
+//! Putting drift right: only the objects that drifted, without hooks and without an operation.
+//!
+//! An object drifted when it was synced to what is desired and differs now. What the last operation did not get to is not drift: it
+//! waits for its wave.
+
+use capstan_model::{FIELD_MANAGERS, ResourceKey, ResultCode, SyncStatusCode, Timestamp};
+use serde_json::Value;
+
+use super::Engine;
+use super::gate::Gate;
+use super::operation::Stage;
+use super::state::{ApplicationState, Existence, InFlight, ObjectState};
+use crate::effect::EffectKind;
+use crate::event::WriteError;
+use crate::journal::Cause;
+use crate::limits::MAX_WRITES_IN_FLIGHT;
+use crate::machine::{Heal, HealDecision};
+use crate::policy::{LastAttempt, Verb, authorize};
+
+impl Engine {
+    pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
+        let heals = app
+            .application
+            .spec
+            .sync_policy
+            .automation()
+            .is_some_and(|automated| automated.self_heal);
+        let Some(project) = gate.project().filter(|_| heals && self.may_write(app)) else {
+            return;
+        };
+        let drifted: Vec<ResourceKey> = app
+            .assessment
+            .objects
+            .iter()
+            .filter(|(key, object)| is_drift(app, key, object))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let options = app.application.spec.sync_policy.options();
+        for key in drifted {
+            if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+                return;
+            }
+            let HealDecision::Now(attempts) = Heal::decide(app.heal.get(&key), now, &self.settings) else {
+                continue;
+            };
+            if self
+                .cluster(app)
+                .and_then(|cluster| cluster.node(&key))
+                .is_some_and(capstan_live::Node::is_deleting)
+            {
+                continue;
+            }
+            let mut heal = Heal {
+                attempts,
+                last: now,
+                failure: String::new(),
+            };
+            if let Err(refusal) = authorize(project, &app.application.spec.destination, &key, Verb::Apply) {
+                heal.failure = refusal.to_string();
+                app.heal.insert(key, heal);
+                continue;
+            }
+            let Some(task) = app
+                .desired
+                .as_ref()
+                .and_then(|desired| desired.resource(&key))
+                .map(|target| self.apply_task(app, target, &options))
+            else {
+                continue;
+            };
+            self.journal_drift(now, app, &key, attempts);
+            self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
+            app.heal.insert(key, heal);
+        }
+    }
+
+    /// When an object that waits for its back-off may be put right.
+    pub(super) fn heal_deadline(&self, app: &ApplicationState) -> Option<Timestamp> {
+        let waiting = app.heal.iter().filter(|(key, _)| {
+            let object = app.assessment.objects.get(*key);
+            object.is_some_and(|object| is_drift(app, key, object))
+        });
+        waiting
+            .map(|(_, heal)| heal.last + Heal::wait(heal.attempts, &self.settings))
+            .min()
+    }
+
+    fn journal_drift(&mut self, now: Timestamp, app: &ApplicationState, key: &ResourceKey, attempts: u32) {
+        let differences = app.differences(key);
+        let is_missing = app
+            .assessment
+            .objects
+            .get(key)
+            .is_some_and(|object| object.existence == Existence::Missing);
+        let foreign = differences
+            .iter()
+            .filter_map(|difference| difference.writer.as_ref())
+            .find(|writer| !FIELD_MANAGERS.contains(&writer.manager.as_str()));
+        let cause = match (is_missing, foreign) {
+            (true, _) => Cause::Drift {
+                manager: String::new(),
+                operation: "Delete".into(),
+            },
+            (false, Some(writer)) => Cause::Drift {
+                manager: writer.manager.clone(),
+                operation: writer.operation.clone(),
+            },
+            (false, None) => Cause::Drift {
+                manager: String::new(),
+                operation: String::new(),
+            },
+        };
+        let paths: Vec<&str> = differences
+            .iter()
+            .take(5)
+            .map(|difference| difference.path.as_str())
+            .collect();
+        let more = match differences.len().saturating_sub(paths.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let who = foreign.map_or("somebody", |writer| &writer.manager);
+        let times = if attempts > 1 {
+            format!(", for the {attempts}th time in a row")
+        } else {
+            String::new()
+        };
+        let message = if is_missing {
+            format!("was deleted{times}; written again")
+        } else {
+            format!("{who} changed {}{more}{times}; put right", paths.join(", "))
+        };
+        self.note(now, app, Some(key), "drift", "OutOfSync", "Applying", message, cause);
+    }
+
+    /// The answer to the write that puts drift right.
+    pub(super) fn healed(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        key: &ResourceKey,
+        result: Result<Box<Value>, WriteError>,
+    ) {
+        match result {
+            Ok(object) => {
+                let cluster = app.application.spec.destination.cluster();
+                self.observed(&cluster, &object);
+                let cause = self.cause_of_desired(app);
+                self.note(now, app, Some(key), "drift", "Applying", "Synced", String::new(), cause);
+            }
+            Err(error) => {
+                let failure = error.to_string();
+                self.note(
+                    now,
+                    app,
+                    Some(key),
+                    "drift",
+                    "Applying",
+                    "OutOfSync",
+                    failure.clone(),
+                    Cause::Cluster,
+                );
+                if let Some(heal) = app.heal.get_mut(key) {
+                    heal.failure = failure;
+                }
+            }
+        }
+    }
+}
+
+/// Was it synced to what is desired, and differs?
+fn is_drift(app: &ApplicationState, key: &ResourceKey, object: &ObjectState) -> bool {
+    let differs = object.declared && object.sync == Some(SyncStatusCode::OutOfSync);
+    differs && was_synced(app, key) && !app.is_in_flight(|what| matches!(what, InFlight::Heal(other) if other == key))
+}
+
+fn was_synced(app: &ApplicationState, key: &ResourceKey) -> bool {
+    let Some(desired) = &app.desired else { return false };
+    if let Some(operation) = &app.operation {
+        let is_same = operation
+            .targets
+            .as_ref()
+            .is_some_and(|targets| targets.digest() == desired.targets.digest());
+        let written = operation.plan.tasks().any(|(node, task)| {
+            let run = operation.tasks.get(&node);
+            task.key == *key && run.is_some_and(|run| run.state.is_applied())
+        });
+        return is_same && written && matches!(operation.stage, Stage::Running | Stage::Failing);
+    }
+    match super::operation::last_attempt(app) {
+        LastAttempt::Succeeded => true,
+        LastAttempt::Failed => app
+            .last_operation
+            .iter()
+            .filter_map(|state| state.sync_result.as_ref())
+            .flat_map(|result| &result.resources)
+            .any(|result| result.status == Some(ResultCode::Synced) && result.key() == *key),
+        LastAttempt::Other => false,
+    }
+}

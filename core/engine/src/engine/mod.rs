@@ -1,0 +1,226 @@
+//! The engine: told what happened, asked what to do.
+//!
+//! **Problem.** Many applications, clusters and requests at once, where each decision must follow from what is known and nothing
+//! else. So every event changes what is known, marks the applications it concerns, and each of those is looked at afresh
+//! (`step`): what is desired, what is live, what runs, what is to be done about the difference, what is to be told. Level-triggered: an
+//! event that is lost costs time, never correctness.
+//!
+//! **Invariants.**
+//! - What `step` decides depends on the state alone, in the order of keys: same events and times give the same effects.
+//! - An effect is emitted once, and its outcome is matched by the whole [`EffectId`]; anything else is counted and ignored.
+//! - Writes of two operations never overlap: a new one begins when no write of the last is under way.
+//! - While this replica does not lead, nothing is written. Without an election it leads from the start.
+//!
+//! **Deliberately absent.** Periodic timers: the deadlines are back-offs of things that failed, and nothing else.
+
+mod assess;
+mod cluster;
+mod complete;
+mod deletion;
+mod events;
+mod gate;
+mod heal;
+mod journaling;
+mod operation;
+mod refresh;
+mod state;
+mod status;
+mod view;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, Timestamp};
+
+use crate::effect::{Effect, EffectId, EffectKind};
+use crate::event::Event;
+use crate::journal::Journal;
+use crate::settings::Settings;
+use crate::view::ApplicationView;
+use cluster::Cluster;
+use gate::Gate;
+use state::{ApplicationState, InFlight};
+
+/// The engine. Plain data: no clock, no I/O, no thread.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    journal: Journal,
+    effects: VecDeque<Effect>,
+    applications: BTreeMap<ApplicationId, ApplicationState>,
+    projects: BTreeMap<String, AppProject>,
+    projects_listed: bool,
+    clusters: BTreeMap<ClusterId, Cluster>,
+    /// Which applications speak of an object, whether they track it or not.
+    claims: BTreeMap<ResourceKey, BTreeSet<ApplicationId>>,
+    deadlines: BTreeSet<(Timestamp, ApplicationId)>,
+    dirty: BTreeSet<ApplicationId>,
+    changed: BTreeSet<ApplicationId>,
+    kinds_changed: bool,
+    leads: bool,
+    sequence: u64,
+    late_completions: u64,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            journal: Journal::new(settings.journal_capacity),
+            settings,
+            effects: VecDeque::new(),
+            applications: BTreeMap::new(),
+            projects: BTreeMap::new(),
+            projects_listed: false,
+            clusters: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            kinds_changed: false,
+            leads: true,
+            sequence: 0,
+            late_completions: 0,
+        }
+    }
+
+    /// Takes in one event at `now`. Then [`Engine::poll_effect`] until it says nothing, and [`Engine::poll_timeout`].
+    pub fn handle(&mut self, now: Timestamp, event: Event) {
+        self.take_in(now, event);
+        self.run(now);
+    }
+
+    /// A deadline of [`Engine::poll_timeout`] has come. Too early or too often does no harm.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        while let Some((at, id)) = self.deadlines.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.deadlines.pop_first();
+            self.dirty.insert(id);
+        }
+        self.run(now);
+    }
+
+    /// The next thing to do, oldest first.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`Engine::handle_timeout`], if nothing happens before.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// An application whose view may have changed since it was last given here; of one that is gone there is no view.
+    pub fn poll_changed(&mut self) -> Option<ApplicationId> {
+        self.changed.pop_first()
+    }
+
+    /// What is known of an application.
+    pub fn view(&self, id: &ApplicationId) -> Option<ApplicationView> {
+        self.applications.get(id).map(|app| self.view_of(app))
+    }
+
+    /// The applications, in order.
+    pub fn applications(&self) -> impl Iterator<Item = &ApplicationId> {
+        self.applications.keys()
+    }
+
+    /// What happened.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Outcomes that came after what they belonged to was over.
+    pub fn late_completions(&self) -> u64 {
+        self.late_completions
+    }
+
+    /// Looks at every application that something happened to.
+    fn run(&mut self, now: Timestamp) {
+        while let Some(id) = self.dirty.pop_first() {
+            let Some(mut app) = self.applications.remove(&id) else {
+                continue;
+            };
+            self.step(now, &mut app);
+            self.schedule(now, &id, &mut app);
+            self.changed.insert(id.clone());
+            self.applications.insert(id, app);
+        }
+        if std::mem::take(&mut self.kinds_changed) {
+            self.watch_kinds();
+        }
+    }
+
+    fn step(&mut self, now: Timestamp, app: &mut ApplicationState) {
+        if app.application.skips_reconcile() {
+            return;
+        }
+        let gate = self.gate(app);
+        if app.application.metadata.deletion_timestamp.is_some() {
+            self.step_deletion(now, app);
+        } else if let Gate::Open(_) = gate {
+            self.step_refresh(now, app);
+            self.step_assess(app);
+            self.step_operation(now, app, &gate);
+            self.step_heal(now, app, &gate);
+        }
+        self.step_watch(app);
+        self.step_status(now, app, &gate);
+    }
+
+    fn schedule(&mut self, now: Timestamp, id: &ApplicationId, app: &mut ApplicationState) {
+        let operation = app.operation.as_ref().and_then(operation::OperationRun::deadline);
+        let refresh = match &app.refresh {
+            crate::machine::Refresh::Failed { until, .. } => *until,
+            _ => None,
+        };
+        let retries = [app.status_retry, app.deletion_retry]
+            .into_iter()
+            .flatten()
+            .map(|(_, until)| until);
+        let next = [operation, refresh, self.heal_deadline(app)]
+            .into_iter()
+            .flatten()
+            .chain(retries)
+            // What is due was just looked at; what keeps it from being done will be an event.
+            .filter(|at| *at > now)
+            .min();
+        if app.deadline != next {
+            if let Some(old) = app.deadline {
+                self.deadlines.remove(&(old, id.clone()));
+            }
+        }
+        if let Some(next) = next {
+            self.deadlines.insert((next, id.clone()));
+        }
+        app.deadline = next;
+    }
+
+    /// Emits an effect for an application.
+    fn emit(&mut self, app: &mut ApplicationState, kind: EffectKind, what: InFlight) {
+        self.sequence += 1;
+        let id = EffectId {
+            application: app.id(),
+            epoch: app.epoch,
+            sequence: self.sequence,
+        };
+        app.in_flight.insert(id.clone(), what);
+        self.effects.push_back(Effect { id, kind });
+    }
+
+    fn cluster(&self, app: &ApplicationState) -> Option<&Cluster> {
+        self.clusters.get(&app.application.spec.destination.cluster())
+    }
+
+    /// May anything be written to the application's cluster now?
+    fn may_write(&self, app: &ApplicationState) -> bool {
+        self.leads && self.cluster(app).is_some_and(Cluster::is_reachable)
+    }
+}

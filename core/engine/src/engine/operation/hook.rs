@@ -1,0 +1,395 @@
+//! Running one hook: at most one creation an attempt, over any number of crashes.
+//!
+//! The creation is recorded before it is asked for, the object carries which attempt it is of, its name follows from that too, and it
+//! is made by a create and never by an apply. So a second creation would be a conflict, and what is found after a crash tells whose it
+//! is. Where a recorded hook is not there, and may have finished and removed itself meanwhile, it counts as failed: the next attempt
+//! runs it again, this one does not.
+
+use capstan_live::Node;
+use capstan_model::annotations::OPERATION;
+use capstan_model::{Blob, HealthStatusCode, ResourceKey, Timestamp};
+use petgraph::stable_graph::NodeIndex;
+use serde_json::{Value, json};
+
+use super::OperationRun;
+use super::write::{attempts, located, retry_at};
+use crate::effect::{ApplyMode, ApplyTask, EffectKind, Propagation};
+use crate::engine::Engine;
+use crate::engine::gate::Gate;
+use crate::engine::state::{ApplicationState, Existence, InFlight};
+use crate::event::{Deletion, WriteError};
+use crate::guard::{CompleteLive, DeletePermit};
+use crate::limits::MAX_WRITES_IN_FLIGHT;
+use crate::machine::{HookTask, TaskState};
+use crate::policy::{Verb, authorize};
+
+impl Engine {
+    /// Begins, or goes on after something was in the way.
+    pub(super) fn launch_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        gate: &Gate,
+    ) {
+        let task = operation.plan.task(node).clone();
+        let Some(project) = gate.project() else { return };
+        if let Err(refusal) = authorize(project, &app.application.spec.destination, &task.key, Verb::Apply) {
+            return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string()));
+        }
+        let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
+        let Some(cluster) = self.cluster(app) else { return };
+        match cluster.existence(&task.key) {
+            (_, Some(live)) if live.operation() == Some(&identity) => {
+                let uid = live.uid();
+                self.set_hook(now, app, operation, node, HookTask::Running { uid });
+                self.evolve_hook(now, app, operation, node, gate);
+            }
+            (_, Some(live)) => {
+                let (uid, is_deleting) = (live.uid(), live.is_deleting());
+                if is_deleting {
+                    return self.set_hook(now, app, operation, node, HookTask::PreviousFinalizing { uid });
+                }
+                self.delete_previous(now, app, operation, node, uid);
+            }
+            (Existence::Missing, None) => self.create_hook(now, app, operation, node, &identity),
+            _ => {
+                if let Some(run) = operation.tasks.get_mut(&node) {
+                    run.message = format!("waiting for the list of {}", task.key.group_kind());
+                }
+            }
+        }
+    }
+
+    fn create_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        identity: &str,
+    ) {
+        let task = operation.plan.task(node).clone();
+        let Some(target) = task
+            .target
+            .and_then(|index| operation.targets.as_ref()?.objects().get(index).cloned())
+        else {
+            return;
+        };
+        let object = match target.object.value() {
+            Ok(object) => object,
+            Err(error) => return self.set_hook(now, app, operation, node, HookTask::Failed(error.to_string())),
+        };
+        if operation.maybe_created.contains(&node) && may_vanish(&task.key, &object) {
+            let why =
+                "it is not there, and may have finished and removed itself while the controller was away".to_owned();
+            return self.set_hook(now, app, operation, node, HookTask::Failed(why));
+        }
+        if !operation.recorded.contains(&node) {
+            return self.set_hook(now, app, operation, node, HookTask::Recording);
+        }
+        if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+            return;
+        }
+        let effect = ApplyTask {
+            cluster: app.application.spec.destination.cluster(),
+            key: task.key.clone(),
+            gvk: task.gvk.clone(),
+            object: Blob::new(&named(object, &task.key, identity)),
+            mode: ApplyMode::Create,
+            dry_run: false,
+            validate: target.meta.sync_options.validate != Some(false),
+        };
+        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
+        self.set_hook(now, app, operation, node, HookTask::Creating);
+    }
+
+    /// An object of its name that this attempt did not make: an earlier run of it.
+    fn delete_previous(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        uid: String,
+    ) {
+        let key = operation.plan.task(node).key.clone();
+        match self.hook_permit(app, &key, &uid) {
+            Some(permit) => {
+                self.emit(app, delete(app, permit, Propagation::Background), InFlight::Task(node));
+                self.set_hook(now, app, operation, node, HookTask::DeletingPrevious { uid });
+            }
+            None => {
+                let why = format!("{key} exists and does not belong to this application: delete it or rename the hook");
+                self.set_hook(now, app, operation, node, HookTask::Failed(why));
+            }
+        }
+    }
+
+    pub(super) fn hook_permit(
+        &self,
+        app: &ApplicationState,
+        key: &ResourceKey,
+        uid: &str,
+    ) -> Option<Box<DeletePermit>> {
+        let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
+        let permit = DeletePermit::hook(live, key, uid, &app.id(), &self.settings.installation_id)?;
+        Some(Box::new(permit))
+    }
+
+    fn set_hook(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        state: HookTask,
+    ) {
+        let message = match &state {
+            HookTask::Failed(why) | HookTask::BackingOff { why, .. } => why.clone(),
+            _ => String::new(),
+        };
+        self.set(now, app, operation, node, TaskState::Hook(state), message);
+    }
+
+    pub(super) fn evolve_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        gate: &Gate,
+    ) {
+        let Some(TaskState::Hook(state)) = operation.tasks.get(&node).map(|run| run.state.clone()) else {
+            return;
+        };
+        match state {
+            HookTask::Recording if operation.recorded.contains(&node) && self.may_write(app) => {
+                self.launch_hook(now, app, operation, node, gate);
+            }
+            HookTask::BackingOff { until, .. } if until <= now && self.may_write(app) => {
+                self.launch_hook(now, app, operation, node, gate);
+            }
+            HookTask::PreviousFinalizing { uid } => {
+                let key = &operation.plan.task(node).key;
+                let is_there = match self.cluster(app).map(|cluster| cluster.existence(key)) {
+                    Some((_, Some(live))) => live.uid() == uid,
+                    Some((Existence::Missing, None)) => false,
+                    _ => true,
+                };
+                if !is_there && self.may_write(app) {
+                    self.launch_hook(now, app, operation, node, gate);
+                }
+            }
+            HookTask::Running { uid } => self.watch_hook(now, app, operation, node, &uid),
+            _ => {}
+        }
+    }
+
+    fn watch_hook(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        uid: &str,
+    ) {
+        let key = operation.plan.task(node).key.clone();
+        let state = match self.cluster(app).map(|cluster| cluster.existence(&key)) {
+            Some((_, Some(live))) if live.uid() == uid => outcome(live),
+            Some((_, Some(_)) | (Existence::Missing, None)) => {
+                Some(HookTask::Failed("it was deleted before it was seen to finish".into()))
+            }
+            _ => None,
+        };
+        if let Some(state) = state {
+            return self.set_hook(now, app, operation, node, state);
+        }
+        let why = self
+            .cluster(app)
+            .and_then(|cluster| cluster.node(&key)?.health())
+            .map(|health| health.message)
+            .unwrap_or_default();
+        if let Some(run) = operation.tasks.get_mut(&node) {
+            run.message = why;
+        }
+    }
+
+    /// The answer to the create of a hook.
+    pub(in crate::engine) fn hook_created(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: NodeIndex,
+        result: Result<Box<Value>, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        match result {
+            Ok(object) => {
+                let cluster = app.application.spec.destination.cluster();
+                self.observed(&cluster, &object);
+                let uid = object
+                    .pointer("/metadata/uid")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                self.set_hook(now, app, &mut operation, node, HookTask::Running { uid });
+            }
+            // It may be ours: look before anything else.
+            Err(WriteError::Conflict(_) | WriteError::OutcomeUnknown(_)) => {
+                let task = operation.plan.task(node).clone();
+                let effect = EffectKind::Observe {
+                    cluster: app.application.spec.destination.cluster(),
+                    key: task.key,
+                    gvk: task.gvk,
+                };
+                self.emit(app, effect, InFlight::Task(node));
+                self.set_hook(now, app, &mut operation, node, HookTask::Looking);
+            }
+            Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
+        }
+        app.operation = Some(operation);
+    }
+
+    /// The answer to a look.
+    pub(in crate::engine) fn hook_looked_at(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: NodeIndex,
+        result: Result<Option<Box<Value>>, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        match result {
+            Ok(found) => {
+                if let Some(object) = &found {
+                    let cluster = app.application.spec.destination.cluster();
+                    self.observed(&cluster, object);
+                }
+                let identity = operation.hook_identity(&app.application.metadata.uid, operation.plan.task(node).phase);
+                let ours = found.filter(|object| {
+                    let annotations = object.pointer("/metadata/annotations");
+                    annotations.and_then(|all| all.get(OPERATION)).and_then(Value::as_str) == Some(&identity)
+                });
+                match ours {
+                    Some(object) => {
+                        let uid = object
+                            .pointer("/metadata/uid")
+                            .and_then(Value::as_str)
+                            .unwrap_or_default()
+                            .to_owned();
+                        self.set_hook(now, app, &mut operation, node, HookTask::Running { uid });
+                    }
+                    None => {
+                        let error = WriteError::Conflict("the hook could not be created".into());
+                        self.hook_put_off(now, app, &mut operation, node, &error);
+                    }
+                }
+            }
+            Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
+        }
+        app.operation = Some(operation);
+    }
+
+    fn hook_put_off(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        error: &WriteError,
+    ) {
+        let why = located(operation, node, &error.to_string());
+        let state = match retry_at(now, attempts(operation, node) + 1, error) {
+            Some((attempts, until)) => HookTask::BackingOff { attempts, until, why },
+            None => HookTask::Failed(why),
+        };
+        self.set_hook(now, app, operation, node, state);
+    }
+
+    /// The answer to the delete of an earlier run.
+    pub(in crate::engine) fn previous_deleted(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: NodeIndex,
+        result: Result<Deletion, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        let key = operation.plan.task(node).key.clone();
+        let uid = match operation.tasks.get(&node).map(|run| &run.state) {
+            Some(TaskState::Hook(HookTask::DeletingPrevious { uid })) => uid.clone(),
+            _ => String::new(),
+        };
+        match result {
+            Ok(Deletion::Gone) | Err(WriteError::NotFound(_)) => {
+                let cluster = app.application.spec.destination.cluster();
+                self.gone(&cluster, &key, &uid);
+                self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid });
+            }
+            Ok(Deletion::Accepted) => {
+                self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid })
+            }
+            Ok(Deletion::Refused(refusal)) => {
+                let error = WriteError::Conflict(refusal.to_string());
+                self.hook_put_off(now, app, &mut operation, node, &error);
+            }
+            Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
+        }
+        app.operation = Some(operation);
+    }
+}
+
+/// How a hook ended, if it did.
+fn outcome(live: &Node) -> Option<HookTask> {
+    let Some(health) = live.health() else {
+        return Some(HookTask::Succeeded);
+    };
+    match health.status {
+        HealthStatusCode::Healthy => Some(HookTask::Succeeded),
+        HealthStatusCode::Degraded => Some(HookTask::Failed(health.message)),
+        _ => None,
+    }
+}
+
+/// Can it disappear by itself after it finished? A Job without a time to live and a Pod cannot.
+fn may_vanish(key: &ResourceKey, object: &Value) -> bool {
+    let stays = match (key.group.as_str(), key.kind.as_str()) {
+        ("batch", "Job") => object
+            .pointer("/spec/ttlSecondsAfterFinished")
+            .is_none_or(Value::is_null),
+        ("", "Pod") => true,
+        _ => false,
+    };
+    !stays
+}
+
+fn named(mut object: Value, key: &ResourceKey, identity: &str) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("generateName");
+        metadata.insert("name".into(), json!(key.name));
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        annotations[OPERATION] = json!(identity);
+    }
+    object
+}
+
+/// A delete effect.
+pub(in crate::engine) fn delete(
+    app: &ApplicationState,
+    permit: Box<DeletePermit>,
+    propagation: Propagation,
+) -> EffectKind {
+    EffectKind::Delete {
+        cluster: app.application.spec.destination.cluster(),
+        permit,
+        propagation,
+    }
+}

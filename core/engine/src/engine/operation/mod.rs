@@ -1,0 +1,307 @@
+//! One operation: a sync, from the request to its end.
+//!
+//! The stages are `Planning → (PersistingIntent →) Running → (Failing →) ended`, with `BackingOff` before another attempt. What is
+//! pinned when it begins (commits, and with them every object) never changes while it lasts; a newer commit ends it at the next safe
+//! point (no write under way, no hook running) and begins another.
+//!
+//! **Durable.** `operationState` in the resource's status: the request with its pinned revision, the number of the operation, the
+//! digest of what it applies, and a result for each task. A hook is recorded there before it is created, so that after a crash it is
+//! known which may have been; everything else is found out again from what is live.
+
+mod advance;
+mod finish;
+mod hook;
+mod prepare;
+mod prune;
+mod record;
+mod start;
+pub(in crate::engine) use hook::delete;
+pub(in crate::engine) use record::clipped;
+pub(in crate::engine) use start::last_attempt;
+pub(in crate::engine) use write::retry_at;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_model::{
+    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceResult, RetryStrategy, SyncOptions,
+    SyncPhase, Timestamp,
+};
+use petgraph::stable_graph::NodeIndex;
+
+use crate::event::ResolvedRevision;
+use crate::journal::Cause;
+use crate::machine::TaskState;
+use crate::plan::Plan;
+use crate::targets::Targets;
+
+/// Entry of `operation.info`: the number of the operation.
+pub(crate) const INFO_EPOCH: &str = "capstan.dev/epoch";
+/// Entry of `operation.info`: digest of the objects it applies.
+pub(crate) const INFO_PLAN: &str = "capstan.dev/plan";
+
+/// Where an operation is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Stage {
+    /// Its revision, its objects or its plan are not known yet. Left when they are, or cannot be.
+    Planning,
+    /// The status write that makes the intent durable is to be acknowledged. Left by that.
+    PersistingIntent,
+    /// Tasks run. Left when all are done, or one failed and nothing is under way.
+    Running,
+    /// `SyncFail` hooks run. Left when they ended.
+    Failing,
+    /// Hooks are being stopped. Left when nothing is under way.
+    Terminating { by: String },
+    /// Another attempt follows at `until`.
+    BackingOff { until: Timestamp },
+    /// Over.
+    Ended(OperationPhase),
+}
+
+impl Stage {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Planning => "Planning",
+            Self::PersistingIntent => "PersistingIntent",
+            Self::Running => "Running",
+            Self::Failing => "Failing",
+            Self::Terminating { .. } => "Terminating",
+            Self::BackingOff { .. } => "BackingOff",
+            Self::Ended(OperationPhase::Succeeded) => "Succeeded",
+            Self::Ended(OperationPhase::Error) => "Error",
+            Self::Ended(_) => "Failed",
+        }
+    }
+}
+
+/// A task and where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskRun {
+    pub(crate) state: TaskState,
+    pub(crate) since: Timestamp,
+    /// What it waits for, or what became of it.
+    pub(crate) message: String,
+    /// Times it was put off in a row.
+    pub(crate) attempts: u32,
+}
+
+/// An operation.
+#[derive(Debug)]
+pub(crate) struct OperationRun {
+    /// Distinguishes it from every other of this application: part of what identifies its hooks.
+    pub(crate) number: u64,
+    /// Attempts before this one.
+    pub(crate) attempt: u64,
+    pub(crate) operation: Operation,
+    /// Asked for by the resource's `operation` field, which is to be emptied.
+    pub(crate) from_field: bool,
+    pub(crate) started_at: Timestamp,
+    pub(crate) stage: Stage,
+    pub(crate) cause: Cause,
+    pub(crate) sources: Vec<ApplicationSource>,
+    /// Empty until they are resolved.
+    pub(crate) revisions: Vec<ResolvedRevision>,
+    pub(crate) targets: Option<Targets>,
+    pub(crate) plan: Plan,
+    pub(crate) tasks: BTreeMap<NodeIndex, TaskRun>,
+    /// Hooks whose intended creation is durable.
+    pub(crate) recorded: BTreeSet<NodeIndex>,
+    /// What an earlier process recorded, until the plan is made again.
+    pub(crate) restored: Vec<ResourceResult>,
+    /// Hooks that an earlier process may have created.
+    pub(crate) maybe_created: BTreeSet<NodeIndex>,
+    /// The intent is durable.
+    pub(crate) is_durable: bool,
+    /// Not tried again, however it ended.
+    pub(crate) is_final: bool,
+    /// Results of what did not become a task.
+    pub(crate) refused: Vec<ResourceResult>,
+    /// What it waits for, or why it ended.
+    pub(crate) message: String,
+    /// The same without what changes from one observation to the next: what the resource's status says.
+    pub(crate) brief: String,
+}
+
+impl OperationRun {
+    pub(crate) fn is_automated(&self) -> bool {
+        self.operation.initiated_by.automated
+    }
+
+    /// The first pinned commit; empty when it is not resolved yet.
+    pub(crate) fn revision(&self) -> &str {
+        self.revisions.first().map_or("", |revision| &revision.revision)
+    }
+
+    /// For people.
+    pub(crate) fn revision_text(&self) -> String {
+        match self.revision() {
+            "" => "an unresolved revision".to_owned(),
+            revision => short(revision).to_owned(),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> OperationPhase {
+        match &self.stage {
+            Stage::Ended(phase) => *phase,
+            Stage::Terminating { .. } => OperationPhase::Terminating,
+            _ => OperationPhase::Running,
+        }
+    }
+
+    pub(crate) fn ended(&self) -> Option<OperationPhase> {
+        match self.stage {
+            Stage::Ended(phase) => Some(phase),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let stage = match self.stage {
+            Stage::BackingOff { until } => Some(until),
+            _ => None,
+        };
+        self.tasks
+            .values()
+            .filter_map(|task| task.state.deadline())
+            .chain(stage)
+            .min()
+    }
+
+    /// Which attempt of which operation a hook belongs to.
+    pub(crate) fn hook_identity(&self, uid: &str, phase: SyncPhase) -> String {
+        format!("{uid}:{}:{}:{phase}", self.number, self.attempt)
+    }
+
+    /// What a hook without a name is called after its prefix.
+    pub(crate) fn hook_suffix(&self) -> String {
+        format!(
+            "{}-{}-{}",
+            short(self.revision()).to_lowercase(),
+            self.number,
+            self.attempt
+        )
+    }
+
+    pub(crate) fn options(&self, spec: &capstan_model::ApplicationSpec) -> SyncOptions {
+        let own = self.operation.sync.iter().flat_map(|sync| &sync.sync_options);
+        SyncOptions::parse(spec.sync_policy.sync_options.iter().chain(own).map(String::as_str))
+    }
+
+    pub(crate) fn prunes(&self) -> bool {
+        self.operation.sync.as_ref().is_some_and(|sync| sync.prune)
+    }
+
+    pub(crate) fn is_selective(&self) -> bool {
+        self.operation
+            .sync
+            .as_ref()
+            .is_some_and(|sync| !sync.resources.is_empty())
+    }
+
+    /// Any task that is under way by us, or a hook that runs.
+    pub(crate) fn is_active(&self) -> bool {
+        self.tasks.values().any(|task| task.state.is_active())
+    }
+
+    /// An operation that an earlier process began.
+    pub(crate) fn restore(state: &OperationState) -> Self {
+        let result = state.sync_result.clone().unwrap_or_default();
+        let commit = |revision: &String| ResolvedRevision {
+            revision: revision.clone(),
+            ..ResolvedRevision::default()
+        };
+        let mut revisions: Vec<ResolvedRevision> = result.revisions.iter().map(commit).collect();
+        let sync = state.operation.sync.clone().unwrap_or_default();
+        for revision in [&result.revision, &sync.revision] {
+            if revisions.is_empty() && !revision.is_empty() {
+                revisions.push(commit(revision));
+            }
+        }
+        let sources = match result.source {
+            Some(source) => vec![source],
+            None => result.sources,
+        };
+        Self {
+            number: recorded_number(state),
+            attempt: state.retry_count,
+            operation: state.operation.clone(),
+            from_field: false,
+            started_at: state.started_at,
+            stage: match state.phase {
+                OperationPhase::Terminating => Stage::Terminating {
+                    by: state.operation.initiated_by.username.clone(),
+                },
+                _ => Stage::Planning,
+            },
+            cause: Cause::Start,
+            sources,
+            revisions,
+            targets: None,
+            plan: Plan::default(),
+            tasks: BTreeMap::new(),
+            recorded: BTreeSet::new(),
+            restored: result.resources,
+            maybe_created: BTreeSet::new(),
+            is_durable: true,
+            is_final: false,
+            refused: Vec::new(),
+            message: state.message.clone(),
+            brief: state.message.clone(),
+        }
+    }
+
+    /// Enters another attempt.
+    pub(crate) fn begin_attempt(&mut self) {
+        self.attempt += 1;
+        self.stage = Stage::Planning;
+        self.plan = Plan::default();
+        self.tasks.clear();
+        self.recorded.clear();
+        self.maybe_created.clear();
+        self.restored.clear();
+        self.refused.clear();
+        self.is_durable = false;
+    }
+
+    pub(crate) fn set_info(&mut self, name: &str, value: String) {
+        match self.operation.info.iter_mut().find(|info| info.name == name) {
+            Some(info) => info.value = value,
+            None => self.operation.info.push(Info {
+                name: name.to_owned(),
+                value,
+            }),
+        }
+    }
+
+    /// The strategy for retries: the operation's, the application's, or the default.
+    pub(crate) fn retry(&self, spec: &capstan_model::ApplicationSpec) -> RetryStrategy {
+        let declared = self.operation.retry.clone().or_else(|| spec.sync_policy.retry.clone());
+        declared.unwrap_or_else(|| RetryStrategy {
+            limit: if self.is_automated() {
+                crate::limits::AUTOMATED_RETRY_LIMIT
+            } else {
+                0
+            },
+            ..RetryStrategy::default()
+        })
+    }
+}
+
+/// The number by which an operation was recorded; 0 for one that is not ours.
+pub(crate) fn recorded_number(state: &OperationState) -> u64 {
+    info(&state.operation, INFO_EPOCH)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+}
+
+/// An entry of an operation's `info`.
+pub(crate) fn info<'a>(operation: &'a Operation, name: &str) -> Option<&'a str> {
+    let entry = operation.info.iter().find(|info| info.name == name)?;
+    Some(&entry.value)
+}
+
+/// A commit as people write it.
+pub(crate) fn short(revision: &str) -> &str {
+    revision.get(..7).unwrap_or(revision)
+}

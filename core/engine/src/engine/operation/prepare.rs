@@ -1,0 +1,451 @@
+//! From a request to a plan: commits, objects, validation, order.
+
+use std::collections::BTreeSet;
+
+use capstan_model::{
+    AppProject, GroupKind, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, Timestamp,
+};
+use petgraph::stable_graph::NodeIndex;
+
+use super::{INFO_PLAN, OperationRun, Stage, TaskRun};
+use crate::effect::{EffectKind, Freshness};
+use crate::engine::Engine;
+use crate::engine::gate::Gate;
+use crate::engine::refresh::same_commits;
+use crate::engine::state::{ApplicationState, Existence, InFlight};
+use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
+use crate::machine::{HookTask, PruneTask, Refresh, TaskState, WriteTask};
+use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
+use crate::policy::{Verb, authorize};
+use crate::targets::Targets;
+
+/// What stands in the way of a plan.
+enum Obstacle {
+    /// It may go away by itself.
+    Wait(String),
+    /// It does not.
+    Fail(OperationPhase, String, Vec<ResourceResult>),
+}
+
+impl Engine {
+    pub(super) fn prepare(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        gate: &Gate,
+    ) {
+        let Some(project) = gate.project() else { return };
+        if let Some(refusal) = unsupported(operation) {
+            operation.message = refusal;
+            operation.is_final = true;
+            return self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
+        }
+        let Some(targets) = self.operation_targets(app, operation) else {
+            return;
+        };
+        operation.set_info(INFO_PLAN, targets.digest().to_string());
+        match self.plan_operation(app, operation, &targets, project) {
+            Ok(plan) => {
+                operation.message.clear();
+                operation.brief.clear();
+                self.install(now, app, operation, plan);
+            }
+            Err(Obstacle::Wait(message)) => {
+                operation.brief.clone_from(&message);
+                operation.message = message;
+            }
+            Err(Obstacle::Fail(phase, message, results)) => {
+                operation.message = message;
+                operation.refused = results;
+                // What would wipe everything is not asked for again by itself.
+                operation.is_final = phase == OperationPhase::Error;
+                self.enter(now, app, operation, Stage::Ended(phase));
+            }
+        }
+    }
+
+    /// The objects at the pinned commits; asks for what is missing.
+    fn operation_targets(&mut self, app: &mut ApplicationState, operation: &mut OperationRun) -> Option<Targets> {
+        if let Some(targets) = &operation.targets {
+            return Some(targets.clone());
+        }
+        if operation.sources.is_empty() {
+            operation.sources = app.application.spec.sources().to_vec();
+        }
+        if let Some(desired) = &app.desired {
+            let pinned = !operation.revisions.is_empty();
+            if pinned && same_commits(&desired.revisions, &operation.revisions) && desired.sources == operation.sources
+            {
+                operation.revisions.clone_from(&desired.revisions);
+                operation.targets = Some(desired.targets.clone());
+                return operation.targets.clone();
+            }
+        }
+        // The refresh that is under way may bring just what is needed.
+        if app.desired.is_none() && !matches!(app.refresh, Refresh::Failed { .. }) {
+            operation.message = "waiting for the sources to be read".into();
+            return None;
+        }
+        if app.is_in_flight(|what| matches!(what, InFlight::OperationResolve | InFlight::OperationRender)) {
+            return None;
+        }
+        if operation.revisions.is_empty() {
+            self.resolve_for(app, operation);
+        } else {
+            self.render_for(app, operation);
+        }
+        None
+    }
+
+    fn resolve_for(&mut self, app: &mut ApplicationState, operation: &OperationRun) {
+        let sync = operation.operation.sync.clone().unwrap_or_default();
+        let mut sources = operation.sources.clone();
+        for (index, source) in sources.iter_mut().enumerate() {
+            let single = (index == 0 && sync.revisions.is_empty()).then_some(&sync.revision);
+            if let Some(revision) = sync
+                .revisions
+                .get(index)
+                .or(single)
+                .filter(|revision| !revision.is_empty())
+            {
+                source.target_revision.clone_from(revision);
+            }
+        }
+        let freshness = Freshness::Remote;
+        self.emit(
+            app,
+            EffectKind::ResolveRevision { sources, freshness },
+            InFlight::OperationResolve,
+        );
+    }
+
+    fn render_for(&mut self, app: &mut ApplicationState, operation: &OperationRun) {
+        let Some(cluster) = self.cluster(app) else { return };
+        let task = self.render_task(app, cluster, &operation.sources, &operation.revisions, false);
+        self.emit(app, EffectKind::Render(Box::new(task)), InFlight::OperationRender);
+    }
+
+    pub(in crate::engine) fn operation_resolved(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        result: Result<Vec<ResolvedRevision>, SourceFailure>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        match result {
+            Ok(revisions) => operation.revisions = revisions,
+            Err(failure) => self.operation_unreadable(now, app, &mut operation, failure),
+        }
+        app.operation = Some(operation);
+    }
+
+    pub(in crate::engine) fn operation_rendered(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        result: Result<Targets, SourceFailure>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        match result {
+            Ok(targets) => operation.targets = Some(targets),
+            Err(failure) => self.operation_unreadable(now, app, &mut operation, failure),
+        }
+        app.operation = Some(operation);
+    }
+
+    fn operation_unreadable(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        failure: SourceFailure,
+    ) {
+        operation.message = failure.message;
+        self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
+    }
+
+    fn plan_operation(
+        &self,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        targets: &Targets,
+        project: &AppProject,
+    ) -> Result<Plan, Obstacle> {
+        let Some(cluster) = self.cluster(app) else {
+            return Err(Obstacle::Wait("waiting for the cluster".into()));
+        };
+        let options = operation.options(&app.application.spec);
+        let kinds: BTreeSet<GroupKind> = targets
+            .objects()
+            .iter()
+            .map(|target| target.key.group_kind())
+            .chain(app.inventory.keys().map(ResourceKey::group_kind))
+            .collect();
+        let blind = kinds
+            .iter()
+            .filter(|kind| matches!(cluster.kind(kind), KindLookup::Served(served) if served.watchable));
+        if let Some(kind) = cluster.unlisted(blind) {
+            let why = cluster
+                .unavailable
+                .get(kind)
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default();
+            return Err(Obstacle::Wait(format!("waiting for the list of {kind}{why}")));
+        }
+        let prune = self.prune_items(app, operation, targets, options.prune_last == Some(true))?;
+        let sync = operation.operation.sync.clone().unwrap_or_default();
+        let is_apply_only = sync.sync_strategy.is_some_and(|strategy| strategy.apply.is_some());
+        let suffix = operation.hook_suffix();
+        let request = PlanRequest {
+            targets,
+            prune: &prune,
+            hooks: sync.resources.is_empty() && !is_apply_only,
+            selection: &sync.resources,
+            options: &options,
+            destination_namespace: &app.application.spec.destination.namespace,
+            create_namespace: options.create_namespace == Some(true),
+            hook_suffix: &suffix,
+            guards: self.settings.guards,
+        };
+        let plan = Plan::new(&request)
+            .map_err(|error| Obstacle::Fail(OperationPhase::Failed, error.to_string(), Vec::new()))?;
+        self.validate(app, &plan, targets, project)?;
+        Ok(plan)
+    }
+
+    /// What is tracked and not in these objects. Never anything when the objects are none and the policy does not say that is meant.
+    fn prune_items(
+        &self,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        targets: &Targets,
+        last: bool,
+    ) -> Result<Vec<PruneItem>, Obstacle> {
+        operation.refused.clear();
+        if !operation.prunes() {
+            return Ok(Vec::new());
+        }
+        let is_wanted = |key: &ResourceKey| {
+            let found = crate::engine::state::find(targets, key);
+            found.is_some_and(|target| target.meta.is_resource())
+        };
+        let items: Vec<PruneItem> = app
+            .assessment
+            .objects
+            .iter()
+            .filter(|(key, object)| {
+                !is_wanted(key) && object.existence == Existence::Present && self.is_tracked(app, key)
+            })
+            .map(|(key, object)| PruneItem {
+                key: key.clone(),
+                gvk: object.gvk.clone(),
+                wave: object.wave,
+                last: last
+                    || app
+                        .extra
+                        .get(key)
+                        .is_some_and(|(_, meta)| meta.sync_options.prune_last == Some(true)),
+            })
+            .collect();
+        let is_empty = !targets.objects().iter().any(|target| target.meta.is_resource());
+        let may_empty = app
+            .application
+            .spec
+            .sync_policy
+            .automation()
+            .is_some_and(|automated| automated.allow_empty);
+        if is_empty && !items.is_empty() && operation.is_automated() && !may_empty {
+            let message = crate::policy::SkipReason::WouldWipe.to_string();
+            return Err(Obstacle::Fail(OperationPhase::Error, message, Vec::new()));
+        }
+        Ok(items)
+    }
+
+    fn is_tracked(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
+        let node = self.cluster(app).and_then(|cluster| cluster.node(key));
+        node.is_some_and(|node| node.tracked_by() == Some(&app.id()) && !node.is_owned())
+    }
+
+    /// Every task before any of them: is its kind served, may the project do it?
+    fn validate(
+        &self,
+        app: &ApplicationState,
+        plan: &Plan,
+        targets: &Targets,
+        project: &AppProject,
+    ) -> Result<(), Obstacle> {
+        let Some(cluster) = self.cluster(app) else {
+            return Ok(());
+        };
+        let defined: BTreeSet<GroupKind> = plan
+            .tasks()
+            .filter_map(|(_, task)| crate::plan::defined_kind(&targets.objects()[task.target?]))
+            .collect();
+        let mut results = Vec::new();
+        for (_, task) in plan.tasks() {
+            let kind = task.key.group_kind();
+            let found = match cluster.kind(&kind) {
+                KindLookup::Served(served)
+                    if served.versions.contains(&task.gvk.version) || served.version == task.gvk.version =>
+                {
+                    Ok(())
+                }
+                KindLookup::Unknown => {
+                    return Err(Obstacle::Wait(format!(
+                        "it is not known whether the cluster serves {kind}: discovery of its group failed"
+                    )));
+                }
+                KindLookup::Served(_) | KindLookup::NotServed if defined.contains(&kind) => Ok(()),
+                KindLookup::Served(_) | KindLookup::NotServed => Err(no_matches(task)),
+            };
+            let verb = if task.action == TaskAction::Prune {
+                Verb::Delete
+            } else {
+                Verb::Apply
+            };
+            let permitted = || {
+                let refusal = authorize(project, &app.application.spec.destination, &task.key, verb);
+                refusal.map_err(|refusal| format!("{}{refusal}", place(task)))
+            };
+            if let Err(message) = found.and_then(|()| permitted()) {
+                results.push(ResourceResult {
+                    status: Some(ResultCode::SyncFailed),
+                    message,
+                    sync_phase: Some(task.phase),
+                    ..ResourceResult::of(&task.key, &task.gvk)
+                });
+            }
+        }
+        if results.is_empty() {
+            return Ok(());
+        }
+        let messages: BTreeSet<&str> = results.iter().map(|result| result.message.as_str()).collect();
+        let message = format!(
+            "one or more synchronization tasks are not valid, and nothing was written: {}",
+            messages.into_iter().collect::<Vec<_>>().join("; ")
+        );
+        Err(Obstacle::Fail(OperationPhase::Failed, message, results))
+    }
+
+    /// Puts the plan in place, with what an earlier process recorded of it.
+    fn install(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun, plan: Plan) {
+        let options = operation.options(&app.application.spec);
+        let nodes: Vec<NodeIndex> = plan.order().to_vec();
+        operation.plan = plan;
+        for node in nodes {
+            let task = operation.plan.task(node);
+            let state = match task.action {
+                TaskAction::Apply | TaskAction::CreateNamespace => TaskState::Write(WriteTask::Blocked),
+                TaskAction::Hook(_) => TaskState::Hook(HookTask::Blocked),
+                TaskAction::Prune => TaskState::Prune(prune_start(app, &task.key, options.prune)),
+                TaskAction::Milestone => TaskState::Milestone {
+                    applied: false,
+                    settled: false,
+                },
+            };
+            let run = TaskRun {
+                state,
+                since: now,
+                message: String::new(),
+                attempts: 0,
+            };
+            operation.tasks.insert(node, run);
+        }
+        let restored = std::mem::take(&mut operation.restored);
+        self.take_up(app, operation, &restored);
+        let needs_intent = !operation.plan.is_idempotent() || !operation.is_automated();
+        let stage = if needs_intent && !operation.is_durable {
+            Stage::PersistingIntent
+        } else {
+            Stage::Running
+        };
+        self.enter(now, app, operation, stage);
+    }
+
+    fn take_up(&self, app: &ApplicationState, operation: &mut OperationRun, restored: &[ResourceResult]) {
+        let cluster = self.cluster(app);
+        let nodes: Vec<(NodeIndex, SyncTask)> = operation
+            .plan
+            .tasks()
+            .map(|(node, task)| (node, task.clone()))
+            .collect();
+        for (node, task) in nodes {
+            let Some(result) = restored
+                .iter()
+                .find(|result| result.key() == task.key && result.sync_phase == Some(task.phase))
+            else {
+                continue;
+            };
+            let live = cluster.and_then(|cluster| cluster.node(&task.key));
+            let state = match (&task.action, result.status, result.hook_phase) {
+                (TaskAction::Hook(_), _, Some(OperationPhase::Succeeded)) => TaskState::Hook(HookTask::Succeeded),
+                (TaskAction::Hook(_), _, Some(OperationPhase::Failed | OperationPhase::Error)) => {
+                    TaskState::Hook(HookTask::Failed(result.message.clone()))
+                }
+                (TaskAction::Hook(_), ..) => {
+                    operation.recorded.insert(node);
+                    operation.maybe_created.insert(node);
+                    continue;
+                }
+                (TaskAction::Apply | TaskAction::CreateNamespace, Some(ResultCode::Synced), _) => match live {
+                    Some(live) => TaskState::Write(WriteTask::AwaitingHealth {
+                        uid: live.uid(),
+                        generation: live.generation(),
+                    }),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            if let Some(run) = operation.tasks.get_mut(&node) {
+                run.state = state;
+            }
+        }
+    }
+}
+
+fn unsupported(operation: &OperationRun) -> Option<String> {
+    let sync = operation.operation.sync.as_ref()?;
+    if sync.dry_run {
+        return Some(
+            "operation.sync.dryRun is not supported: nothing was done; `capstan plan` shows what a sync would do"
+                .into(),
+        );
+    }
+    if !sync.manifests.is_empty() {
+        return Some(
+            "operation.sync.manifests is not supported: nothing was done; what is deployed comes from Git".into(),
+        );
+    }
+    None
+}
+
+fn place(task: &SyncTask) -> String {
+    task.location
+        .as_ref()
+        .map(|location| format!("{location}: "))
+        .unwrap_or_default()
+}
+
+fn no_matches(task: &SyncTask) -> String {
+    format!(
+        "{}no matches for kind {:?} in version {:?} ({}): install its CustomResourceDefinition first, or correct apiVersion and kind",
+        place(task),
+        task.gvk.kind,
+        task.gvk.api_version(),
+        task.key
+    )
+}
+
+/// The object's own `Prune=` is stronger than the application's.
+fn prune_start(app: &ApplicationState, key: &ResourceKey, of_application: Option<PruneOption>) -> PruneTask {
+    let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
+    match own.or(of_application) {
+        Some(PruneOption::Never) => PruneTask::PruneSkipped("left as it is: Prune=false".into()),
+        _ => PruneTask::Blocked,
+    }
+}

@@ -1,0 +1,194 @@
+//! Deleting one object that is no longer in the source.
+
+use capstan_model::annotations::DELETION_APPROVED;
+use capstan_model::{ResourceKey, SyncOptions, Timestamp};
+use petgraph::stable_graph::NodeIndex;
+
+use super::OperationRun;
+use super::hook::delete;
+use super::write::{attempts, retry_at};
+use crate::effect::Propagation;
+use crate::engine::Engine;
+use crate::engine::gate::Gate;
+use crate::engine::state::{ApplicationState, Existence, InFlight};
+use crate::event::{Deletion, WriteError};
+use crate::guard::{CompleteLive, CompleteRender, DeletePermit};
+use crate::limits::MAX_WRITES_IN_FLIGHT;
+use crate::machine::{PruneTask, TaskState};
+use crate::policy::{Verb, authorize};
+
+impl Engine {
+    pub(super) fn launch_prune(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        gate: &Gate,
+    ) {
+        let key = operation.plan.task(node).key.clone();
+        let options = operation.options(&app.application.spec);
+        if needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
+            let why = format!("annotate the Application with {DELETION_APPROVED}: <time> to delete it");
+            return self.set(
+                now,
+                app,
+                operation,
+                node,
+                TaskState::Prune(PruneTask::AwaitingConfirmation),
+                why,
+            );
+        }
+        let Some(project) = gate.project() else { return };
+        if let Err(refusal) = authorize(project, &app.application.spec.destination, &key, Verb::Delete) {
+            return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(refusal.to_string()));
+        }
+        if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+            return;
+        }
+        let Some(cluster) = self.cluster(app) else { return };
+        let live = match cluster.existence(&key) {
+            (_, Some(live)) => live,
+            (Existence::Missing, None) => return self.set_prune(now, app, operation, node, PruneTask::Pruned),
+            _ => return,
+        };
+        let (uid, is_deleting) = (live.uid(), live.is_deleting());
+        if is_deleting {
+            return self.set_prune(now, app, operation, node, PruneTask::Finalizing { uid });
+        }
+        match self.prune_permit(app, operation, &key) {
+            Some(permit) => {
+                let propagation = propagation(&options);
+                self.emit(app, delete(app, permit, propagation), InFlight::Task(node));
+                self.set_prune(now, app, operation, node, PruneTask::Deleting { uid });
+            }
+            None => {
+                let why = "it is declared, or not tracked by this application any more".to_owned();
+                self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(why));
+            }
+        }
+    }
+
+    fn prune_permit(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        key: &ResourceKey,
+    ) -> Option<Box<DeletePermit>> {
+        let render = CompleteRender::of(operation.targets.as_ref()?);
+        let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
+        let permit = DeletePermit::prune(render, live, key, &app.id(), &self.settings.installation_id)?;
+        Some(Box::new(permit))
+    }
+
+    fn set_prune(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        state: PruneTask,
+    ) {
+        let message = match &state {
+            PruneTask::PruneSkipped(why) | PruneTask::PruneFailed(why) | PruneTask::BackingOff { why, .. } => {
+                why.clone()
+            }
+            PruneTask::Finalizing { .. } => {
+                "deletion was accepted; finalizers and what it owns are being dealt with".into()
+            }
+            _ => String::new(),
+        };
+        self.set(now, app, operation, node, TaskState::Prune(state), message);
+    }
+
+    pub(super) fn evolve_prune(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        gate: &Gate,
+    ) {
+        let Some(TaskState::Prune(state)) = operation.tasks.get(&node).map(|run| run.state.clone()) else {
+            return;
+        };
+        match state {
+            PruneTask::AwaitingConfirmation if is_approved(app, operation) && self.may_write(app) => {
+                self.launch_prune(now, app, operation, node, gate);
+            }
+            PruneTask::BackingOff { until, .. } if until <= now && self.may_write(app) => {
+                self.launch_prune(now, app, operation, node, gate);
+            }
+            PruneTask::Finalizing { uid } => {
+                let key = &operation.plan.task(node).key;
+                let is_gone = match self.cluster(app).map(|cluster| cluster.existence(key)) {
+                    Some((_, Some(live))) => live.uid() != uid,
+                    Some((existence, None)) => existence == Existence::Missing,
+                    None => false,
+                };
+                if is_gone {
+                    self.set_prune(now, app, operation, node, PruneTask::Pruned);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The answer to a delete.
+    pub(in crate::engine) fn prune_completed(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: NodeIndex,
+        result: Result<Deletion, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        let key = operation.plan.task(node).key.clone();
+        let uid = match operation.tasks.get(&node).map(|run| &run.state) {
+            Some(TaskState::Prune(PruneTask::Deleting { uid })) => uid.clone(),
+            _ => String::new(),
+        };
+        let state = match result {
+            Ok(Deletion::Gone) | Err(WriteError::NotFound(_)) => {
+                let cluster = app.application.spec.destination.cluster();
+                self.gone(&cluster, &key, &uid);
+                PruneTask::Pruned
+            }
+            Ok(Deletion::Accepted) => PruneTask::Finalizing { uid },
+            Ok(Deletion::Refused(refusal)) => PruneTask::PruneSkipped(refusal.to_string()),
+            Err(error) => match retry_at(now, attempts(&operation, node) + 1, &error) {
+                Some((attempts, until)) => PruneTask::BackingOff {
+                    attempts,
+                    until,
+                    why: error.to_string(),
+                },
+                None => PruneTask::PruneFailed(error.to_string()),
+            },
+        };
+        self.set_prune(now, app, &mut operation, node, state);
+        app.operation = Some(operation);
+    }
+}
+
+fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
+    let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
+    own.or(options.prune) == Some(capstan_model::PruneOption::Confirm)
+}
+
+/// An approval that was given since the operation began; whole seconds are all that a resource keeps.
+fn is_approved(app: &ApplicationState, operation: &OperationRun) -> bool {
+    let text = app.application.metadata.annotations.get(DELETION_APPROVED);
+    text.and_then(|text| text.parse::<Timestamp>().ok())
+        .is_some_and(|approved| approved >= operation.started_at.truncated())
+}
+
+/// Foreground unless the options say otherwise, as in Argo CD.
+fn propagation(options: &SyncOptions) -> Propagation {
+    match options.prune_propagation_policy.as_deref() {
+        Some("background") => Propagation::Background,
+        Some("orphan") => Propagation::Orphan,
+        _ => Propagation::Foreground,
+    }
+}

@@ -1,0 +1,102 @@
+//! An operation as the resource's status keeps it: Argo CD's schema.
+
+use capstan_model::{OperationPhase, OperationState, ResourceResult, ResultCode, SyncOperationResult, Timestamp};
+
+use super::OperationRun;
+use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
+use crate::plan::TaskAction;
+
+impl OperationRun {
+    /// Everything that must be known after a crash, and what people want to read.
+    pub(crate) fn record(&self, finished_at: Option<Timestamp>) -> OperationState {
+        let mut operation = self.operation.clone();
+        let revisions: Vec<String> = self
+            .revisions
+            .iter()
+            .map(|revision| revision.revision.clone())
+            .collect();
+        let is_multi = self.sources.len() > 1;
+        if let (Some(sync), false) = (operation.sync.as_mut(), revisions.is_empty()) {
+            if is_multi {
+                sync.revisions.clone_from(&revisions);
+            } else {
+                sync.revision.clone_from(&revisions[0]);
+            }
+        }
+        let results = self.plan.tasks().filter_map(|(node, task)| {
+            let mut result = ResourceResult::of(&task.key, &task.gvk);
+            result.sync_phase = Some(task.phase);
+            if let TaskAction::Hook(hook) = task.action {
+                result.hook_type = Some(hook);
+            }
+            fill(&mut result, &self.tasks.get(&node)?.state).then_some(result)
+        });
+        OperationState {
+            operation,
+            phase: self.phase(),
+            message: clipped(&self.brief),
+            started_at: self.started_at,
+            finished_at,
+            retry_count: self.attempt,
+            sync_result: Some(SyncOperationResult {
+                resources: results.chain(self.refused.iter().cloned()).collect(),
+                revision: if is_multi {
+                    String::new()
+                } else {
+                    revisions.first().cloned().unwrap_or_default()
+                },
+                revisions: if is_multi { revisions } else { Vec::new() },
+                source: (!is_multi).then(|| self.sources.first().cloned()).flatten(),
+                sources: if is_multi { self.sources.clone() } else { Vec::new() },
+            }),
+        }
+    }
+}
+
+/// Gives whether there is anything to say: a task that has not begun is not recorded.
+fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
+    let (status, phase, message) = match state {
+        TaskState::Write(state) => match state {
+            WriteTask::Blocked => return false,
+            WriteTask::Applying => (None, OperationPhase::Running, ""),
+            WriteTask::BackingOff { why, .. } => (None, OperationPhase::Running, why.as_str()),
+            WriteTask::AwaitingHealth { .. } => (Some(ResultCode::Synced), OperationPhase::Running, ""),
+            WriteTask::Synced => (Some(ResultCode::Synced), OperationPhase::Succeeded, ""),
+            WriteTask::SyncFailed(why) => (Some(ResultCode::SyncFailed), OperationPhase::Failed, why.as_str()),
+        },
+        TaskState::Hook(state) => match state {
+            // What deletes an earlier one has not touched this one.
+            HookTask::Blocked | HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. } => {
+                return false;
+            }
+            HookTask::Recording | HookTask::Creating | HookTask::Looking | HookTask::Running { .. } => {
+                (None, OperationPhase::Running, "")
+            }
+            HookTask::BackingOff { why, .. } => (None, OperationPhase::Running, why.as_str()),
+            HookTask::Succeeded => (Some(ResultCode::Synced), OperationPhase::Succeeded, ""),
+            HookTask::Failed(why) => (Some(ResultCode::SyncFailed), OperationPhase::Failed, why.as_str()),
+        },
+        TaskState::Prune(state) => match state {
+            PruneTask::Blocked => return false,
+            PruneTask::AwaitingConfirmation => (None, OperationPhase::Running, "waiting for confirmation"),
+            PruneTask::Deleting { .. } | PruneTask::Finalizing { .. } => (None, OperationPhase::Running, ""),
+            PruneTask::BackingOff { why, .. } => (None, OperationPhase::Running, why.as_str()),
+            PruneTask::Pruned => (Some(ResultCode::Pruned), OperationPhase::Succeeded, "pruned"),
+            PruneTask::PruneSkipped(why) => (Some(ResultCode::PruneSkipped), OperationPhase::Succeeded, why.as_str()),
+            PruneTask::PruneFailed(why) => (Some(ResultCode::SyncFailed), OperationPhase::Failed, why.as_str()),
+        },
+        TaskState::Milestone { .. } => return false,
+    };
+    result.status = status;
+    result.hook_phase = Some(phase);
+    result.message = clipped(message);
+    true
+}
+
+/// At most so much of a message goes into a resource.
+pub(in crate::engine) fn clipped(message: &str) -> String {
+    match message.char_indices().nth(crate::limits::MESSAGE_LENGTH) {
+        Some((at, _)) => format!("{}…", &message[..at]),
+        None => message.to_owned(),
+    }
+}

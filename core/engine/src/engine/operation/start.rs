@@ -1,0 +1,276 @@
+//! Beginning and superseding operations.
+
+use capstan_model::{Operation, OperationInitiator, OperationPhase, OperationState, SyncOperation, Timestamp};
+
+use super::{INFO_EPOCH, INFO_PLAN, OperationRun, Stage, info, short};
+use crate::engine::Engine;
+use crate::engine::gate::Gate;
+use crate::engine::journaling::commit_cause;
+use crate::engine::refresh::same_commits;
+use crate::engine::state::{ApplicationState, Desired};
+use crate::journal::Cause;
+use crate::machine::Refresh;
+use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
+
+impl Engine {
+    /// Moves the operation on, ends it, begins the next: until there is nothing to do before something happens.
+    pub(in crate::engine) fn step_operation(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
+        self.take_operation_field(app);
+        // One round for the operation that runs, one for the next: an operation never begins a third by itself.
+        for _ in 0..2 {
+            match app.operation.take() {
+                Some(mut operation) => {
+                    self.supersede(now, app, &mut operation);
+                    self.advance(now, app, &mut operation, gate);
+                    if operation.ended().is_none() {
+                        app.operation = Some(operation);
+                        return;
+                    }
+                    self.finish(now, app, operation);
+                }
+                None => match self.next_operation(now, app) {
+                    Some(mut operation) => {
+                        self.advance(now, app, &mut operation, gate);
+                        if operation.ended().is_some() {
+                            self.finish(now, app, operation);
+                        } else {
+                            app.operation = Some(operation);
+                        }
+                        return;
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn take_operation_field(&mut self, app: &mut ApplicationState) {
+        let field = &app.application.operation;
+        if field.is_some() && *field != app.taken {
+            app.taken.clone_from(field);
+            app.requested.clone_from(field);
+            app.requested_by_field = true;
+        }
+    }
+
+    fn next_operation(&mut self, now: Timestamp, app: &mut ApplicationState) -> Option<OperationRun> {
+        if !self.may_write(app) || app.writes_in_flight() > 0 {
+            return None;
+        }
+        app.terminate_by = None;
+        if let Some(operation) = app.requested.take() {
+            let from_field = std::mem::take(&mut app.requested_by_field);
+            return Some(self.begin(now, app, operation, from_field));
+        }
+        // A newer commit is on its way: what it brings is synced, not what is about to be old.
+        if !app.assessment.settled || app.refresh != Refresh::Compared {
+            return None;
+        }
+        match auto_sync(&auto_sync_input(app)) {
+            AutoSync::Sync { prune } => {
+                let operation = automated(app, prune)?;
+                Some(self.begin(now, app, operation, false))
+            }
+            AutoSync::Skip(_) => None,
+        }
+    }
+
+    fn begin(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: Operation,
+        from_field: bool,
+    ) -> OperationRun {
+        let last = app.last_operation.as_ref().map_or(0, super::recorded_number);
+        app.epoch = app.epoch.max(last) + 1;
+        app.heal.clear();
+        let sync = operation.sync.clone().unwrap_or_default();
+        let sources = match (&sync.source, &sync.sources[..]) {
+            (Some(source), _) => vec![source.clone()],
+            (None, []) => app.application.spec.sources().to_vec(),
+            (None, sources) => sources.to_vec(),
+        };
+        let mut run = OperationRun {
+            number: app.epoch,
+            attempt: 0,
+            operation,
+            from_field,
+            started_at: now,
+            stage: Stage::Planning,
+            cause: Cause::Cluster,
+            sources,
+            revisions: Vec::new(),
+            targets: None,
+            plan: crate::plan::Plan::default(),
+            tasks: std::collections::BTreeMap::new(),
+            recorded: std::collections::BTreeSet::new(),
+            restored: Vec::new(),
+            maybe_created: std::collections::BTreeSet::new(),
+            is_durable: false,
+            is_final: false,
+            refused: Vec::new(),
+            message: String::new(),
+            brief: String::new(),
+        };
+        run.set_info(INFO_EPOCH, run.number.to_string());
+        // Without a revision of its own it is for what is desired now, which needs no second look at the source.
+        if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {
+            run.revisions.clone_from(&desired.revisions);
+            run.targets = Some(desired.targets.clone());
+        }
+        run.cause = match (
+            &run.operation.initiated_by,
+            app.desired.as_ref().and_then(|d| d.revisions.first()),
+        ) {
+            (initiator, Some(revision)) if initiator.automated => commit_cause(revision),
+            (initiator, _) => Cause::User {
+                name: initiator.username.clone(),
+                action: "sync".into(),
+            },
+        };
+        let message = format!("sync to {}", run.revision_text());
+        self.note(now, app, None, "operation", "", "Planning", message, run.cause.clone());
+        run
+    }
+
+    /// A newer set of desired objects ends an automated operation at the next safe point. So a revert restores a stalled rollout.
+    fn supersede(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        let Some(desired) = app.desired.as_ref().filter(|_| app.refresh == Refresh::Compared) else {
+            return;
+        };
+        let is_newer = operation
+            .targets
+            .as_ref()
+            .is_some_and(|targets| targets.digest() != desired.targets.digest());
+        let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
+        let is_safe = app.writes_in_flight() == 0 && !operation.is_active();
+        if !(operation.is_automated() && is_newer && may_end && is_safe) {
+            return;
+        }
+        let by = short(desired.revision()).to_owned();
+        let cause = self.cause_of_desired(app);
+        let waited = match operation.message.as_str() {
+            "" => String::new(),
+            message => format!("; it was {message}"),
+        };
+        operation.message = format!("superseded by {by}{waited}");
+        let (from, message) = (operation.stage.name(), operation.message.clone());
+        operation.stage = Stage::Ended(OperationPhase::Failed);
+        operation.is_final = true;
+        self.note(now, app, None, "operation", from, "Failed", message, cause);
+    }
+
+    /// Why the application is not synced by itself although it differs.
+    pub(in crate::engine) fn skip_reason(&self, app: &ApplicationState) -> Option<SkipReason> {
+        match auto_sync(&auto_sync_input(app)) {
+            AutoSync::Skip(reason) => Some(reason),
+            AutoSync::Sync { .. } => None,
+        }
+    }
+}
+
+fn is_for(sync: &SyncOperation, run: &OperationRun, desired: &Desired) -> bool {
+    let same_sources = run.sources == desired.sources;
+    let asked: Vec<&str> = match &sync.revisions[..] {
+        [] if sync.revision.is_empty() => Vec::new(),
+        [] => vec![&sync.revision],
+        revisions => revisions.iter().map(String::as_str).collect(),
+    };
+    let same_revision = asked
+        .iter()
+        .zip(&desired.revisions)
+        .all(|(asked, known)| *asked == known.revision);
+    same_sources && same_revision
+}
+
+fn auto_sync_input(app: &ApplicationState) -> AutoSyncInput<'_> {
+    let objects = || app.assessment.objects.values().filter(|object| !object.extraneous);
+    let differs =
+        |object: &&crate::engine::state::ObjectState| object.sync == Some(capstan_model::SyncStatusCode::OutOfSync);
+    AutoSyncInput {
+        automated: app.application.spec.sync_policy.automation(),
+        operation_pending: app.operation.is_some() || app.requested.is_some(),
+        deleting: app.application.metadata.deletion_timestamp.is_some(),
+        sync: app.assessment.sync,
+        only_prunes: objects().filter(differs).all(|object| object.requires_pruning),
+        would_wipe: app
+            .desired
+            .as_ref()
+            .is_some_and(|desired| desired.resources().next().is_none())
+            && objects().any(|object| object.requires_pruning),
+        last: last_attempt(app),
+    }
+}
+
+/// Was the last operation for what is desired now? By the digest of the objects where we recorded it, else as Argo CD tells: by
+/// commits and sources.
+pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
+    let (Some(state), Some(desired)) = (&app.last_operation, &app.desired) else {
+        return LastAttempt::Other;
+    };
+    if !state.phase.is_completed() {
+        return LastAttempt::Other;
+    }
+    let is_same = match info(&state.operation, INFO_PLAN) {
+        Some(digest) => digest == desired.targets.digest().to_string(),
+        None => is_same_by_commit(state, desired),
+    };
+    let is_selective = state
+        .operation
+        .sync
+        .as_ref()
+        .is_some_and(|sync| !sync.resources.is_empty());
+    match (is_same && !is_selective, state.phase) {
+        (false, _) => LastAttempt::Other,
+        (true, OperationPhase::Succeeded) => LastAttempt::Succeeded,
+        (true, _) => LastAttempt::Failed,
+    }
+}
+
+fn is_same_by_commit(state: &OperationState, desired: &Desired) -> bool {
+    let Some(result) = &state.sync_result else { return false };
+    let revisions: Vec<crate::event::ResolvedRevision> = match &result.revisions[..] {
+        [] => vec![&result.revision],
+        revisions => revisions.iter().collect(),
+    }
+    .into_iter()
+    .map(|revision| crate::event::ResolvedRevision {
+        revision: revision.clone(),
+        ..Default::default()
+    })
+    .collect();
+    let sources = match &result.source {
+        Some(source) => std::slice::from_ref(source),
+        None => &result.sources,
+    };
+    same_commits(&revisions, &desired.revisions) && sources == desired.sources
+}
+
+fn automated(app: &ApplicationState, prune: bool) -> Option<Operation> {
+    let desired = app.desired.as_ref()?;
+    let revisions: Vec<String> = desired
+        .revisions
+        .iter()
+        .map(|revision| revision.revision.clone())
+        .collect();
+    let is_multi = revisions.len() > 1;
+    Some(Operation {
+        initiated_by: OperationInitiator {
+            username: String::new(),
+            automated: true,
+        },
+        sync: Some(SyncOperation {
+            revision: if is_multi {
+                String::new()
+            } else {
+                revisions.first().cloned().unwrap_or_default()
+            },
+            revisions: if is_multi { revisions } else { Vec::new() },
+            prune,
+            sync_options: app.application.spec.sync_policy.sync_options.clone(),
+            ..SyncOperation::default()
+        }),
+        ..Operation::default()
+    })
+}

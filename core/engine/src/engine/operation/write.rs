@@ -1,0 +1,355 @@
+//! Writing one object, and waiting until it is settled.
+
+use capstan_live::Node;
+use capstan_model::{Blob, HealthStatusCode, ResourceKey, SyncStatusCode, Timestamp};
+use petgraph::stable_graph::NodeIndex;
+use serde_json::{Value, json};
+
+use super::{OperationRun, Stage};
+use crate::effect::{ApplyMode, ApplyTask, EffectKind};
+use crate::engine::Engine;
+use crate::engine::gate::Gate;
+use crate::engine::state::{ApplicationState, Existence, InFlight};
+use crate::event::{KindLookup, WriteError};
+use crate::limits::MAX_WRITES_IN_FLIGHT;
+use crate::machine::{TaskState, WriteTask, write_backoff};
+use crate::plan::{SyncTask, TaskAction};
+use crate::policy::{Verb, authorize};
+use crate::targets::Target;
+
+impl Engine {
+    pub(super) fn launch_write(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        gate: &Gate,
+    ) {
+        let task = operation.plan.task(node).clone();
+        let Some(project) = gate.project() else { return };
+        if let Err(refusal) = authorize(project, &app.application.spec.destination, &task.key, Verb::Apply) {
+            let state = TaskState::Write(WriteTask::SyncFailed(refusal.to_string()));
+            return self.set(now, app, operation, node, state, refusal.to_string());
+        }
+        if let Some((state, message)) = self.already(app, operation, &task) {
+            return self.set(now, app, operation, node, TaskState::Write(state), message);
+        }
+        if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+            return;
+        }
+        if let Some(why) = self.not_served_yet(app, &task) {
+            let attempts = attempts(operation, node) + 1;
+            let until = now + write_backoff(attempts);
+            let state = TaskState::Write(WriteTask::BackingOff {
+                attempts,
+                until,
+                why: why.clone(),
+            });
+            return self.set(now, app, operation, node, state, why);
+        }
+        let effect = match task
+            .target
+            .and_then(|index| operation.targets.as_ref()?.objects().get(index))
+        {
+            Some(target) => self.apply_task(app, target, &operation.options(&app.application.spec)),
+            None => namespace_write(app, &task),
+        };
+        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
+        self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+    }
+
+    /// An object that is as desired already needs no write in an automated sync; nor does a namespace that is there.
+    fn already(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        task: &SyncTask,
+    ) -> Option<(WriteTask, &'static str)> {
+        let cluster = self.cluster(app)?;
+        let live = cluster.node(&task.key);
+        if task.action == TaskAction::CreateNamespace {
+            let has_metadata = app.application.spec.sync_policy.managed_namespace_metadata.is_some();
+            let live = live.filter(|live| !has_metadata && !live.is_deleting())?;
+            return Some((awaiting(live), "exists already"));
+        }
+        let is_current = app.desired.as_ref().map(|desired| desired.targets.digest())
+            == operation.targets.as_ref().map(|targets| targets.digest());
+        let object = app.assessment.objects.get(&task.key)?;
+        let live = live.filter(|live| !live.is_deleting())?;
+        // The assessment is of this step's beginning; what was written since is in the index by its answer.
+        let is_fresh = app
+            .compared
+            .get(&task.key)
+            .is_some_and(|compared| compared.of.live == live.content());
+        let is_equal = is_fresh && object.sync == Some(SyncStatusCode::Synced);
+        (operation.is_automated() && is_current && is_equal).then(|| (awaiting(live), "unchanged"))
+    }
+
+    /// A kind whose definition this very sync brings is served a moment after.
+    fn not_served_yet(&self, app: &ApplicationState, task: &SyncTask) -> Option<String> {
+        let kind = task.key.group_kind();
+        match self.cluster(app)?.kind(&kind) {
+            KindLookup::Served(_) => None,
+            KindLookup::NotServed | KindLookup::Unknown => Some(format!("waiting for the cluster to serve {kind}")),
+        }
+    }
+
+    /// How an object is written, in an operation or to put drift right.
+    pub(in crate::engine) fn apply_task(
+        &self,
+        app: &ApplicationState,
+        target: &Target,
+        options: &capstan_model::SyncOptions,
+    ) -> ApplyTask {
+        let own = &target.meta.sync_options;
+        let live = self.cluster(app).and_then(|cluster| cluster.node(&target.key));
+        let mode = match (own.replace.or(options.replace), live) {
+            (Some(true), Some(live)) => ApplyMode::Replace {
+                resource_version: live.resource_version(),
+            },
+            _ => ApplyMode::ServerSide { force: true },
+        };
+        ApplyTask {
+            cluster: app.application.spec.destination.cluster(),
+            key: target.key.clone(),
+            gvk: target.gvk.clone(),
+            object: target.object.clone(),
+            mode,
+            dry_run: false,
+            validate: own.validate.or(options.validate) != Some(false),
+        }
+    }
+
+    pub(super) fn evolve_write(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        gate: &Gate,
+    ) {
+        let Some(TaskState::Write(state)) = operation.tasks.get(&node).map(|run| run.state.clone()) else {
+            return;
+        };
+        match state {
+            WriteTask::BackingOff { until, .. } => {
+                let is_served = self.not_served_yet(app, operation.plan.task(node)).is_none();
+                let waits_for_kind = operation.tasks[&node]
+                    .message
+                    .starts_with("waiting for the cluster to serve");
+                if (until <= now || waits_for_kind && is_served)
+                    && self.may_write(app)
+                    && operation.stage == Stage::Running
+                {
+                    self.launch_write(now, app, operation, node, gate);
+                }
+            }
+            WriteTask::AwaitingHealth { uid, generation } => {
+                let key = operation.plan.task(node).key.clone();
+                match self.settling(app, operation, node, &key, &uid, generation) {
+                    Settling::Settled => {
+                        let message = operation.tasks[&node].message.clone();
+                        let message = if message == "unchanged" { message } else { String::new() };
+                        self.set(now, app, operation, node, TaskState::Write(WriteTask::Synced), message);
+                    }
+                    Settling::Waits(why) => {
+                        if let Some(run) = operation.tasks.get_mut(&node) {
+                            run.message = why;
+                        }
+                    }
+                    Settling::Failed(why) => {
+                        self.set(
+                            now,
+                            app,
+                            operation,
+                            node,
+                            TaskState::Write(WriteTask::SyncFailed(why.clone())),
+                            why,
+                        );
+                    }
+                    Settling::Gone => {
+                        if self.may_write(app) && operation.stage == Stage::Running {
+                            self.set(
+                                now,
+                                app,
+                                operation,
+                                node,
+                                TaskState::Write(WriteTask::Blocked),
+                                "was deleted; written again",
+                            );
+                            self.launch_write(now, app, operation, node, gate);
+                        }
+                    }
+                }
+            }
+            WriteTask::Blocked | WriteTask::Applying | WriteTask::Synced | WriteTask::SyncFailed(_) => {}
+        }
+    }
+
+    /// Is the object that was written settled: seen since, by its controller too, and healthy?
+    fn settling(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        node: NodeIndex,
+        key: &ResourceKey,
+        uid: &str,
+        generation: i64,
+    ) -> Settling {
+        let Some(cluster) = self.cluster(app) else {
+            return Settling::Waits("the cluster is not known".into());
+        };
+        let live = match cluster.existence(key) {
+            (_, Some(live)) => live,
+            (Existence::Missing, None) => return Settling::Gone,
+            _ => return Settling::Waits("not observed yet".into()),
+        };
+        if live.uid() != uid {
+            return Settling::Gone;
+        }
+        if live.is_deleting() {
+            return Settling::Waits("it is being deleted".into());
+        }
+        if live.generation() < generation {
+            return Settling::Waits(format!("generation {generation} is not observed yet"));
+        }
+        if let Some(observed) = live.observed_generation()
+            && observed < live.generation()
+        {
+            let wanted = live.generation();
+            return Settling::Waits(format!("its controller has seen generation {observed} of {wanted}"));
+        }
+        let target = operation.plan.task(node).target;
+        let meta = target.and_then(|index| Some(&operation.targets.as_ref()?.objects().get(index)?.meta));
+        if meta.is_some_and(|meta| meta.ignore_healthcheck) {
+            return Settling::Settled;
+        }
+        judge(key, live)
+    }
+
+    /// The answer to an apply.
+    pub(in crate::engine) fn write_completed(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: NodeIndex,
+        result: Result<Box<Value>, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        match result {
+            Ok(object) => {
+                let cluster = app.application.spec.destination.cluster();
+                self.observed(&cluster, &object);
+                let state = WriteTask::AwaitingHealth {
+                    uid: object
+                        .pointer("/metadata/uid")
+                        .and_then(Value::as_str)
+                        .unwrap_or_default()
+                        .to_owned(),
+                    generation: object
+                        .pointer("/metadata/generation")
+                        .and_then(Value::as_i64)
+                        .unwrap_or(0),
+                };
+                self.set(now, app, &mut operation, node, TaskState::Write(state), "");
+            }
+            Err(error) => {
+                let message = located(&operation, node, &error.to_string());
+                let state = match retry_at(now, attempts(&operation, node) + 1, &error) {
+                    Some((attempts, until)) => WriteTask::BackingOff {
+                        attempts,
+                        until,
+                        why: message.clone(),
+                    },
+                    None => WriteTask::SyncFailed(message.clone()),
+                };
+                self.set(now, app, &mut operation, node, TaskState::Write(state), message);
+            }
+        }
+        app.operation = Some(operation);
+    }
+}
+
+enum Settling {
+    Settled,
+    Waits(String),
+    Failed(String),
+    /// It is no longer there, or another one is.
+    Gone,
+}
+
+fn judge(key: &ResourceKey, live: &Node) -> Settling {
+    let Some(health) = live.health() else {
+        return Settling::Settled;
+    };
+    let why = match health.message.as_str() {
+        "" => health.status.to_string(),
+        message => format!("{}: {message}", health.status),
+    };
+    match health.status {
+        HealthStatusCode::Healthy => Settling::Settled,
+        // A Job does not recover; everything else may, and a rollout that stalls is told by its health.
+        HealthStatusCode::Degraded if key.group == "batch" && key.kind == "Job" => Settling::Failed(why),
+        _ => Settling::Waits(why),
+    }
+}
+
+fn awaiting(live: &Node) -> WriteTask {
+    WriteTask::AwaitingHealth {
+        uid: live.uid(),
+        generation: live.generation(),
+    }
+}
+
+/// How often this task was put off in a row.
+pub(super) fn attempts(operation: &OperationRun, node: NodeIndex) -> u32 {
+    operation.tasks.get(&node).map_or(0, |run| run.attempts)
+}
+
+/// Errors that go away are tried again, at this time; an unknown outcome of an idempotent write too, since trying is finding out.
+pub(in crate::engine) fn retry_at(now: Timestamp, attempts: u32, error: &WriteError) -> Option<(u32, Timestamp)> {
+    let wait = match error {
+        WriteError::Transient(_) | WriteError::Conflict(_) | WriteError::OutcomeUnknown(_) => write_backoff(attempts),
+        WriteError::RateLimited { retry_after, .. } => retry_after.unwrap_or_else(|| write_backoff(attempts)),
+        WriteError::NotFound(_) | WriteError::Forbidden(_) | WriteError::Invalid(_) => return None,
+    };
+    Some((attempts, now + wait))
+}
+
+/// What the API said, with where the object is declared.
+pub(super) fn located(operation: &OperationRun, node: NodeIndex, message: &str) -> String {
+    match &operation.plan.task(node).location {
+        Some(location) => format!("{location}: {message}"),
+        None => message.to_owned(),
+    }
+}
+
+/// The namespace of `CreateNamespace=true`: without a tracking id, so that it is never pruned and never deleted with the application.
+fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
+    let metadata = app
+        .application
+        .spec
+        .sync_policy
+        .managed_namespace_metadata
+        .clone()
+        .unwrap_or_default();
+    let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": task.key.name}});
+    if !metadata.labels.is_empty() {
+        object["metadata"]["labels"] = json!(metadata.labels);
+    }
+    if !metadata.annotations.is_empty() {
+        object["metadata"]["annotations"] = json!(metadata.annotations);
+    }
+    ApplyTask {
+        cluster: app.application.spec.destination.cluster(),
+        key: task.key.clone(),
+        gvk: task.gvk.clone(),
+        object: Blob::new(&object),
+        mode: ApplyMode::ServerSide { force: true },
+        dry_run: false,
+        validate: true,
+    }
+}

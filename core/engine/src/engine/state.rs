@@ -1,0 +1,351 @@
+//! What the engine holds of one application.
+
+use std::collections::BTreeMap;
+
+use capstan_model::{
+    Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
+    HealthStatus, HealthStatusCode, ObjectMeta, Operation, OperationState, ResourceKey, RevisionHistory,
+    SyncStatusCode, Timestamp,
+};
+use petgraph::stable_graph::NodeIndex;
+use serde_json::Value;
+
+use crate::compare::{FieldDifference, Verdict};
+use crate::effect::{EffectId, Freshness};
+use crate::event::ResolvedRevision;
+use crate::machine::{Heal, Refresh};
+use crate::targets::{Target, Targets};
+
+use super::operation::OperationRun;
+
+/// The desired objects and where they come from.
+#[derive(Debug)]
+pub(crate) struct Desired {
+    pub(crate) targets: Targets,
+    pub(crate) revisions: Vec<ResolvedRevision>,
+    pub(crate) sources: Vec<ApplicationSource>,
+    /// Of what else went into the render: destination, what the cluster serves.
+    pub(crate) context: Digest,
+    /// Images that the objects name.
+    pub(crate) images: Vec<String>,
+}
+
+impl Desired {
+    /// The commit of the first source; empty when there is none.
+    pub(crate) fn revision(&self) -> &str {
+        self.revisions.first().map_or("", |revision| &revision.revision)
+    }
+
+    /// The ordinary object of this key.
+    pub(crate) fn resource(&self, key: &ResourceKey) -> Option<&Target> {
+        find(&self.targets, key).filter(|target| target.meta.is_resource())
+    }
+
+    /// The ordinary objects, by key.
+    pub(crate) fn resources(&self) -> impl Iterator<Item = &Target> {
+        self.targets.objects().iter().filter(|target| target.meta.is_resource())
+    }
+}
+
+/// The named object of this key in `targets`.
+pub(crate) fn find<'a>(targets: &'a Targets, key: &ResourceKey) -> Option<&'a Target> {
+    let objects = targets.objects();
+    let at = objects.partition_point(|target| target.key < *key);
+    objects[at..]
+        .iter()
+        .take_while(|target| target.key == *key)
+        .find(|target| target.generate_name.is_none())
+}
+
+/// A verdict and what it was passed on.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    pub(crate) of: PairDigests,
+    pub(crate) verdict: Verdict,
+}
+
+/// Names one comparison: equal digests have equal verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PairDigests {
+    pub(crate) desired: Digest,
+    pub(crate) live: Digest,
+    pub(crate) rules: Digest,
+}
+
+/// What one object of the application is, derived anew at every step.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ObjectState {
+    pub(crate) gvk: GroupVersionKind,
+    pub(crate) wave: i32,
+    pub(crate) existence: Existence,
+    /// `None` while a comparison is under way, or what it needs was not listed yet.
+    pub(crate) sync: Option<SyncStatusCode>,
+    /// `None` for a kind without, and while nothing is known.
+    pub(crate) health: Option<HealthStatus>,
+    /// Tracked, and not in the complete render.
+    pub(crate) requires_pruning: bool,
+    /// Is in the source (not only tracked).
+    pub(crate) declared: bool,
+    /// Does not count in the application's verdict.
+    pub(crate) extraneous: bool,
+    /// Does not count in the application's health.
+    pub(crate) ignore_health: bool,
+    pub(crate) needs_confirmation: bool,
+}
+
+/// Is an object there? Three answers: "not known" is not "no".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existence {
+    Present,
+    /// Proven absent.
+    Missing,
+    /// Its kind is not listed completely yet, and will be.
+    Unlisted,
+    /// Its kind cannot be read.
+    Unavailable,
+}
+
+/// The application's objects as of this step.
+#[derive(Debug, Default)]
+pub(crate) struct Assessment {
+    pub(crate) objects: BTreeMap<ResourceKey, ObjectState>,
+    pub(crate) sync: SyncStatusCode,
+    pub(crate) health: HealthStatus,
+    /// Nothing more is about to be known by itself: the verdict may be told.
+    pub(crate) settled: bool,
+}
+
+/// One object that the application has, or had, in the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InventoryEntry {
+    pub(crate) version: String,
+    pub(crate) wave: i32,
+}
+
+/// What a refresh is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) freshness: Freshness,
+    pub(crate) bypass_cache: bool,
+}
+
+/// What an effect was emitted for.
+#[derive(Debug)]
+pub(crate) enum InFlight {
+    Resolve,
+    Render(Vec<ResolvedRevision>, Vec<ApplicationSource>, Digest),
+    Compare(BTreeMap<ResourceKey, PairDigests>),
+    /// The operation's own revision is being resolved.
+    OperationResolve,
+    /// The operation's pinned revision is being rendered.
+    OperationRender,
+    /// A write (or a look) of one task of the operation.
+    Task(NodeIndex),
+    /// Drift of this object is being reverted.
+    Heal(ResourceKey),
+    /// A finished hook is being cleaned up.
+    Cleanup(ResourceKey),
+    /// An object is being deleted with its application.
+    Cascade(ResourceKey),
+    Status(StatusPatch),
+    RefreshAnnotation,
+    OperationField,
+    Finalizer,
+}
+
+impl InFlight {
+    /// Writes to the destination cluster: a new operation begins only when none is under way.
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Self::Task(_) | Self::Heal(_) | Self::Cleanup(_) | Self::Cascade(_)
+        )
+    }
+}
+
+/// A status write that is under way.
+#[derive(Debug)]
+pub(crate) struct StatusPatch {
+    /// The whole status after it.
+    pub(crate) status: Value,
+    /// Hooks whose intended creation it records.
+    pub(crate) hooks: Vec<NodeIndex>,
+    /// It records the intent of the operation that runs.
+    pub(crate) intent: bool,
+}
+
+/// One application.
+#[derive(Debug)]
+pub(crate) struct ApplicationState {
+    pub(crate) application: Application,
+    /// Why its newest version cannot be understood.
+    pub(crate) invalid: Option<String>,
+    pub(crate) epoch: u64,
+    pub(crate) in_flight: BTreeMap<EffectId, InFlight>,
+    pub(crate) refresh: Refresh,
+    pub(crate) wanted: Option<Wanted>,
+    /// What the refresh that is under way was asked for.
+    pub(crate) refreshing: Option<Wanted>,
+    /// Failures in a row.
+    pub(crate) failed_refreshes: u32,
+    /// Of the inputs of the last refresh.
+    pub(crate) attempted: Option<Digest>,
+    pub(crate) desired: Option<Desired>,
+    pub(crate) compared: BTreeMap<ResourceKey, Compared>,
+    pub(crate) assessment: Assessment,
+    /// Annotations of live objects that are not in the source, by the content they were read from.
+    pub(crate) extra: BTreeMap<ResourceKey, (Digest, ObjectMeta)>,
+    pub(crate) inventory: BTreeMap<ResourceKey, InventoryEntry>,
+    pub(crate) operation: Option<OperationRun>,
+    /// The last operation that ended, or the running one as it was last told.
+    pub(crate) last_operation: Option<OperationState>,
+    /// An operation that somebody asked for and that has not begun.
+    pub(crate) requested: Option<Operation>,
+    /// It came by the resource's `operation` field.
+    pub(crate) requested_by_field: bool,
+    /// The resource's `operation` field as it was last taken up.
+    pub(crate) taken: Option<Operation>,
+    pub(crate) terminate_by: Option<String>,
+    pub(crate) history: Vec<RevisionHistory>,
+    pub(crate) heal: BTreeMap<ResourceKey, Heal>,
+    /// Conditions of the last step, with their times.
+    pub(crate) conditions: Vec<ApplicationCondition>,
+    /// When the revision last changed.
+    pub(crate) reconciled_at: Option<Timestamp>,
+    /// When the health last changed.
+    pub(crate) health_since: Option<Timestamp>,
+    /// Verdict and health as the journal last told them.
+    pub(crate) told: (SyncStatusCode, HealthStatusCode),
+    /// The status as the resource has it, as far as is known.
+    pub(crate) said: Value,
+    /// Version of the resource that `said` is of.
+    pub(crate) said_version: String,
+    pub(crate) status_retry: Option<(u32, Timestamp)>,
+    /// Why the status could not be written last time.
+    pub(crate) status_error: String,
+    pub(crate) deletion_retry: Option<(u32, Timestamp)>,
+    pub(crate) deletion_errors: BTreeMap<ResourceKey, String>,
+    /// Objects that may not be deleted with it, as the last look showed.
+    pub(crate) deletion_left: std::collections::BTreeSet<ResourceKey>,
+    pub(crate) deadline: Option<Timestamp>,
+    /// Kinds it needs to be watched.
+    pub(crate) kinds: std::collections::BTreeSet<GroupKind>,
+}
+
+impl ApplicationState {
+    pub(crate) fn id(&self) -> ApplicationId {
+        self.application.id()
+    }
+
+    pub(crate) fn writes_in_flight(&self) -> usize {
+        self.in_flight.values().filter(|what| what.is_write()).count()
+    }
+
+    pub(crate) fn is_in_flight(&self, test: impl Fn(&InFlight) -> bool) -> bool {
+        self.in_flight.values().any(test)
+    }
+
+    /// Fields of a compared object that differ.
+    pub(crate) fn differences(&self, key: &ResourceKey) -> &[FieldDifference] {
+        match self.compared.get(key).map(|compared| &compared.verdict) {
+            Some(Verdict::Different(differences)) => differences,
+            _ => &[],
+        }
+    }
+
+    /// Asks for a refresh; the most demanding wish counts.
+    pub(crate) fn want_refresh(&mut self, freshness: Freshness, bypass_cache: bool) {
+        let wanted = self.wanted.get_or_insert(Wanted {
+            freshness,
+            bypass_cache,
+        });
+        wanted.bypass_cache |= bypass_cache;
+        if freshness == Freshness::Remote {
+            wanted.freshness = Freshness::Remote;
+        }
+    }
+}
+
+impl ApplicationState {
+    /// An application seen for the first time in this process: what it was is what its status says.
+    pub(crate) fn restore(application: Application) -> Self {
+        let status = &application.status;
+        let running = status
+            .operation_state
+            .as_ref()
+            .filter(|state| !state.phase.is_completed())
+            .map(OperationRun::restore);
+        let recorded = status
+            .operation_state
+            .as_ref()
+            .map_or(0, super::operation::recorded_number);
+        let entry = |resource: &capstan_model::ResourceStatus| {
+            let entry = InventoryEntry {
+                version: resource.version.clone(),
+                wave: resource.sync_wave,
+            };
+            (resource.key(), entry)
+        };
+        let inventory = status
+            .resources
+            .iter()
+            .filter(|resource| !resource.hook)
+            .map(entry)
+            .collect();
+        Self {
+            invalid: None,
+            epoch: recorded + 1,
+            in_flight: BTreeMap::new(),
+            refresh: Refresh::Fresh,
+            wanted: None,
+            refreshing: None,
+            failed_refreshes: 0,
+            attempted: None,
+            desired: None,
+            compared: BTreeMap::new(),
+            assessment: Assessment::default(),
+            extra: BTreeMap::new(),
+            inventory,
+            taken: running.as_ref().and(application.operation.clone()),
+            operation: running,
+            last_operation: status.operation_state.clone(),
+            requested: None,
+            requested_by_field: false,
+            terminate_by: None,
+            history: status.history.clone(),
+            heal: BTreeMap::new(),
+            conditions: status.conditions.clone(),
+            reconciled_at: status.reconciled_at,
+            health_since: status.health.last_transition_time,
+            told: (status.sync.status, status.health.status),
+            said: serde_json::to_value(status).unwrap_or_default(),
+            said_version: application.metadata.resource_version.clone(),
+            status_retry: None,
+            status_error: String::new(),
+            deletion_retry: None,
+            deletion_errors: BTreeMap::new(),
+            deletion_left: std::collections::BTreeSet::new(),
+            deadline: None,
+            kinds: std::collections::BTreeSet::new(),
+            application,
+        }
+    }
+
+    /// Its resource was read again. What a read from before our own last status write says about the status is old.
+    pub(crate) fn observe(&mut self, application: Application) {
+        self.invalid = None;
+        let version = &application.metadata.resource_version;
+        let is_older = match (version.parse::<u64>(), self.said_version.parse::<u64>()) {
+            (Ok(version), Ok(said)) => version < said,
+            _ => false,
+        };
+        if !is_older {
+            self.said = serde_json::to_value(&application.status).unwrap_or_default();
+            self.said_version.clone_from(version);
+        }
+        if application.operation.is_none() {
+            self.taken = None;
+        }
+        self.application = application;
+    }
+}

@@ -1,0 +1,390 @@
+//! What the resource's status says, and when it is written.
+//!
+//! It is written when it would say something else than it says, and not while more is about to change by itself: a comparison or a
+//! write is under way. The exception is a barrier: the intent of an operation, or of creating a hook, is durable before what depends
+//! on it. Nothing in it ticks: times are those of changes.
+
+use std::collections::BTreeSet;
+
+use capstan_model::{
+    ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, ConditionType, HealthStatus,
+    HealthStatusCode, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
+};
+use petgraph::stable_graph::NodeIndex;
+use serde_json::{Map, Value};
+
+use super::Engine;
+use super::gate::Gate;
+use super::operation::{Stage, clipped};
+use super::state::{ApplicationState, InFlight, StatusPatch};
+use crate::compare::Verdict;
+use crate::effect::EffectKind;
+use crate::journal::Cause;
+use crate::machine::{HookTask, Refresh, TaskState};
+use crate::policy::SkipReason;
+
+impl Engine {
+    pub(super) fn step_status(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
+        let wanted = self.conditions(app, gate);
+        app.conditions = merged(std::mem::take(&mut app.conditions), wanted, now);
+        self.tell_changes(now, app, gate);
+        let is_due = app.status_retry.is_none_or(|(_, until)| until <= now);
+        let is_writing = app.is_in_flight(|what| matches!(what, InFlight::Status(_)));
+        if !self.leads || !is_due || is_writing || app.application.metadata.uid.is_empty() {
+            return;
+        }
+        let intent = app
+            .operation
+            .as_ref()
+            .is_some_and(|operation| operation.stage == Stage::PersistingIntent);
+        let hooks = hooks_to_record(app);
+        let is_barrier = intent || !hooks.is_empty();
+        if !is_barrier && !self.is_quiet(app, gate) {
+            return;
+        }
+        let status = self.compose(app, gate);
+        let patch = match difference(&app.said, &status) {
+            Some(patch) => patch,
+            None if is_barrier => Value::Object(Map::new()),
+            None => return,
+        };
+        let uid = app.application.metadata.uid.clone();
+        let what = InFlight::Status(StatusPatch { status, hooks, intent });
+        self.emit(app, EffectKind::PatchStatus { uid, patch }, what);
+    }
+
+    /// Is nothing under way that changes what there is to say?
+    fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
+        let is_busy = app.writes_in_flight() > 0 || app.is_in_flight(|what| matches!(what, InFlight::Compare(_)));
+        match gate {
+            Gate::Refused(_) => true,
+            Gate::Waiting(_) => self.cluster(app).is_some_and(|cluster| cluster.lost.is_some()),
+            Gate::Open(_) if app.application.metadata.deletion_timestamp.is_some() => {
+                !is_busy && !app.deletion_errors.is_empty()
+            }
+            Gate::Open(_) => !is_busy && app.assessment.settled,
+        }
+    }
+
+    /// Notes in the journal that the verdict or the health changed.
+    fn tell_changes(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
+        if !self.is_quiet(app, gate) || app.application.metadata.deletion_timestamp.is_some() {
+            return;
+        }
+        let (sync, health) = verdicts(app, gate);
+        let (old_sync, old_health) = app.told;
+        let cause = match app.operation.is_some() {
+            true => self.cause_of_desired(app),
+            false => Cause::Cluster,
+        };
+        if sync != old_sync {
+            let message = app
+                .desired
+                .as_ref()
+                .map_or_else(String::new, |desired| format!("compared with {}", desired.revision()));
+            self.note(
+                now,
+                app,
+                None,
+                "sync",
+                &old_sync.to_string(),
+                &sync.to_string(),
+                message,
+                cause,
+            );
+        }
+        if health.status != old_health {
+            app.health_since = Some(now);
+            let (from, to) = (old_health.to_string(), health.status.to_string());
+            self.note(
+                now,
+                app,
+                None,
+                "health",
+                &from,
+                &to,
+                health.message.clone(),
+                Cause::Cluster,
+            );
+        }
+        app.told = (sync, health.status);
+    }
+
+    fn conditions(&self, app: &ApplicationState, gate: &Gate) -> Vec<(ConditionType, String)> {
+        let mut conditions = Vec::new();
+        match gate {
+            Gate::Refused(why) => conditions.push((ConditionType::InvalidSpecError, why.clone())),
+            Gate::Waiting(why) if self.cluster(app).is_some_and(|cluster| cluster.lost.is_some()) => {
+                conditions.push((ConditionType::ComparisonError, why.clone()));
+            }
+            Gate::Waiting(_) => {}
+            Gate::Open(_) => self.working_conditions(app, &mut conditions),
+        }
+        for (key, error) in &app.deletion_errors {
+            conditions.push((ConditionType::DeletionError, format!("{key}: {error}")));
+        }
+        if !app.status_error.is_empty() && app.status_retry.is_some() {
+            conditions.push((
+                ConditionType::UnknownError,
+                format!("the status could not be written: {}", app.status_error),
+            ));
+        }
+        conditions
+    }
+
+    fn working_conditions(&self, app: &ApplicationState, conditions: &mut Vec<(ConditionType, String)>) {
+        if let Some(why) = app.refresh.failure() {
+            conditions.push((ConditionType::ComparisonError, why.to_owned()));
+        }
+        if let Some(cluster) = self.cluster(app) {
+            if let Some(why) = &cluster.lost {
+                conditions.push((
+                    ConditionType::ComparisonError,
+                    format!("the cluster does not answer: {why}"),
+                ));
+            }
+            for kind in &app.kinds {
+                if let Some(why) = cluster.unavailable.get(kind) {
+                    conditions.push((
+                        ConditionType::ComparisonError,
+                        format!("{kind} cannot be listed: {why}"),
+                    ));
+                }
+            }
+        }
+        for (key, compared) in &app.compared {
+            if let Verdict::Failed(why) = &compared.verdict {
+                conditions.push((ConditionType::ComparisonError, format!("{key}: {why}")));
+            }
+        }
+        let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
+        match skip {
+            Some(SkipReason::AlreadyFailed) => {
+                let message = app.last_operation.as_ref().map_or("", |state| state.message.as_str());
+                conditions.push((
+                    ConditionType::SyncError,
+                    format!("the last sync of these objects failed: {message}"),
+                ));
+            }
+            Some(reason @ SkipReason::WouldWipe) => conditions.push((ConditionType::SyncError, reason.to_string())),
+            _ => {}
+        }
+        for (key, heal) in app.heal.iter().filter(|(_, heal)| !heal.failure.is_empty()) {
+            if app
+                .assessment
+                .objects
+                .get(key)
+                .is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
+            {
+                conditions.push((
+                    ConditionType::SyncError,
+                    format!("{key} drifted and could not be put right: {}", heal.failure),
+                ));
+            }
+        }
+    }
+
+    fn compose(&self, app: &ApplicationState, gate: &Gate) -> Value {
+        let spec = &app.application.spec;
+        // What is not settled stays as it was told.
+        let said: ApplicationStatus = serde_json::from_value(app.said.clone()).unwrap_or_default();
+        let (sync, health) = verdicts(app, gate);
+        let is_known = app.assessment.settled && matches!(gate, Gate::Open(_));
+        let operation = app
+            .operation
+            .as_ref()
+            .map(|operation| operation.record(None))
+            .or_else(|| app.last_operation.clone());
+        let desired = app.desired.as_ref();
+        let is_multi = spec.sources().len() > 1;
+        let revisions: Vec<String> = desired
+            .iter()
+            .flat_map(|desired| &desired.revisions)
+            .map(|revision| revision.revision.clone())
+            .collect();
+        let compared_to = match desired {
+            Some(desired) => ComparedTo {
+                source: (!is_multi).then(|| desired.sources.first().cloned()).flatten(),
+                sources: if is_multi { desired.sources.clone() } else { Vec::new() },
+                destination: spec.destination.clone(),
+                ignore_differences: spec.ignore_differences.clone(),
+            },
+            None => said.sync.compared_to.clone(),
+        };
+        let status = ApplicationStatus {
+            sync: SyncStatus {
+                status: sync,
+                compared_to,
+                revision: match (is_multi, desired) {
+                    (true, _) => String::new(),
+                    (false, None) => said.sync.revision.clone(),
+                    (false, Some(_)) => revisions.first().cloned().unwrap_or_default(),
+                },
+                revisions: match (is_multi, desired) {
+                    (false, _) => Vec::new(),
+                    (true, None) => said.sync.revisions.clone(),
+                    (true, Some(_)) => revisions,
+                },
+            },
+            health: told_health(health, app),
+            resources: if is_known { resources(app) } else { said.resources },
+            history: app.history.clone(),
+            conditions: app.conditions.clone(),
+            operation_state: operation,
+            reconciled_at: app.reconciled_at,
+            source_type: desired.map_or(said.source_type, |desired| desired.targets.source_type().to_owned()),
+            summary: ApplicationSummary {
+                images: desired.map_or(said.summary.images, |desired| desired.images.clone()),
+                ..said.summary
+            },
+            controller_namespace: self.settings.control_namespace.clone(),
+        };
+        serde_json::to_value(&status).unwrap_or_default()
+    }
+}
+
+/// The verdict and the health that may be told now.
+pub(super) fn verdicts(app: &ApplicationState, gate: &Gate) -> (SyncStatusCode, HealthStatus) {
+    match gate {
+        Gate::Open(_) if app.assessment.settled => (app.assessment.sync, app.assessment.health.clone()),
+        Gate::Open(_) => (app.told.0, HealthStatus::new(app.told.1, "")),
+        Gate::Waiting(_) | Gate::Refused(_) => (
+            SyncStatusCode::Unknown,
+            HealthStatus::new(HealthStatusCode::Unknown, ""),
+        ),
+    }
+}
+
+/// How far a rollout is would be written with every pod; what is wrong is written once.
+fn told_health(health: HealthStatus, app: &ApplicationState) -> HealthStatus {
+    let message = match health.status {
+        HealthStatusCode::Degraded => clipped(&health.message),
+        _ => String::new(),
+    };
+    HealthStatus {
+        status: health.status,
+        message,
+        last_transition_time: app.health_since.map(Timestamp::truncated),
+    }
+}
+
+/// The inventory. Health of single objects is not in it, as in Argo CD 3: it would be written with every pod that starts.
+fn resources(app: &ApplicationState) -> Vec<ResourceStatus> {
+    app.assessment
+        .objects
+        .iter()
+        .map(|(key, object)| ResourceStatus {
+            group: key.group.clone(),
+            version: object.gvk.version.clone(),
+            kind: key.kind.clone(),
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            status: object.sync,
+            health: None,
+            hook: false,
+            requires_pruning: object.requires_pruning,
+            sync_wave: object.wave,
+            requires_deletion_confirmation: object.needs_confirmation,
+        })
+        .collect()
+}
+
+/// Hooks whose creation waits for being recorded.
+fn hooks_to_record(app: &ApplicationState) -> Vec<NodeIndex> {
+    let Some(operation) = &app.operation else {
+        return Vec::new();
+    };
+    operation
+        .tasks
+        .iter()
+        .filter(|(node, run)| run.state == TaskState::Hook(HookTask::Recording) && !operation.recorded.contains(node))
+        .map(|(node, _)| *node)
+        .collect()
+}
+
+/// The conditions that hold, each with the time since when it says what it says.
+fn merged(
+    old: Vec<ApplicationCondition>,
+    wanted: Vec<(ConditionType, String)>,
+    now: Timestamp,
+) -> Vec<ApplicationCondition> {
+    let wanted: BTreeSet<(ConditionType, String)> = wanted
+        .into_iter()
+        .map(|(kind, message)| (kind, clipped(&message)))
+        .collect();
+    wanted
+        .into_iter()
+        .map(|(kind, message)| {
+            let same = old
+                .iter()
+                .find(|condition| condition.kind == kind && condition.message == message);
+            let since = same.and_then(|condition| condition.last_transition_time);
+            ApplicationCondition {
+                kind,
+                message,
+                last_transition_time: since.or(Some(now.truncated())),
+            }
+        })
+        .collect()
+}
+
+/// The JSON merge patch that makes `old` into `new`; `None` when they are equal.
+pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
+    if old == new {
+        return None;
+    }
+    let (Value::Object(old), Value::Object(new)) = (old, new) else {
+        return Some(new.clone());
+    };
+    let mut patch = Map::new();
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        patch.insert(name.clone(), Value::Null);
+    }
+    for (name, value) in new {
+        match old.get(name) {
+            None => drop(patch.insert(name.clone(), value.clone())),
+            Some(old) => {
+                if let Some(inner) = difference(old, value) {
+                    patch.insert(name.clone(), inner);
+                }
+            }
+        }
+    }
+    Some(Value::Object(patch))
+}
+
+/// One sentence: what is the state, and why.
+pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
+    match gate {
+        Gate::Refused(why) | Gate::Waiting(why) => return why.clone(),
+        Gate::Open(_) => {}
+    }
+    if let Some(operation) = &app.operation {
+        let to = operation.revision_text();
+        return match operation.message.as_str() {
+            "" => format!("syncing to {to}"),
+            message => format!("syncing to {to}: {message}"),
+        };
+    }
+    if let Refresh::Failed { message, .. } = &app.refresh {
+        return message.clone();
+    }
+    if let Some(condition) = app.conditions.first() {
+        return condition.message.clone();
+    }
+    let health = &app.assessment.health;
+    let differing = app
+        .assessment
+        .objects
+        .values()
+        .filter(|object| object.sync == Some(SyncStatusCode::OutOfSync))
+        .count();
+    match (app.assessment.settled, app.assessment.sync) {
+        (false, _) => "being compared".to_owned(),
+        (true, SyncStatusCode::Synced) if health.message.is_empty() => format!("in sync, {}", health.status),
+        (true, SyncStatusCode::Synced) => format!("in sync, {}: {}", health.status, health.message),
+        (true, SyncStatusCode::OutOfSync) if differing == 1 => "1 object differs from Git".to_owned(),
+        (true, SyncStatusCode::OutOfSync) => format!("{differing} objects differ from Git"),
+        (true, SyncStatusCode::Unknown) => "not known".to_owned(),
+    }
+}

@@ -1,0 +1,75 @@
+//! Which kinds are watched: those that applications use, and those that their workloads make.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_model::{ApplicationId, ClusterId, GroupKind};
+
+use super::Engine;
+use super::assess::descendants;
+use super::state::ApplicationState;
+use crate::effect::{Effect, EffectId, EffectKind};
+use crate::event::KindLookup;
+
+impl Engine {
+    /// Works out the kinds that an application uses.
+    pub(super) fn step_watch(&mut self, app: &mut ApplicationState) {
+        let mut kinds: BTreeSet<GroupKind> = app
+            .inventory
+            .keys()
+            .map(capstan_model::ResourceKey::group_kind)
+            .collect();
+        let operation = app.operation.as_ref().and_then(|operation| operation.targets.as_ref());
+        for targets in app.desired.iter().map(|desired| &desired.targets).chain(operation) {
+            kinds.extend(targets.objects().iter().map(|target| target.key.group_kind()));
+        }
+        if app.application.spec.sync_policy.options().create_namespace == Some(true) {
+            kinds.insert(GroupKind::new("", "Namespace"));
+        }
+        for kind in kinds.clone() {
+            kinds.extend(
+                descendants(&kind)
+                    .iter()
+                    .map(|(group, kind)| GroupKind::new(*group, *kind)),
+            );
+        }
+        if kinds != app.kinds {
+            app.kinds = kinds;
+            self.kinds_changed = true;
+        }
+    }
+
+    /// Tells each cluster's watches what they are to be, where that changed.
+    pub(super) fn watch_kinds(&mut self) {
+        let mut wanted: BTreeMap<ClusterId, BTreeSet<GroupKind>> = BTreeMap::new();
+        for app in self.applications.values() {
+            let cluster = app.application.spec.destination.cluster();
+            wanted.entry(cluster).or_default().extend(app.kinds.iter().cloned());
+        }
+        for (id, cluster) in &mut self.clusters {
+            let mut kinds = wanted.remove(id).unwrap_or_default();
+            kinds.retain(|kind| match cluster.kind(kind) {
+                KindLookup::Served(served) => served.watchable,
+                KindLookup::NotServed | KindLookup::Unknown => false,
+            });
+            if kinds == cluster.watched {
+                continue;
+            }
+            for kind in cluster.watched.difference(&kinds) {
+                cluster.live.mark_stale(kind);
+            }
+            cluster.watched.clone_from(&kinds);
+            self.sequence += 1;
+            self.effects.push_back(Effect {
+                id: EffectId {
+                    application: ApplicationId::default(),
+                    epoch: 0,
+                    sequence: self.sequence,
+                },
+                kind: EffectKind::WatchKinds {
+                    cluster: id.clone(),
+                    kinds,
+                },
+            });
+        }
+    }
+}

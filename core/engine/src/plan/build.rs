@@ -1,0 +1,450 @@
+//! Making the graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SourceLocation, SyncPhase};
+use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+
+use super::order::tier;
+use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction};
+use crate::targets::Target;
+
+/// Phase and wave: what is waited for as one.
+type Group = (SyncPhase, i32);
+
+struct Builder<'a> {
+    request: &'a PlanRequest<'a>,
+    graph: StableDiGraph<SyncTask, Dependency>,
+    nodes: Vec<NodeIndex>,
+}
+
+pub(super) fn build(request: &PlanRequest<'_>) -> Result<Plan, PlanError> {
+    let mut tasks = tasks(request);
+    pull_forward(&mut tasks, request);
+    tasks.sort_by(|a, b| sort_key(a, request).cmp(&sort_key(b, request)));
+    let mut builder = Builder {
+        request,
+        graph: StableDiGraph::new(),
+        nodes: Vec::new(),
+    };
+    builder.nodes = tasks.into_iter().map(|task| builder.graph.add_node(task)).collect();
+    let groups = builder.tie_groups();
+    builder.tie_prerequisites();
+    builder.tie_declared()?;
+    builder.finish(groups)
+}
+
+fn sort_key<'t>(task: &'t SyncTask, request: &PlanRequest<'_>) -> (SyncPhase, i32, TaskAction, usize, &'t ResourceKey) {
+    // Prunes stand after applies and in reverse, whatever their waves are.
+    let (phase, wave) = (task.phase, task.wave);
+    let tier = tier(&task.key.group_kind(), request.guards);
+    match task.action {
+        TaskAction::Prune => (phase, i32::MAX, TaskAction::Prune, tier, &task.key),
+        _ => (phase, wave, TaskAction::Apply, tier, &task.key),
+    }
+}
+
+/// The tasks, in no order.
+fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
+    let mut tasks = Vec::new();
+    for (index, target) in request.targets.objects().iter().enumerate() {
+        if !selected(request, &target.key) {
+            continue;
+        }
+        let task = |phase, action, key: ResourceKey| SyncTask {
+            key,
+            gvk: target.gvk.clone(),
+            phase,
+            wave: target.meta.wave,
+            action,
+            location: Some(target.location.clone()),
+            target: Some(index),
+        };
+        if target.meta.is_resource() {
+            tasks.push(task(SyncPhase::Sync, TaskAction::Apply, target.key.clone()));
+            continue;
+        }
+        if !request.hooks {
+            continue;
+        }
+        for hook in &target.meta.hooks {
+            if let Some(phase) = phase(*hook) {
+                tasks.push(task(phase, TaskAction::Hook(*hook), hook_key(target, phase, request)));
+            }
+        }
+    }
+    tasks.extend(namespace_task(request, &tasks));
+    tasks.extend(
+        request
+            .prune
+            .iter()
+            .filter(|item| selected(request, &item.key))
+            .map(|item| SyncTask {
+                key: item.key.clone(),
+                gvk: item.gvk.clone(),
+                phase: SyncPhase::Sync,
+                wave: item.wave,
+                action: TaskAction::Prune,
+                location: None,
+                target: None,
+            }),
+    );
+    tasks
+}
+
+fn selected(request: &PlanRequest<'_>, key: &ResourceKey) -> bool {
+    request.selection.is_empty()
+        || request.selection.iter().any(|wanted| {
+            wanted.group == key.group
+                && wanted.kind == key.kind
+                && wanted.name == key.name
+                && (wanted.namespace.is_empty() || wanted.namespace == key.namespace)
+        })
+}
+
+fn phase(hook: HookType) -> Option<SyncPhase> {
+    match hook {
+        HookType::PreSync => Some(SyncPhase::PreSync),
+        HookType::Sync => Some(SyncPhase::Sync),
+        HookType::PostSync => Some(SyncPhase::PostSync),
+        HookType::SyncFail => Some(SyncPhase::SyncFail),
+        HookType::PreDelete | HookType::PostDelete | HookType::Skip => None,
+    }
+}
+
+/// A hook without a name gets one that is the same whenever this attempt is looked at again.
+fn hook_key(target: &Target, phase: SyncPhase, request: &PlanRequest<'_>) -> ResourceKey {
+    let mut key = target.key.clone();
+    if let Some(prefix) = &target.generate_name {
+        key.name = format!("{prefix}{}-{}", phase.to_string().to_lowercase(), request.hook_suffix);
+    }
+    key
+}
+
+fn namespace_task(request: &PlanRequest<'_>, tasks: &[SyncTask]) -> Option<SyncTask> {
+    let name = request.destination_namespace;
+    let declared = |task: &SyncTask| is_namespace(&task.key) && task.key.name == name;
+    let declared_in_source = request
+        .targets
+        .objects()
+        .iter()
+        .any(|target| is_namespace(&target.key) && target.key.name == name);
+    if !request.create_namespace || name.is_empty() || declared_in_source || tasks.iter().any(declared) {
+        return None;
+    }
+    Some(SyncTask {
+        key: ResourceKey::new("", "Namespace", "", name),
+        gvk: GroupVersionKind::from_api_version("v1", "Namespace"),
+        phase: SyncPhase::Sync,
+        wave: 0,
+        action: TaskAction::CreateNamespace,
+        location: None,
+        target: None,
+    })
+}
+
+fn is_namespace(key: &ResourceKey) -> bool {
+    key.group.is_empty() && key.kind == "Namespace"
+}
+
+fn is_definition(key: &ResourceKey) -> bool {
+    key.group == "apiextensions.k8s.io" && key.kind == "CustomResourceDefinition"
+}
+
+/// The kind that a definition defines.
+pub(crate) fn defined_kind(target: &Target) -> Option<GroupKind> {
+    let object = is_definition(&target.key).then(|| target.object.value().ok())??;
+    let text = |pointer| object.pointer(pointer).and_then(serde_json::Value::as_str);
+    Some(GroupKind::new(text("/spec/group")?, text("/spec/names/kind")?))
+}
+
+/// A namespace that comes later than the first object in it, and a definition that comes later than the first object of its kind,
+/// take the place of that object.
+fn pull_forward(tasks: &mut [SyncTask], request: &PlanRequest<'_>) {
+    let mut first_in: BTreeMap<String, Group> = BTreeMap::new();
+    let mut first_of: BTreeMap<GroupKind, Group> = BTreeMap::new();
+    for task in tasks.iter().filter(|task| task.action != TaskAction::Prune) {
+        let group = (task.phase, task.wave);
+        let earliest = |slot: &mut Group| *slot = (*slot).min(group);
+        if !task.key.namespace.is_empty() {
+            earliest(first_in.entry(task.key.namespace.clone()).or_insert(group));
+        }
+        earliest(first_of.entry(task.key.group_kind()).or_insert(group));
+    }
+    for task in tasks.iter_mut() {
+        let needed = match task.action {
+            TaskAction::Apply | TaskAction::Hook(_) if is_namespace(&task.key) => first_in.get(&task.key.name),
+            TaskAction::CreateNamespace => first_in.get(&task.key.name),
+            TaskAction::Apply => task
+                .target
+                .and_then(|index| defined_kind(&request.targets.objects()[index]))
+                .and_then(|kind| first_of.get(&kind)),
+            _ => None,
+        };
+        if let Some(&(phase, wave)) = needed
+            && ((phase, wave) < (task.phase, task.wave) || task.action == TaskAction::CreateNamespace)
+        {
+            (task.phase, task.wave) = (phase, wave);
+        }
+    }
+}
+
+impl Builder<'_> {
+    fn milestone(&mut self, (phase, wave): Group) -> NodeIndex {
+        self.graph.add_node(SyncTask {
+            key: ResourceKey::default(),
+            gvk: GroupVersionKind::default(),
+            phase,
+            wave,
+            action: TaskAction::Milestone,
+            location: None,
+            target: None,
+        })
+    }
+
+    /// Chains phases, waves, tiers and prunes by milestones. Gives the number of phases and waves that are written in.
+    fn tie_groups(&mut self) -> usize {
+        let mut groups: BTreeMap<Group, BTreeMap<usize, Vec<NodeIndex>>> = BTreeMap::new();
+        let mut prunes: BTreeMap<(bool, std::cmp::Reverse<i32>, bool), Vec<NodeIndex>> = BTreeMap::new();
+        for &node in &self.nodes {
+            let task = &self.graph[node];
+            let tier = tier(&task.key.group_kind(), self.request.guards);
+            match (task.action, task.phase) {
+                (TaskAction::Prune, _) => {
+                    let last = self.request.prune.iter().any(|item| item.last && item.key == task.key);
+                    // What holds others goes after what it holds.
+                    let holds = is_namespace(&task.key) || is_definition(&task.key);
+                    prunes
+                        .entry((last, std::cmp::Reverse(task.wave), holds))
+                        .or_default()
+                        .push(node);
+                }
+                // Runs only when the sync fails, all at once.
+                (_, SyncPhase::SyncFail) => {}
+                (_, phase) => groups
+                    .entry((phase, task.wave))
+                    .or_default()
+                    .entry(tier)
+                    .or_default()
+                    .push(node),
+            }
+        }
+        let count = groups.len();
+        let mut before: Option<(NodeIndex, Group)> = None;
+        let mut prunes = Some(prunes);
+        for (group, tiers) in groups {
+            if group.0 > SyncPhase::Sync
+                && let Some(prunes) = prunes.take()
+            {
+                before = self.tie_prunes(before, prunes).or(before);
+            }
+            let kind = match before {
+                Some((_, (phase, _))) if phase != group.0 => Dependency::Phase,
+                _ => Dependency::Wave,
+            };
+            for (position, (_, nodes)) in tiers.into_iter().enumerate() {
+                let kind = if position == 0 { kind } else { Dependency::KindOrder };
+                before = Some((self.tie(before.map(|(node, _)| (node, kind)), &nodes, group), group));
+            }
+        }
+        if let Some(prunes) = prunes {
+            self.tie_prunes(before, prunes);
+        }
+        count
+    }
+
+    /// Puts `nodes` after `before` and gives the milestone after them.
+    fn tie(&mut self, before: Option<(NodeIndex, Dependency)>, nodes: &[NodeIndex], group: Group) -> NodeIndex {
+        let after = self.milestone(group);
+        for &node in nodes {
+            if let Some((before, kind)) = before {
+                self.graph.add_edge(before, node, kind);
+            }
+            self.graph.add_edge(node, after, Dependency::Wave);
+        }
+        if let Some((before, kind)) = before {
+            self.graph.add_edge(before, after, kind);
+        }
+        after
+    }
+
+    fn tie_prunes(
+        &mut self,
+        applies: Option<(NodeIndex, Group)>,
+        prunes: BTreeMap<(bool, std::cmp::Reverse<i32>, bool), Vec<NodeIndex>>,
+    ) -> Option<(NodeIndex, Group)> {
+        let mut before = applies.map(|(node, _)| (node, Dependency::Prune));
+        let mut after = None;
+        for ((last, std::cmp::Reverse(wave), _), nodes) in prunes {
+            let group = (SyncPhase::Sync, wave);
+            if let (true, Some((applies, _))) = (last, applies) {
+                for &node in &nodes {
+                    self.graph.add_edge(applies, node, Dependency::PruneLast);
+                }
+            }
+            let milestone = self.milestone(group);
+            for &node in &nodes {
+                if let Some((before, kind)) = before {
+                    self.graph.add_edge(before, node, kind);
+                }
+                self.graph.add_edge(node, milestone, Dependency::Wave);
+            }
+            // Not of the applies: a prune does not wait for their health.
+            if let Some((before, kind)) = before.filter(|(_, kind)| *kind == Dependency::Wave) {
+                self.graph.add_edge(before, milestone, kind);
+            }
+            before = Some((milestone, Dependency::Wave));
+            after = Some((milestone, group));
+        }
+        let (pruned, group) = after?;
+        let both = self.milestone(group);
+        for before in [Some(pruned), applies.map(|(node, _)| node)].into_iter().flatten() {
+            self.graph.add_edge(before, both, Dependency::Wave);
+        }
+        Some((both, group))
+    }
+
+    fn tie_prerequisites(&mut self) {
+        let mut namespaces: BTreeMap<String, NodeIndex> = BTreeMap::new();
+        let mut definitions: BTreeMap<GroupKind, NodeIndex> = BTreeMap::new();
+        for &node in &self.nodes {
+            let task = &self.graph[node];
+            match task.action {
+                TaskAction::Prune => {}
+                _ if is_namespace(&task.key) => drop(namespaces.insert(task.key.name.clone(), node)),
+                _ => {
+                    let defined = task
+                        .target
+                        .and_then(|index| defined_kind(&self.request.targets.objects()[index]));
+                    if let Some(kind) = defined {
+                        definitions.insert(kind, node);
+                    }
+                }
+            }
+        }
+        for &node in &self.nodes {
+            let task = &self.graph[node];
+            if task.action == TaskAction::Prune {
+                continue;
+            }
+            let namespace = namespaces.get(&task.key.namespace).copied();
+            let definition = definitions.get(&task.key.group_kind()).copied();
+            for (before, kind) in [
+                (namespace, Dependency::Namespace),
+                (definition, Dependency::CustomResourceDefinition),
+            ] {
+                if let Some(before) = before.filter(|before| *before != node) {
+                    self.graph.add_edge(before, node, kind);
+                }
+            }
+        }
+    }
+
+    fn tie_declared(&mut self) -> Result<(), PlanError> {
+        let mut edges = Vec::new();
+        for &node in &self.nodes {
+            let task = &self.graph[node];
+            let Some(index) = task.target else { continue };
+            for text in &self.request.targets.objects()[index].meta.depends_on {
+                let before = self.nodes.iter().copied().find(|&other| {
+                    let candidate = &self.graph[other];
+                    candidate.action != TaskAction::Prune && names(text, &candidate.key, &task.key.namespace)
+                });
+                let exists = self
+                    .request
+                    .targets
+                    .objects()
+                    .iter()
+                    .any(|target| names(text, &target.key, &task.key.namespace));
+                match before {
+                    Some(before) => edges.push((before, node)),
+                    // Declared, but not part of this sync.
+                    None if exists => {}
+                    None => {
+                        return Err(PlanError::UnknownDependency {
+                            location: task.location.clone().unwrap_or_else(SourceLocation::default),
+                            key: Box::new(task.key.clone()),
+                            dependency: text.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        for (before, node) in edges {
+            self.graph.add_edge(before, node, Dependency::DependsOn);
+        }
+        Ok(())
+    }
+
+    fn finish(self, groups: usize) -> Result<Plan, PlanError> {
+        match toposort(&self.graph, None) {
+            Ok(mut order) => {
+                stable_order(&self.graph, &mut order);
+                Ok(Plan {
+                    graph: self.graph,
+                    order,
+                    groups,
+                })
+            }
+            Err(_) => {
+                let looped = |members: &Vec<NodeIndex>| {
+                    members.len() > 1 || members.iter().any(|&node| self.graph.contains_edge(node, node))
+                };
+                let members: BTreeSet<ResourceKey> = tarjan_scc(&self.graph)
+                    .into_iter()
+                    .filter(looped)
+                    .flatten()
+                    .map(|node| &self.graph[node])
+                    .filter(|task| task.action != TaskAction::Milestone)
+                    .map(|task| task.key.clone())
+                    .collect();
+                Err(PlanError::Cycle {
+                    members: members.into_iter().collect(),
+                })
+            }
+        }
+    }
+}
+
+/// Of the many orders that the edges allow, the one that takes the earliest node first: phases, waves, tiers, keys.
+fn stable_order(graph: &StableDiGraph<SyncTask, Dependency>, order: &mut Vec<NodeIndex>) {
+    use petgraph::Direction::{Incoming, Outgoing};
+    let mut waiting: BTreeMap<NodeIndex, usize> = order
+        .iter()
+        .map(|&node| (node, graph.edges_directed(node, Incoming).count()))
+        .collect();
+    let mut ready: BTreeSet<NodeIndex> = waiting
+        .iter()
+        .filter(|(_, n)| **n == 0)
+        .map(|(node, _)| *node)
+        .collect();
+    order.clear();
+    while let Some(node) = ready.pop_first() {
+        order.push(node);
+        for next in graph.neighbors_directed(node, Outgoing) {
+            let Some(count) = waiting.get_mut(&next) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                ready.insert(next);
+            }
+        }
+    }
+}
+
+/// Does `text` (`[group/]Kind/[namespace/]name`) name `key`? Without a namespace it means the one of the object that says it, or none.
+fn names(text: &str, key: &ResourceKey, own_namespace: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let in_own = key.namespace == own_namespace || key.namespace.is_empty();
+    match parts[..] {
+        [kind, name] => key.kind == kind && key.name == name && in_own,
+        [first, second, name] => {
+            key.name == name
+                && (key.group == first && key.kind == second && in_own || key.kind == first && key.namespace == second)
+        }
+        [group, kind, namespace, name] => {
+            key.group == group && key.kind == kind && key.namespace == namespace && key.name == name
+        }
+        _ => false,
+    }
+}

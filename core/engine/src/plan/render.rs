@@ -1,0 +1,81 @@
+//! A plan as text and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use petgraph::stable_graph::NodeIndex;
+use serde_json::{Value, json};
+
+use super::{Dependency, Plan, TaskAction};
+
+impl Plan {
+    /// The plan for people: phases and waves in order, and what each task waits for beside its wave.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut group = None;
+        for (node, task) in self.tasks() {
+            let now = (task.phase, task.wave, task.action == TaskAction::Prune);
+            if group != Some(now) {
+                let prune = if now.2 { ", prune" } else { "" };
+                let _ = writeln!(text, "{} wave {}{prune}", task.phase, task.wave);
+                group = Some(now);
+            }
+            let _ = write!(text, "  {} {}", task.action, task.key);
+            if let Some(location) = &task.location {
+                let _ = write!(text, " ({location})");
+            }
+            let after: Vec<String> = self
+                .own_dependencies(node)
+                .map(|(before, why)| format!("{} ({why:?})", self.task(before).key))
+                .collect();
+            if !after.is_empty() {
+                let _ = write!(text, " after {}", after.join(", "));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The plan for programs: `{"healthGate", "tasks": [{…, "after": [{"task", "dependency"}]}]}`. `task` is an index of `tasks`;
+    /// what waits for a whole wave has a `dependency` on each of its last tasks.
+    pub fn json(&self) -> Value {
+        let index: BTreeMap<NodeIndex, usize> = self.tasks().enumerate().map(|(at, (node, _))| (node, at)).collect();
+        let tasks: Vec<Value> = self
+            .tasks()
+            .map(|(node, task)| {
+                let mut value = json!(task);
+                let after: Vec<Value> = self
+                    .resolved_dependencies(node)
+                    .into_iter()
+                    .filter_map(|(before, why)| Some(json!({"task": index.get(&before)?, "dependency": why})))
+                    .collect();
+                value["after"] = json!(after);
+                value
+            })
+            .collect();
+        json!({"healthGate": self.health_gate(), "tasks": tasks})
+    }
+
+    /// What a task waits for that is not a milestone.
+    fn own_dependencies(&self, node: NodeIndex) -> impl Iterator<Item = (NodeIndex, Dependency)> {
+        let mut dependencies: Vec<_> = self
+            .dependencies(node)
+            .filter(|(before, _)| self.task(*before).action != TaskAction::Milestone)
+            .collect();
+        dependencies.sort();
+        dependencies.into_iter()
+    }
+
+    /// With every milestone replaced by the tasks it directly stands for.
+    fn resolved_dependencies(&self, node: NodeIndex) -> BTreeMap<NodeIndex, Dependency> {
+        let mut resolved: BTreeMap<NodeIndex, Dependency> = self.own_dependencies(node).collect();
+        for (before, why) in self.dependencies(node) {
+            if self.task(before).action == TaskAction::Milestone {
+                for (task, _) in self.own_dependencies(before) {
+                    resolved.entry(task).or_insert(why);
+                }
+            }
+        }
+        resolved
+    }
+}

@@ -1,0 +1,29 @@
+//! The one gate of every write.
+
+use capstan_model::{AppProject, ApplicationDestination, GroupKind, RefusedByProject, ResourceKey};
+
+/// What is done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// It is written: created, changed, replaced; hooks and namespaces included.
+    Apply,
+    /// It is deleted.
+    Delete,
+}
+
+/// May an application of `project` that goes to `destination` do this to the object? Argo CD's projects do not tell verbs apart; the
+/// verb is here so that every caller says what it is about to do.
+pub fn authorize(
+    project: &AppProject,
+    destination: &ApplicationDestination,
+    key: &ResourceKey,
+    _verb: Verb,
+) -> Result<(), RefusedByProject> {
+    let kind = GroupKind::new(&key.group, &key.kind);
+    let namespaced = !key.namespace.is_empty();
+    project.permits_kind(&kind, &key.name, namespaced)?;
+    if namespaced {
+        project.permits_destination(destination, &key.namespace)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Is an application synced without being asked?
+
+use std::fmt;
+
+use capstan_model::{SyncPolicyAutomated, SyncStatusCode};
+
+/// What the decision rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct AutoSyncInput<'a> {
+    /// `spec.syncPolicy.automated`, when it is switched on.
+    pub automated: Option<&'a SyncPolicyAutomated>,
+    /// An operation runs or is asked for.
+    pub operation_pending: bool,
+    /// The application is being deleted.
+    pub deleting: bool,
+    /// The verdict on the newest revision.
+    pub sync: SyncStatusCode,
+    /// Everything that differs only waits to be pruned.
+    pub only_prunes: bool,
+    /// The source declares nothing, and there is something to prune.
+    pub would_wipe: bool,
+    /// What became of the last operation, if it was for these very objects.
+    pub last: LastAttempt,
+}
+
+/// The last operation, seen from what is desired now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastAttempt {
+    /// It was for other objects, or there was none.
+    Other,
+    /// It was for these, and ended well.
+    Succeeded,
+    /// It was for these, and did not end well.
+    Failed,
+}
+
+/// The decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoSync {
+    /// Sync now, pruning or not.
+    Sync {
+        /// Delete what is no longer in the source.
+        prune: bool,
+    },
+    /// Not now.
+    Skip(SkipReason),
+}
+
+/// Why an application is not synced by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipReason {
+    /// There is no automated policy, or it is paused.
+    NotAutomated,
+    /// An operation runs or is asked for.
+    OperationPending,
+    /// It is being deleted.
+    Deleting,
+    /// It is not known whether it is out of sync.
+    Unknown,
+    /// Nothing to do.
+    Synced,
+    /// Only prunes are left, and the policy does not prune.
+    PruneNotAllowed,
+    /// Synced once already: what differs now is drift, and self-heal's turn.
+    Drifted,
+    /// Failed for these very objects, retries included. A new commit, a changed application or a person helps.
+    AlreadyFailed,
+    /// The source is empty, and `allowEmpty` is not set.
+    WouldWipe,
+}
+
+/// Decides. First reason that holds, in this order.
+pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
+    let Some(automated) = input.automated else {
+        return AutoSync::Skip(SkipReason::NotAutomated);
+    };
+    let reason = if input.operation_pending {
+        SkipReason::OperationPending
+    } else if input.deleting {
+        SkipReason::Deleting
+    } else if input.sync == SyncStatusCode::Unknown {
+        SkipReason::Unknown
+    } else if input.sync == SyncStatusCode::Synced {
+        SkipReason::Synced
+    } else if input.only_prunes && !automated.prune {
+        SkipReason::PruneNotAllowed
+    } else if input.would_wipe && automated.prune && !automated.allow_empty {
+        SkipReason::WouldWipe
+    } else {
+        match input.last {
+            LastAttempt::Other => return AutoSync::Sync { prune: automated.prune },
+            LastAttempt::Succeeded => SkipReason::Drifted,
+            LastAttempt::Failed => SkipReason::AlreadyFailed,
+        }
+    };
+    AutoSync::Skip(reason)
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAutomated => "there is no automated policy",
+            Self::OperationPending => "an operation runs or is asked for",
+            Self::Deleting => "the application is being deleted",
+            Self::Unknown => "it is not known whether it is out of sync",
+            Self::Synced => "it is in sync",
+            Self::PruneNotAllowed => "only prunes are left, and syncPolicy.automated.prune is off",
+            Self::Drifted => "it was synced already: what differs now is drift",
+            Self::AlreadyFailed => "the last sync of these objects failed; push a commit or sync by hand",
+            Self::WouldWipe => {
+                "the source declares nothing, and a sync would delete every object; set syncPolicy.automated.allowEmpty if that is meant"
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ON: SyncPolicyAutomated = SyncPolicyAutomated {
+        prune: true,
+        self_heal: true,
+        allow_empty: false,
+        enabled: None,
+    };
+
+    fn input() -> AutoSyncInput<'static> {
+        AutoSyncInput {
+            automated: Some(&ON),
+            operation_pending: false,
+            deleting: false,
+            sync: SyncStatusCode::OutOfSync,
+            only_prunes: false,
+            would_wipe: false,
+            last: LastAttempt::Other,
+        }
+    }
+
+    #[test]
+    fn every_reason_holds_by_itself() {
+        assert_eq!(auto_sync(&input()), AutoSync::Sync { prune: true });
+        let off = SyncPolicyAutomated::default();
+        let cases = [
+            (
+                AutoSyncInput {
+                    automated: None,
+                    ..input()
+                },
+                SkipReason::NotAutomated,
+            ),
+            (
+                AutoSyncInput {
+                    operation_pending: true,
+                    ..input()
+                },
+                SkipReason::OperationPending,
+            ),
+            (
+                AutoSyncInput {
+                    deleting: true,
+                    ..input()
+                },
+                SkipReason::Deleting,
+            ),
+            (
+                AutoSyncInput {
+                    sync: SyncStatusCode::Unknown,
+                    ..input()
+                },
+                SkipReason::Unknown,
+            ),
+            (
+                AutoSyncInput {
+                    sync: SyncStatusCode::Synced,
+                    ..input()
+                },
+                SkipReason::Synced,
+            ),
+            (
+                AutoSyncInput {
+                    automated: Some(&off),
+                    only_prunes: true,
+                    ..input()
+                },
+                SkipReason::PruneNotAllowed,
+            ),
+            (
+                AutoSyncInput {
+                    would_wipe: true,
+                    ..input()
+                },
+                SkipReason::WouldWipe,
+            ),
+            (
+                AutoSyncInput {
+                    last: LastAttempt::Succeeded,
+                    ..input()
+                },
+                SkipReason::Drifted,
+            ),
+            (
+                AutoSyncInput {
+                    last: LastAttempt::Failed,
+                    ..input()
+                },
+                SkipReason::AlreadyFailed,
+            ),
+        ];
+        for (input, reason) in cases {
+            assert_eq!(auto_sync(&input), AutoSync::Skip(reason));
+        }
+    }
+}

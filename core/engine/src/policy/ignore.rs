@@ -1,0 +1,22 @@
+//! Which fields of an object do not count.
+
+use capstan_model::{ResourceIgnoreDifferences, ResourceKey, glob};
+
+use crate::compare::IgnoreRules;
+
+/// The rules of `spec.ignoreDifferences` that speak of `key`, put together.
+pub(crate) fn ignore_rules(rules: &[ResourceIgnoreDifferences], key: &ResourceKey) -> IgnoreRules {
+    let mut all = IgnoreRules::default();
+    let fits = |pattern: &str, text: &str| pattern.is_empty() || pattern == text;
+    for rule in rules {
+        if glob(&rule.group, &key.group)
+            && glob(&rule.kind, &key.kind)
+            && fits(&rule.name, &key.name)
+            && fits(&rule.namespace, &key.namespace)
+        {
+            all.json_pointers.extend(rule.json_pointers.iter().cloned());
+            all.managers.extend(rule.managed_fields_managers.iter().cloned());
+        }
+    }
+    all
+}
