@@ -16,24 +16,8 @@ const MAX_CAUSES: usize = 64;
 /// Says what an exchange with `url` failed of.
 pub(crate) fn classify(error: &gix::Error, url: &RepoUrl, meter: &Meter, authenticated: bool) -> SourceError {
     let (shown, host) = (url.to_string(), url.host());
-    match meter.exceeded() {
-        Some(Exceeded::Time { limit, received }) => {
-            return SourceError::Timeout {
-                url: shown,
-                host,
-                limit,
-                received,
-            };
-        }
-        Some(Exceeded::Bytes { what, measured, limit }) => {
-            return SourceError::Limit {
-                url: shown,
-                what,
-                measured,
-                limit,
-            };
-        }
-        None => {}
+    if let Some(exceeded) = meter.exceeded() {
+        return bound(exceeded, url);
     }
     let causes = causes(error);
     if error.is_unauthenticated() || causes.iter().any(|cause| cause.is::<AuthenticationRequired>()) {
@@ -76,28 +60,8 @@ pub(crate) fn classify(error: &gix::Error, url: &RepoUrl, meter: &Meter, authent
 
 fn http(failure: &reqwest::Error, causes: &[&(dyn StdError + 'static)], url: &RepoUrl, meter: &Meter) -> SourceError {
     let (shown, host) = (url.to_string(), url.host());
-    match failure.status().map(|status| status.as_u16()) {
-        Some(403) => {
-            return SourceError::Forbidden {
-                url: shown,
-                reason: "HTTP 403".to_owned(),
-            };
-        }
-        Some(404 | 410) => return SourceError::NotFound { url: shown },
-        Some(status) if status == 408 || status == 429 || status >= 500 => {
-            return SourceError::Unreachable {
-                url: shown,
-                host,
-                cause: Unreachable::Server(status),
-            };
-        }
-        Some(status) => {
-            return SourceError::Protocol {
-                url: shown,
-                reason: format!("the server answered HTTP {status}"),
-            };
-        }
-        None => {}
+    if let Some(code) = failure.status() {
+        return status(code.as_u16(), url);
     }
     if failure.is_timeout() {
         return timeout(url, meter);
@@ -131,6 +95,44 @@ fn http(failure: &reqwest::Error, causes: &[&(dyn StdError + 'static)], url: &Re
         url: shown,
         host,
         cause,
+    }
+}
+
+fn bound(exceeded: Exceeded, url: &RepoUrl) -> SourceError {
+    let shown = url.to_string();
+    match exceeded {
+        Exceeded::Time { limit, received } => SourceError::Timeout {
+            url: shown,
+            host: url.host(),
+            limit,
+            received,
+        },
+        Exceeded::Bytes { what, measured, limit } => SourceError::Limit {
+            url: shown,
+            what,
+            measured,
+            limit,
+        },
+    }
+}
+
+fn status(code: u16, url: &RepoUrl) -> SourceError {
+    let shown = url.to_string();
+    match code {
+        403 => SourceError::Forbidden {
+            url: shown,
+            reason: "HTTP 403".to_owned(),
+        },
+        404 | 410 => SourceError::NotFound { url: shown },
+        408 | 429 | 500.. => SourceError::Unreachable {
+            url: shown,
+            host: url.host(),
+            cause: Unreachable::Server(code),
+        },
+        other => SourceError::Protocol {
+            url: shown,
+            reason: format!("the server answered HTTP {other}"),
+        },
     }
 }
 

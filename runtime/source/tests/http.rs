@@ -83,15 +83,8 @@ fn a_server_is_mirrored_and_an_unchanged_one_sends_no_pack() {
     assert_eq!(server.packs(), 2, "the mirror is taken over");
 }
 
-#[test]
-fn force_pushes_deleted_branches_and_folders_in_place_of_files_are_followed() {
-    let scene = Scene::new();
-    git(&scene.work(), &["push", "-q", "origin", "HEAD:refs/heads/a"]);
-    let server = Server::start(scene.dir.path(), Manner::Git);
-    let repositories = scene.repositories();
-    let mut poller = Poller::new(server.url());
-    poller.poll(&repositories, None).unwrap();
-    let before = fetch(&repositories, &server, "a").unwrap();
+/// Branch `a` gives way to `a/b`, and `main` gets another history.
+fn rewrite(scene: &Scene) {
     git(&scene.work(), &["push", "-q", "origin", ":a"]);
     scene.write("new.yaml", "a: 1\n");
     git(&scene.work(), &["checkout", "-q", "--orphan", "rewritten"]);
@@ -108,6 +101,18 @@ fn force_pushes_deleted_branches_and_folders_in_place_of_files_are_followed() {
             "HEAD:refs/heads/a/b",
         ],
     );
+}
+
+#[test]
+fn force_pushes_deleted_branches_and_folders_in_place_of_files_are_followed() {
+    let scene = Scene::new();
+    git(&scene.work(), &["push", "-q", "origin", "HEAD:refs/heads/a"]);
+    let server = Server::start(scene.dir.path(), Manner::Git);
+    let repositories = scene.repositories();
+    let mut poller = Poller::new(server.url());
+    poller.poll(&repositories, None).unwrap();
+    let before = fetch(&repositories, &server, "a").unwrap();
+    rewrite(&scene);
     let names: Vec<String> = poller
         .poll(&repositories, None)
         .unwrap()
@@ -261,6 +266,13 @@ fn what_a_server_says_is_told_apart() {
         scene.id("HEAD"),
         "it recovers by itself"
     );
+}
+
+#[test]
+fn hosts_that_cannot_be_reached_are_told_apart() {
+    let scene = Scene::new();
+    let server = Server::start(scene.dir.path(), Manner::Git);
+    let repositories = hurried(&scene);
     let unused = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
