@@ -27,7 +27,7 @@ impl World {
         if call.resource.custom {
             return self.validate_custom(call, None, object);
         }
-        self.validate_definition(call, None, object)
+        self.validate_definition(call, object)
     }
 
     /// Refuses a change that may not be made.
@@ -35,7 +35,7 @@ impl World {
         if call.resource.custom {
             return self.validate_custom(call, Some(old), object);
         }
-        self.validate_definition(call, Some(old), object)
+        self.validate_definition(call, object)
     }
 
     /// Records who set the fields of a new object.

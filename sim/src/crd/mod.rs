@@ -3,6 +3,9 @@
 //! The controllers that do this run inside the real API server, so here they are part of the world: after every commit
 //! [`World::controllers`] brings the served types in line with the definitions, immediately and deterministically.
 
+mod cel;
+mod definition;
+mod rules;
 mod schema;
 mod validate;
 
@@ -140,6 +143,41 @@ impl World {
         version_of(self.definition(resource)?, &resource.version)
     }
 
+    /// A version may be deprecated, and say so on every request.
+    pub(crate) fn warn_of_deprecation(&self, call: &mut Call<'_>) {
+        let version = if call.resource.custom {
+            self.definition_version(&call.resource)
+        } else {
+            None
+        };
+        let Some(version) = version.filter(|v| v["deprecated"] == true) else {
+            return;
+        };
+        let warning = text(version, &["deprecationWarning"]);
+        let (api_version, kind) = (call.resource.api_version(), &call.resource.kind);
+        let warning = if !warning.is_empty() {
+            warning.to_owned()
+        } else {
+            let served = self
+                .registry
+                .group(&call.resource.group)
+                .into_iter()
+                .flat_map(|g| &g.versions);
+            let better = served
+                .map(|v| v.name.clone())
+                .take_while(|v| *v != call.resource.version)
+                .next();
+            match better {
+                Some(better) => {
+                    let better = crate::registry::api_version(&call.resource.group, &better);
+                    format!("{api_version} {kind} is deprecated; use {better} {kind}")
+                }
+                None => format!("{api_version} {kind} is deprecated"),
+            }
+        };
+        call.warn(&warning);
+    }
+
     /// Kind of a resource's lists.
     pub(crate) fn list_kind(&self, resource: &ResourceType) -> String {
         let defined = self.definition(resource).filter(|_| resource.custom);
@@ -173,7 +211,7 @@ impl World {
         let root = version["schema"]["openAPIV3Schema"].clone();
         let unknown = schema::prune(&root, object);
         schema::default(&root, object);
-        let (kind, version) = (call.resource.kind.clone(), call.resource.api_version());
+        let (kind, version) = (call.resource.kind.clone(), call.resource.version.clone());
         let problems: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
         call.strict_problems(&problems, &version, &kind)
     }
@@ -244,10 +282,11 @@ pub(crate) fn prepare(definition: &mut Value) {
     let spec = child_mut(definition, "spec");
     spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
     let stored = spec.get("versions").and_then(Value::as_array).into_iter().flatten();
-    let stored: Vec<Value> = stored
+    let mut stored: Vec<Value> = stored
         .filter(|v| v["storage"] == true)
         .map(|v| v["name"].clone())
         .collect();
+    stored.dedup();
     if let Some(names) = spec.get_mut("names") {
         let kind = text(names, &["kind"]).to_owned();
         let names = crate::fields::as_map(names);

@@ -1,32 +1,42 @@
-//! Custom objects held against their schema, with the words of the real server's validator, and the few rules every definition obeys.
+//! Custom objects held against their schema, with the words of the real server's validator.
 
 use serde_json::Value;
 
+use super::rules;
 use super::schema::flag;
 use crate::fields::text;
 use crate::status::{ApiError, Cause};
 use crate::world::{Call, World};
 
+/// After these nobody can say what a rule would have said.
+const BLOCKING: [&str; 5] = [
+    "FieldValueNotSupported",
+    "FieldValueRequired",
+    "FieldValueTooLong",
+    "FieldValueTooMany",
+    "FieldValueTypeInvalid",
+];
+
 impl World {
     /// Refuses a custom object its schema does not allow.
-    pub(crate) fn validate_custom(
-        &self,
-        call: &Call<'_>,
-        _old: Option<&Value>,
-        object: &Value,
-    ) -> Result<(), ApiError> {
+    pub(crate) fn validate_custom(&self, call: &Call<'_>, old: Option<&Value>, object: &Value) -> Result<(), ApiError> {
         let Some(version) = self.definition_version(&call.resource) else {
             return Ok(());
         };
         let schema = &version["schema"]["openAPIV3Schema"];
-        if uses_rules(schema) {
-            return Err(ApiError::model_gap(format!(
-                "validation rules (x-kubernetes-validations) of {}.{}",
-                call.resource.plural, call.resource.group
-            )));
-        }
         let mut causes = Vec::new();
         check(schema, object, "", true, &mut causes);
+        if rules::any(schema) {
+            if causes.iter().any(|c| BLOCKING.contains(&c.reason.as_str())) {
+                let message = "Invalid value: null: some validation rules were not checked because the object was invalid; correct \
+                               the existing errors to complete validation";
+                causes.push(Cause::field("FieldValueInvalid", "<nil>", message));
+            } else {
+                rules::check(schema, object, old, "", &mut causes).map_err(|what| {
+                    ApiError::model_gap(format!("{what} in the validation rules of {}", call.resource.plural))
+                })?;
+            }
+        }
         if causes.is_empty() {
             return Ok(());
         }
@@ -36,54 +46,6 @@ impl World {
             &call.name,
             causes,
         ))
-    }
-
-    /// Refuses a definition that breaks a rule the world relies on.
-    pub(crate) fn validate_definition(
-        &self,
-        call: &Call<'_>,
-        _old: Option<&Value>,
-        object: &Value,
-    ) -> Result<(), ApiError> {
-        if call.resource.storage != super::definitions() {
-            return Ok(());
-        }
-        let spec = &object["spec"];
-        let expected = format!("{}.{}", text(spec, &["names", "plural"]), text(spec, &["group"]));
-        let mut causes = Vec::new();
-        if text(object, &["metadata", "name"]) != expected {
-            let name = text(object, &["metadata", "name"]);
-            let message = format!("Invalid value: {name:?}: must be spec.names.plural+\".\"+spec.group");
-            causes.push(Cause::field("FieldValueInvalid", "metadata.name", message));
-        }
-        for (i, version) in spec["versions"].as_array().into_iter().flatten().enumerate() {
-            let at = format!("spec.versions[{i}].schema.openAPIV3Schema");
-            if !version["schema"]["openAPIV3Schema"].is_object() {
-                causes.push(Cause::field(
-                    "FieldValueRequired",
-                    &at,
-                    "Required value: schemas are required",
-                ));
-            }
-        }
-        if causes.is_empty() {
-            return Ok(());
-        }
-        Err(ApiError::invalid(
-            &call.resource.group,
-            &call.resource.kind,
-            text(object, &["metadata", "name"]),
-            causes,
-        ))
-    }
-}
-
-/// Whether rules in CEL apply somewhere in the schema.
-fn uses_rules(schema: &Value) -> bool {
-    match schema {
-        Value::Object(map) => map.contains_key("x-kubernetes-validations") || map.values().any(uses_rules),
-        Value::Array(items) => items.iter().any(uses_rules),
-        _ => false,
     }
 }
 
@@ -100,7 +62,7 @@ fn type_name(value: &Value) -> &'static str {
     }
 }
 
-fn check(schema: &Value, value: &Value, path: &str, root: bool, causes: &mut Vec<Cause>) {
+pub(super) fn check(schema: &Value, value: &Value, path: &str, root: bool, causes: &mut Vec<Cause>) {
     if value.is_null() && flag(schema, "nullable") {
         return;
     }
@@ -113,6 +75,11 @@ fn check(schema: &Value, value: &Value, path: &str, root: bool, causes: &mut Vec
         let found = type_name(value);
         let message = format!("Invalid value: {found:?}: {path} in body must be of type {wanted}: {found:?}");
         causes.push(Cause::field("FieldValueTypeInvalid", path, message));
+        if wanted == "integer" && value.is_number() {
+            let message =
+                format!("Invalid value: \"\": Checked value must be of type integer (default format) in {path}");
+            causes.push(Cause::field("FieldValueInvalid", "<nil>", message));
+        }
         return;
     }
     enumerated(schema, value, path, causes);

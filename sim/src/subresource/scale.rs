@@ -29,9 +29,12 @@ impl World {
     pub(super) fn scale(&mut self, call: &mut Call<'_>) -> Result<Response, ApiError> {
         let old = self.stored(call)?;
         let paths = self.scale_paths(call)?;
-        let shown = scale_of(call, &paths, &old)?;
+        let shown = scale_of(call, &paths, &old);
         let sent = match call.verb {
-            "get" => return Ok(Response::json(200, shown)),
+            "get" => {
+                self.check_replicas(call, &paths, &old)?;
+                return Ok(Response::json(200, shown));
+            }
             "update" => {
                 call.check_write_options("UpdateOptions")?;
                 let sent = call.object("autoscaling", "v1", "Scale")?;
@@ -58,7 +61,17 @@ impl World {
             }
         };
         let object = self.set_scale(call, &paths, &old, &sent)?;
-        Ok(Response::json(200, scale_of(call, &paths, &object)?))
+        Ok(Response::json(200, scale_of(call, &paths, &object)))
+    }
+
+    /// A custom object that lacks the number has no scale to read.
+    fn check_replicas(&self, call: &Call<'_>, paths: &Paths, object: &Value) -> Result<(), ApiError> {
+        if !call.resource.custom || at(object, &keys(&paths.spec)).is_some() {
+            return Ok(());
+        }
+        let path = format!(".{}", paths.spec.join("."));
+        let message = format!("Internal error occurred: the spec replicas field {path:?} does not exist");
+        Err(ApiError::new(500, "InternalError", message))
     }
 
     fn patched_scale(&self, call: &Call<'_>, kind: PatchType, shown: &Value) -> Result<Value, ApiError> {
@@ -124,19 +137,8 @@ fn put(object: &mut Value, path: &[String], value: Value) {
     as_map(at).insert(last.clone(), value);
 }
 
-fn scale_of(call: &Call<'_>, paths: &Paths, object: &Value) -> Result<Value, ApiError> {
+fn scale_of(call: &Call<'_>, paths: &Paths, object: &Value) -> Value {
     let spec = at(object, &keys(&paths.spec)).and_then(Value::as_i64);
-    if spec.is_none() && call.resource.custom {
-        let message = format!(
-            "the spec replicas field {:?} does not exist",
-            format!(".{}", paths.spec.join("."))
-        );
-        return Err(ApiError::new(
-            500,
-            "InternalError",
-            format!("Internal error occurred: {message}"),
-        ));
-    }
     let mut metadata = json!({});
     for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
         if let Some(value) = object["metadata"].get(field) {
@@ -156,9 +158,7 @@ fn scale_of(call: &Call<'_>, paths: &Paths, object: &Value) -> Result<Value, Api
     if let Some(replicas) = spec.filter(|n| *n != 0) {
         spec_value["replicas"] = json!(replicas);
     }
-    Ok(
-        json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec_value, "status": status}),
-    )
+    json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec_value, "status": status})
 }
 
 fn selector_text(selector: &Value) -> String {

@@ -95,8 +95,10 @@ impl World {
         let author = call.author();
         let (storage, name) = (call.resource.storage.clone(), call.object_name());
         if !strategy.grace && held.is_empty() && self.may_go(&object) {
-            if !call.dry_run {
-                self.remove(&author, &storage, &name);
+            if !call.dry_run
+                && let Some(last) = self.remove(&author, &storage, &name)
+            {
+                object = Value::clone(&last);
             }
             return Ok(Deleted::Gone(object));
         }
@@ -163,7 +165,8 @@ fn mark(call: &Call<'_>, object: &mut Value, grace: i64, graceless: bool) {
     if !graceless {
         metadata.insert("deletionGracePeriodSeconds".into(), json!(grace));
     }
-    if let Some(generation) = generation.filter(|g| *g > 0 && !going) {
+    let counts = call.resource.group != "apiextensions.k8s.io";
+    if let Some(generation) = generation.filter(|g| *g > 0 && !going && counts) {
         metadata.insert("generation".into(), json!(generation + 1));
     }
 }

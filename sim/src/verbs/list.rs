@@ -78,7 +78,7 @@ impl World {
                 metadata.insert("remainingItemCount".into(), json!(rest));
             }
         }
-        if call.resource.custom {
+        if call.resource.custom && form == Form::Whole {
             metadata.entry("continue").or_insert_with(|| json!(""));
         }
         let items = items.into_iter().map(|(_, object)| Value::clone(&object)).collect();

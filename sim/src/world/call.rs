@@ -132,6 +132,7 @@ impl Call<'_> {
         match self.content_type() {
             "application/json" | "" => decode_json(&bytes, kind),
             "application/yaml" => decode_yaml(&bytes, kind),
+            "application/vnd.kubernetes.protobuf" => Err(ApiError::model_gap("bodies in protobuf")),
             _ => Err(ApiError::new(
                 415,
                 "UnsupportedMediaType",

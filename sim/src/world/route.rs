@@ -54,7 +54,11 @@ impl World {
         if resource.namespaced == target.namespace.is_empty()
             && !across_namespaces(&resource, &target, request.method())
         {
-            return Err(ApiError::unknown_path());
+            return if resource.custom {
+                Ok(page_not_found())
+            } else {
+                Err(ApiError::unknown_path())
+            };
         }
         self.resource(now, request, user, resource, target)
     }
@@ -88,6 +92,7 @@ impl World {
             resource,
         };
         self.authorize(&call)?;
+        self.warn_of_deprecation(&mut call);
         check_served(&call)?;
         super::accepted(request)?;
         let mut response = self.dispatch(&mut call)?;
@@ -258,6 +263,7 @@ fn check_served(call: &Call<'_>) -> Result<(), ApiError> {
         let first = call.subresource.split('/').next().unwrap_or_default();
         match call.resource.subresource(first) {
             Some(subresource) => &subresource.verbs,
+            None if call.resource.custom => return Err(call.not_found()),
             None => return Err(ApiError::unknown_path()),
         }
     };
