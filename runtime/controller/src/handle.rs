@@ -1,5 +1,6 @@
 //! How the rest of the program talks to the controller.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use capstan_engine::Event;
@@ -9,12 +10,30 @@ use capstan_model::{ApplicationId, Operation};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::metrics::Metrics;
-use crate::read_model::{Applications, Change, ReadModel, Readiness};
+use crate::read_model::{Applications, Change, ReadModel, Readiness, Snapshot};
 
 /// The controller has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the controller has stopped")]
 pub struct Stopped;
+
+/// The controller did not take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotQueued {
+    /// Too much waits already.
+    #[error("the controller is busy: try again in a moment")]
+    Busy,
+    /// It has ended.
+    #[error("the controller has stopped")]
+    Stopped,
+}
+
+/// The repositories of some applications.
+pub(crate) fn repositories(applications: &Applications) -> BTreeSet<String> {
+    let sources = applications.values().flat_map(|view| &view.sources);
+    let urls = sources.map(|source| source.repo_url.clone());
+    urls.filter(|url| !url.is_empty()).collect()
+}
 
 /// Asks the controller for things and reads what it knows. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -32,17 +51,17 @@ impl ControllerHandle {
 
     /// All applications, as of now. Costs nothing: a snapshot that is shared.
     pub fn applications(&self) -> Applications {
-        self.model.applications()
+        self.model.snapshot().applications
     }
 
     /// One application; `None` when it does not exist or has not been seen yet.
     pub fn application(&self, id: &ApplicationId) -> Option<Arc<ApplicationView>> {
-        self.model.applications().get(id).cloned()
+        self.applications().get(id).cloned()
     }
 
-    /// Number of the newest change; a subscriber that takes it first and the snapshot afterwards misses nothing.
-    pub fn revision(&self) -> u64 {
-        self.model.revision()
+    /// All applications, and notice when any of them changes.
+    pub fn snapshots(&self) -> watch::Receiver<Snapshot> {
+        self.model.snapshots()
     }
 
     /// Changes from now on. Who lags behind by more than a thousand is told so, and reads everything again.
@@ -91,6 +110,22 @@ impl ControllerHandle {
     pub async fn terminate(&self, id: ApplicationId, by: impl Into<String>) -> Result<(), Stopped> {
         let by = by.into();
         self.send(Event::TerminateRequested { id, by }).await
+    }
+
+    /// Any repository may have news (a webhook that does not say which): all applications resolve again.
+    pub async fn sources_changed(&self) -> Result<(), Stopped> {
+        for repo_url in repositories(&self.applications()) {
+            self.source_changed(repo_url).await?;
+        }
+        Ok(())
+    }
+
+    /// As the functions that wait, for callers that cannot: asks for something if there is room for it.
+    pub fn try_send(&self, event: Event) -> Result<(), NotQueued> {
+        self.events.try_send(event).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotQueued::Busy,
+            mpsc::error::TrySendError::Closed(_) => NotQueued::Stopped,
+        })
     }
 
     async fn send(&self, event: Event) -> Result<(), Stopped> {

@@ -7,17 +7,27 @@
 //! - One task owns the engine. Events reach it through one bounded channel: whoever is too fast waits.
 //! - Every effect but `WatchKinds` comes back exactly once, a panic included.
 //! - Writes to one Application resource are sent in the order the engine asked for them.
-//! - Dropping `Controller::run`'s future is a crash: nothing goes on without it. What is needed afterwards is in the cluster.
+//! - Dropping [`Controller::run`]'s future is a crash: nothing goes on without it. What is needed afterwards is in the cluster.
 //! - Time comes from a [`Clock`] that is given; with tokio's clock paused, a run takes no time and is the same every time.
 //!
 //! Deliberately absent: child processes, files, decisions, and persistence other than the Application's status.
 
 mod clock;
+mod controller;
+mod driver;
+mod executor;
 mod handle;
+mod machine;
 mod metrics;
+mod poll;
 mod read_model;
+mod renderer;
+mod sources;
 
 pub use clock::Clock;
-pub use handle::{ControllerHandle, Stopped};
+pub use controller::{Compute, Controller, ControllerSettings};
+pub use handle::{ControllerHandle, NotQueued, Stopped};
 pub use metrics::Metrics;
-pub use read_model::{Applications, Change, ReadModel, Readiness};
+pub use read_model::{Applications, Change, ReadModel, Readiness, Snapshot};
+pub use renderer::{RenderInputs, RenderedSource, Renderer, SourceToRender};
+pub use sources::{CredentialLookup, SourceProvider, Sources};

@@ -37,6 +37,7 @@ pub struct Metrics {
     queue: Gauge,
     in_flight: Gauge,
     panics: Counter,
+    late: Gauge,
 }
 
 impl Metrics {
@@ -65,6 +66,12 @@ impl Metrics {
         registry.register("effects_in_flight", "Effects being carried out", in_flight.clone());
         let panics = Counter::default();
         registry.register("effect_panics", "Effects that ended in a panic", panics.clone());
+        let late = Gauge::default();
+        registry.register(
+            "late_completions",
+            "Effects that ended after what they belonged to was over",
+            late.clone(),
+        );
         registry.register_collector(Box::new(RequestCollector(requests)));
         Self {
             registry: Mutex::new(root),
@@ -74,6 +81,7 @@ impl Metrics {
             queue,
             in_flight,
             panics,
+            late,
         }
     }
 
@@ -97,6 +105,10 @@ impl Metrics {
 
     pub(crate) fn event(&self) {
         self.events.inc();
+    }
+
+    pub(crate) fn late(&self, completions: u64) {
+        self.late.set(i64::try_from(completions).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn queues(&self, waiting: usize, in_flight: usize) {
@@ -145,7 +157,7 @@ impl Collector for ApplicationCollector {
         let help = "One row an application, with its state";
         let mut metric: MetricEncoder =
             encoder.encode_descriptor("argocd_app_info", help, None::<&Unit>, MetricType::Gauge)?;
-        for view in self.0.applications().values() {
+        for view in self.0.snapshot().applications.values() {
             let labels = [
                 ("namespace", view.id.namespace.clone()),
                 ("name", view.id.name.clone()),

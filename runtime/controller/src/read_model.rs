@@ -13,10 +13,19 @@ use tokio::sync::{broadcast, watch};
 /// All applications, as of one moment.
 pub type Applications = Arc<BTreeMap<ApplicationId, Arc<ApplicationView>>>;
 
-/// Something changed.
+/// All applications, and the number of the newest change.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Grows by one with every change.
+    pub revision: u64,
+    /// As of then.
+    pub applications: Applications,
+}
+
+/// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Number of the change, growing by one.
+    /// Its number.
     pub revision: u64,
     /// Of which application; it is gone when it is not among the applications any more.
     pub application: ApplicationId,
@@ -47,7 +56,7 @@ const CHANGES_KEPT: usize = 1024;
 /// The snapshots. Written by the driver (or by a test of what reads them), read by everybody.
 #[derive(Debug)]
 pub struct ReadModel {
-    views: Mutex<Views>,
+    snapshot: watch::Sender<Snapshot>,
     journal: Mutex<VecDeque<Arc<JournalEntry>>>,
     journal_newest: watch::Sender<u64>,
     journal_capacity: usize,
@@ -55,17 +64,11 @@ pub struct ReadModel {
     readiness: watch::Sender<Readiness>,
 }
 
-#[derive(Debug, Default)]
-struct Views {
-    applications: Applications,
-    revision: u64,
-}
-
 impl ReadModel {
     /// Nothing is known yet. Keeps at most `journal_capacity` entries.
     pub fn new(journal_capacity: usize) -> Self {
         Self {
-            views: Mutex::default(),
+            snapshot: watch::Sender::default(),
             journal: Mutex::default(),
             journal_newest: watch::Sender::new(0),
             journal_capacity: journal_capacity.max(1),
@@ -74,12 +77,12 @@ impl ReadModel {
         }
     }
 
-    pub(crate) fn applications(&self) -> Applications {
-        lock(&self.views).applications.clone()
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.snapshot.borrow().clone()
     }
 
-    pub(crate) fn revision(&self) -> u64 {
-        lock(&self.views).revision
+    pub(crate) fn snapshots(&self) -> watch::Receiver<Snapshot> {
+        self.snapshot.subscribe()
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Change> {
@@ -102,24 +105,18 @@ impl ReadModel {
 
     /// Replaces the views of the applications that changed. Copies the map only when somebody still reads the last snapshot.
     pub fn publish(&self, changed: impl IntoIterator<Item = (ApplicationId, Option<ApplicationView>)>) {
-        let mut views = lock(&self.views);
-        for (application, view) in changed {
-            let all = Arc::make_mut(&mut views.applications);
-            let differs = match view {
-                Some(view) if all.get(&application).is_some_and(|known| **known == view) => false,
-                Some(view) => {
-                    all.insert(application.clone(), Arc::new(view));
-                    true
+        self.snapshot.send_if_modified(|snapshot| {
+            let before = snapshot.revision;
+            for (application, view) in changed {
+                if replace(&mut snapshot.applications, &application, view) {
+                    snapshot.revision += 1;
+                    let revision = snapshot.revision;
+                    // Nobody listening is no failure.
+                    let _ = self.changes.send(Change { revision, application });
                 }
-                None => all.remove(&application).is_some(),
-            };
-            if differs {
-                views.revision += 1;
-                let revision = views.revision;
-                // Nobody listening is no failure.
-                let _ = self.changes.send(Change { revision, application });
             }
-        }
+            snapshot.revision != before
+        });
     }
 
     /// Takes over what the engine appended, and calls `each` for every entry.
@@ -150,6 +147,20 @@ impl ReadModel {
         };
         self.readiness
             .send_if_modified(|ready| !std::mem::replace(change(ready), true));
+    }
+}
+
+/// Whether that changed anything. The map is copied only when it has to be.
+fn replace(all: &mut Applications, application: &ApplicationId, view: Option<ApplicationView>) -> bool {
+    let known = all.get(application);
+    match view {
+        Some(view) if known.is_some_and(|known| **known == view) => false,
+        None if known.is_none() => false,
+        Some(view) => {
+            Arc::make_mut(all).insert(application.clone(), Arc::new(view));
+            true
+        }
+        None => Arc::make_mut(all).remove(application).is_some(),
     }
 }
 

@@ -38,6 +38,7 @@ mod tests {
                 reason: reason.into(),
                 message: String::new(),
                 object: object.into(),
+                fields: Vec::new(),
                 retry_after: None,
             })
         };

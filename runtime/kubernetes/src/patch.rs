@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::request::Ask;
+use crate::request::{Ask, RequestError};
 use crate::url;
 
 const MERGE: &str = "application/merge-patch+json";
@@ -32,16 +32,32 @@ impl Cluster {
         self.merge(&key, url, with_uid(patch, uid)?, uid).await
     }
 
-    /// Merges `patch` into the `status` of the Application whose UID is `uid`: through its status subresource where the cluster's
-    /// definition of Applications has one (Argo CD's has none).
+    /// Merges `patch` into the `status` of the Application whose UID is `uid`. Gives its new version.
+    ///
+    /// One request where Applications have no status subresource, as Argo CD and `crds` define them. Where they have one, the API
+    /// server takes `metadata` of the stored object before it looks at the patch's, and a UID in it guards nothing: so the object is
+    /// read first, and the version that was read is the guard.
     pub async fn patch_status(&self, id: &ApplicationId, uid: &str, patch: Value) -> Result<String, WriteError> {
-        let key = application_key(id);
-        let mut url = self.object_url(&key, &application_kind()).await?;
-        if self.table().status_subresources.contains(&key.group_kind()) {
-            url.push_str("/status");
+        let (key, gvk) = (application_key(id), application_kind());
+        let mut url = self.object_url(&key, &gvk).await?;
+        let patch = json!({ "status": patch });
+        if !self.table().status_subresources.contains(&key.group_kind()) {
+            return self.merge(&key, url, with_uid(patch, uid)?, uid).await;
         }
-        self.merge(&key, url, with_uid(json!({ "status": patch }), uid)?, uid)
-            .await
+        let Some(live) = self.observe(&key, &gvk).await? else {
+            return Err(WriteError::NotFound(format!("{key} does not exist")));
+        };
+        check_uid(
+            &key,
+            live.pointer("/metadata/uid")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+            uid,
+        )?;
+        let mut patch = patch;
+        patch["metadata"] = json!({"resourceVersion": version_of(&live)});
+        url.push_str("/status");
+        self.merge(&key, url, patch, uid).await
     }
 
     /// Takes one finalizer off an object, if its UID is `uid` and nobody writes in between. An object that has it not (any more) is
@@ -97,8 +113,13 @@ impl Cluster {
         url::push_query(&mut url, "fieldManager", &self.settings().field_manager);
         let ask = Ask::write(Method::PATCH, url.clone(), media_type, patch);
         let sent = self.fetch("patch", &key.group_kind(), ask).await;
-        sent.and_then(|answer| answer.json(&url))
-            .map_err(crate::request::RequestError::into_write_error)
+        sent.and_then(|answer| answer.json(&url)).map_err(|error| match &error {
+            // How the API says that the object is another one: its UID is not that of the patch.
+            RequestError::Status(status) if status.fields.iter().any(|field| field == "metadata.uid") => {
+                WriteError::Conflict(format!("{key} was replaced: {error}"))
+            }
+            _ => error.into_write_error(),
+        })
     }
 }
 

@@ -21,6 +21,8 @@ pub struct ApiStatus {
     pub message: String,
     /// Name of the object it is about; empty when it names none.
     pub object: String,
+    /// Fields it complains about.
+    pub fields: Vec<String>,
     /// When it wants to be asked again.
     pub retry_after: Option<Duration>,
 }
@@ -122,6 +124,8 @@ impl ApiStatus {
             408 | 504 => WriteError::OutcomeUnknown(message),
             // 503 with Retry-After is the server asking for patience.
             503 if retry_after.is_some() => WriteError::RateLimited { message, retry_after },
+            // How the API refuses a server-side apply of fields that its schema does not know or that have another type.
+            500 if message.starts_with("failed to create typed patch object") => WriteError::Invalid(message),
             500.. => WriteError::Transient(message),
             _ => WriteError::Invalid(message),
         }
@@ -141,6 +145,7 @@ impl ApiStatus {
                 reason: String::new(),
                 message: format!("the API server answered {code}: {}", excerpt(body)),
                 object: String::new(),
+                fields: Vec::new(),
                 retry_after: header.map(Duration::from_secs),
             },
         }
@@ -156,6 +161,11 @@ impl ApiStatus {
                 .to_owned()
         };
         let number = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64);
+        let causes = value
+            .pointer("/details/causes")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         Self {
             code: number("/code")
                 .and_then(|code| u16::try_from(code).ok())
@@ -163,6 +173,9 @@ impl ApiStatus {
             reason: text("/reason"),
             message: text("/message"),
             object: text("/details/name"),
+            fields: causes
+                .filter_map(|cause| Some(cause.get("field")?.as_str()?.to_owned()))
+                .collect(),
             retry_after: retry_after
                 .or_else(|| number("/details/retryAfterSeconds").filter(|seconds| *seconds > 0))
                 .map(Duration::from_secs),

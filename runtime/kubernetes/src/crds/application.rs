@@ -22,7 +22,9 @@ pub(super) fn definition() -> Value {
         "What is deployed from which sources to which cluster and namespace.",
         &[("spec", spec()), ("status", status()), ("operation", operation())],
     );
-    custom_resource(&names, &columns, true, &schema)
+    // No status subresource, as Argo CD's definition has none: either controller can take over from the other, and one patch can
+    // be guarded by the object's UID and write the status at once.
+    custom_resource(&names, &columns, false, &schema)
 }
 
 /// `spec`; also the heart of an ApplicationSet's template.

@@ -1,0 +1,148 @@
+//! The parts, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use capstan_engine::{Engine, Event, Settings};
+use capstan_kubernetes::{Cluster, ControlWatches, Monitor};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::executor::{Executor, Pool};
+use crate::handle::ControllerHandle;
+use crate::metrics::Metrics;
+use crate::poll;
+use crate::read_model::ReadModel;
+use crate::renderer::Renderer;
+use crate::sources::SourceProvider;
+
+/// Where renders and comparisons run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compute {
+    /// In the driver's own thread, one after the other: a run is the same every time.
+    Inline,
+    /// On so many threads beside it.
+    Threads(usize),
+}
+
+/// Settings of a controller.
+#[derive(Clone, Debug)]
+pub struct ControllerSettings {
+    /// The engine's.
+    pub engine: Settings,
+    /// How often each repository is asked for news. Default 60 s.
+    pub poll_interval: Duration,
+    /// Events that may wait for the engine. Default 1024.
+    pub event_queue: usize,
+    /// Requests of effects that may be on their way to one cluster at once. Default 32.
+    pub requests_in_flight: usize,
+    /// Where renders and comparisons run. Default: as many threads as the machine has.
+    pub compute: Compute,
+}
+
+impl Default for ControllerSettings {
+    fn default() -> Self {
+        Self {
+            engine: Settings::default(),
+            poll_interval: Duration::from_secs(60),
+            event_queue: 1024,
+            requests_in_flight: 32,
+            compute: Compute::Threads(std::thread::available_parallelism().map_or(2, usize::from)),
+        }
+    }
+}
+
+/// A controller that has not been started.
+pub struct Controller {
+    cluster: Cluster,
+    sources: Arc<dyn SourceProvider>,
+    renderer: Arc<dyn Renderer>,
+    settings: ControllerSettings,
+    clock: Clock,
+    events: mpsc::Sender<Event>,
+    inbox: mpsc::Receiver<Event>,
+    model: Arc<ReadModel>,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Controller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controller")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Controller {
+    /// A controller of the Applications in `cluster`, which go to that cluster, too.
+    pub fn new(
+        cluster: Cluster,
+        sources: Arc<dyn SourceProvider>,
+        renderer: Arc<dyn Renderer>,
+        settings: ControllerSettings,
+        clock: Clock,
+    ) -> Self {
+        let (events, inbox) = mpsc::channel(settings.event_queue.max(1));
+        let model = Arc::new(ReadModel::new(settings.engine.journal_capacity));
+        let metrics = Arc::new(Metrics::new(model.clone(), cluster.requests().clone()));
+        Self {
+            cluster,
+            sources,
+            renderer,
+            settings,
+            clock,
+            events,
+            inbox,
+            model,
+            metrics,
+        }
+    }
+
+    /// How to talk to it; works before it is started.
+    pub fn handle(&self) -> ControllerHandle {
+        ControllerHandle::new(self.events.clone(), self.model.clone(), self.metrics.clone())
+    }
+
+    /// Runs until `shutdown`; effects on their way may then end. Everything it does is done inside this future: dropping it is a
+    /// crash.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self {
+            cluster,
+            sources,
+            renderer,
+            settings,
+            clock,
+            events,
+            inbox,
+            model,
+            metrics,
+        } = self;
+        let pool = match settings.compute {
+            Compute::Inline => Pool::Inline,
+            Compute::Threads(count) => Pool::threads(count),
+        };
+        // One replica: it leads. It is the first thing the engine hears, since nothing else has been started.
+        if events.try_send(Event::LeadershipChanged { leads: true }).is_err() {
+            tracing::error!("the event queue is full before the start");
+        }
+        let executor = Executor::new(
+            cluster.clone(),
+            sources.clone(),
+            renderer,
+            pool,
+            events.clone(),
+            settings.requests_in_flight,
+        );
+        let engine = Engine::new(settings.engine);
+        let driver = Driver::new(engine, executor, clock, inbox, model.clone(), metrics);
+        let _monitor = Monitor::start(cluster.clone(), events.clone());
+        let _control = ControlWatches::start(&cluster, &events);
+        tokio::select! {
+            biased;
+            () = driver.run(shutdown) => {}
+            () = poll::run(model, sources, events, settings.poll_interval) => {}
+        }
+    }
+}

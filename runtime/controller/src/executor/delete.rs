@@ -1,0 +1,14 @@
+//! `Delete`.
+
+use capstan_engine::effect::Propagation;
+use capstan_engine::event::{Deletion, WriteError};
+use capstan_engine::guard::DeletePermit;
+use capstan_kubernetes::Cluster;
+
+pub(super) async fn delete(
+    cluster: Cluster,
+    permit: Box<DeletePermit>,
+    propagation: Propagation,
+) -> Result<Deletion, WriteError> {
+    cluster.delete(&permit, propagation).await
+}

@@ -1,0 +1,263 @@
+//! Effects, carried out: one file each.
+
+mod apply;
+mod compare;
+mod delete;
+mod finalizer;
+mod observe;
+mod patch;
+mod pool;
+mod render;
+mod render_cache;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_engine::compare::{PairVerdict, Verdict};
+use capstan_engine::effect::EffectKind;
+use capstan_engine::event::{SourceFailure, WriteError};
+use capstan_engine::{Event, Outcome};
+use capstan_kubernetes::{Cluster, LiveWatches};
+use capstan_model::{ApplicationId, ClusterId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::{Semaphore, mpsc};
+
+pub(crate) use self::pool::Pool;
+use self::render_cache::RenderCache;
+use crate::driver::Execute;
+use crate::renderer::Renderer;
+use crate::sources::SourceProvider;
+
+/// One cluster that is written to.
+struct Destination {
+    cluster: Cluster,
+    watches: LiveWatches,
+    /// Requests that may be on their way at once.
+    requests: Arc<Semaphore>,
+}
+
+/// Carries effects out on real clusters and sources.
+pub(crate) struct Executor {
+    destinations: BTreeMap<ClusterId, Destination>,
+    control: Cluster,
+    shared: Arc<Shared>,
+}
+
+/// What effects on their way have in common.
+struct Shared {
+    sources: Arc<dyn SourceProvider>,
+    renderer: Arc<dyn Renderer>,
+    pool: Pool,
+    renders: RenderCache,
+}
+
+impl Executor {
+    /// `control` is the cluster with the Applications, and for now the only destination.
+    pub(crate) fn new(
+        control: Cluster,
+        sources: Arc<dyn SourceProvider>,
+        renderer: Arc<dyn Renderer>,
+        pool: Pool,
+        events: mpsc::Sender<Event>,
+        requests_in_flight: usize,
+    ) -> Self {
+        let destination = Destination {
+            watches: LiveWatches::start(control.clone(), events),
+            cluster: control.clone(),
+            requests: Arc::new(Semaphore::new(requests_in_flight.max(1))),
+        };
+        Self {
+            destinations: BTreeMap::from([(control.id().clone(), destination)]),
+            control,
+            shared: Arc::new(Shared {
+                sources,
+                renderer,
+                pool,
+                renders: RenderCache::default(),
+            }),
+        }
+    }
+
+    /// The cluster, and a place among its requests.
+    fn destination(&self, id: &ClusterId) -> Result<(Cluster, Arc<Semaphore>), WriteError> {
+        match self.destinations.get(id) {
+            Some(destination) => Ok((destination.cluster.clone(), destination.requests.clone())),
+            None => Err(WriteError::Invalid(format!(
+                "cluster {id} is not known to this controller: it manages {} only",
+                self.control.id()
+            ))),
+        }
+    }
+
+    fn on_cluster<T, F, R>(
+        &self,
+        id: &ClusterId,
+        outcome: fn(Result<T, WriteError>) -> Outcome,
+        request: R,
+    ) -> BoxFuture<'static, Outcome>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, WriteError>> + Send + 'static,
+        R: FnOnce(Cluster) -> F + Send + 'static,
+    {
+        let (cluster, requests) = match self.destination(id) {
+            Ok(found) => found,
+            Err(error) => return futures::future::ready(outcome(Err(error))).boxed(),
+        };
+        async move {
+            // Closed never: the executor does not close it.
+            let _place = requests.acquire_owned().await;
+            outcome(request(cluster).await)
+        }
+        .boxed()
+    }
+}
+
+impl Execute for Executor {
+    fn execute(&self, application: ApplicationId, kind: EffectKind) -> BoxFuture<'static, Outcome> {
+        let shared = self.shared.clone();
+        let control = self.control.id();
+        match kind {
+            EffectKind::ResolveRevision { sources, freshness } => {
+                async move { Outcome::Resolved(resolve::resolve(&*shared.sources, &sources, freshness).await) }.boxed()
+            }
+            EffectKind::Render(task) => {
+                async move { Outcome::Rendered(render::render(&shared, application, *task).await) }.boxed()
+            }
+            EffectKind::Compare(task) => {
+                async move { Outcome::Compared(compare::compare(&shared.pool, *task).await) }.boxed()
+            }
+            EffectKind::Apply(task) => {
+                let cluster = task.cluster.clone();
+                self.on_cluster(&cluster, Outcome::Applied, |cluster| apply::apply(cluster, task))
+            }
+            EffectKind::Delete {
+                cluster,
+                permit,
+                propagation,
+            } => self.on_cluster(&cluster, Outcome::Deleted, move |cluster| {
+                delete::delete(cluster, permit, propagation)
+            }),
+            EffectKind::Observe { cluster, key, gvk } => self.on_cluster(&cluster, Outcome::Observed, |cluster| {
+                observe::observe(cluster, key, gvk)
+            }),
+            EffectKind::RemoveFinalizer {
+                cluster,
+                key,
+                gvk,
+                uid,
+                finalizer,
+            } => self.on_cluster(&cluster, Outcome::Patched, |cluster| {
+                finalizer::remove(cluster, key, gvk, uid, finalizer)
+            }),
+            EffectKind::PatchApplication { uid, patch } => self.on_cluster(control, Outcome::Patched, |cluster| {
+                patch::application(cluster, application, uid, patch)
+            }),
+            EffectKind::PatchStatus { uid, patch } => self.on_cluster(control, Outcome::Patched, |cluster| {
+                patch::status(cluster, application, uid, patch)
+            }),
+            // Configured, not executed: the driver never asks.
+            EffectKind::WatchKinds { .. } => futures::future::pending().boxed(),
+        }
+    }
+
+    fn configure(&mut self, kind: EffectKind) {
+        let EffectKind::WatchKinds { cluster, kinds } = kind else {
+            return;
+        };
+        match self.destinations.get(&cluster) {
+            Some(destination) => destination.watches.want(kinds),
+            None => tracing::warn!(%cluster, "is not known, and not watched"),
+        }
+    }
+
+    fn forget(&self, application: &ApplicationId) {
+        self.shared.renders.forget(application);
+    }
+}
+
+/// The outcome of an effect that ended in a panic: a failure of its kind.
+pub(crate) struct Fallback(fn(&Self, String) -> Outcome, Vec<PairVerdict>);
+
+impl Fallback {
+    pub(crate) fn of(kind: &EffectKind) -> Self {
+        let plain: fn(&Self, String) -> Outcome = match kind {
+            EffectKind::ResolveRevision { .. } => |_, message| Outcome::Resolved(Err(source_failure(message))),
+            EffectKind::Render(_) => |_, message| Outcome::Rendered(Err(source_failure(message))),
+            EffectKind::Compare(task) => {
+                let pairs = task.pairs.iter().map(|pair| PairVerdict {
+                    key: pair.key.clone(),
+                    desired: pair.desired.digest(),
+                    live: pair.live.digest(),
+                    verdict: Verdict::Failed(String::new()),
+                });
+                return Self(Self::verdicts, pairs.collect());
+            }
+            EffectKind::Apply(_) => |_, message| Outcome::Applied(Err(WriteError::OutcomeUnknown(message))),
+            EffectKind::Delete { .. } => |_, message| Outcome::Deleted(Err(WriteError::OutcomeUnknown(message))),
+            EffectKind::Observe { .. } => |_, message| Outcome::Observed(Err(WriteError::Transient(message))),
+            EffectKind::RemoveFinalizer { .. }
+            | EffectKind::PatchApplication { .. }
+            | EffectKind::PatchStatus { .. }
+            | EffectKind::WatchKinds { .. } => |_, message| Outcome::Patched(Err(WriteError::OutcomeUnknown(message))),
+        };
+        Self(plain, Vec::new())
+    }
+
+    pub(crate) fn outcome(&self, message: &str) -> Outcome {
+        self.0(self, format!("internal error: {message}; please report it"))
+    }
+
+    fn verdicts(&self, message: String) -> Outcome {
+        let failed = self.1.iter().cloned().map(|mut pair| {
+            pair.verdict = Verdict::Failed(message.clone());
+            pair
+        });
+        Outcome::Compared(failed.collect())
+    }
+}
+
+fn source_failure(message: String) -> SourceFailure {
+    SourceFailure {
+        message,
+        transient: false,
+    }
+}
+
+/// Label of metrics and logs.
+pub(crate) fn effect_name(kind: &EffectKind) -> &'static str {
+    match kind {
+        EffectKind::ResolveRevision { .. } => "ResolveRevision",
+        EffectKind::Render(_) => "Render",
+        EffectKind::Compare(_) => "Compare",
+        EffectKind::Apply(task) if task.dry_run => "DryRun",
+        EffectKind::Apply(_) => "Apply",
+        EffectKind::Delete { .. } => "Delete",
+        EffectKind::Observe { .. } => "Observe",
+        EffectKind::RemoveFinalizer { .. } => "RemoveFinalizer",
+        EffectKind::PatchApplication { .. } => "PatchApplication",
+        EffectKind::PatchStatus { .. } => "PatchStatus",
+        EffectKind::WatchKinds { .. } => "WatchKinds",
+    }
+}
+
+/// Label of metrics and logs.
+pub(crate) fn outcome_name(outcome: &Outcome) -> &'static str {
+    let written = |error: Option<&WriteError>| error.map_or("Ok", WriteError::name);
+    let sourced = |error: Option<&SourceFailure>| match error {
+        None => "Ok",
+        Some(error) if error.transient => "Transient",
+        Some(_) => "Invalid",
+    };
+    match outcome {
+        Outcome::Resolved(result) => sourced(result.as_ref().err()),
+        Outcome::Rendered(result) => sourced(result.as_ref().err()),
+        Outcome::Compared(_) => "Ok",
+        Outcome::Applied(result) => written(result.as_ref().err()),
+        Outcome::Deleted(result) => written(result.as_ref().err()),
+        Outcome::Observed(result) => written(result.as_ref().err()),
+        Outcome::Patched(result) => written(result.as_ref().err()),
+    }
+}

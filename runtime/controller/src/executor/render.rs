@@ -1,0 +1,135 @@
+//! `Render`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_engine::effect::RenderTask;
+use capstan_engine::event::SourceFailure;
+use capstan_engine::targets::Targets;
+use capstan_model::{ApplicationId, ApplicationSource};
+use capstan_render::FileTree;
+
+use super::Shared;
+use super::render_cache::{Parameters, Rendered};
+use crate::renderer::{RenderInputs, Renderer, SourceToRender};
+
+type Trees = BTreeMap<String, Arc<dyn FileTree>>;
+
+/// All sources at their commits, prepared. What is cached is taken if its inputs have not changed.
+pub(super) async fn render(
+    shared: &Shared,
+    application: ApplicationId,
+    task: RenderTask,
+) -> Result<Targets, SourceFailure> {
+    let parameters = Parameters::of(&task);
+    let known = match task.bypass_cache {
+        true => None,
+        false => shared.renders.find(&application, &parameters),
+    };
+    let revisions: Vec<String> = task.sources.iter().map(|(_, revision)| revision.clone()).collect();
+    if let Some(known) = known.as_ref().filter(|known| known.revisions == revisions) {
+        return Ok(known.targets.clone());
+    }
+    let mut trees = Vec::with_capacity(task.sources.len());
+    for (source, revision) in &task.sources {
+        trees.push(shared.sources.tree(source, revision).await?);
+    }
+    let renderer = shared.renderer.clone();
+    let work = move || {
+        let references = references(&task.sources, &trees);
+        if let Some(known) = &known
+            && all_unchanged(&known.inputs, &trees, &references)?
+        {
+            return Ok((known.inputs.clone(), known.targets.clone()));
+        }
+        render_all(&*renderer, &task, &trees, &references)
+    };
+    let (inputs, targets) = shared.pool.run(false, work).await?;
+    let rendered = Rendered {
+        parameters,
+        revisions,
+        inputs,
+        targets: targets.clone(),
+    };
+    shared.renders.keep(application, rendered);
+    Ok(targets)
+}
+
+/// Trees by the names under which other sources refer to them.
+fn references(sources: &[(ApplicationSource, String)], trees: &[Arc<dyn FileTree>]) -> Trees {
+    let named = sources
+        .iter()
+        .zip(trees)
+        .filter(|((source, _), _)| !source.reference.is_empty());
+    named
+        .map(|((source, _), tree)| (source.reference.clone(), tree.clone()))
+        .collect()
+}
+
+fn render_all(
+    renderer: &dyn Renderer,
+    task: &RenderTask,
+    trees: &[Arc<dyn FileTree>],
+    references: &Trees,
+) -> Result<(Vec<RenderInputs>, Targets), SourceFailure> {
+    let (mut inputs, mut manifests, mut source_type) = (Vec::new(), Vec::new(), String::new());
+    for ((source, revision), tree) in task.sources.iter().zip(trees) {
+        // One that is only referred to renders nothing.
+        if !source.reference.is_empty() && source.path.is_empty() {
+            inputs.push(RenderInputs::new());
+            continue;
+        }
+        let input = SourceToRender {
+            source,
+            revision,
+            context: &task.context,
+            kube_version: &task.kube_version,
+            api_versions: &task.api_versions,
+            references,
+        };
+        let rendered = renderer.render(&input, &**tree)?;
+        for warning in &rendered.warnings {
+            tracing::warn!(application = %task.context.application, warning, "rendered");
+        }
+        manifests.extend(rendered.manifests);
+        inputs.push(rendered.inputs);
+        if source_type.is_empty() {
+            source_type = rendered.source_type;
+        }
+    }
+    let targets = Targets::prepare(manifests, &task.context, &source_type).map_err(|error| SourceFailure {
+        message: error.to_string(),
+        transient: false,
+    })?;
+    Ok((inputs, targets))
+}
+
+/// Does every path that was looked at have the same content, or is it as absent as before?
+fn all_unchanged(
+    inputs: &[RenderInputs],
+    trees: &[Arc<dyn FileTree>],
+    references: &Trees,
+) -> Result<bool, SourceFailure> {
+    let unreadable = |error: capstan_render::ReadError| SourceFailure {
+        message: error.to_string(),
+        transient: true,
+    };
+    for (inputs, tree) in inputs.iter().zip(trees) {
+        for (path, id) in inputs {
+            let referred = path
+                .strip_prefix('$')
+                .map(|path| path.split_once('/').unwrap_or((path, "")));
+            let current = match referred {
+                None => tree.id(path),
+                Some((name, path)) => match references.get(name) {
+                    Some(tree) => tree.id(path),
+                    None => return Ok(false),
+                },
+            };
+            if current.map_err(unreadable)? != *id {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}

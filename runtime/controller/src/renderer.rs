@@ -1,0 +1,52 @@
+//! How one source becomes manifests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_engine::event::SourceFailure;
+use capstan_engine::targets::TargetContext;
+use capstan_model::{ApplicationSource, Manifest};
+use capstan_render::FileTree;
+
+/// Paths that a render looked at, with the id of their content; `None` where there was nothing. Paths in a source that is referred
+/// to begin with `$name/`.
+pub type RenderInputs = BTreeMap<String, Option<String>>;
+
+/// One source at its commit, and what it is rendered for.
+#[derive(Clone, Copy)]
+pub struct SourceToRender<'a> {
+    /// The source.
+    pub source: &'a ApplicationSource,
+    /// Its commit.
+    pub revision: &'a str,
+    /// The application and where it goes.
+    pub context: &'a TargetContext,
+    /// `.Capabilities.KubeVersion`.
+    pub kube_version: &'a str,
+    /// `.Capabilities.APIVersions`.
+    pub api_versions: &'a [String],
+    /// Trees of the sources that have a name.
+    pub references: &'a BTreeMap<String, Arc<dyn FileTree>>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct RenderedSource {
+    /// The objects.
+    pub manifests: Vec<Manifest>,
+    /// `Helm`, `Directory`, …
+    pub source_type: String,
+    /// What was odd and did not matter.
+    pub warnings: Vec<String>,
+    /// Everything it depends on, absences included: with the same inputs the result is the same.
+    pub inputs: RenderInputs,
+}
+
+/// Renders sources. Pure: the same source, files and parameters give the same objects.
+pub trait Renderer: Send + Sync + 'static {
+    /// Renders one source.
+    ///
+    /// # Errors
+    /// What is wrong, where (file:line), why, and what next.
+    fn render(&self, input: &SourceToRender<'_>, tree: &dyn FileTree) -> Result<RenderedSource, SourceFailure>;
+}
