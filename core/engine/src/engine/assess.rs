@@ -89,7 +89,7 @@ fn declared(
         wave: target.meta.wave,
         existence,
         sync,
-        health: health(existence, node),
+        health: health(existence, node).map(|health| of_rollout(cluster, node, health)),
         requires_pruning: false,
         declared: true,
         extraneous: false,
@@ -141,6 +141,32 @@ fn health(existence: Existence, node: Option<&Node>) -> Option<HealthStatus> {
         (Existence::Missing, None) => Some(HealthStatus::new(HealthStatusCode::Missing, "")),
         _ => None,
     }
+}
+
+/// A workload that is on its way and whose Pods cannot start will not get there by itself: its health is told by the Pod, with the
+/// reason, long before the workload's own deadline. Waves go on waiting for the workload: it may still recover.
+fn of_rollout(cluster: &Cluster, node: Option<&Node>, health: HealthStatus) -> HealthStatus {
+    if health.status != HealthStatusCode::Progressing {
+        return health;
+    }
+    let stuck = node.and_then(|node| stuck_pod(cluster, &node.uid(), 3));
+    match stuck.and_then(|pod| Some((pod, pod.health()?))) {
+        Some((pod, reason)) => {
+            HealthStatus::new(HealthStatusCode::Degraded, format!("{}: {}", pod.key(), reason.message))
+        }
+        None => health,
+    }
+}
+
+/// A degraded Pod that the object of this uid owns, directly or through so many others.
+fn stuck_pod<'a>(cluster: &'a Cluster, uid: &str, depth: u8) -> Option<&'a Node> {
+    let children: Vec<&Node> = cluster.live.children(uid).collect();
+    let is_stuck = |node: &&&Node| node.gvk().kind == "Pod" && node.health_code() == Some(HealthStatusCode::Degraded);
+    if let Some(pod) = children.iter().find(is_stuck) {
+        return Some(pod);
+    }
+    let depth = depth.checked_sub(1)?;
+    children.iter().find_map(|child| stuck_pod(cluster, &child.uid(), depth))
 }
 
 /// The annotations of a live object that is not declared, read once for each content of it.
