@@ -134,27 +134,35 @@ impl Store {
             .map(|(r, _)| r)
     }
 
-    /// Objects as they were at `revision`, in order.
+    /// Objects as they were at `revision`, in order; of one namespace or of all.
     ///
     /// # Errors
     /// [`Compacted`] when events since then are no longer all kept.
     pub fn objects_at(
         &self,
         resource: &GroupResource,
+        namespace: Option<&str>,
         revision: u64,
-    ) -> Result<BTreeMap<ObjectName, Arc<Value>>, Compacted> {
+    ) -> Result<Vec<(ObjectName, Arc<Value>)>, Compacted> {
         let Some(shelf) = self.shelves.get(resource) else {
-            return Ok(BTreeMap::new());
+            return Ok(Vec::new());
         };
         shelf.reaches(revision)?;
-        let mut objects = shelf.objects.clone();
+        let now = self.objects(resource, namespace).map(|(n, o)| (n.clone(), o.clone()));
+        if shelf.events.back().is_none_or(|e| e.revision <= revision) {
+            return Ok(now.collect());
+        }
+        let mut objects: BTreeMap<ObjectName, Arc<Value>> = now.collect();
         for event in shelf.events.iter().rev().take_while(|e| e.revision > revision) {
+            if namespace.is_some_and(|n| n != event.name.namespace) {
+                continue;
+            }
             match &event.previous {
                 Some(previous) => objects.insert(event.name.clone(), previous.clone()),
                 None => objects.remove(&event.name),
             };
         }
-        Ok(objects)
+        Ok(objects.into_iter().collect())
     }
 
     /// Events after `revision`, oldest first.
@@ -287,11 +295,12 @@ mod tests {
         store.put(&maps, b.clone(), object("3"));
         store.remove(&maps, &a);
         assert_eq!(store.objects(&maps, Some("x")).count(), 1);
-        let past = store.objects_at(&maps, first).unwrap();
-        assert_eq!((past.len(), &past[&a]["data"]), (1, &json!("1")));
+        let past = store.objects_at(&maps, Some("x"), first).unwrap();
+        assert_eq!((past.len(), &past[0].0, &past[0].1["data"]), (1, &a, &json!("1")));
+        assert!(store.objects_at(&maps, Some("y"), first).unwrap().is_empty());
         assert_eq!(store.events_since(&maps, first).unwrap().count(), 3);
         store.put(&maps, b, object("4"));
-        assert_eq!(store.objects_at(&maps, first).unwrap_err().oldest, first + 1);
+        assert_eq!(store.objects_at(&maps, None, first).unwrap_err().oldest, first + 1);
         assert!(store.events_since(&maps, first).is_err());
     }
 

@@ -54,12 +54,12 @@ impl World {
         let page = self.page(call)?;
         let objects = self
             .store
-            .objects_at(&call.resource.storage, page.revision)
-            .map_err(|compacted| {
+            .objects_at(&call.resource.storage, selection.namespace.as_deref(), page.revision)
+            .map_err(|_| {
                 if page.after.is_some() {
-                    continue_expired(compacted.oldest)
+                    continue_expired()
                 } else {
-                    ApiError::expired(compacted.asked, compacted.oldest)
+                    ApiError::new(410, "Expired", "The resourceVersion for the provided list is too old.")
                 }
             })?;
         let after = page.after.as_ref();
@@ -347,8 +347,7 @@ fn read_token(token: &str) -> Result<(u64, ObjectName), ApiError> {
     Ok((revision, ObjectName::new(namespace, name)))
 }
 
-fn continue_expired(oldest: u64) -> ApiError {
-    let _ = oldest;
+fn continue_expired() -> ApiError {
     ApiError::new(
         410,
         "Expired",

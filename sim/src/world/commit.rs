@@ -99,7 +99,7 @@ impl World {
         previous: Option<Arc<Value>>,
     ) {
         self.history.push(Write {
-            sequence: self.history.len() as u64,
+            sequence: self.history.last().map_or(0, |w| w.sequence + 1),
             time: author.now,
             revision: self.store.revision(),
             user: author.user.clone(),
@@ -113,5 +113,11 @@ impl World {
             object,
             previous,
         });
+        // Dropping half at a time keeps the cost of forgetting constant per write.
+        if let Some(kept) = self.options.history
+            && self.history.len() > kept.saturating_mul(2).max(2)
+        {
+            self.history.drain(..self.history.len() - kept);
+        }
     }
 }

@@ -37,6 +37,8 @@ pub struct Options {
     pub seed: u64,
     /// How many events of each resource are kept for watches and old lists.
     pub ring: usize,
+    /// How many of the newest writes the history keeps at least; `None` keeps all, as checkers need.
+    pub history: Option<usize>,
     /// Bearer tokens and who they are. A request without credentials is the administrator's, as on a loopback port of one's own.
     pub tokens: BTreeMap<String, crate::request::User>,
     /// `major.minor.patch` the server says it is.
@@ -48,6 +50,7 @@ impl Default for Options {
         Self {
             seed: 1,
             ring: 10_000,
+            history: None,
             tokens: BTreeMap::new(),
             version: "1.36.3".into(),
         }
@@ -206,7 +209,7 @@ impl World {
         })
     }
 
-    /// Every committed write so far, in order.
+    /// Every committed write so far, in order; only the newest when [`Options::history`] says so.
     pub fn history(&self) -> &[Write] {
         &self.history
     }
