@@ -8,6 +8,7 @@
 mod access;
 mod actor;
 pub mod actors;
+mod convert;
 mod crd;
 mod decode;
 mod discovery;

@@ -14,6 +14,7 @@ mod workload;
 use capstan_model::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::convert::convert;
 use crate::fields::{at, meta, text};
 use crate::registry::ResourceType;
 use crate::world::{Include, World};
@@ -72,6 +73,10 @@ impl World {
 
 /// The cells of an object of a built-in kind.
 fn cells(resource: &ResourceType, object: &Value, now: Timestamp) -> Cells {
+    // Cells are read from the stored shape.
+    let mut stored = object.clone();
+    convert(&mut stored, &resource.storage_version);
+    let object = &stored;
     let mut cells = match (resource.storage.group.as_str(), resource.storage.resource.as_str()) {
         ("", "pods") => pod::cells(object, now),
         ("apps" | "batch", _) | ("", "replicationcontrollers" | "podtemplates") => {

@@ -24,9 +24,10 @@ impl World {
         self.respond(call, 200, object)
     }
 
-    /// The object called, as stored, or 404.
+    /// The object called, in the version it is called in, or 404.
     pub(crate) fn stored(&self, call: &Call<'_>) -> Result<Value, ApiError> {
         let object = self.store.object(&call.resource.storage, &call.object_name());
-        object.map(|o| Value::clone(o)).ok_or_else(|| call.not_found())
+        let object = object.map(|o| Value::clone(o)).ok_or_else(|| call.not_found())?;
+        Ok(self.served(&call.resource, object))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::call::Call;
+use crate::convert::convert;
 use crate::history::Write;
 use crate::registry::GroupResource;
 use crate::store::{Change, ObjectName};
@@ -56,9 +57,12 @@ impl World {
         author: &Author,
         resource: &GroupResource,
         name: ObjectName,
-        object: Value,
+        mut object: Value,
     ) -> Arc<Value> {
         let previous = self.store.object(resource, &name).cloned();
+        if let Some(stored) = self.registry.type_of(&object).map(|t| t.storage_version.clone()) {
+            convert(&mut object, &stored);
+        }
         let change = if previous.is_some() {
             Change::Modified
         } else {

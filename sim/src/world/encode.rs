@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::call::Call;
+use crate::convert::convert;
 use crate::registry::ResourceType;
 use crate::request::{Request, Response};
 use crate::status::ApiError;
@@ -88,10 +89,8 @@ pub(crate) fn accepted(request: &Request) -> Result<Form, ApiError> {
 impl World {
     /// A stored object in the version it is asked in.
     pub(crate) fn served(&self, resource: &ResourceType, mut object: Value) -> Value {
-        if let Some(map) = object.as_object_mut()
-            && map.get("kind").and_then(Value::as_str) == Some(resource.kind.as_str())
-        {
-            map.insert("apiVersion".into(), json!(resource.api_version()));
+        if object["kind"] == resource.kind.as_str() {
+            convert(&mut object, &resource.api_version());
         }
         object
     }
