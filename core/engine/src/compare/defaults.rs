@@ -179,6 +179,19 @@ pub(super) fn ends_with(path: &[Segment<'_>], names: &[&str]) -> bool {
     names.iter().rev().all(|name| fields.next() == Some(name))
 }
 
+/// Does the default of the field at `path` follow from what stands beside it?
+pub(super) fn has_derived_default(path: &[Segment<'_>]) -> bool {
+    let names = [
+        "imagePullPolicy",
+        "targetPort",
+        "serviceAccount",
+        "apiGroup",
+        "listKind",
+        "singular",
+    ];
+    matches!(path.last(), Some(Segment::Field(name)) if names.contains(name))
+}
+
 /// Defaults that follow from what stands beside them.
 fn is_derived(path: &[Segment<'_>], live: &Value, parent: Option<&Map<String, Value>>) -> bool {
     let Some(Segment::Field(name)) = path.last() else {
@@ -202,7 +215,6 @@ fn is_derived(path: &[Segment<'_>], live: &Value, parent: Option<&Map<String, Va
         "singular" => sibling("kind")
             .and_then(Value::as_str)
             .is_some_and(|kind| *live == kind.to_lowercase()),
-        "kubernetes.io/metadata.name" => true,
         _ => false,
     }
 }
@@ -218,6 +230,7 @@ fn is_allocated(kind: &str, path: &[Segment<'_>]) -> bool {
                 || is("healthCheckNodePort")
                 || ends_with(path, &["ports", "nodePort"])
         }
+        "Namespace" => ends_with(path, &["metadata", "labels", "kubernetes.io/metadata.name"]),
         "PersistentVolumeClaim" => is("volumeName"),
         "PersistentVolume" => is("claimRef"),
         "Pod" => is("nodeName"),

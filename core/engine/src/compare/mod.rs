@@ -263,6 +263,20 @@ mod tests {
     }
 
     #[test]
+    fn a_selector_of_namespaces_that_git_drops_is_a_difference() {
+        let key = ResourceKey::new("networking.k8s.io", "NetworkPolicy", "prod", "p");
+        let policy = |peer: Value| json!({"spec": {"ingress": [{"from": [peer]}]}});
+        let narrow = json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "infra"}}});
+        let desired = policy(json!({"namespaceSelector": {}}));
+        let found = differences(&key, &desired, &policy(narrow.clone()), &IgnoreRules::default());
+        assert_eq!(found.len(), 1, "open to all is not what is live: {found:?}");
+        assert_eq!(
+            differences(&key, &policy(narrow.clone()), &policy(narrow), &IgnoreRules::default()),
+            []
+        );
+    }
+
+    #[test]
     fn what_argo_cd_declared_counts_until_it_is_handed_over() {
         let applied =
             json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 3, "minReadySeconds": 30}});

@@ -44,7 +44,7 @@ pub(super) enum Segment<'a> {
 /// Value of the key field `name` of a list item, with the default that a server gives it: ports are told apart by their protocol, which
 /// few people write.
 pub(super) fn key_value<'a>(item: &'a Value, name: &str) -> KeyValue<'a> {
-    match item.get(name).filter(|value| !value.is_null()) {
+    match item.get(name).filter(|value| !value.is_null() && *value != "") {
         Some(value) => KeyValue::Given(value),
         None if name == "protocol" => KeyValue::Text("TCP"),
         None => KeyValue::Absent,

@@ -88,14 +88,14 @@ impl<'a> Walk<'a> {
         live: &'a Value,
         parent: Option<&'a Map<String, Value>>,
     ) {
-        // A null in a custom resource makes the server put the default there, and us its owner.
-        let is_null = desired.is_some_and(Value::is_null) && !schema::is_built_in(self.group);
-        if is_never_compared(&self.path) || live.is_null() || is_null {
-            return;
-        }
         let has_inner = owned
             .as_object()
             .is_some_and(|fields| fields.keys().any(|name| name != "."));
+        // A null in a custom resource makes the server put the default there, and us its owner.
+        let is_null = !has_inner && desired.is_some_and(Value::is_null) && !schema::is_built_in(self.group);
+        if is_never_compared(&self.path) || live.is_null() || is_null {
+            return;
+        }
         // Written the same way: something owned as a whole, and a map of which only the map itself is owned.
         let is_scalar = !live.is_object() && !live.is_array();
         let is_whole = !has_inner && owned.get(".").is_none() && (is_scalar || !self.managed.has_inner(&self.path));
@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
     fn whole(&mut self, desired: &'a Value, live: &'a Value) {
         let (fields, live_fields) = match (desired, live) {
             // Owning a map with nothing declared in it looks like owning it as a whole, and only the defaults of a built-in kind are known.
-            (Value::Object(fields), _) if fields.is_empty() && !schema::is_built_in(self.group) => return,
+            (Value::Object(fields), _) if fields.is_empty() && !self.has_known_defaults() => return,
             (Value::Object(fields), Value::Object(live_fields)) => (fields, live_fields),
             // The items of an atomic list of a built-in kind are looked at with the declared fields. Those of a custom resource may
             // have defaults that only its schema knows, unless it is a known one.
@@ -137,6 +137,10 @@ impl<'a> Walk<'a> {
 
     fn whole_items(&mut self, desired: &'a [Value], live: &'a [Value]) {
         let Listing::Map(keys) = self.listing(desired) else {
+            // Of another length it is a difference already.
+            for (index, (wanted, item)) in desired.iter().zip(live).enumerate() {
+                self.under(Segment::Index(index), |walk| walk.whole(wanted, item));
+            }
             return;
         };
         for (position, item) in live.iter().enumerate() {
@@ -226,6 +230,10 @@ impl<'a> Walk<'a> {
             }
             Listing::Atomic => {}
         }
+    }
+
+    fn has_known_defaults(&self) -> bool {
+        schema::is_built_in(self.group) || schema::is_known_type(self.group, self.kind)
     }
 
     /// Something that Git no longer declares is live.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::defaults::is_default;
+use super::defaults::{has_derived_default, is_default};
 use super::fields::{ListHint, ManagedFields};
 use super::path::{Covers, Keys, Segment, covers, render, same_item};
 use super::removed::is_never_compared;
@@ -62,6 +62,7 @@ impl<'a> Walk<'a> {
                     self.under(Segment::Field(name), |walk| walk.declared(value, None));
                 }
             }
+            (Value::Array(items), Some(live)) if items.is_empty() && self.is_left_to_server(desired, live) => {}
             (Value::Array(items), Some(Value::Array(live_items))) => self.items(items, live_items),
             (desired, None) => {
                 if !schema::is_void(self.group, &self.path, desired) {
@@ -69,7 +70,7 @@ impl<'a> Walk<'a> {
                 }
             }
             (desired, Some(live)) => {
-                if !self.is_same_scalar(desired, live) {
+                if !self.is_same_scalar(desired, live) && !self.is_left_to_server(desired, live) {
                     self.report(Some(desired), Some(live));
                 }
             }
@@ -115,7 +116,10 @@ impl<'a> Walk<'a> {
             Listing::Atomic => {
                 self.atomic += 1;
                 for (index, (item, live_item)) in desired.iter().zip(live).enumerate() {
-                    self.under(Segment::Index(index), |walk| walk.declared(item, Some(live_item)));
+                    self.under(Segment::Index(index), |walk| match item {
+                        Value::Null if !live_item.is_null() => walk.report(Some(item), Some(live_item)),
+                        _ => walk.declared(item, Some(live_item)),
+                    });
                 }
                 self.atomic -= 1;
             }
@@ -154,6 +158,13 @@ impl<'a> Walk<'a> {
             Some(ListHint::Set) => Listing::Set,
             None => Listing::Atomic,
         }
+    }
+
+    /// Does `desired` say nothing, and is `live` what the server makes of that?
+    fn is_left_to_server(&self, desired: &Value, live: &Value) -> bool {
+        schema::is_void(self.group, &self.path, desired)
+            && schema::is_built_in(self.group)
+            && (has_derived_default(&self.path) || is_default(self.kind, &self.path, live, None))
     }
 
     fn is_same_scalar(&self, desired: &Value, live: &Value) -> bool {
