@@ -21,13 +21,16 @@ mod openapi;
 mod random;
 mod registry;
 mod request;
+mod schema;
 mod selector;
 mod semantics;
+mod ssa;
 mod status;
 mod store;
 mod strategy;
 mod subresource;
 mod table;
+mod validation;
 mod verbs;
 mod world;
 

@@ -90,7 +90,6 @@ impl World {
         }
         match name {
             ("", "namespaces") => namespace::prepare(object),
-            ("", "secrets") => encode_string_data(object),
             ("", "pods") => self.prepare_pod(call, object)?,
             ("batch", "jobs") => job::prepare(object),
             ("apiextensions.k8s.io", "customresourcedefinitions") => crate::crd::prepare(object),
@@ -102,7 +101,6 @@ impl World {
             }
             _ => {}
         }
-        self.default_new(call, object);
         if name == ("", "pods") {
             pod::finish(object);
         }
@@ -125,11 +123,9 @@ impl World {
         }
         match name {
             ("", "namespaces") if call.subresource != "finalize" => namespace::keep(old, object),
-            ("", "secrets") => encode_string_data(object),
             ("", "services") => service::keep(old, object),
             _ => {}
         }
-        self.default_change(call, old, object);
         if strategy.generation && generation_moves(call, old, object) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             metadata_mut(object).insert("generation".into(), json!(generation));
@@ -316,7 +312,7 @@ fn keep(old: &Value, object: &mut Value, part: &str) {
 }
 
 /// `stringData` becomes `data`.
-fn encode_string_data(object: &mut Value) {
+pub(crate) fn encode_string_data(object: &mut Value) {
     use base64::Engine as _;
     let Some(Value::Object(plain)) = as_map(object).remove("stringData") else {
         return;

@@ -72,9 +72,14 @@ impl World {
         self.admit_namespace(call, meta(&object, "name"))?;
         self.name(call, &mut object);
         call.name = meta(&object, "name").to_owned();
+        match call.owned.take() {
+            Some(owned) => {
+                metadata_mut(&mut object).insert("managedFields".into(), owned);
+            }
+            None => self.own_new(call, &mut object),
+        }
         self.prepare_new(call, &mut object)?;
         self.validate_new(call, &object)?;
-        self.own_new(call, &mut object)?;
         let name = call.object_name();
         if let Some(existing) = self.store.object(&call.resource.storage, &name) {
             let going = is_going(existing);
@@ -147,7 +152,6 @@ impl World {
             "generation",
             "deletionTimestamp",
             "deletionGracePeriodSeconds",
-            "managedFields",
         ] {
             metadata.remove(field);
         }

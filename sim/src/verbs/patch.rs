@@ -59,15 +59,21 @@ impl World {
         let old = self.stored(call)?;
         let shown = self.served(&call.resource, old.clone());
         let patched = self.patched(call, kind, &shown)?;
-        let object = self.change_by_patch(call, &shown, patched)?;
+        let object = self.change_by_patch(call, kind, &shown, patched)?;
         self.respond(call, 200, object)
     }
 
     /// Puts a patched object in the place of the stored one.
-    fn change_by_patch(&mut self, call: &mut Call<'_>, shown: &Value, mut object: Value) -> Result<Value, ApiError> {
+    fn change_by_patch(
+        &mut self,
+        call: &mut Call<'_>,
+        how: PatchType,
+        shown: &Value,
+        mut object: Value,
+    ) -> Result<Value, ApiError> {
         self.check_patched_kind(call, &object)?;
-        self.decode_typed(call, &mut object)?;
-        check_identity(call, &object)?;
+        self.decode_patched(call, how, &mut object)?;
+        check_identity(call, shown, &object)?;
         if meta(&object, "resourceVersion") == meta(shown, "resourceVersion") {
             metadata_mut(&mut object).remove("resourceVersion");
         }
@@ -86,16 +92,19 @@ impl World {
         if kind == call.resource.kind && version == expected {
             return Ok(());
         }
-        Err(ApiError::bad_request(format!(
-            "no kind {kind:?} is registered for version {version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\""
-        )))
+        let why = format!(
+            "Invalid value: {:?}: no kind {kind:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:111\"",
+            object.to_string()
+        );
+        let cause = Cause::field("FieldValueInvalid", "patch", why);
+        Err(ApiError::invalid("", "", "", vec![cause]))
     }
 
     /// The object after a patch that is no apply.
     pub(crate) fn patched(&self, call: &Call<'_>, kind: PatchType, object: &Value) -> Result<Value, ApiError> {
         let bytes = call.raw_body();
         match kind {
-            PatchType::Json => json_patch(call, &bytes, object),
+            PatchType::Json => json_patch(&bytes, object),
             PatchType::Merge => {
                 let patch = patch_value(&bytes)?;
                 let mut object = object.clone();
@@ -113,13 +122,15 @@ fn patch_value(bytes: &[u8]) -> Result<Value, ApiError> {
     Ok(decoded.value)
 }
 
-fn json_patch(call: &Call<'_>, bytes: &[u8], object: &Value) -> Result<Value, ApiError> {
+fn json_patch(bytes: &[u8], object: &Value) -> Result<Value, ApiError> {
     let value = patch_value(bytes)?;
-    let operations: json_patch::Patch = serde_json::from_value(value).map_err(|e| {
-        ApiError::bad_request(format!(
-            "json: cannot unmarshal into Go value of type jsonpatch.Patch: {e}"
-        ))
-    })?;
+    if !value.is_array() {
+        let what = if value.is_object() { "object" } else { "value" };
+        return Err(ApiError::bad_request(format!(
+            "error decoding patch: json: cannot unmarshal {what} into Go value of type []handlers.jsonPatchOp"
+        )));
+    }
+    let operations: json_patch::Patch = serde_json::from_value(value).map_err(|_| rejected())?;
     if operations.0.len() > MAX_OPERATIONS {
         let text = format!(
             "The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}",
@@ -128,40 +139,40 @@ fn json_patch(call: &Call<'_>, bytes: &[u8], object: &Value) -> Result<Value, Ap
         return Err(ApiError::new(413, "RequestEntityTooLarge", text));
     }
     let mut object = object.clone();
-    json_patch::patch(&mut object, &operations).map_err(|error| {
-        let mut refused = ApiError::new(
-            422,
-            "Invalid",
-            format!("the server rejected our request due to an error in our request: {error}"),
-        );
-        refused.details = Some(Details {
-            name: call.name.clone(),
-            ..Details::default()
-        });
-        refused
-    })?;
+    json_patch::patch(&mut object, &operations).map_err(|_| rejected())?;
     Ok(object)
 }
 
-/// What a patch may not change: the object's name and namespace.
-fn check_identity(call: &Call<'_>, object: &Value) -> Result<(), ApiError> {
-    let mut causes = Vec::new();
+/// 422 of a JSON patch that does not fit the object.
+fn rejected() -> ApiError {
+    let mut refused = ApiError::new(
+        422,
+        "Invalid",
+        "the server rejected our request due to an error in our request",
+    );
+    refused.details = Some(Details::default());
+    refused
+}
+
+/// What a patch may not change: the object's name, namespace and uid.
+fn check_identity(call: &Call<'_>, shown: &Value, object: &Value) -> Result<(), ApiError> {
     for (field, expected) in [("name", &call.name), ("namespace", &call.namespace)] {
         let sent = meta(object, field);
         if sent != expected {
-            let text = format!("Invalid value: {sent:?}: field is immutable");
-            causes.push(Cause::field("FieldValueInvalid", &format!("metadata.{field}"), text));
+            return Err(ApiError::bad_request(format!(
+                "the {field} of the object ({sent}) does not match the {field} on the URL ({expected})"
+            )));
         }
     }
-    if causes.is_empty() {
+    let uid = meta(object, "uid");
+    if uid.is_empty() || uid == meta(shown, "uid") {
         return Ok(());
     }
-    Err(ApiError::invalid(
-        &call.resource.group,
-        &call.resource.kind,
-        &call.name,
-        causes,
-    ))
+    let text = format!("Invalid value: {uid:?}: field is immutable");
+    let cause = Cause::field("FieldValueInvalid", "metadata.uid", text);
+    let (group, kind) = (&call.resource.group, &call.resource.kind);
+    // The generic checks and the kind's own both see it.
+    Err(ApiError::invalid(group, kind, &call.name, vec![cause.clone(), cause]))
 }
 
 fn check_patch_options(call: &Call<'_>, kind: PatchType) -> Result<(), ApiError> {

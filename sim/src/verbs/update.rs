@@ -17,7 +17,6 @@ pub(crate) enum Change {
     /// By `update` or a JSON, merge or strategic patch.
     Update,
     /// By server-side apply: its ownership is already in the object.
-    #[expect(dead_code, reason = "server-side apply plugs in here")]
     Apply,
 }
 
@@ -79,12 +78,12 @@ impl World {
         let old = self.stored(call)?;
         self.check_preconditions(call, &old, &object)?;
         keep_server_fields(&old, &mut object);
+        if how == Change::Update {
+            self.own_change(call, &old, &mut object);
+        }
         self.prepare_change(call, &old, &mut object)?;
         forbid_new_finalizers(call, &old, &object)?;
         self.validate_change(call, &old, &object)?;
-        if how == Change::Update {
-            self.own_change(call, &old, &mut object)?;
-        }
         self.store_change(call, &old, object)
     }
 

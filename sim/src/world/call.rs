@@ -38,6 +38,8 @@ pub(crate) struct Call<'r> {
     pub(crate) manager: String,
     pub(crate) validation: FieldValidation,
     pub(crate) warnings: Vec<String>,
+    /// Ownership of an object that an apply creates.
+    pub(crate) owned: Option<Value>,
 }
 
 impl Call<'_> {

@@ -89,6 +89,7 @@ impl World {
                 _ => FieldValidation::Warn,
             },
             warnings: Vec::new(),
+            owned: None,
             resource,
         };
         self.authorize(&call)?;

@@ -76,9 +76,9 @@ pub enum Shape {
     /// A struct, by type name.
     Struct(&'static str),
     /// A list.
-    List(Box<Shape>),
+    List(Box<Self>),
     /// A map from strings.
-    Map(Box<Shape>),
+    Map(Box<Self>),
     /// A single value.
     Scalar(Scalar),
     /// Any JSON.
@@ -160,11 +160,8 @@ pub fn type_named(name: &str) -> Option<&'static Type> {
 
 /// The type of a built-in kind.
 pub fn kind(api_version: &str, kind: &str) -> Option<&'static Type> {
-    let name = TABLE
-        .kinds
-        .iter()
-        .find(|((v, k), _)| *v == api_version && *k == kind)?
-        .1;
+    let kinds: &BTreeMap<(&str, &str), &'static str> = &TABLE.kinds;
+    let name = kinds.get(&(api_version, kind))?;
     TABLE.types.get(name)
 }
 
