@@ -1,1 +1,41 @@
-//! Go's text/template with the functions Helm registers, on shared mutable values, within fuel and output limits
+//! Go's text/template with the functions Helm registers.
+//!
+//! **Problem.** A chart is a program for one particular interpreter: Go's template engine, its reflection, its `fmt` package, and some 220
+//! functions of sprig and Helm. Checksums of its output restart workloads, and its errors are how charts say that a value is missing. So
+//! this crate does what Go does, to the byte where Go's output is defined, and with Go's messages where it fails.
+//!
+//! **Shape.** [`TemplateSet`] parses named texts into one namespace (cheap to clone, shareable between threads). [`TemplateSet::execute`]
+//! runs one of them on a [`Value`] with a [`Context`]: [`Limits`], counters, and the [`Ambient`] clock and randomness. All files of a chart are
+//! executed with one context and one root value, so that a `set` in one file is seen in the next.
+//!
+//! **Invariants.** No input panics or overflows the stack. Every execution ends: fuel, output, depth and nesting are counted, and the
+//! error names the limit and the place. Equal inputs, clock and key give equal output. Nothing is read from the machine.
+//!
+//! **Deliberately absent.** Files and capabilities (the caller builds them as [`Object`]s or [`Record`]s), `env` and `expandenv` as in Helm,
+//! complex numbers, functions as values, time zones other than UTC, certificates and password hashes (those names fail when called).
+
+mod ast;
+mod context;
+mod error;
+mod eval;
+mod exec;
+mod float;
+mod functions;
+mod gofmt;
+mod lex;
+mod literal;
+mod object;
+mod parse;
+mod set;
+mod signature;
+mod stack;
+mod time;
+mod value;
+
+pub use context::{Ambient, Context, KeyedRandom, Limits, Lookup, Random};
+pub use error::{ExecError, Limit, TemplateError};
+pub use functions::{function_names, matches_constraint};
+pub use object::{Method, Object, Record};
+pub use set::{TemplateSet, erase_no_value};
+pub use signature::Type;
+pub use value::{Element, List, Map, Text, Time, Value};

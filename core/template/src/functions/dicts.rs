@@ -1,0 +1,202 @@
+//! Dicts. They are shared: `set`, `unset` and the merges change the one they are given.
+
+use std::collections::BTreeMap;
+
+use super::convert::to_text;
+use super::flow::empty;
+use super::{Function, bytes, error, fixed, map, string, variadic};
+use crate::exec::{Env, Result};
+use crate::signature::Type::{Any, Map as MapType, Str};
+use crate::stack::grow;
+use crate::value::{Element, List, Map, Value};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    variadic("dict", &[], Any, |env, args| {
+        env.context.charge_items(args.len() as u64)?;
+        let entries = args.chunks(2).map(|pair| {
+            let value = pair.get(1).cloned().unwrap_or_else(|| Value::from(""));
+            (to_text(&pair[0]).lossy().into_owned(), value)
+        });
+        Ok(Value::Map(Map::from_entries(entries.collect())))
+    }),
+    fixed("get", &[MapType, Str], |_, args| {
+        Ok(map(args, 0).get(&string(args, 1)).unwrap_or_else(|| Value::from("")))
+    }),
+    fixed("set", &[MapType, Str, Any], |env, args| {
+        let Value::Map(target) = &args[0] else {
+            return error("assignment to entry in nil map");
+        };
+        put(env, target, string(args, 1).into_owned(), args[2].clone())?;
+        Ok(args[0].clone())
+    }),
+    fixed("unset", &[MapType, Str], |_, args| {
+        map(args, 0).remove(&string(args, 1));
+        Ok(args[0].clone())
+    }),
+    fixed("hasKey", &[MapType, Str], |_, args| {
+        Ok(Value::Bool(map(args, 0).contains_key(&string(args, 1))))
+    }),
+    variadic("pluck", &[Str], MapType, |env, args| {
+        env.context.charge_items(args.len() as u64)?;
+        let key = string(args, 0);
+        Ok(Value::list(
+            (1..args.len()).filter_map(|i| map(args, i).get(&key)).collect(),
+        ))
+    }),
+    variadic("keys", &[], MapType, |env, args| {
+        let mut keys = Vec::new();
+        for i in 0..args.len() {
+            let more = map(args, i).keys();
+            env.context.charge_items(more.len() as u64)?;
+            keys.extend(more);
+        }
+        Ok(Value::strings(keys))
+    }),
+    fixed("values", &[MapType], |env, args| {
+        let values: Vec<Value> = map(args, 0).entries().into_iter().map(|(_, value)| value).collect();
+        super::list_result(env, values)
+    }),
+    variadic("pick", &[MapType], Str, |env, args| {
+        env.context.charge_items(args.len() as u64)?;
+        let source = map(args, 0);
+        let keys = (1..args.len()).map(|i| string(args, i).into_owned());
+        Ok(Value::map(
+            keys.filter_map(|key| source.get(&key).map(|value| (key, value))),
+        ))
+    }),
+    variadic("omit", &[MapType], Str, |env, args| {
+        let entries = map(args, 0).entries();
+        env.context.charge_items(entries.len() as u64)?;
+        let omitted = |key: &str| (1..args.len()).any(|i| bytes(args, i) == key.as_bytes());
+        Ok(Value::map(entries.into_iter().filter(|(key, _)| !omitted(key))))
+    }),
+    variadic("merge", &[MapType], MapType, |env, args| merge_all(env, args, false)),
+    variadic("mustMerge", &[MapType], MapType, |env, args| {
+        merge_all(env, args, false)
+    }),
+    variadic("mergeOverwrite", &[MapType], MapType, |env, args| {
+        merge_all(env, args, true)
+    }),
+    variadic("mustMergeOverwrite", &[MapType], MapType, |env, args| {
+        merge_all(env, args, true)
+    }),
+    fixed("deepCopy", &[Any], copy),
+    fixed("mustDeepCopy", &[Any], copy),
+    variadic("dig", &[], Any, |_, args| dig(args)),
+    fixed("deepEqual", &[Any, Any], |env, args| {
+        env.context.charge_value(&args[0])?;
+        env.context.charge_value(&args[1])?;
+        Ok(Value::Bool(equal(env, &args[0], &args[1])))
+    }),
+];
+
+/// Go's `reflect.DeepEqual` within the nesting limit; deeper values are different.
+pub(super) fn equal(env: &Env<'_>, a: &Value, b: &Value) -> bool {
+    a.deep_equal(b, env.context.limits.nesting + 1).unwrap_or(false)
+}
+
+/// Sets an entry; a container may close a cycle, which the context breaks at its end.
+fn put(env: &mut Env<'_>, target: &Map, key: String, value: Value) -> Result<()> {
+    env.context.charge(4)?;
+    if matches!(value, Value::Map(_) | Value::List(_)) {
+        env.context.watched.push(target.watch());
+    }
+    target.insert(key, value);
+    Ok(())
+}
+
+fn merge_all(env: &mut Env<'_>, args: &[Value], overwrite: bool) -> Result<Value> {
+    let target = map(args, 0);
+    for i in 1..args.len() {
+        merge(env, &target, &map(args, i), overwrite, 0)?;
+    }
+    Ok(Value::Map(target))
+}
+
+/// Fills in (or replaces) entries. Maps merge into maps; what is taken over is shared, not copied.
+fn merge(env: &mut Env<'_>, target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<()> {
+    if target.same(source) {
+        return Ok(());
+    }
+    if depth > env.context.limits.nesting {
+        return env.context.charge_value(&Value::Map(source.clone()));
+    }
+    for (key, value) in source.entries() {
+        env.context.charge(4)?;
+        let old = target.get(&key);
+        match (&old, &value) {
+            (_, Value::Nil) => {
+                if overwrite {
+                    target.insert(key, value);
+                }
+                continue;
+            }
+            (Some(Value::Map(inner)), Value::Map(more)) => {
+                grow(|| merge(env, inner, more, overwrite, depth + 1))?;
+                if !inner.is_empty() {
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        if overwrite || old.as_ref().is_none_or(empty) {
+            put(env, target, key, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
+    env.context.charge_value(&args[0])?;
+    Ok(deep_copy(&args[0]))
+}
+
+fn deep_copy(value: &Value) -> Value {
+    match value {
+        Value::List(list) => Value::List(List::typed(
+            list.element(),
+            list.items().iter().map(|item| grow(|| deep_copy(item))).collect(),
+        )),
+        Value::Map(map) => {
+            let entries: BTreeMap<String, Value> = map
+                .entries()
+                .into_iter()
+                .map(|(key, value)| (key, grow(|| deep_copy(&value))))
+                .collect();
+            Value::Map(match map.element() {
+                Element::Any => Map::from_entries(entries),
+                element => Map::typed(element, entries),
+            })
+        }
+        other => other.clone(),
+    }
+}
+
+fn dig(args: &[Value]) -> Result<Value> {
+    if args.len() < 3 {
+        return error("dig needs at least three arguments");
+    }
+    let (keys, end) = args.split_at(args.len() - 2);
+    let converted = |value: &Value, wanted: &str| {
+        let actual = if value.is_nil() {
+            "nil".into()
+        } else {
+            value.type_name()
+        };
+        format!("interface conversion: interface {{}} is {actual}, not {wanted}")
+    };
+    let mut current = end[1].clone();
+    for key in keys {
+        let Value::Str(key) = key else {
+            return error(converted(key, "string"));
+        };
+        let Value::Map(map) = &current else {
+            return error(converted(&current, "map[string]interface {}"));
+        };
+        match map.get(&key.lossy()) {
+            Some(value) => current = value,
+            None => return Ok(end[0].clone()),
+        }
+    }
+    Ok(current)
+}

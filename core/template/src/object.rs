@@ -1,0 +1,132 @@
+//! Values with fields and methods: what a chart sees as `.Files`, `.Capabilities` or a parsed version.
+
+use std::rc::Rc;
+
+use crate::signature::Type;
+use crate::value::{Map, Value};
+
+/// A Go struct, or a named type with methods.
+pub trait Object {
+    /// The Go type, as `%T` prints it.
+    fn type_name(&self) -> String;
+
+    /// The Go kind, as `kindOf` names it.
+    fn kind(&self) -> &'static str {
+        if self.underlying().is_some() { "map" } else { "ptr" }
+    }
+
+    /// The value of an exported field.
+    fn field(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
+    /// The parameter types of a method.
+    fn method(&self, _name: &str) -> Option<&[Type]> {
+        None
+    }
+
+    /// Calls a method with arguments that fit its parameters.
+    ///
+    /// # Errors
+    /// What the Go method would return as its error.
+    fn call(&self, name: &str, _arguments: &[Value]) -> Result<Value, String> {
+        Err(format!("no method {name}"))
+    }
+
+    /// The map this object is under its named type: it can be ranged over and indexed.
+    fn underlying(&self) -> Option<Map> {
+        None
+    }
+
+    /// How it prints.
+    fn print(&self) -> String;
+
+    /// What JSON and YAML show.
+    fn document(&self) -> Value {
+        self.underlying().map_or(Value::Nil, Value::Map)
+    }
+}
+
+/// What a method of a [`Record`] does.
+pub type Method = Rc<dyn Fn(&[Value]) -> Result<Value, String>>;
+
+/// A struct with named fields, some methods and a printed form.
+pub struct Record {
+    type_name: &'static str,
+    printed: String,
+    fields: Vec<(&'static str, Value)>,
+    methods: Vec<(&'static str, &'static [Type], Method)>,
+}
+
+impl Record {
+    /// A struct without fields.
+    #[must_use]
+    pub fn new(type_name: &'static str, printed: impl Into<String>) -> Self {
+        Self {
+            type_name,
+            printed: printed.into(),
+            fields: Vec::new(),
+            methods: Vec::new(),
+        }
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn field(mut self, name: &'static str, value: Value) -> Self {
+        self.fields.push((name, value));
+        self
+    }
+
+    /// Adds a method.
+    #[must_use]
+    pub fn method(
+        mut self,
+        name: &'static str,
+        parameters: &'static [Type],
+        call: impl Fn(&[Value]) -> Result<Value, String> + 'static,
+    ) -> Self {
+        self.methods.push((name, parameters, Rc::new(call)));
+        self
+    }
+
+    /// The struct as a value.
+    #[must_use]
+    pub fn build(self) -> Value {
+        Value::Object(Rc::new(self))
+    }
+}
+
+impl Object for Record {
+    fn type_name(&self) -> String {
+        self.type_name.to_owned()
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        self.fields
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| value.clone())
+    }
+
+    fn method(&self, name: &str) -> Option<&[Type]> {
+        self.methods
+            .iter()
+            .find(|(method, _, _)| *method == name)
+            .map(|(_, parameters, _)| *parameters)
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+        match self.methods.iter().find(|(method, _, _)| *method == name) {
+            Some((_, _, call)) => call(arguments),
+            None => Err(format!("no method {name}")),
+        }
+    }
+
+    fn print(&self) -> String {
+        self.printed.clone()
+    }
+
+    fn document(&self) -> Value {
+        Value::map(self.fields.iter().map(|(name, value)| (*name, value.clone())))
+    }
+}
