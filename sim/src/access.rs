@@ -45,6 +45,22 @@ impl World {
         }
     }
 
+    /// 403 unless the caller may create: an update or apply of what is not there is a creation.
+    pub(crate) fn authorize_creation(&self, call: &Call<'_>) -> Result<(), ApiError> {
+        let attributes = Attributes {
+            verb: "create".into(),
+            group: call.resource.group.clone(),
+            resource: call.resource.plural.clone(),
+            namespace: call.namespace.clone(),
+            name: call.name.clone(),
+            ..Attributes::default()
+        };
+        if call.verb == "create" || self.allows(&call.user, &attributes) {
+            return Ok(());
+        }
+        Err(refusal(&call.user, &attributes))
+    }
+
     /// 403 unless the user may ask for a path that is no resource.
     pub(crate) fn authorize_path(&self, user: &User, method: Method, path: &str) -> Result<(), ApiError> {
         let verb = match method {

@@ -6,6 +6,7 @@ mod job;
 mod namespace;
 mod pod;
 mod service;
+mod warnings;
 
 use serde_json::{Value, json};
 
@@ -105,6 +106,14 @@ impl World {
             pod::finish(object);
         }
         Ok(())
+    }
+
+    /// Adds the warnings of a new or changed object to the answer.
+    pub(crate) fn warn(&self, call: &mut Call<'_>, old: Option<&Value>, object: &Value) {
+        let storage = call.resource.storage.clone();
+        for warning in warnings::of((&storage.group, &storage.resource), old, object) {
+            call.warn(&warning);
+        }
     }
 
     /// What a change may do: the part it is about, the generation it bumps.

@@ -69,6 +69,7 @@ impl World {
 
     /// Puts a new object in: admission, server-side metadata, defaults, validation, ownership. Also the end of an apply that creates.
     pub(crate) fn insert(&mut self, call: &mut Call<'_>, mut object: Value) -> Result<Value, ApiError> {
+        self.authorize_creation(call)?;
         self.admit_namespace(call, meta(&object, "name"))?;
         self.name(call, &mut object);
         call.name = meta(&object, "name").to_owned();
@@ -80,6 +81,7 @@ impl World {
         }
         self.prepare_new(call, &mut object)?;
         self.validate_new(call, &object)?;
+        self.warn(call, None, &object);
         let name = call.object_name();
         if let Some(existing) = self.store.object(&call.resource.storage, &name) {
             let going = is_going(existing);

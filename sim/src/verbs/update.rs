@@ -84,6 +84,7 @@ impl World {
         self.prepare_change(call, &old, &mut object)?;
         forbid_new_finalizers(call, &old, &object)?;
         self.validate_change(call, &old, &object)?;
+        self.warn(call, Some(&old), &object);
         self.store_change(call, &old, object)
     }
 
