@@ -213,6 +213,8 @@ impl Formatter<'_> {
             if flags.minus {
                 flags.zero = false;
             }
+            // `%+v` names the fields of structs; it does not sign numbers.
+            flags.plus &= verb != 'v';
             print_value(&mut self.out, arg, verb, &flags, 0);
         } else {
             self.out.extend_from_slice(b"%!");

@@ -78,14 +78,14 @@ fn table(out: &mut String, map: &Map, path: &mut Vec<String>) -> Encoded<()> {
             Value::List(list) => {
                 for item in list.items() {
                     if let Some(map) = item.as_map() {
-                        header(out, &format!("{indent}[[{}]]", path.join(".")));
+                        header(out, &format!("{indent}[[{}]]", path.join(".")), true);
                         table(out, &map, path)?;
                     }
                 }
             }
             _ => {
                 if let Some(map) = value.as_map() {
-                    header(out, &format!("{indent}[{}]", path.join(".")));
+                    header(out, &format!("{indent}[{}]", path.join(".")), path.len() == 1);
                     table(out, &map, path)?;
                 }
             }
@@ -95,8 +95,9 @@ fn table(out: &mut String, map: &Map, path: &mut Vec<String>) -> Encoded<()> {
     Ok(())
 }
 
-fn header(out: &mut String, line: &str) {
-    if !out.is_empty() {
+/// A table's header; a blank line before it if asked for and something stands above.
+fn header(out: &mut String, line: &str, blank: bool) {
+    if blank && !out.is_empty() {
         out.push('\n');
     }
     out.push_str(line);

@@ -143,7 +143,18 @@ pub(crate) fn root(chart: &serde_json::Value) -> Value {
         map.retain(|_, value| !value.is_null());
     }
     Value::map([
-        ("Values", Value::from_document(&values)),
+        (
+            "Values",
+            Value::Map(Map::named(
+                "common.Values",
+                Value::from_document(&values)
+                    .as_map()
+                    .expect("a map")
+                    .entries()
+                    .into_iter()
+                    .collect(),
+            )),
+        ),
         (
             "Chart",
             Value::map([
