@@ -108,7 +108,8 @@ impl World {
         if call.resource.custom {
             return self.validate_custom(call, None, object);
         }
-        self.validate_definition(call, object)
+        self.validate_definition(call, object)?;
+        refuse(call, object, crate::validation::refuse_new(&call.resource.kind, object))
     }
 
     /// Refuses a change that may not be made.
@@ -116,7 +117,15 @@ impl World {
         if call.resource.custom {
             return self.validate_custom(call, Some(old), object);
         }
-        self.validate_definition(call, object)
+        self.validate_definition(call, object)?;
+        if !call.subresource.is_empty() {
+            return Ok(());
+        }
+        refuse(
+            call,
+            object,
+            crate::validation::refuse_change(&call.resource.kind, old, object),
+        )
     }
 
     /// Records who set the fields of a new object.
@@ -273,6 +282,19 @@ impl World {
         self.decode_typed(call, &mut object)?;
         Ok((object, applied.managers))
     }
+}
+
+/// 422 when there are causes.
+fn refuse(call: &Call<'_>, object: &Value, causes: Vec<Cause>) -> Result<(), ApiError> {
+    if causes.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::invalid(
+        &call.resource.group,
+        &call.resource.kind,
+        meta(object, "name"),
+        causes,
+    ))
 }
 
 fn node<'s>(root: Option<&'s Value>, call: &Call<'_>) -> Node<'s> {

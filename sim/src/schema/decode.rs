@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::quantity::Quantity;
 
+/// An empty list of owners means something: that they be forgotten.
+const FORGET: &str = "managedFields";
+
 /// A value of another type than its field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{json}")]
@@ -93,7 +96,8 @@ impl Reader {
                     self.path.push(Place::Field(field.name));
                     self.value(of, &field.shape, &mut given)?;
                     self.path.pop();
-                    (field.printed || field.pointer || !is_zero(&given)).then_some(given)
+                    let kept = field.printed || field.pointer || !is_zero(&given) || field.name == FORGET;
+                    kept.then_some(given)
                 }
                 None => field.printed.then(|| zero(field)),
             };

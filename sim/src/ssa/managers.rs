@@ -86,11 +86,11 @@ impl Managers {
         Some(out)
     }
 
-    /// Whether entries ask for all ownership to be forgotten: one empty entry.
+    /// Whether entries ask for all ownership to be forgotten: an empty list, or one empty entry.
     pub(crate) fn is_reset(entries: &Value) -> bool {
         entries
             .as_array()
-            .is_some_and(|list| matches!(list.as_slice(), [Value::Object(one)] if one.is_empty()))
+            .is_some_and(|list| list.iter().all(|one| one.as_object().is_some_and(Map::is_empty)) && list.len() < 2)
     }
 
     /// As `metadata.managedFields`: appliers first, then by time, name, version and subresource.

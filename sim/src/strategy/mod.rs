@@ -93,6 +93,7 @@ impl World {
             ("", "namespaces") => namespace::prepare(object),
             ("", "pods") => self.prepare_pod(call, object)?,
             ("batch", "jobs") => job::prepare(object),
+            ("", "nodes") => not_ready(object),
             ("apiextensions.k8s.io", "customresourcedefinitions") => crate::crd::prepare(object),
             ("", "persistentvolumeclaims") => protect(object, "kubernetes.io/pvc-protection"),
             ("apps", "daemonsets") => daemon_set_template(object, "1"),
@@ -261,6 +262,21 @@ fn has_generation(name: (&str, &str)) -> bool {
     )
 }
 
+/// A new node is not ready until something says it is: nothing is scheduled to it.
+fn not_ready(object: &mut Value) {
+    const NOT_READY: &str = "node.kubernetes.io/not-ready";
+    let taints = crate::fields::child_mut(object, "spec")
+        .entry("taints")
+        .or_insert_with(|| json!([]));
+    if let Some(taints) = taints.as_array_mut()
+        && !taints
+            .iter()
+            .any(|t| t["key"] == NOT_READY && t["effect"] == "NoSchedule")
+    {
+        taints.push(json!({"key": NOT_READY, "effect": "NoSchedule"}));
+    }
+}
+
 /// The status of a new object, as its empty Go struct prints.
 fn initial_status(name: (&str, &str)) -> Option<Value> {
     Some(match name {
@@ -300,6 +316,10 @@ fn generation_moves(call: &Call<'_>, old: &Value, object: &Value) -> bool {
     }
     let parts: &[&str] = match (call.resource.group.as_str(), call.resource.plural.as_str()) {
         ("admissionregistration.k8s.io", _) => &["webhooks", "spec"],
+        ("apps", "deployments") => {
+            return old["spec"] != object["spec"]
+                || old["metadata"]["annotations"] != object["metadata"]["annotations"];
+        }
         ("discovery.k8s.io", _) => {
             return old["endpoints"] != object["endpoints"]
                 || old["ports"] != object["ports"]

@@ -33,7 +33,9 @@ impl World {
             return Err(ApiError::forbidden("", "pods", meta(object, "name"), &why));
         };
         let spec = child_mut(object, "spec");
-        spec.insert("serviceAccountName".into(), json!(account));
+        for field in ["serviceAccountName", "serviceAccount"] {
+            spec.insert(field.into(), json!(account));
+        }
         let own = spec.get("automountServiceAccountToken").and_then(Value::as_bool);
         let mounts = own.or(found["automountServiceAccountToken"].as_bool()).unwrap_or(true);
         if let Some(secrets) = found

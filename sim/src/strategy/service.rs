@@ -28,9 +28,8 @@ pub(super) fn keep(old: &Value, object: &mut Value) {
             spec.insert(field.into(), old_spec[field].clone());
         }
     }
-    let headless = old_spec["clusterIP"] == "None" || spec["clusterIP"] == "None";
     for field in ["ipFamilies", "ipFamilyPolicy"] {
-        if !spec.contains_key(field) && !old_spec[field].is_null() && !headless {
+        if !spec.contains_key(field) && !old_spec[field].is_null() {
             spec.insert(field.into(), old_spec[field].clone());
         }
     }

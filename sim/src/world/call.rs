@@ -203,6 +203,15 @@ fn check_kind(value: &Value, expected: &str, kind: &str) -> Result<(), ApiError>
             crate::registry::split_api_version(version).1,
         )));
     }
+    let known = sent_version == expected || capstan_model::schema::kind(sent_version, kind).is_some();
+    let built_in = capstan_model::schema::kind(expected, kind).is_some();
+    if !sent_version.is_empty() && !known && built_in {
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version {:?} cannot be handled as a {kind}: no kind {kind:?} is registered for version {sent_version:?} \
+             in scheme \"pkg/runtime/scheme.go:111\"",
+            crate::registry::split_api_version(sent_version).1,
+        )));
+    }
     if !sent_version.is_empty() && sent_version != expected {
         return Err(ApiError::bad_request(format!(
             "the API version in the data ({sent_version}) does not match the expected API version ({expected})"

@@ -96,7 +96,10 @@ impl World {
         self.warn_of_deprecation(&mut call);
         check_served(&call)?;
         super::accepted(request)?;
-        let mut response = self.dispatch(&mut call)?;
+        let mut response = match self.dispatch(&mut call) {
+            Ok(response) => response,
+            Err(error) => super::failure(&error),
+        };
         response.warnings.append(&mut call.warnings);
         Ok(response)
     }
