@@ -271,9 +271,8 @@ impl World {
         write.manager = &name;
         let force = call.request.parameter("force").is_some_and(|f| f == "true" || f == "1");
         let applied = ssa::apply(&write, &base, config, &managers, force).map_err(|e| refused(call, config, e))?;
-        let mut object = match applied.object {
-            Some(object) => object,
-            None => return Ok((base, applied.managers)),
+        let Some(mut object) = applied.object else {
+            return Ok((base, applied.managers));
         };
         if let Some(map) = object.as_object_mut() {
             map.insert("apiVersion".into(), json!(call.resource.api_version()));

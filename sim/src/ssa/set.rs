@@ -22,7 +22,7 @@ pub(crate) enum Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Set {
     members: BTreeSet<Step>,
-    children: BTreeMap<Step, Set>,
+    children: BTreeMap<Step, Self>,
 }
 
 impl Step {

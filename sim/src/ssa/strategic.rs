@@ -344,8 +344,8 @@ mod tests {
 
     use super::*;
 
-    fn pod_spec(original: Value, patch: Value) -> Result<Value, StrategicError> {
-        strategic(type_named("core.v1.PodSpec").unwrap(), &original, &patch)
+    fn pod_spec(original: &Value, patch: &Value) -> Result<Value, StrategicError> {
+        strategic(type_named("core.v1.PodSpec").unwrap(), original, patch)
     }
 
     #[test]
@@ -353,7 +353,7 @@ mod tests {
         let original = json!({"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1"}]});
         let patch = json!({"containers": [{"name": "c", "image": "3"}, {"name": "b", "image": "2"}]});
         let names = json!([{"name": "c", "image": "3"}, {"name": "a", "image": "1"}, {"name": "b", "image": "2"}]);
-        assert_eq!(pod_spec(original, patch).unwrap()["containers"], names);
+        assert_eq!(pod_spec(&original, &patch).unwrap()["containers"], names);
     }
 
     #[test]
@@ -361,23 +361,23 @@ mod tests {
         let original = json!({"containers": [{"name": "a"}, {"name": "b"}]});
         let patch = json!({"containers": [{"name": "a", "$patch": "delete"}]});
         assert_eq!(
-            pod_spec(original.clone(), patch).unwrap()["containers"],
+            pod_spec(&original, &patch).unwrap()["containers"],
             json!([{"name": "b"}])
         );
         let patch = json!({"containers": [{"$patch": "replace"}, {"name": "x"}]});
         assert_eq!(
-            pod_spec(original.clone(), patch).unwrap()["containers"],
+            pod_spec(&original, &patch).unwrap()["containers"],
             json!([{"name": "x"}])
         );
         let patch = json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]});
         assert_eq!(
-            pod_spec(original.clone(), patch).unwrap()["containers"],
+            pod_spec(&original, &patch).unwrap()["containers"],
             json!([{"name": "b"}, {"name": "a"}])
         );
         let patch = json!({"$retainKeys": ["nodeName"], "nodeName": "n"});
-        assert_eq!(pod_spec(original.clone(), patch).unwrap(), json!({"nodeName": "n"}));
+        assert_eq!(pod_spec(&original, &patch).unwrap(), json!({"nodeName": "n"}));
         let patch = json!({"containers": [{"name": "a", "$patch": "wrong"}]});
-        let text = pod_spec(original, patch).unwrap_err().to_string();
+        let text = pod_spec(&original, &patch).unwrap_err().to_string();
         assert_eq!(text, "unknown patch type: wrong in map: map[$patch:wrong name:a]");
     }
 

@@ -147,7 +147,7 @@ fn rule(name: &str, map: &mut Object) {
             put(map, "reinvocationPolicy", json!("Never"));
         }
         "admissionregistration.v1.Rule" | "admissionregistration.v1.RuleWithOperations" => {
-            put(map, "scope", json!("*"))
+            put(map, "scope", json!("*"));
         }
         "admissionregistration.v1.ServiceReference" => put(map, "port", json!(443)),
         other => core_rule(other, map),

@@ -16,7 +16,12 @@ pub(super) fn workload(report: &mut Report, kind: &str, object: &Value) {
         &["replicas", "minReadySeconds", "revisionHistoryLimit"],
     );
     selector(report, spec, kind);
-    template(report, "spec.template", &spec["template"]);
+    if kind == "StatefulSet" {
+        // Its pods are checked when they are made: their volumes come from claims.
+        template_metadata(report, "spec.template", &spec["template"]);
+    } else {
+        template(report, "spec.template", &spec["template"]);
+    }
     if word(&spec["template"]["spec"], "restartPolicy") != "Always" {
         let value = &spec["template"]["spec"]["restartPolicy"];
         if value.is_string() {
@@ -64,13 +69,17 @@ fn selector(report: &mut Report, spec: &Value, kind: &str) {
 }
 
 fn template(report: &mut Report, path: &str, template: &Value) {
+    template_metadata(report, path, template);
+    pods::spec(report, &format!("{path}.spec"), &template["spec"]);
+}
+
+fn template_metadata(report: &mut Report, path: &str, template: &Value) {
     names::labels(report, &format!("{path}.labels"), &template["metadata"]["labels"]);
     names::annotations(
         report,
         &format!("{path}.annotations"),
         &template["metadata"]["annotations"],
     );
-    pods::spec(report, &format!("{path}.spec"), &template["spec"]);
 }
 
 fn deployment(report: &mut Report, spec: &Value) {

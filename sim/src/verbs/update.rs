@@ -172,7 +172,7 @@ fn forbid_new_finalizers(call: &Call<'_>, old: &Value, object: &Value) -> Result
         &call.resource.group,
         &call.resource.kind,
         &call.name,
-        vec![cause],
+        vec![cause.clone(), cause],
     ))
 }
 
