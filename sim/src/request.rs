@@ -51,6 +51,14 @@ impl User {
         }
     }
 
+    /// The API server itself.
+    pub(crate) fn server() -> Self {
+        Self {
+            name: "system:apiserver".into(),
+            groups: vec!["system:masters".into(), "system:authenticated".into()],
+        }
+    }
+
     /// A service account.
     pub fn service_account(namespace: &str, name: &str) -> Self {
         Self {

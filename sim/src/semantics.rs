@@ -100,6 +100,7 @@ impl World {
                 crate::strategy::encode_string_data(object);
             }
             crate::validation::complete(of, object);
+            crate::strategy::complete(&call.resource, object);
         }
     }
 

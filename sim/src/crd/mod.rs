@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::fields::{at, child_mut, finalizers, is_going, meta, metadata_mut, set_finalizers, text, time};
 use crate::registry::{GroupResource, ResourceType, Subresource, api_version};
+use crate::request::{Method, Request, User};
 use crate::status::ApiError;
 use crate::store::ObjectName;
 use crate::world::{Author, Call, World};
@@ -55,12 +56,21 @@ impl World {
         let before = definition["status"].clone();
         accept(&mut definition, conflict.as_deref(), now);
         if definition["status"] != before {
-            let author = Author::server(now, "update");
-            definition = Value::clone(&self.put(&author, &definitions(), ObjectName::new("", &name), definition));
+            definition = self.write_status(now, &name, definition);
         }
         let established = condition(&definition, "Established") == Some("True");
         self.registry
             .define(&name, if established { types(&definition) } else { Vec::new() });
+    }
+
+    /// Writes the status of a definition as the API server's own controllers do: through the API, owned by them.
+    fn write_status(&mut self, now: Timestamp, name: &str, definition: Value) -> Value {
+        let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}/status");
+        let mut request = Request::json(Method::Put, &path, definition.clone()).by(User::server());
+        request.user_agent = Some("kube-apiserver".into());
+        // Refused only when the definition is gone or going meanwhile, which nothing can cause within a request.
+        self.route(now, &request)
+            .map_or(definition, |response| response.value().clone())
     }
 
     /// The name that is already taken in the group by another definition, if one is.
@@ -277,24 +287,30 @@ fn accept(definition: &mut Value, conflict: Option<&str>, now: Timestamp) {
     }
 }
 
-/// A new definition: the names it leaves out, its conversion, the version it stores.
-pub(crate) fn prepare(definition: &mut Value) {
+/// What a definition leaves out: some of its names, how versions are converted.
+pub(crate) fn complete(definition: &mut Value) {
     let spec = child_mut(definition, "spec");
     spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
-    let stored = spec.get("versions").and_then(Value::as_array).into_iter().flatten();
-    let mut stored: Vec<Value> = stored
-        .filter(|v| v["storage"] == true)
-        .map(|v| v["name"].clone())
-        .collect();
-    stored.dedup();
     if let Some(names) = spec.get_mut("names") {
         let kind = text(names, &["kind"]).to_owned();
         let names = crate::fields::as_map(names);
         names.entry("listKind").or_insert_with(|| json!(format!("{kind}List")));
         names.entry("singular").or_insert_with(|| json!(kind.to_lowercase()));
     }
-    let status = child_mut(definition, "status");
-    status.insert("storedVersions".into(), json!(stored));
+}
+
+/// A new definition stores what it names for storing.
+pub(crate) fn prepare(definition: &mut Value) {
+    let versions = at(definition, &["spec", "versions"])
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let mut stored: Vec<Value> = versions
+        .filter(|v| v["storage"] == true)
+        .map(|v| v["name"].clone())
+        .collect();
+    stored.dedup();
+    child_mut(definition, "status").insert("storedVersions".into(), json!(stored));
 }
 
 /// The condition of a definition that is being deleted.

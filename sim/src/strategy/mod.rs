@@ -95,6 +95,8 @@ impl World {
             ("batch", "jobs") => job::prepare(object),
             ("", "nodes") => not_ready(object),
             ("apiextensions.k8s.io", "customresourcedefinitions") => crate::crd::prepare(object),
+            // The cluster's own nodes come ready.
+            ("", "nodes") if !call.user.name.starts_with("system:serviceaccount:kube-system:") => taint(object),
             ("", "persistentvolumeclaims") => protect(object, "kubernetes.io/pvc-protection"),
             ("apps", "daemonsets") => daemon_set_template(object, "1"),
             ("", "persistentvolumes") => {
@@ -131,9 +133,13 @@ impl World {
         if strategy.status {
             keep(old, object, "status");
         }
+        if call.subresource == "scale" && call.verb == "apply" {
+            forget_times(object);
+        }
         match name {
             ("", "namespaces") if call.subresource != "finalize" => namespace::keep(old, object),
             ("", "services") => service::keep(old, object),
+            ("", "pods") => pod::tolerate(object),
             _ => {}
         }
         if strategy.generation && generation_moves(call, old, object) {
@@ -315,6 +321,8 @@ fn generation_moves(call: &Call<'_>, old: &Value, object: &Value) -> bool {
         return bare(old) != bare(object);
     }
     let parts: &[&str] = match (call.resource.group.as_str(), call.resource.plural.as_str()) {
+        // A Deployment's annotations go down to its ReplicaSets.
+        ("apps", "deployments") if old["metadata"]["annotations"] != object["metadata"]["annotations"] => return true,
         ("admissionregistration.k8s.io", _) => &["webhooks", "spec"],
         ("apps", "deployments") => {
             return old["spec"] != object["spec"]
@@ -360,6 +368,42 @@ fn protect(object: &mut Value, finalizer: &str) {
         all.push(finalizer.to_owned());
     }
     set_finalizers(object, &all);
+}
+
+/// Whoever applies a scale owns the number without a time.
+fn forget_times(object: &mut Value) {
+    let entries = object
+        .pointer_mut("/metadata/managedFields")
+        .and_then(Value::as_array_mut);
+    for entry in entries
+        .into_iter()
+        .flatten()
+        .filter(|e| e["subresource"] == "scale" && e["operation"] == "Apply")
+    {
+        as_map(entry).remove("time");
+    }
+}
+
+/// A node that was just made is not ready yet; whoever finds it ready takes the taint away.
+fn taint(object: &mut Value) {
+    const KEY: &str = "node.kubernetes.io/not-ready";
+    let taints = crate::fields::child_mut(object, "spec")
+        .entry("taints")
+        .or_insert_with(|| json!([]));
+    if let Some(taints) = taints.as_array_mut()
+        && !taints.iter().any(|t| t["key"] == KEY)
+    {
+        taints.push(json!({"key": KEY, "effect": "NoSchedule"}));
+    }
+}
+
+/// What decoding adds to some kinds beside the defaults of their types.
+pub(crate) fn complete(resource: &ResourceType, object: &mut Value) {
+    match (resource.storage.group.as_str(), resource.storage.resource.as_str()) {
+        ("", "pods") => pod::pair_addresses(object),
+        ("apiextensions.k8s.io", "customresourcedefinitions") => crate::crd::complete(object),
+        _ => {}
+    }
 }
 
 /// DaemonSets count the changes of their template in an annotation that is long deprecated.

@@ -89,7 +89,7 @@ impl World {
 }
 
 /// Every pod tolerates a node that is not ready or unreachable for five minutes.
-fn tolerate(object: &mut Value) {
+pub(super) fn tolerate(object: &mut Value) {
     let spec = child_mut(object, "spec");
     let list = spec.entry("tolerations").or_insert_with(|| json!([]));
     let Some(list) = list.as_array_mut() else { return };
@@ -125,6 +125,21 @@ fn mount_token(spec: &mut Map<String, Value>, volume: &str) {
             {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
         ]}}));
     }
+}
+
+/// The one address and the list of addresses say the same.
+pub(super) fn pair_addresses(object: &mut Value) {
+    let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) else {
+        return;
+    };
+    match (status.get("podIP").cloned(), status.contains_key("podIPs")) {
+        (Some(ip), false) => status.insert("podIPs".into(), json!([{"ip": ip}])),
+        (None, true) => {
+            let first = status["podIPs"][0]["ip"].clone();
+            status.insert("podIP".into(), first)
+        }
+        _ => None,
+    };
 }
 
 /// After defaulting: the quality of service follows from requests and limits.

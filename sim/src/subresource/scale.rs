@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fields::{as_map, at, meta, metadata_mut, text};
-use crate::request::Response;
+use crate::request::{Body, Response};
 use crate::selector::LabelSelector;
 use crate::status::{ApiError, Cause};
 use crate::verbs::{Change, PatchType};
@@ -51,7 +51,7 @@ impl World {
                 let kind = PatchType::of(call)?;
                 call.check_write_options("PatchOptions")?;
                 if kind == PatchType::Apply {
-                    return Err(ApiError::model_gap("server-side apply of a scale"));
+                    return self.apply_scale(call, &paths);
                 }
                 let mut sent = self.patched_scale(call, kind, &shown)?;
                 if meta(&sent, "resourceVersion") == meta(&shown, "resourceVersion") {
@@ -103,6 +103,23 @@ impl World {
         put(&mut object, &paths.spec, json!(replicas));
         metadata_mut(&mut object).remove("resourceVersion");
         self.replace(call, object, Change::Update)
+    }
+
+    /// Server-side apply of a scale is one of the object, with nothing in it but the number.
+    fn apply_scale(&mut self, call: &mut Call<'_>, paths: &Paths) -> Result<Response, ApiError> {
+        let sent = crate::world::yaml(&call.raw_body())
+            .map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?;
+        let mut config = json!({
+            "apiVersion": call.resource.api_version(), "kind": call.resource.kind, "metadata": {"name": call.name},
+        });
+        put(&mut config, &paths.spec, sent["spec"]["replicas"].clone());
+        let mut request = call.request.clone();
+        request.body = Body::Json(config);
+        call.verb = "apply";
+        let mut inner = call.with_body(&request);
+        let answer = self.apply(&mut inner)?;
+        call.warnings.append(&mut inner.warnings);
+        Ok(Response::json(answer.code, scale_of(call, paths, answer.value())))
     }
 
     fn scale_paths(&self, call: &Call<'_>) -> Result<Paths, ApiError> {

@@ -167,12 +167,14 @@ fn forbid_new_finalizers(call: &Call<'_>, old: &Value, object: &Value) -> Result
         "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
         shown.join(", ")
     );
+    // The real server looks at metadata twice on an update, and says so twice.
     let cause = Cause::field("FieldValueForbidden", "metadata.finalizers", message);
+    let causes = vec![cause.clone(), cause];
     Err(ApiError::invalid(
         &call.resource.group,
         &call.resource.kind,
         &call.name,
-        vec![cause.clone(), cause],
+        causes,
     ))
 }
 

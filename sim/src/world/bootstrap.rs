@@ -76,9 +76,7 @@ impl World {
     }
 
     fn make(&mut self, now: Timestamp, path: &str, object: Value) {
-        let mut user = User::controller("apiserver");
-        user.name = "system:apiserver".into();
-        let mut request = Request::json(Method::Post, path, object).by(user);
+        let mut request = Request::json(Method::Post, path, object).by(User::server());
         request.user_agent = Some("kube-apiserver".into());
         let response = self.handle(now, request);
         debug_assert!(response.is_success(), "bootstrap of {path}: {response:?}");

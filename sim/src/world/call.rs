@@ -43,6 +43,26 @@ pub(crate) struct Call<'r> {
 }
 
 impl Call<'_> {
+    /// The same call with another body.
+    pub(crate) fn with_body<'n>(&self, request: &'n Request) -> Call<'n> {
+        Call {
+            now: self.now,
+            request,
+            id: self.id.clone(),
+            user: self.user.clone(),
+            verb: self.verb,
+            resource: self.resource.clone(),
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            subresource: self.subresource.clone(),
+            dry_run: self.dry_run,
+            manager: self.manager.clone(),
+            validation: self.validation,
+            warnings: Vec::new(),
+            owned: None,
+        }
+    }
+
     /// The stored name of the object called.
     pub(crate) fn object_name(&self) -> ObjectName {
         ObjectName::new(&self.namespace, &self.name)

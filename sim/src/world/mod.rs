@@ -73,6 +73,8 @@ pub struct World {
     actors: Vec<Slot>,
     gaps: BTreeMap<String, u64>,
     pub(crate) definitions_seen: u64,
+    /// Warnings of a request that was refused: they go out with the refusal.
+    pub(crate) refused: Vec<String>,
     requests: u64,
     next_watch: u64,
 }
@@ -97,6 +99,7 @@ impl World {
             actors: Vec::new(),
             gaps: BTreeMap::new(),
             definitions_seen: 0,
+            refused: Vec::new(),
             requests: 0,
             next_watch: 1,
             options,
@@ -134,7 +137,9 @@ impl World {
                 if error.code == 501 {
                     *self.gaps.entry(error.message.clone()).or_default() += 1;
                 }
-                return failure(&error);
+                let mut response = failure(&error);
+                response.warnings = std::mem::take(&mut self.refused);
+                return response;
             }
         };
         if self.store.revision() != before {

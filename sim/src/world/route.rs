@@ -25,7 +25,7 @@ struct ResourcePath<'p> {
 }
 
 impl World {
-    pub(super) fn route(&mut self, now: Timestamp, request: &Request) -> Result<Response, ApiError> {
+    pub(crate) fn route(&mut self, now: Timestamp, request: &Request) -> Result<Response, ApiError> {
         let user = self.authenticate(request)?;
         let path = request.path.trim_end_matches('/');
         if !path.starts_with("/api/") && !path.starts_with("/apis/") || is_meta(path) {
@@ -96,12 +96,17 @@ impl World {
         self.warn_of_deprecation(&mut call);
         check_served(&call)?;
         super::accepted(request)?;
-        let mut response = match self.dispatch(&mut call) {
-            Ok(response) => response,
-            Err(error) => super::failure(&error),
-        };
-        response.warnings.append(&mut call.warnings);
-        Ok(response)
+        let answer = self.dispatch(&mut call);
+        match answer {
+            Ok(mut response) => {
+                response.warnings.append(&mut call.warnings);
+                Ok(response)
+            }
+            Err(error) => {
+                self.refused = call.warnings;
+                Err(error)
+            }
+        }
     }
 
     fn dispatch(&mut self, call: &mut Call<'_>) -> Result<Response, ApiError> {
