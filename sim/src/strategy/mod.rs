@@ -93,10 +93,9 @@ impl World {
             ("", "namespaces") => namespace::prepare(object),
             ("", "pods") => self.prepare_pod(call, object)?,
             ("batch", "jobs") => job::prepare(object),
-            ("", "nodes") => not_ready(object),
             ("apiextensions.k8s.io", "customresourcedefinitions") => crate::crd::prepare(object),
             // The cluster's own nodes come ready.
-            ("", "nodes") if !call.user.name.starts_with("system:serviceaccount:kube-system:") => taint(object),
+            ("", "nodes") if !call.user.name.starts_with("system:serviceaccount:kube-system:") => not_ready(object),
             ("", "persistentvolumeclaims") => protect(object, "kubernetes.io/pvc-protection"),
             ("apps", "daemonsets") => daemon_set_template(object, "1"),
             ("", "persistentvolumes") => {
@@ -381,19 +380,6 @@ fn forget_times(object: &mut Value) {
         .filter(|e| e["subresource"] == "scale" && e["operation"] == "Apply")
     {
         as_map(entry).remove("time");
-    }
-}
-
-/// A node that was just made is not ready yet; whoever finds it ready takes the taint away.
-fn taint(object: &mut Value) {
-    const KEY: &str = "node.kubernetes.io/not-ready";
-    let taints = crate::fields::child_mut(object, "spec")
-        .entry("taints")
-        .or_insert_with(|| json!([]));
-    if let Some(taints) = taints.as_array_mut()
-        && !taints.iter().any(|t| t["key"] == KEY)
-    {
-        taints.push(json!({"key": KEY, "effect": "NoSchedule"}));
     }
 }
 
