@@ -97,6 +97,13 @@ impl Cluster {
         Self::new(id, kube::Client::new(service, "default"), settings)
     }
 
+    /// The same connection with other settings, such as another field manager. Discovers and counts on its own.
+    pub fn under(&self, settings: ClusterSettings) -> Self {
+        let other = Self::new(self.inner.id.clone(), self.inner.client.clone(), settings);
+        other.set_table((*self.table()).clone());
+        other
+    }
+
     /// Which cluster.
     pub fn id(&self) -> &ClusterId {
         &self.inner.id
