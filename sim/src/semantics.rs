@@ -360,6 +360,11 @@ fn apply_body(call: &Call<'_>) -> Result<Value, ApiError> {
             "invalid object type: {group}/{name}, Kind={kind}"
         )));
     }
+    if version != expected && call.resource.custom {
+        return Err(ApiError::bad_request(format!(
+            "invalid object type: {version}, Kind={kind}"
+        )));
+    }
     if version != expected {
         return Err(ApiError::bad_request(format!(
             "incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}"

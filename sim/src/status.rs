@@ -69,6 +69,16 @@ impl ApiError {
         Self::new(500, "", message)
     }
 
+    /// 500 around a plain error.
+    pub fn internal(message: &str) -> Self {
+        let mut error = Self::new(500, "InternalError", format!("Internal error occurred: {message}"));
+        error.details = Some(Details {
+            causes: vec![Cause::field("", "", message)],
+            ..Details::default()
+        });
+        error
+    }
+
     /// 501: the real server would do something the world does not model. Counted by the world, never answered with success.
     pub fn model_gap(what: impl Into<String>) -> Self {
         Self::new(

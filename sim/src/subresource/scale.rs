@@ -50,6 +50,11 @@ impl World {
             _ => {
                 let kind = PatchType::of(call)?;
                 call.check_write_options("PatchOptions")?;
+                if kind == PatchType::Apply && call.resource.custom {
+                    let text = "the body of the request was in an unknown format - accepted media types include: \
+                                application/json-patch+json, application/merge-patch+json";
+                    return Err(ApiError::new(415, "UnsupportedMediaType", text));
+                }
                 if kind == PatchType::Apply {
                     return self.apply_scale(call, &paths);
                 }
@@ -70,8 +75,9 @@ impl World {
             return Ok(());
         }
         let path = format!(".{}", paths.spec.join("."));
-        let message = format!("Internal error occurred: the spec replicas field {path:?} does not exist");
-        Err(ApiError::new(500, "InternalError", message))
+        Err(ApiError::internal(&format!(
+            "the spec replicas field {path:?} does not exist"
+        )))
     }
 
     fn patched_scale(&self, call: &Call<'_>, kind: PatchType, shown: &Value) -> Result<Value, ApiError> {
@@ -102,7 +108,13 @@ impl World {
         let mut object = old.clone();
         put(&mut object, &paths.spec, json!(replicas));
         metadata_mut(&mut object).remove("resourceVersion");
-        self.replace(call, object, Change::Update)
+        // Nobody comes to own the number of a custom object by scaling it: the real server does not track that.
+        let how = if call.resource.custom {
+            Change::Apply
+        } else {
+            Change::Update
+        };
+        self.replace(call, object, how)
     }
 
     /// Server-side apply of a scale is one of the object, with nothing in it but the number.
