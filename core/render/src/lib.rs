@@ -1,5 +1,24 @@
-//! A tree of files to Kubernetes manifests: Helm charts and plain directories
+//! A tree of files to Kubernetes manifests: Helm charts and plain directories.
+//!
+//! The problem: the same commit must give the same objects on every machine, what cannot be read must never look like what is not
+//! there, and a mistake must be named by file and line. So a render is a function of a tree and a request; it notes every path it looked
+//! at ([`RenderOutput::inputs`]), absences included, so that a later commit with the same inputs needs no render.
+//!
+//! Deliberately absent: Kustomize, packed charts, `values.schema.json`, fetching anything. What is not understood is refused by name.
 
+mod directory;
+mod error;
+mod glob;
+mod helm;
+mod memory;
+mod recording;
+mod request;
 pub mod tree;
 
+pub use error::RenderError;
+pub use glob::{Glob, InvalidGlob, MAX_ALTERNATIVES};
+pub use helm::{DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION};
+pub use memory::MemoryTree;
+pub use recording::{RenderInputs, inputs_unchanged};
+pub use request::{RenderOutput, RenderRequest, render, render_files};
 pub use tree::{EntryKind, FileTree, MAX_LINKS, MAX_PATH, RawEntry, ReadError, TreeEntry, join, normalize, resolve};

@@ -51,7 +51,9 @@ pub enum ReadError {
         target: String,
     },
     /// The path leads into a submodule, whose files are not part of this repository.
-    #[error("{path} is in the submodule {submodule}, whose files are not part of this repository: vendor what is needed")]
+    #[error(
+        "{path} is in the submodule {submodule}, whose files are not part of this repository: vendor what is needed"
+    )]
     Submodule {
         /// What was asked for.
         path: String,
@@ -144,7 +146,10 @@ pub fn normalize(path: &str) -> Result<String, ReadError> {
     if path.contains(['\0', '\\']) {
         return Err(invalid("NUL and backslashes are not allowed"));
     }
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     if parts.contains(&"..") {
         return Err(invalid("it leads out of the repository (`..`)"));
     }
@@ -193,17 +198,31 @@ pub fn resolve(
     mut lookup: impl FnMut(&str) -> Result<Option<RawEntry>, ReadError>,
 ) -> Result<Option<(String, RawEntry)>, ReadError> {
     let wanted = normalize(path)?;
-    let mut pending: Vec<String> = wanted.split('/').filter(|part| !part.is_empty()).rev().map(str::to_owned).collect();
+    let mut pending: Vec<String> = wanted
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .rev()
+        .map(str::to_owned)
+        .collect();
     let mut real = String::new();
     let mut entry = RawEntry::Directory;
     let mut links = 0;
     while let Some(part) = pending.pop() {
         match &entry {
             RawEntry::Directory => {}
-            RawEntry::Submodule => return Err(ReadError::Submodule { path: wanted, submodule: real }),
+            RawEntry::Submodule => {
+                return Err(ReadError::Submodule {
+                    path: wanted,
+                    submodule: real,
+                });
+            }
             RawEntry::File | RawEntry::Symlink(_) => return Ok(None),
         }
-        let here = if real.is_empty() { part } else { format!("{real}/{part}") };
+        let here = if real.is_empty() {
+            part
+        } else {
+            format!("{real}/{part}")
+        };
         let Some(found) = lookup(&here)? else { return Ok(None) };
         let RawEntry::Symlink(target) = found else {
             real = here;
@@ -215,8 +234,16 @@ pub fn resolve(
             return Err(ReadError::Loop { path: here, target });
         }
         let inside = (!target.starts_with('/')).then(|| join(&real, &target)).flatten();
-        let Some(inside) = inside else { return Err(ReadError::OutOfBounds { path: here, target }) };
-        pending.extend(inside.split('/').filter(|part| !part.is_empty()).rev().map(str::to_owned));
+        let Some(inside) = inside else {
+            return Err(ReadError::OutOfBounds { path: here, target });
+        };
+        pending.extend(
+            inside
+                .split('/')
+                .filter(|part| !part.is_empty())
+                .rev()
+                .map(str::to_owned),
+        );
         real.clear();
         entry = RawEntry::Directory;
     }
@@ -231,7 +258,15 @@ mod tests {
     fn paths_are_confined() {
         assert_eq!(normalize("./a//b/.").unwrap(), "a/b");
         assert_eq!(normalize(".").unwrap(), "");
-        for bad in ["../x", "a/../b", "/etc", "C:\\x", "a\0b", ".git/config", &"x/".repeat(3000)] {
+        for bad in [
+            "../x",
+            "a/../b",
+            "/etc",
+            "C:\\x",
+            "a\0b",
+            ".git/config",
+            &"x/".repeat(3000),
+        ] {
             assert!(matches!(normalize(bad), Err(ReadError::InvalidPath { .. })), "{bad}");
         }
         assert_eq!(join("a/b", "../c"), Some("a/c".to_owned()));

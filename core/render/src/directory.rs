@@ -1,0 +1,128 @@
+//! A plain directory: every `.yaml`, `.yml` and `.json` file in it.
+
+use capstan_model::{Manifest, SourceLocation};
+use capstan_yaml::{Mode, parse_documents};
+use serde_json::Value;
+
+use crate::request::in_folder;
+use crate::{EntryKind, FileTree, Glob, RenderError, RenderOutput, RenderRequest};
+
+/// Lists in lists are flattened so deep.
+const LIST_DEPTH: u8 = 8;
+
+pub(crate) fn render(
+    request: &RenderRequest<'_>,
+    path: &str,
+    tree: &dyn FileTree,
+) -> Result<RenderOutput, RenderError> {
+    let settings = request.source.directory.clone().unwrap_or_default();
+    if settings
+        .jsonnet
+        .as_ref()
+        .is_some_and(|jsonnet| jsonnet.as_object().is_none_or(|fields| !fields.is_empty()))
+    {
+        return Err(RenderError::Unsupported {
+            file: path.into(),
+            what: "Jsonnet".into(),
+            instead: "",
+        });
+    }
+    let glob = |pattern: &str| -> Result<Option<Glob>, RenderError> {
+        let compiled = (!pattern.is_empty()).then(|| Glob::gobwas(pattern, None)).transpose();
+        compiled.map_err(|error| RenderError::Parameter {
+            name: pattern.to_owned(),
+            reason: error.to_string(),
+        })
+    };
+    let (include, exclude) = (glob(&settings.include)?, glob(&settings.exclude)?);
+    let mut output = RenderOutput {
+        source_type: "Directory",
+        ..RenderOutput::default()
+    };
+    let mut files = Vec::new();
+    collect(tree, path, "", settings.recurse, &mut files)?;
+    for name in files {
+        let taken = include.as_ref().is_none_or(|glob| glob.matches(&name))
+            && !exclude.as_ref().is_some_and(|glob| glob.matches(&name));
+        if taken {
+            read_file(tree, &in_folder(path, &name), &mut output)?;
+        }
+    }
+    Ok(output)
+}
+
+/// Names of the files, from the source's folder, sorted.
+fn collect(
+    tree: &dyn FileTree,
+    root: &str,
+    below: &str,
+    recurse: bool,
+    files: &mut Vec<String>,
+) -> Result<(), RenderError> {
+    let folder = if below.is_empty() {
+        root.to_owned()
+    } else {
+        in_folder(root, below)
+    };
+    for entry in tree.list(&folder)?.into_iter().flatten() {
+        let name = in_folder(below, &entry.name);
+        let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| entry.name.ends_with(end));
+        match entry.kind {
+            EntryKind::Directory if recurse => collect(tree, root, &name, recurse, files)?,
+            EntryKind::File | EntryKind::Symlink if is_manifest => files.push(name),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn read_file(tree: &dyn FileTree, file: &str, output: &mut RenderOutput) -> Result<(), RenderError> {
+    let Some(bytes) = tree.read(file)? else { return Ok(()) };
+    let text = capstan_yaml::text_from_bytes(&bytes).map_err(|error| RenderError::Yaml {
+        file: file.into(),
+        error,
+    })?;
+    let documents = parse_documents(text, Mode::Kube11).map_err(|error| RenderError::Yaml {
+        file: file.into(),
+        error,
+    })?;
+    for document in documents {
+        output
+            .warnings
+            .extend(document.warnings.iter().map(|warning| format!("{file}: {warning}")));
+        let line = u32::try_from(document.line).unwrap_or(0);
+        let location = SourceLocation {
+            file: file.to_owned(),
+            line,
+        };
+        add(document.value, &location, LIST_DEPTH, &mut output.manifests)?;
+    }
+    Ok(())
+}
+
+/// Adds the objects of a document: none for an empty one, several for a `List`.
+pub(crate) fn add(
+    value: Value,
+    location: &SourceLocation,
+    depth: u8,
+    manifests: &mut Vec<Manifest>,
+) -> Result<(), RenderError> {
+    if value.is_null() {
+        return Ok(());
+    }
+    let is_list = value
+        .get("kind")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.ends_with("List"));
+    if is_list && let Some(items) = value.get("items").and_then(Value::as_array) {
+        let depth = depth.checked_sub(1).ok_or_else(|| RenderError::Chart {
+            file: location.to_string(),
+            reason: format!("lists are nested more than {LIST_DEPTH} deep"),
+        })?;
+        return items
+            .iter()
+            .try_for_each(|item| add(item.clone(), location, depth, manifests));
+    }
+    manifests.push(Manifest::parse(value, location.clone())?);
+    Ok(())
+}

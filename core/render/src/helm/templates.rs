@@ -1,0 +1,157 @@
+//! All templates of all charts, parsed into one set and executed in Helm's order: deepest first, so that a parent's definition wins.
+
+use std::collections::BTreeMap;
+
+use capstan_model::SourceLocation;
+use capstan_template::{Ambient, Context, Limits, Map, TemplateError, TemplateSet, Value, erase_no_value};
+
+use super::chart::Chart;
+use super::{Prepared, objects};
+use crate::RenderError;
+
+/// One template: its text, where it stands, and the context of its chart.
+struct Template<'a> {
+    text: &'a str,
+    file: String,
+    base: String,
+    context: Map,
+    is_executed: bool,
+}
+
+/// The rendered text of every template by Helm's name, partials left out.
+pub(super) fn render(prepared: &Prepared<'_>) -> Result<BTreeMap<String, String>, RenderError> {
+    let mut ambient = Some(Ambient::frozen(0, prepared.key.as_bytes()));
+    let values = Map::named("common.Values", entries(&prepared.values));
+    let shared = Shared {
+        release: objects::release(prepared),
+        capabilities: objects::capabilities(prepared),
+    };
+    let mut templates = BTreeMap::new();
+    gather(
+        &prepared.chart,
+        &prepared.chart.metadata.name,
+        true,
+        values,
+        &shared,
+        &mut templates,
+    );
+    let mut order: Vec<&String> = templates.keys().collect();
+    order.sort_by_key(|name| std::cmp::Reverse((name.matches('/').count(), (*name).clone())));
+    let mut set = TemplateSet::new();
+    for name in &order {
+        set.parse(name, templates[*name].text)
+            .map_err(|error| template_error(&error, name, &templates))?;
+    }
+    let mut files = BTreeMap::new();
+    // Dropped last: it takes apart maps that became cyclic.
+    let Some(ambient) = ambient.take() else {
+        return Ok(files);
+    };
+    let mut context = Context::new(Limits::default(), ambient);
+    for name in &order {
+        let template = &templates[*name];
+        if !template.is_executed {
+            continue;
+        }
+        let about = Value::map([
+            ("Name", Value::from(name.as_str())),
+            ("BasePath", Value::from(template.base.as_str())),
+        ]);
+        template.context.insert("Template", about);
+        let root = Value::Map(template.context.clone());
+        let text = set
+            .execute(name, &root, &mut context)
+            .map_err(|error| template_error(&error, name, &templates))?;
+        files.insert((*name).clone(), erase_no_value(&text));
+    }
+    Ok(files)
+}
+
+struct Shared {
+    release: Value,
+    capabilities: Value,
+}
+
+fn entries(values: &serde_json::Map<String, serde_json::Value>) -> BTreeMap<String, Value> {
+    values
+        .iter()
+        .map(|(name, value)| (name.clone(), objects::value(value)))
+        .collect()
+}
+
+/// Adds a chart's templates and its subcharts'. Gives the chart's context, which all its templates share: what one of them sets in
+/// it, the later ones see.
+fn gather<'a>(
+    chart: &'a Chart,
+    name: &str,
+    is_root: bool,
+    values: Map,
+    shared: &Shared,
+    templates: &mut BTreeMap<String, Template<'a>>,
+) -> Value {
+    let context = Map::from_entries(BTreeMap::from([
+        ("Chart".to_owned(), objects::chart(chart, is_root)),
+        ("Files".to_owned(), objects::Files::of(chart)),
+        ("Release".to_owned(), shared.release.clone()),
+        ("Capabilities".to_owned(), shared.capabilities.clone()),
+        ("Values".to_owned(), Value::Map(values.clone())),
+    ]));
+    let subcharts = Map::new();
+    context.insert("Subcharts", Value::Map(subcharts.clone()));
+    for subchart in &chart.subcharts {
+        let own = &subchart.metadata.name;
+        let section = values.get(own).and_then(|value| value.as_map()).unwrap_or_default();
+        let below = gather(
+            subchart,
+            &format!("{name}/charts/{own}"),
+            false,
+            section,
+            shared,
+            templates,
+        );
+        subcharts.insert(own.clone(), below);
+    }
+    for (path, text) in &chart.templates {
+        let base = path.rsplit('/').next().unwrap_or(path);
+        let is_partial = base.starts_with('_');
+        if chart.metadata.is_library && !is_partial {
+            continue;
+        }
+        let template = Template {
+            text,
+            file: chart.file(path),
+            base: format!("{name}/templates"),
+            context: context.clone(),
+            is_executed: !is_partial,
+        };
+        templates.insert(format!("{name}/{path}"), template);
+    }
+    Value::Map(context)
+}
+
+/// Helm's message, with the file and line in the repository: the innermost template that the message names.
+fn template_error(error: &TemplateError, executed: &str, templates: &BTreeMap<String, Template<'_>>) -> RenderError {
+    let text = error.to_string();
+    let named = templates.iter().filter_map(|(name, template)| {
+        let at = text.rfind(&format!("{name}:"))?;
+        let digits: String = text[at + name.len() + 1..]
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        Some((at, template.file.clone(), digits.parse().ok()?))
+    });
+    let found = named.max_by_key(|(at, _, _)| *at);
+    let (file, line) = match found {
+        Some((_, file, line)) => (file, line),
+        None => (
+            templates
+                .get(executed)
+                .map_or_else(|| executed.to_owned(), |template| template.file.clone()),
+            0,
+        ),
+    };
+    RenderError::Template {
+        location: SourceLocation { file, line },
+        message: error.helm_message(),
+    }
+}

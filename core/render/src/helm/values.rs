@@ -1,0 +1,277 @@
+//! Values: files, the Application's own, parameters; then what the charts say, and globals.
+//!
+//! Numbers of YAML are float64, as Helm's are; integers of `--set` stay integers. Both are `serde_json` numbers, told apart by
+//! whether they are floats.
+
+use capstan_model::HelmSource;
+use capstan_yaml::{Mode, parse_documents};
+use serde_json::{Map, Number, Value};
+
+use super::chart::Chart;
+use super::{Sources, parameters};
+use crate::request::in_folder;
+use crate::{FileTree, RenderError, join, normalize};
+
+/// Reads a values file: several documents are merged in order.
+pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Map<String, Value>, RenderError> {
+    let yaml = |error| RenderError::Yaml {
+        file: file.to_owned(),
+        error,
+    };
+    let text = capstan_yaml::text_from_bytes(bytes).map_err(yaml)?;
+    parse_text(file, text)
+}
+
+fn parse_text(place: &str, text: &str) -> Result<Map<String, Value>, RenderError> {
+    let documents = parse_documents(text, Mode::Kube11).map_err(|error| RenderError::Yaml {
+        file: place.to_owned(),
+        error,
+    })?;
+    let mut merged = Map::new();
+    for document in documents {
+        merge(&mut merged, mapping(place, document.value)?);
+    }
+    Ok(merged)
+}
+
+fn mapping(place: &str, value: Value) -> Result<Map<String, Value>, RenderError> {
+    let found = match value {
+        Value::Object(fields) => {
+            return Ok(fields
+                .into_iter()
+                .map(|(name, value)| (name, as_floats(value)))
+                .collect());
+        }
+        Value::Null => return Ok(Map::new()),
+        Value::Array(_) => "a list",
+        Value::String(_) => "a string",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "a boolean",
+    };
+    Err(RenderError::ValuesNotAMapping {
+        place: place.to_owned(),
+        found,
+    })
+}
+
+fn as_floats(value: Value) -> Value {
+    match value {
+        Value::Number(number) => number
+            .as_f64()
+            .and_then(Number::from_f64)
+            .map_or(Value::Null, Value::Number),
+        Value::Array(items) => Value::Array(items.into_iter().map(as_floats).collect()),
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, as_floats(value)))
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+/// `-f`: maps merge, everything else replaces, null stays as null.
+fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
+    for (name, value) in from {
+        match (into.get_mut(&name), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
+            (_, value) => drop(into.insert(name, value)),
+        }
+    }
+}
+
+/// What the user supplies: files in order, then `values`, then `valuesObject`, then parameters.
+pub(super) fn supplied(
+    helm: &HelmSource,
+    path: &str,
+    sources: &Sources<'_>,
+) -> Result<Map<String, Value>, RenderError> {
+    let mut values = Map::new();
+    for named in &helm.value_files {
+        if let Some(more) = read_file(helm, path, named, sources)? {
+            merge(&mut values, more);
+        }
+    }
+    match &helm.values_object {
+        Some(object) => merge(&mut values, mapping("spec.source.helm.valuesObject", object.clone())?),
+        None if !helm.values.trim().is_empty() => {
+            merge(&mut values, parse_text("spec.source.helm.values", &helm.values)?)
+        }
+        None => {}
+    }
+    for parameter in &helm.parameters {
+        parameters::set(&mut values, &parameter.name, &parameter.value, parameter.force_string)?;
+    }
+    for parameter in &helm.file_parameters {
+        let (tree, file) = locate(path, &parameter.path, sources)?;
+        let missing = || RenderError::MissingValuesFile {
+            file: file.clone(),
+            named: "helm.fileParameters".into(),
+        };
+        let bytes = tree.read(&file)?.ok_or_else(missing)?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| RenderError::NotText { file: file.clone() })?;
+        parameters::set_text(&mut values, &parameter.name, text)?;
+    }
+    Ok(values)
+}
+
+/// `None` only for a file that is proven absent and may be.
+fn read_file(
+    helm: &HelmSource,
+    path: &str,
+    named: &str,
+    sources: &Sources<'_>,
+) -> Result<Option<Map<String, Value>>, RenderError> {
+    let (tree, file) = locate(path, named, sources)?;
+    match tree.read(&file)? {
+        Some(bytes) => parse(&file, &bytes).map(Some),
+        None if helm.ignore_missing_value_files => Ok(None),
+        None => Err(RenderError::MissingValuesFile {
+            file,
+            named: format!("helm.valueFiles: {named}"),
+        }),
+    }
+}
+
+/// The tree and the path in it that a values file names: relative to the chart, from the root (`/x`), or of another source (`$name/x`).
+fn locate<'s>(path: &str, named: &str, sources: &'s Sources<'_>) -> Result<(&'s dyn FileTree, String), RenderError> {
+    if named.contains("://") {
+        let instead = ": commit the file";
+        return Err(RenderError::Unsupported {
+            file: named.to_owned(),
+            what: "a values file by URL".into(),
+            instead,
+        });
+    }
+    if let Some((name, rest)) = named.strip_prefix('$').and_then(|named| named.split_once('/')) {
+        let tree = sources
+            .references
+            .get(name)
+            .ok_or_else(|| RenderError::MissingValuesFile {
+                file: named.to_owned(),
+                named: format!("helm.valueFiles, but no source of the application has ref: {name}"),
+            })?;
+        return Ok((tree, normalize(rest)?));
+    }
+    if let Some(rest) = named.strip_prefix('/') {
+        return Ok((sources.tree, normalize(rest)?));
+    }
+    let file = join(path, named).ok_or_else(|| RenderError::Chart {
+        file: in_folder(path, named),
+        reason: "the values file is outside of the repository".into(),
+    })?;
+    Ok((sources.tree, file))
+}
+
+/// Lays the user's values over the chart's, and these over its subcharts'.
+pub(super) fn coalesce(chart: &Chart, mut values: Map<String, Value>) -> Map<String, Value> {
+    for (name, default) in &chart.values {
+        match values.get_mut(name) {
+            // A null of the user removes the default.
+            Some(Value::Null) => drop(values.remove(name)),
+            Some(Value::Object(own)) => {
+                if let Value::Object(default) = default {
+                    let is_subchart = chart.subcharts.iter().any(|subchart| subchart.metadata.name == *name);
+                    coalesce_tables(own, default, is_subchart);
+                }
+            }
+            Some(_) => {}
+            None if default.is_null() => {}
+            None => drop(values.insert(name.clone(), without_nulls(default))),
+        }
+    }
+    for subchart in &chart.subcharts {
+        let name = &subchart.metadata.name;
+        let globals = values.get("global").cloned();
+        let own = values.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(own) = own {
+            coalesce_globals(own, globals.as_ref());
+            *own = coalesce(subchart, std::mem::take(own));
+        }
+    }
+    values
+}
+
+/// The user's table over the chart's. In the table of a subchart a null stays: it is to remove the subchart's default.
+fn coalesce_tables(own: &mut Map<String, Value>, default: &Map<String, Value>, is_subchart: bool) {
+    for (name, default) in default {
+        match (own.get_mut(name), default) {
+            (Some(Value::Null), _) if !is_subchart => drop(own.remove(name)),
+            (Some(Value::Object(own)), Value::Object(default)) => coalesce_tables(own, default, is_subchart),
+            (Some(_), _) => {}
+            (None, Value::Null) if !is_subchart => {}
+            (None, default) => drop(own.insert(
+                name.clone(),
+                if is_subchart {
+                    default.clone()
+                } else {
+                    without_nulls(default)
+                },
+            )),
+        }
+    }
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// A parent's globals win over a subchart's own.
+fn coalesce_globals(own: &mut Map<String, Value>, parent: Option<&Value>) {
+    let Some(Value::Object(parent)) = parent else { return };
+    let globals = own.entry("global").or_insert_with(|| Value::Object(Map::new()));
+    let Value::Object(globals) = globals else { return };
+    for (name, value) in parent {
+        match (globals.get_mut(name), value) {
+            (Some(Value::Object(own)), Value::Object(parent)) => {
+                let mut merged = parent.clone();
+                coalesce_tables(&mut merged, own, false);
+                *own = merged;
+            }
+            (Some(Value::Object(_)), _) => {}
+            (_, value) => drop(globals.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: Value) -> Map<String, Value> {
+        mapping("test", value).unwrap()
+    }
+
+    #[test]
+    fn numbers_of_yaml_are_floats() {
+        assert_eq!(map(json!({"a": 1}))["a"], json!(1.0));
+    }
+
+    #[test]
+    fn later_files_win_and_maps_merge() {
+        let mut values = map(json!({"a": {"b": 1, "c": [1]}, "d": 1}));
+        merge(&mut values, map(json!({"a": {"b": null, "c": [2]}, "d": {"e": 1}})));
+        assert_eq!(
+            Value::Object(values),
+            json!({"a": {"b": null, "c": [2.0]}, "d": {"e": 1.0}})
+        );
+    }
+
+    #[test]
+    fn what_is_no_mapping_is_refused_by_place() {
+        let error = parse("services/a/values-prod.yaml", b"- a\n").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "services/a/values-prod.yaml: values must be a mapping, not a list"
+        );
+    }
+}

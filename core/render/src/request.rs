@@ -1,0 +1,146 @@
+//! What is rendered, and what comes of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use capstan_model::{ApplicationSource, Manifest};
+
+use crate::recording::RecordingTree;
+use crate::{FileTree, RenderError, RenderInputs, directory, helm};
+
+/// One source and what it is rendered for.
+#[derive(Clone)]
+pub struct RenderRequest<'a> {
+    /// The application's name: the release name where the source says none.
+    pub application: &'a str,
+    /// The source.
+    pub source: &'a ApplicationSource,
+    /// Namespace of the destination.
+    pub namespace: &'a str,
+    /// `.Capabilities.KubeVersion`, such as `v1.36.3`.
+    pub kube_version: &'a str,
+    /// `.Capabilities.APIVersions`.
+    pub api_versions: &'a [String],
+    /// Trees of the sources that have a name, for `$name/path`.
+    pub references: &'a BTreeMap<String, Arc<dyn FileTree>>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct RenderOutput {
+    /// The objects, in the order of their files.
+    pub manifests: Vec<Manifest>,
+    /// `Helm` or `Directory`.
+    pub source_type: &'static str,
+    /// What was odd and did not matter.
+    pub warnings: Vec<String>,
+    /// Everything the result depends on, absences included.
+    pub inputs: RenderInputs,
+}
+
+/// Renders a source. The same request and tree give the same output, on any machine.
+pub fn render(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<RenderOutput, RenderError> {
+    let inputs = Mutex::new(RenderInputs::new());
+    let mut output = {
+        let recorded = RecordingTree::new(tree, String::new(), &inputs);
+        let references = recorded_references(request, &inputs);
+        let sources = helm::Sources {
+            tree: &recorded,
+            references: &references,
+        };
+        match source_kind(request, &recorded)? {
+            SourceKind::Helm(path) => helm::render(request, &path, &sources)?,
+            SourceKind::Directory(path) => directory::render(request, &path, &recorded)?,
+            SourceKind::Nothing => RenderOutput::default(),
+        }
+    };
+    output.inputs = inputs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(output)
+}
+
+/// The text that each template of a chart renders to, by Helm's name of it (`<chart>/templates/x.yaml`). NOTES.txt and blank results
+/// are there, partials are not.
+pub fn render_files(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<BTreeMap<String, String>, RenderError> {
+    let inputs = Mutex::new(RenderInputs::new());
+    let recorded = RecordingTree::new(tree, String::new(), &inputs);
+    let references = recorded_references(request, &inputs);
+    let sources = helm::Sources {
+        tree: &recorded,
+        references: &references,
+    };
+    match source_kind(request, &recorded)? {
+        SourceKind::Helm(path) => helm::render_files(request, &path, &sources),
+        SourceKind::Directory(path) => Err(RenderError::Chart {
+            file: path,
+            reason: "no Chart.yaml: a plain directory has no templates".into(),
+        }),
+        SourceKind::Nothing => Ok(BTreeMap::new()),
+    }
+}
+
+fn recorded_references<'a>(
+    request: &'a RenderRequest<'_>,
+    inputs: &'a Mutex<RenderInputs>,
+) -> BTreeMap<&'a str, RecordingTree<'a>> {
+    let trees = request.references.iter();
+    trees
+        .map(|(name, tree)| (name.as_str(), RecordingTree::new(&**tree, format!("${name}/"), inputs)))
+        .collect()
+}
+
+enum SourceKind {
+    Helm(String),
+    Directory(String),
+    /// A source that only others refer to.
+    Nothing,
+}
+
+/// As Argo CD: what is said explicitly, else what is there.
+fn source_kind(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<SourceKind, RenderError> {
+    let source = request.source;
+    if source.path.is_empty() && !source.reference.is_empty() {
+        return Ok(SourceKind::Nothing);
+    }
+    let path = crate::normalize(&source.path)?;
+    let unsupported = |what: &str| RenderError::Unsupported {
+        file: path.clone(),
+        what: what.into(),
+        instead: "",
+    };
+    if source.kustomize.is_some() {
+        return Err(unsupported("Kustomize"));
+    }
+    if source.plugin.is_some() {
+        return Err(unsupported("a config management plugin"));
+    }
+    if tree.list(&path)?.is_none() {
+        return Err(RenderError::MissingPath { path });
+    }
+    let has = |name: &str| tree.id(&in_folder(&path, name)).map(|id| id.is_some());
+    if source.helm.is_some() || source.directory.is_none() && has("Chart.yaml")? {
+        return Ok(SourceKind::Helm(path));
+    }
+    if source.directory.is_none() {
+        for name in ["kustomization.yaml", "kustomization.yml", "Kustomization"] {
+            if has(name)? {
+                let instead =
+                    ": render it into plain YAML, or set spec.source.directory to apply the files as they are";
+                return Err(RenderError::Unsupported {
+                    file: in_folder(&path, name),
+                    what: "Kustomize".into(),
+                    instead,
+                });
+            }
+        }
+    }
+    Ok(SourceKind::Directory(path))
+}
+
+/// A path below a folder; the root is the empty path.
+pub(crate) fn in_folder(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
+}
