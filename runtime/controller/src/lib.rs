@@ -29,5 +29,5 @@ pub use controller::{Compute, Controller, ControllerSettings};
 pub use handle::{ControllerHandle, NotQueued, Stopped};
 pub use metrics::Metrics;
 pub use read_model::{Applications, Change, ReadModel, Readiness, Snapshot};
-pub use renderer::{RenderInputs, RenderedSource, Renderer, SourceToRender};
+pub use renderer::{RenderInputs, RenderedSource, Renderer, SourceToRender, TreeRenderer};
 pub use sources::{CredentialLookup, SourceProvider, Sources};

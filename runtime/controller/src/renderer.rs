@@ -6,7 +6,7 @@ use std::sync::Arc;
 use capstan_engine::event::SourceFailure;
 use capstan_engine::targets::TargetContext;
 use capstan_model::{ApplicationSource, Manifest};
-use capstan_render::FileTree;
+use capstan_render::{FileTree, ReadError, RenderError};
 
 /// Paths that a render looked at, with the id of their content; `None` where there was nothing. Paths in a source that is referred
 /// to begin with `$name/`.
@@ -49,4 +49,31 @@ pub trait Renderer: Send + Sync + 'static {
     /// # Errors
     /// What is wrong, where (file:line), why, and what next.
     fn render(&self, input: &SourceToRender<'_>, tree: &dyn FileTree) -> Result<RenderedSource, SourceFailure>;
+}
+
+/// The renderer of Helm charts and plain directories, `capstan_render`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TreeRenderer;
+
+impl Renderer for TreeRenderer {
+    fn render(&self, input: &SourceToRender<'_>, tree: &dyn FileTree) -> Result<RenderedSource, SourceFailure> {
+        let request = capstan_render::RenderRequest {
+            application: &input.context.application.name,
+            source: input.source,
+            namespace: &input.context.destination_namespace,
+            kube_version: input.kube_version,
+            api_versions: input.api_versions,
+            references: input.references,
+        };
+        let output = capstan_render::render(&request, tree).map_err(|error| SourceFailure {
+            transient: matches!(error, RenderError::Read(ReadError::Unavailable { .. })),
+            message: error.to_string(),
+        })?;
+        Ok(RenderedSource {
+            manifests: output.manifests,
+            source_type: output.source_type.to_owned(),
+            warnings: output.warnings,
+            inputs: output.inputs,
+        })
+    }
 }

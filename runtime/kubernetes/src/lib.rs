@@ -14,6 +14,7 @@
 //!
 //! Deliberately absent: caches (the engine's live index is the one), retries (the engine's), kube's `Controller` and `watcher`.
 
+mod applications;
 mod apply;
 mod cluster;
 mod connect;
@@ -29,6 +30,7 @@ mod telemetry;
 mod url;
 mod watch;
 
+pub use applications::{application_key, application_kind};
 pub use cluster::{Cluster, ClusterSettings};
 pub use connect::{ConnectError, KubeconfigSource};
 pub use request::{ApiStatus, RequestError};

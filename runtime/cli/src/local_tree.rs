@@ -1,0 +1,156 @@
+//! A folder of this machine as a tree: what offline commands render.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use capstan_model::Digest;
+use capstan_render::{EntryKind, FileTree, RawEntry, ReadError, TreeEntry, resolve};
+
+/// Most bytes of a file that is read.
+const FILE_LIMIT: u64 = 10 * 1024 * 1024;
+
+/// The tree below a folder. Files may change while they are read: offline commands are run once.
+#[derive(Clone, Debug)]
+pub(crate) struct LocalTree {
+    root: PathBuf,
+}
+
+impl LocalTree {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    fn unavailable(path: &str, error: &std::io::Error) -> ReadError {
+        ReadError::Unavailable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+
+    fn raw(&self, path: &str) -> Result<Option<RawEntry>, ReadError> {
+        let full = self.root.join(path);
+        let kind = match fs::symlink_metadata(&full) {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Self::unavailable(path, &error)),
+        };
+        if kind.is_symlink() {
+            let target = fs::read_link(&full).map_err(|error| Self::unavailable(path, &error))?;
+            return Ok(Some(RawEntry::Symlink(target.to_string_lossy().into_owned())));
+        }
+        Ok(Some(if kind.is_dir() {
+            RawEntry::Directory
+        } else {
+            RawEntry::File
+        }))
+    }
+
+    fn find(&self, path: &str) -> Result<Option<(String, RawEntry)>, ReadError> {
+        resolve(path, |path| self.raw(path))
+    }
+}
+
+impl FileTree for LocalTree {
+    fn read(&self, path: &str) -> Result<Option<Arc<[u8]>>, ReadError> {
+        let Some((real, entry)) = self.find(path)? else {
+            return Ok(None);
+        };
+        if entry != RawEntry::File {
+            return Err(ReadError::WrongKind {
+                path: path.to_owned(),
+                found: "a folder",
+                wanted: "a file",
+            });
+        }
+        let full = self.root.join(&real);
+        let size = fs::metadata(&full)
+            .map_err(|error| Self::unavailable(path, &error))?
+            .len();
+        if size > FILE_LIMIT {
+            return Err(ReadError::TooLarge {
+                path: path.to_owned(),
+                size,
+                limit: FILE_LIMIT,
+            });
+        }
+        fs::read(&full)
+            .map(|bytes| Some(bytes.into()))
+            .map_err(|error| Self::unavailable(path, &error))
+    }
+
+    fn list(&self, dir: &str) -> Result<Option<Vec<TreeEntry>>, ReadError> {
+        let Some((real, entry)) = self.find(dir)? else {
+            return Ok(None);
+        };
+        if entry != RawEntry::Directory {
+            return Err(ReadError::WrongKind {
+                path: dir.to_owned(),
+                found: "a file",
+                wanted: "a folder",
+            });
+        }
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(self.root.join(&real)).map_err(|error| Self::unavailable(dir, &error))? {
+            let entry = entry.map_err(|error| Self::unavailable(dir, &error))?;
+            let metadata = entry.metadata().map_err(|error| Self::unavailable(dir, &error))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let kind = match metadata.file_type() {
+                kind if kind.is_symlink() => EntryKind::Symlink,
+                kind if kind.is_dir() => EntryKind::Directory,
+                _ => EntryKind::File,
+            };
+            let size = if kind == EntryKind::File { metadata.len() } else { 0 };
+            if name != ".git" {
+                entries.push(TreeEntry { name, kind, size });
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Some(entries))
+    }
+
+    fn id(&self, path: &str) -> Result<Option<String>, ReadError> {
+        let Some((real, entry)) = self.find(path)? else {
+            return Ok(None);
+        };
+        if entry == RawEntry::File {
+            return Ok(self.read(&real)?.map(|bytes| Digest::of_bytes(&bytes).to_string()));
+        }
+        let mut parts = Vec::new();
+        for entry in self.list(&real)?.into_iter().flatten() {
+            let child = if real.is_empty() {
+                entry.name.clone()
+            } else {
+                format!("{real}/{}", entry.name)
+            };
+            parts.push(Digest::of_bytes(entry.name.as_bytes()));
+            parts.push(Digest::of_bytes(self.id(&child)?.unwrap_or_default().as_bytes()));
+        }
+        Ok(Some(Digest::of_all(parts).to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absence_and_failure_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a/b.yaml"), "x").unwrap();
+        std::os::unix::fs::symlink("../../etc", folder.path().join("a/out")).unwrap();
+        let tree = LocalTree::new(folder.path());
+        assert_eq!(tree.read("a/c.yaml").unwrap(), None);
+        assert_eq!(tree.read("a/b.yaml").unwrap().as_deref(), Some(&b"x"[..]));
+        assert!(matches!(tree.read("a/out/passwd"), Err(ReadError::OutOfBounds { .. })));
+        assert!(matches!(tree.read("a"), Err(ReadError::WrongKind { .. })));
+        assert_eq!(tree.list("a").unwrap().unwrap().len(), 2);
+        fs::write(folder.path().join("a/b.yaml"), "y").unwrap();
+        assert_ne!(
+            tree.id("a/b.yaml").unwrap(),
+            LocalTree::new(Path::new("/")).id("a/b.yaml").unwrap()
+        );
+    }
+}
