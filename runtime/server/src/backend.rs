@@ -22,7 +22,7 @@ pub trait Backend: Send + Sync {
     /// The newest snapshot, and notice of newer ones.
     fn subscribe(&self) -> watch::Receiver<Snapshot>;
     /// Journal entries after `sequence`, oldest first.
-    fn journal_after(&self, sequence: u64) -> Vec<JournalEntry>;
+    fn journal_after(&self, sequence: u64) -> Vec<Arc<JournalEntry>>;
     /// Have the first complete lists been read?
     fn is_ready(&self) -> bool;
     /// Metrics in OpenMetrics text.

@@ -1,6 +1,7 @@
 //! One application: the state in a sentence, the waves of its operation, its objects, what happened.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use capstan_engine::compare::FieldDifference;
 use capstan_engine::journal::{Cause, JournalEntry};
@@ -16,7 +17,7 @@ use crate::live::{Page, Piece};
 /// Rows of the journal that are shown.
 const JOURNAL_ROWS: usize = 50;
 
-pub(super) fn pieces(view: &ApplicationView, journal: &[JournalEntry]) -> Page {
+pub(super) fn pieces(view: &ApplicationView, journal: &[Arc<JournalEntry>]) -> Page {
     let piece = |id: &str, html: Markup| Piece {
         id: id.to_owned(),
         html: html.into_string(),
@@ -56,7 +57,7 @@ pub(super) fn pieces(view: &ApplicationView, journal: &[JournalEntry]) -> Page {
         .rev()
         .filter(|entry| entry.application == view.id)
         .take(JOURNAL_ROWS);
-    page.insert("journal".into(), entries.map(journal_row).collect());
+    page.insert("journal".into(), entries.map(|entry| journal_row(entry)).collect());
     page.insert("history".into(), history(view));
     page
 }

@@ -7,6 +7,7 @@ mod applications;
 mod parts;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
@@ -32,7 +33,7 @@ pub enum View {
 }
 
 /// The live part of a view, as of a snapshot.
-pub fn page(view: &View, snapshot: &Snapshot, journal: &[JournalEntry]) -> Page {
+pub fn page(view: &View, snapshot: &Snapshot, journal: &[Arc<JournalEntry>]) -> Page {
     match view {
         View::Applications(filter) => applications::pieces(filter, snapshot),
         View::Application(id) => match snapshot.applications.get(id) {

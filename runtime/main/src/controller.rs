@@ -1,0 +1,190 @@
+//! `capstan controller`: the controller against a cluster, with the dashboard and the probes beside it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Sources, TreeRenderer};
+use capstan_kubernetes::{Cluster, ClusterSettings, KubeconfigSource};
+use capstan_model::{ClusterId, parse_duration};
+use capstan_source::{LocalRepositories, Options, Repositories};
+use clap::Args;
+use miette::{Context, IntoDiagnostic};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::serve;
+
+/// Arguments of `capstan controller`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Kubeconfig of the cluster; `KUBECONFIG`, `~/.kube/config` or the pod's service account when absent.
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// Port of dashboard, API, probes and metrics; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Address to listen on. Actions are served on loopback addresses only: put a proxy that authenticates before any other.
+    #[arg(long, default_value = "127.0.0.1")]
+    address: IpAddr,
+    /// Folder for mirrors of repositories: a cache, nothing in it is needed after a restart. A temporary one when absent.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Namespace of the controller: Applications in it are named without it.
+    #[arg(long, default_value = "argocd")]
+    namespace: String,
+    /// How often each repository is asked for news, such as 3s or 2m.
+    #[arg(long, default_value = "3s", value_parser = duration)]
+    poll_interval: Duration,
+    /// Told apart from other installations on the same cluster by this.
+    #[arg(long, default_value = "")]
+    installation_id: String,
+    /// Secret that webhooks are signed with. Without it they are accepted on loopback addresses only.
+    #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true)]
+    webhook_secret: Option<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).ok_or_else(|| format!("{text:?} is no duration such as 3s or 2m"))?;
+    if duration < Duration::from_millis(100) {
+        return Err("at least 100ms".into());
+    }
+    Ok(duration)
+}
+
+/// What a controller is started with.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Kubeconfig file; inferred when absent.
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Folder of mirrors.
+    pub(crate) cache: PathBuf,
+    /// How often each repository is asked for news.
+    pub(crate) poll_interval: Duration,
+    /// Namespace of the controller.
+    pub(crate) namespace: String,
+    /// Told apart from other installations by this.
+    pub(crate) installation_id: String,
+    /// Which folders may be read as repositories.
+    pub(crate) local: LocalRepositories,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            cache: PathBuf::new(),
+            poll_interval: Duration::from_secs(3),
+            namespace: "argocd".into(),
+            installation_id: String::new(),
+            local: LocalRepositories::Anywhere,
+        }
+    }
+}
+
+/// A controller at work.
+pub(crate) struct Running {
+    /// How to talk to it.
+    pub(crate) handle: ControllerHandle,
+    /// Asks it to end.
+    pub(crate) shutdown: CancellationToken,
+    /// Ends when it has.
+    pub(crate) task: JoinHandle<()>,
+}
+
+/// Connects and starts a controller on this runtime.
+pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
+    let source = settings
+        .kubeconfig
+        .map_or(KubeconfigSource::Inferred, KubeconfigSource::File);
+    let cluster = Cluster::connect(ClusterId::in_cluster(), &source, ClusterSettings::default())
+        .await
+        .into_diagnostic()?;
+    let options = Options {
+        local: settings.local,
+        ..Options::default()
+    };
+    let sources = Sources::new(Arc::new(Repositories::new(settings.cache, options)));
+    let mut controller = ControllerSettings {
+        poll_interval: settings.poll_interval,
+        ..ControllerSettings::default()
+    };
+    controller.engine.control_namespace = settings.namespace;
+    controller.engine.installation_id = settings.installation_id;
+    let controller = Controller::new(
+        cluster,
+        Arc::new(sources),
+        Arc::new(TreeRenderer),
+        controller,
+        Clock::system(),
+    );
+    let (handle, shutdown) = (controller.handle(), CancellationToken::new());
+    let task = tokio::spawn(controller.run(shutdown.clone()));
+    Ok(Running { handle, shutdown, task })
+}
+
+/// Runs until interrupted.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
+    crate::logging::start("info");
+    let temporary = match &arguments.dir {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().into_diagnostic()?),
+    };
+    let cache = match (&arguments.dir, &temporary) {
+        (Some(dir), _) => dir.join("repositories"),
+        (None, Some(dir)) => dir.path().to_owned(),
+        (None, None) => unreachable!("there is a temporary folder when none is given"),
+    };
+    std::fs::create_dir_all(&cache)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("{} cannot be made", cache.display()))?;
+    // A pod must not read its own disk as a repository because a tenant's Application says so.
+    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let settings = Settings {
+        kubeconfig: arguments.kubeconfig,
+        cache,
+        poll_interval: arguments.poll_interval,
+        namespace: arguments.namespace,
+        installation_id: arguments.installation_id,
+        local: if in_pod {
+            LocalRepositories::Refused
+        } else {
+            LocalRepositories::Anywhere
+        },
+    };
+    let listener = serve::listen(arguments.address, arguments.port).await?;
+    let mut running = start(settings).await?;
+    let options = capstan_server::Options {
+        allow_actions: true,
+        unsigned_webhooks: arguments.address.is_loopback(),
+        webhook_secret: arguments.webhook_secret,
+    };
+    let address = serve::spawn(listener, running.handle.clone(), options)?;
+    println!("dashboard at http://{address}");
+    tokio::select! {
+        biased;
+        () = interrupted() => {}
+        ended = &mut running.task => {
+            ended.into_diagnostic().wrap_err("the controller ended")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    running.shutdown.cancel();
+    running.task.await.into_diagnostic()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C, or the signal by which a pod is asked to end.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return drop(tokio::signal::ctrl_c().await);
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
