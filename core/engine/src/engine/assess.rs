@@ -166,7 +166,9 @@ fn stuck_pod<'a>(cluster: &'a Cluster, uid: &str, depth: u8) -> Option<&'a Node>
         return Some(pod);
     }
     let depth = depth.checked_sub(1)?;
-    children.iter().find_map(|child| stuck_pod(cluster, &child.uid(), depth))
+    children
+        .iter()
+        .find_map(|child| stuck_pod(cluster, &child.uid(), depth))
 }
 
 /// The annotations of a live object that is not declared, read once for each content of it.

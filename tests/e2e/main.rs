@@ -1,0 +1,12 @@
+//! The whole program, from outside: its binary, real Git, real kubectl, and a real kube-apiserver where there is one.
+//!
+//! Each file is one situation. What needs a program that is not installed says so and passes; the project's own check requires all
+//! of them.
+
+mod bad_input;
+mod demo;
+mod drift;
+mod harness;
+mod real_cluster;
+mod restart;
+mod rollout;

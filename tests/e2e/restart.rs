@@ -1,0 +1,102 @@
+//! The controller is killed in the middle of a wave and started again.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::harness::{CAPSTAN, Clone, Kubectl, Process, eventually, has, run};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn controller(folder: &Path) -> Process {
+    let mut command = Command::new(CAPSTAN);
+    command
+        .args(["controller", "--port", "0", "--poll-interval", "500ms", "--kubeconfig"])
+        .arg(folder.join("kubeconfig"));
+    command.arg("--dir").arg(folder.join("cache"));
+    Process::start(&mut command)
+}
+
+fn job(name: &str, annotations: &str, seconds: u32) -> String {
+    format!(
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n  annotations: {annotations}\nspec:\n  backoffLimit: 0\n  \
+         template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - {{name: c, image: 'tool:1', command: [sleep, '{seconds}']}}\n"
+    )
+}
+
+#[test]
+fn an_operation_goes_on_where_it_was_and_hooks_run_once() {
+    if !has("kubectl") || !has("git") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(CAPSTAN);
+    command
+        .args(["world", "--kubeconfig"])
+        .arg(folder.path().join("kubeconfig"));
+    let mut world = Process::start(&mut command);
+    world.wait_for_line("ready", PATIENCE);
+    let kubectl = Kubectl::new(&folder.path().join("kubeconfig"));
+    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds");
+    kubectl.run(&["apply", "-f", definitions.to_str().expect("text")]);
+    kubectl.run(&["create", "namespace", "argocd"]);
+
+    let bare = folder.path().join("repository.git");
+    run(Command::new("git")
+        .args(["init", "-q", "--bare", "-b", "main"])
+        .arg(&bare));
+    run(Command::new("git")
+        .args(["clone", "-q"])
+        .arg(&bare)
+        .arg(folder.path().join("clone")));
+    let clone = Clone {
+        path: folder.path().join("clone"),
+    };
+    clone.write(
+        "app/before.yaml",
+        &job("before", "{argocd.argoproj.io/hook: PreSync}", 1),
+    );
+    clone.write(
+        "app/migrate.yaml",
+        &job("migrate", "{argocd.argoproj.io/sync-wave: '1'}", 4),
+    );
+    clone.write(
+        "app/config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: last\n  annotations: {argocd.argoproj.io/sync-wave: '2'}\n",
+    );
+    clone.push("three waves");
+    let first = controller(folder.path());
+    kubectl.apply(&format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: app, namespace: argocd}}\nspec:\n  project: default\n  \
+         source: {{repoURL: 'file://{}', targetRevision: main, path: app}}\n  \
+         destination: {{server: 'https://kubernetes.default.svc', namespace: team}}\n  \
+         syncPolicy: {{automated: {{}}, syncOptions: [CreateNamespace=true]}}\n",
+        bare.display()
+    ));
+    let uid = |name: &str| {
+        kubectl
+            .object(&["-n", "team", "job", name])
+            .map(|job| job["metadata"]["uid"].clone())
+    };
+    eventually("wave 1 has begun", PATIENCE, || uid("migrate").is_some());
+    let hook = uid("before");
+    assert!(hook.is_some(), "the hook ran before");
+    drop(first);
+    assert!(
+        kubectl.object(&["-n", "team", "configmap", "last"]).is_none(),
+        "wave 2 waits for wave 1"
+    );
+
+    let mut second = controller(folder.path());
+    second.wait_for_line("dashboard", PATIENCE);
+    eventually("the operation ends well", PATIENCE, || {
+        let object = kubectl
+            .object(&["-n", "argocd", "applications.argoproj.io", "app"])
+            .unwrap_or_default();
+        object["status"]["operationState"]["phase"] == "Succeeded"
+    });
+    assert!(kubectl.object(&["-n", "team", "configmap", "last"]).is_some());
+    assert_eq!(uid("before"), hook, "the hook was not run twice");
+    let migrate = kubectl.object(&["-n", "team", "job", "migrate"]).expect("is there");
+    assert_eq!(migrate["status"]["succeeded"], 1);
+}
