@@ -1,5 +1,7 @@
 //! Serves a simulated cluster on a loopback port until interrupted: `cargo run -p capstan-sim --features front-ends --example world -- 8001 [none|instant|realistic] [kubeconfig]`.
 
+#![expect(clippy::disallowed_types, reason = "a program, not the world")]
+
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 

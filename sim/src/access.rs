@@ -80,7 +80,7 @@ impl World {
         }
         let why = format!("User {:?} cannot {verb} path {path:?}", user.name);
         let mut error = ApiError::forbidden("", "", "", &why);
-        error.details = Some(crate::status::Details::default());
+        error.details = Some(Box::default());
         Err(error)
     }
 

@@ -433,9 +433,9 @@ fn conflict_error(conflicts: &[ssa::Conflict]) -> ApiError {
         }
     };
     let mut error = ApiError::new(409, "Conflict", text);
-    error.details = Some(Details {
+    error.details = Some(Box::new(Details {
         causes,
         ..Details::default()
-    });
+    }));
     error
 }

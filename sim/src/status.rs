@@ -45,7 +45,7 @@ pub struct ApiError {
     /// Human-readable.
     pub message: String,
     /// What it is about; `None` leaves the field out.
-    pub details: Option<Details>,
+    pub details: Option<Box<Details>>,
 }
 
 impl ApiError {
@@ -72,10 +72,10 @@ impl ApiError {
     /// 500 around a plain error.
     pub fn internal(message: &str) -> Self {
         let mut error = Self::new(500, "InternalError", format!("Internal error occurred: {message}"));
-        error.details = Some(Details {
+        error.details = Some(Box::new(Details {
             causes: vec![Cause::field("", "", message)],
             ..Details::default()
-        });
+        }));
         error
     }
 
@@ -96,7 +96,7 @@ impl ApiError {
     /// 404 of a path the server does not serve.
     pub fn unknown_path() -> Self {
         let mut error = Self::new(404, "NotFound", "the server could not find the requested resource");
-        error.details = Some(Details::default());
+        error.details = Some(Box::default());
         error
     }
 
@@ -107,7 +107,7 @@ impl ApiError {
             "MethodNotAllowed",
             "the server does not allow this method on the requested resource",
         );
-        error.details = Some(Details::default());
+        error.details = Some(Box::default());
         error
     }
 
@@ -195,7 +195,7 @@ impl ApiError {
             code,
             reason: reason.to_owned(),
             message: format!("{} {name:?} {what}", qualified(group, resource)),
-            details: Some(details),
+            details: Some(Box::new(details)),
         }
     }
 

@@ -1,4 +1,5 @@
 //! What the actors make of workloads, seen as a client sees it.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! The world over TCP: plain requests, a watch that streams, and a client that goes away.
 #![cfg(feature = "front-ends")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
 

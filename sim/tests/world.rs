@@ -50,7 +50,7 @@ fn events(world: &mut World, id: u64) -> Vec<(String, String)> {
     let mut out = Vec::new();
     while let WatchPoll::Event(event) = world.watch_poll(now(), id) {
         let name = event["object"]["metadata"]["name"].as_str().unwrap_or("").to_owned();
-        out.push((event["type"].as_str().unwrap().to_owned(), name));
+        out.push((event["type"].as_str().unwrap_or("").to_owned(), name));
     }
     out
 }

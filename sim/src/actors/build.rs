@@ -153,6 +153,7 @@ impl Api {
     }
 
     /// Makes the status of `object` this one; nothing when it is so already.
+    #[expect(clippy::needless_pass_by_value, reason = "callers build it for this call")]
     pub(crate) fn status(&self, object: &Value, status: Value) -> Option<ActorRequest> {
         let none = Value::Null;
         let patch = difference(object.get("status").unwrap_or(&none), &status)?;

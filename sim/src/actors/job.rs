@@ -170,6 +170,7 @@ impl Run<'_> {
         requests.into()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers build it for this call")]
     fn status(&self, active: usize, conditions: Vec<Value>) -> Value {
         let start = at(self.job, &["status", "startTime"])
             .cloned()

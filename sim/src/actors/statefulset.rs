@@ -84,7 +84,7 @@ impl<'a> Ordinals<'a> {
                 None => requests.extend(self.create(ordinal, view)),
                 Some(pod) if is_going(pod) => {}
                 Some(pod) if matches!(text(pod, &["status", "phase"]), "Failed" | "Succeeded") => {
-                    requests.push(PODS.delete(pod))
+                    requests.push(PODS.delete(pod));
                 }
                 Some(pod) if is_ready(pod) || self.replaceable(ordinal, pod) => continue,
                 Some(_) => {}

@@ -117,6 +117,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers build it for this call")]
     fn causes(rule: Value, value: Value, old: Option<Value>) -> Vec<String> {
         let schema = json!({"properties": {"spec": {"x-kubernetes-validations": [rule]}}});
         let mut causes = Vec::new();

@@ -291,6 +291,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers build it for this call")]
     fn causes(schema: Value, object: Value) -> Vec<String> {
         let mut causes = Vec::new();
         check(&schema, &object, "", true, &mut causes);

@@ -35,7 +35,7 @@ impl WorldService {
             let error = ApiError::bad_request("the body of the request could not be read");
             return self.respond(Response::json(error.code, error.to_status()));
         };
-        let request = translate(&parts, body.to_bytes());
+        let request = translate(&parts, &body.to_bytes());
         self.respond(self.cluster.handle(request))
     }
 
@@ -86,7 +86,7 @@ where
 }
 
 /// An HTTP request as the world takes it.
-fn translate(parts: &http::request::Parts, body: Bytes) -> Request {
+fn translate(parts: &http::request::Parts, body: &Bytes) -> Request {
     let header = |name: &http::HeaderName| text(&parts.headers, name.as_str());
     Request {
         id: text(&parts.headers, "x-request-id"),

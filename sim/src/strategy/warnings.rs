@@ -93,7 +93,7 @@ fn environment(container: &Value, path: &str, out: &mut Vec<String>) {
 
 fn service(object: &Value, out: &mut Vec<String>) {
     let spec = &object["spec"];
-    if text(spec, &["loadBalancerIP"]) != "" {
+    if !text(spec, &["loadBalancerIP"]).is_empty() {
         out.push("spec.loadBalancerIP is deprecated".to_owned());
     }
     if spec["clusterIP"] == "None" && !matches!(text(spec, &["sessionAffinity"]), "" | "None") {

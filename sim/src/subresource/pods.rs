@@ -119,10 +119,10 @@ fn too_many(message: &str, retry_after_seconds: u32) -> ApiError {
         "TooManyRequests",
         "Cannot evict pod as it would violate the pod's disruption budget.",
     );
-    error.details = Some(Details {
+    error.details = Some(Box::new(Details {
         causes: vec![Cause::field("DisruptionBudget", "", message)],
         retry_after_seconds,
         ..Details::default()
-    });
+    }));
     error
 }

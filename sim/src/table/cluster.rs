@@ -53,9 +53,9 @@ fn quota(object: &Value, now: Timestamp) -> Cells {
         let used = text(object, &["status", "used", name]);
         let entry = format!("{name}: {used}/{}", hard.as_str().unwrap_or_default());
         if name.starts_with("limits") {
-            limits.push(entry)
+            limits.push(entry);
         } else {
-            requests.push(entry)
+            requests.push(entry);
         }
     }
     vec![json!(requests.join(", ")), json!(limits.join(", ")), age(object, now)]

@@ -21,8 +21,8 @@ pub(super) fn cells(plural: &str, object: &Value, now: Timestamp) -> Cells {
                 .filter_map(Value::as_str);
             vec![
                 json!(text(object, &["addressType"])),
-                few(ports.collect(), "<unset>"),
-                few(addresses.map(str::to_owned).collect(), "<unset>"),
+                few(&ports.collect::<Vec<_>>(), "<unset>"),
+                few(&addresses.map(str::to_owned).collect::<Vec<_>>(), "<unset>"),
                 age(object, now),
             ]
         }
@@ -64,7 +64,7 @@ pub(super) fn cells(plural: &str, object: &Value, now: Timestamp) -> Cells {
 }
 
 /// At most three, then how many more.
-fn few(all: Vec<String>, none: &str) -> Value {
+fn few(all: &[String], none: &str) -> Value {
     match all.len() {
         0 => json!(none),
         1..=3 => json!(all.join(",")),
@@ -138,7 +138,7 @@ fn endpoints(object: &Value) -> Value {
             all.extend(ports.iter().map(|port| format!("{ip}:{port}")));
         }
     }
-    few(all, "<none>")
+    few(&all, "<none>")
 }
 
 fn ingress(object: &Value, now: Timestamp) -> Cells {
@@ -149,7 +149,7 @@ fn ingress(object: &Value, now: Timestamp) -> Cells {
     if hosts.is_empty() {
         hosts.push("*");
     }
-    let hosts = few(hosts.into_iter().map(str::to_owned).collect(), "*");
+    let hosts = few(&hosts.into_iter().map(str::to_owned).collect::<Vec<_>>(), "*");
     let secure = list(object, &["spec", "tls"]).next().is_some();
     vec![
         or_none(text(object, &["spec", "ingressClassName"])),

@@ -281,7 +281,7 @@ fn too_large(resource: &ResourceType, asked: u64, newest: u64) -> ApiError {
         "Timeout",
         format!("Too large resource version: {asked}, current: {newest}"),
     );
-    error.details = Some(crate::status::Details {
+    error.details = Some(Box::new(crate::status::Details {
         causes: vec![Cause::field(
             "ResourceVersionTooLarge",
             "",
@@ -291,7 +291,7 @@ fn too_large(resource: &ResourceType, asked: u64, newest: u64) -> ApiError {
         kind: resource.plural.clone(),
         group: resource.group.clone(),
         ..Default::default()
-    });
+    }));
     error
 }
 
@@ -431,7 +431,7 @@ fn field(object: &Value, key: &str) -> String {
 
 /// Name of an object from its metadata.
 pub(crate) fn name_of(object: &Value) -> ObjectName {
-    debug_assert!(revision(object) > 0 || meta(object, "name") != "");
+    debug_assert!(revision(object) > 0 || !meta(object, "name").is_empty());
     ObjectName::new(meta(object, "namespace"), meta(object, "name"))
 }
 

@@ -6,7 +6,7 @@ use super::update::Change;
 use crate::decode;
 use crate::fields::{meta, metadata_mut};
 use crate::request::Response;
-use crate::status::{ApiError, Cause, Details};
+use crate::status::{ApiError, Cause};
 use crate::world::{Call, World};
 
 /// How many operations a JSON patch may have.
@@ -38,7 +38,7 @@ impl PatchType {
                 };
                 let mut error = ApiError::new(415, "UnsupportedMediaType", text);
                 if other != "application/strategic-merge-patch+json" {
-                    error.details = Some(Details::default());
+                    error.details = Some(Box::default());
                 }
                 Err(error)
             }
@@ -150,7 +150,7 @@ fn rejected() -> ApiError {
         "Invalid",
         "the server rejected our request due to an error in our request",
     );
-    refused.details = Some(Details::default());
+    refused.details = Some(Box::default());
     refused
 }
 

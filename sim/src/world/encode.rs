@@ -82,7 +82,7 @@ pub(crate) fn accepted(request: &Request) -> Result<Form, ApiError> {
         "NotAcceptable",
         "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf",
     );
-    error.details = Some(crate::status::Details::default());
+    error.details = Some(Box::default());
     Err(error)
 }
 

@@ -119,6 +119,10 @@ impl World {
     }
 
     /// Handles one request wholly.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a request is handed over, whatever the world does with it"
+    )]
     pub fn handle(&mut self, now: Timestamp, request: Request) -> Response {
         self.requests += 1;
         let mut response = match self.faults.before(now, &request) {

@@ -116,7 +116,7 @@ impl Behaviour {
         };
         let seconds: u64 = numbers_after("sleep").sum();
         let after = (seconds > 0).then(|| Duration::from_secs(seconds));
-        if let Some(code) = numbers_after("exit").last() {
+        if let Some(code) = numbers_after("exit").next_back() {
             return Some(Self::Exit {
                 code: i32::try_from(code).ok()?,
                 after,
@@ -135,6 +135,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers build it for this call")]
     fn of(container: Value, policy: &str) -> Behaviour {
         Behaviour::of(&json!({"spec": {"restartPolicy": policy, "containers": [container]}}))
     }

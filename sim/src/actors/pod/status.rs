@@ -97,6 +97,7 @@ pub(super) fn exited(pod: &Value, now: Timestamp, began: Timestamp, code: i32) -
     assemble(pod, now, "Running", false, statuses.collect())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers build it for this call")]
 fn container_status(pod: &Value, container: &Value, state: Value, ready: bool, restarts: u32) -> Value {
     let name = text(container, &["name"]);
     let started = state.get("running").is_some();
@@ -120,6 +121,7 @@ fn state_has_run(status: &Value) -> bool {
     at(status, &["state", "waiting"]).is_none()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers build it for this call")]
 fn assemble(pod: &Value, now: Timestamp, phase: &str, ready: bool, statuses: Vec<Value>) -> Value {
     let mut list = conditions(pod);
     let over = matches!(phase, "Succeeded" | "Failed");

@@ -35,21 +35,21 @@ pub(crate) enum Expression {
     /// A variable.
     Name(String),
     /// `a.b`.
-    Member(Box<Expression>, String),
+    Member(Box<Self>, String),
     /// `a[b]`.
-    Index(Box<Expression>, Box<Expression>),
+    Index(Box<Self>, Box<Self>),
     /// `f(a, b)` or `a.f(b)`.
-    Call(Option<Box<Expression>>, String, Vec<Expression>),
+    Call(Option<Box<Self>>, String, Vec<Self>),
     /// `!a` or `-a`.
-    Unary(char, Box<Expression>),
+    Unary(char, Box<Self>),
     /// `a + b`, `a && b`, `a in b`, ...
-    Binary(&'static str, Box<Expression>, Box<Expression>),
+    Binary(&'static str, Box<Self>, Box<Self>),
     /// `a ? b : c`.
-    Choice(Box<Expression>, Box<Expression>, Box<Expression>),
+    Choice(Box<Self>, Box<Self>, Box<Self>),
     /// `[a, b]`.
-    List(Vec<Expression>),
+    List(Vec<Self>),
     /// `{a: b}`.
-    Map(Vec<(Expression, Expression)>),
+    Map(Vec<(Self, Self)>),
 }
 
 /// The value of an expression with these variables.
