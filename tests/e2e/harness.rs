@@ -88,6 +88,7 @@ impl Process {
     }
 
     /// Its number.
+    #[allow(dead_code, reason = "for the benchmarks")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -242,7 +243,7 @@ impl Clone {
 
 /// `capstan demo`, ready.
 pub(crate) struct Demo {
-    pub(crate) process: Process,
+    _process: Process,
     pub(crate) kubectl: Kubectl,
     pub(crate) clone: Clone,
     pub(crate) url: String,
@@ -267,7 +268,7 @@ impl Demo {
             path: folder.path().join("infra"),
         };
         Some(Self {
-            process,
+            _process: process,
             kubectl,
             clone,
             url,

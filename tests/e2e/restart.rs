@@ -39,7 +39,7 @@ fn an_operation_goes_on_where_it_was_and_hooks_run_once() {
     let kubectl = Kubectl::new(&folder.path().join("kubeconfig"));
     let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds");
     kubectl.run(&["apply", "-f", definitions.to_str().expect("text")]);
-    kubectl.run(&["create", "namespace", "argocd"]);
+    kubectl.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n");
 
     let bare = folder.path().join("repository.git");
     run(Command::new("git")

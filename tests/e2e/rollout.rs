@@ -25,7 +25,7 @@ fn a_failing_migration_stops_the_rollout_and_is_named() {
     demo.clone
         .replace("services/billing/values-prod.yaml", "5.1.4", "5.2.0");
     demo.clone.replace(
-        "services/billing/values.yaml",
+        "services/billing/values-prod.yaml",
         r#"["/app/migrate", "--to", "latest"]"#,
         r#"["sh", "-c", "exit 3"]"#,
     );
