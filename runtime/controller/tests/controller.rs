@@ -1,5 +1,11 @@
 //! The whole controller against an API server: the simulated one with a paused clock, and a real one when there is one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test says what it found, and fails by panicking"
+)]
+
 mod support;
 
 use std::path::PathBuf;
@@ -139,12 +145,14 @@ async fn everything(bench: &Bench) {
     running.synced(1).await;
     let (writes, requests) = (bench.writes() - before.0 - 1, bench.requests() - before.1 - 1);
     println!("ten objects and a namespace: {writes} writes, {requests} requests with discovery, lists and watches");
+    assert!(writes <= 13, "eleven objects and two of the status: {writes}");
 
     let before = (bench.writes(), bench.requests());
     repository.write("shop/0.json", &map("map-0", "2"));
     running.synced(2).await;
     let (writes, requests) = (bench.writes() - before.0, bench.requests() - before.1);
     println!("one object changed: {writes} writes, {requests} requests");
+    assert!(writes <= 2, "the object and the status: {writes}");
     assert_eq!(bench.live("shop", "map-0").await.unwrap()["data"]["k"], "2");
 
     drift(bench, &running).await;
@@ -174,8 +182,10 @@ async fn everything(bench: &Bench) {
 async fn drift(bench: &Bench, running: &Running) {
     let mut edited = map("map-1", "edited");
     edited["metadata"]["namespace"] = json!("shop");
-    let mut settings = ClusterSettings::default();
-    settings.field_manager = "somebody".into();
+    let settings = ClusterSettings {
+        field_manager: "somebody".into(),
+        ..ClusterSettings::default()
+    };
     let before = running.handle.journal_after(0).last().map_or(0, |entry| entry.sequence);
     apply(&bench.cluster.under(settings), &edited).await;
     for _ in 0..100 {

@@ -210,6 +210,7 @@ impl Fallback {
         self.0(self, format!("internal error: {message}; please report it"))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "one signature for every kind of effect")]
     fn verdicts(&self, message: String) -> Outcome {
         let failed = self.1.iter().cloned().map(|mut pair| {
             pair.verdict = Verdict::Failed(message.clone());

@@ -19,9 +19,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-pub const EPOCH: Timestamp = Timestamp::from_seconds(1_772_000_000);
+pub(crate) const EPOCH: Timestamp = Timestamp::from_seconds(1_772_000_000);
 
-pub fn world() -> (WorldCluster, Cluster) {
+pub(crate) fn world() -> (WorldCluster, Cluster) {
     let mut world = World::new(EPOCH, Options::default());
     for actor in actors::all(actors::Profile::REALISTIC) {
         world.add_actor(actor);
@@ -34,7 +34,7 @@ pub fn world() -> (WorldCluster, Cluster) {
 
 /// One commit: path to content.
 #[derive(Clone, Default)]
-pub struct Commit(BTreeMap<String, Vec<u8>>);
+pub(crate) struct Commit(BTreeMap<String, Vec<u8>>);
 
 impl FileTree for Commit {
     fn read(&self, path: &str) -> Result<Option<Arc<[u8]>>, ReadError> {
@@ -63,21 +63,21 @@ impl FileTree for Commit {
 
 /// A repository with one branch.
 #[derive(Default)]
-pub struct Repository {
+pub(crate) struct Repository {
     commits: Mutex<Vec<Commit>>,
     polled: Mutex<usize>,
 }
 
 impl Repository {
     /// Commits the last tree with a change.
-    pub fn commit(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) {
+    pub(crate) fn commit(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) {
         let mut commits = self.commits.lock().unwrap();
         let mut next = commits.last().cloned().unwrap_or_default();
         change(&mut next.0);
         commits.push(next);
     }
 
-    pub fn write(&self, path: &str, object: &Value) {
+    pub(crate) fn write(&self, path: &str, object: &Value) {
         self.commit(|files| {
             files.insert(path.to_owned(), object.to_string().into_bytes());
         });
@@ -124,8 +124,8 @@ impl SourceProvider for Repository {
 
 /// Every file of a folder is one object, in JSON. Counts how often it is asked.
 #[derive(Default)]
-pub struct Plain {
-    pub renders: Mutex<usize>,
+pub(crate) struct Plain {
+    pub(crate) renders: Mutex<usize>,
 }
 
 impl Renderer for Plain {
@@ -158,7 +158,7 @@ impl Renderer for Plain {
 }
 
 /// Writes an object as somebody else than the controller.
-pub async fn apply(cluster: &Cluster, object: &Value) {
+pub(crate) async fn apply(cluster: &Cluster, object: &Value) {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let gvk = GroupVersionKind::from_api_version(text("/apiVersion"), text("/kind"));
     let task = ApplyTask {
@@ -179,7 +179,7 @@ pub async fn apply(cluster: &Cluster, object: &Value) {
 }
 
 /// Installs the definitions, a namespace and a project.
-pub async fn install(cluster: &Cluster) {
+pub(crate) async fn install(cluster: &Cluster) {
     cluster.discover().await.unwrap();
     for definition in crds::definitions() {
         apply(cluster, &definition.value).await;
@@ -211,7 +211,7 @@ pub async fn install(cluster: &Cluster) {
     apply(cluster, &project).await;
 }
 
-pub fn application(name: &str, namespace: &str) -> Value {
+pub(crate) fn application(name: &str, namespace: &str) -> Value {
     json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
         "metadata": {"name": name, "namespace": "argocd"},
@@ -224,6 +224,6 @@ pub fn application(name: &str, namespace: &str) -> Value {
     })
 }
 
-pub fn map(name: &str, value: &str) -> Value {
+pub(crate) fn map(name: &str, value: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"k": value}})
 }

@@ -63,9 +63,8 @@ where
                 }
                 return self.parse(&line).map(Some);
             }
-            let frame = match tokio::time::timeout(self.silence, self.body.frame()).await {
-                Ok(frame) => frame,
-                Err(_) => return Err(self.broken(format!("nothing for {} s", self.silence.as_secs()))),
+            let Ok(frame) = tokio::time::timeout(self.silence, self.body.frame()).await else {
+                return Err(self.broken(format!("nothing for {} s", self.silence.as_secs())));
             };
             match frame {
                 // An unfinished line at the end is a line that was cut: the object comes again when the watch goes on.
