@@ -360,7 +360,7 @@ fn apply_body(call: &Call<'_>) -> Result<Value, ApiError> {
             "invalid object type: {group}/{name}, Kind={kind}"
         )));
     }
-    if version != expected && call.resource.custom {
+    if version != expected && (call.resource.custom || schema::kind(version, kind).is_none()) {
         return Err(ApiError::bad_request(format!(
             "invalid object type: {version}, Kind={kind}"
         )));

@@ -227,7 +227,12 @@ fn check_scalar(node: Node<'_>, value: &Value, path: &[Step], errors: &mut Vec<S
         _ => (!value.is_object() && !value.is_array(), "any scalar"),
     };
     if !fits {
-        errors.push(format!("{}: expected {words}, got {}", print(path), go_type(value)));
+        let got = match expected {
+            "numeric" => go_type(value).to_owned(),
+            "string" => format!("&value.valueUnstructured{{Value:{}}}", go_syntax(value)),
+            _ => go_value(value),
+        };
+        errors.push(format!("{}: expected {words}, got {got}", print(path)));
     }
 }
 
@@ -243,12 +248,25 @@ fn go_type(value: &Value) -> &'static str {
     }
 }
 
+/// A value as `%#v` of the Go library shows it.
+fn go_syntax(value: &Value) -> String {
+    match value {
+        Value::Null => "interface {}(nil)".into(),
+        Value::Array(items) => format!(
+            "[]interface {{}}{{{}}}",
+            items.iter().map(go_syntax).collect::<Vec<_>>().join(", ")
+        ),
+        Value::Object(map) => {
+            let entries: Vec<String> = map.iter().map(|(k, v)| format!("{k:?}:{}", go_syntax(v))).collect();
+            format!("map[string]interface {{}}{{{}}}", entries.join(", "))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
 /// A value as `%v` of the Go library shows it behind a pointer.
 fn go_value(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("&{{{text}}}"),
-        other => format!("&{{{other}}}"),
-    }
+    format!("&{{{}}}", super::go_print(value))
 }
 
 /// Several errors in one text.

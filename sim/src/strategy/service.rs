@@ -35,6 +35,29 @@ pub(super) fn keep(old: &Value, object: &mut Value) {
     }
     if same_kind {
         keep_ports(&old_spec, spec);
+    } else {
+        drop_what_depends_on_the_type(&old_spec, spec);
+    }
+}
+
+/// A Service that is opened to the outside no longer loses what only such Services have, unless it was just set.
+fn drop_what_depends_on_the_type(old: &Value, spec: &mut Map<String, Value>) {
+    let external = spec
+        .get("externalIPs")
+        .and_then(Value::as_array)
+        .is_some_and(|list| !list.is_empty());
+    if spec.get("type") != Some(&json!("ClusterIP")) || external {
+        return;
+    }
+    for field in [
+        "externalTrafficPolicy",
+        "healthCheckNodePort",
+        "allocateLoadBalancerNodePorts",
+        "loadBalancerClass",
+    ] {
+        if spec.get(field) == Some(&old[field]) {
+            spec.remove(field);
+        }
     }
 }
 

@@ -29,6 +29,11 @@ impl Report {
     }
 
     pub(super) fn unsupported(&mut self, path: &str, value: &Value, supported: &[&str]) {
+        self.unsupported_shown(path, &value.to_string(), supported);
+    }
+
+    /// As [`Report::unsupported`], with the value as it is to be shown.
+    pub(super) fn unsupported_shown(&mut self, path: &str, value: &str, supported: &[&str]) {
         let list: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
         let text = format!("Unsupported value: {value}: supported values: {}", list.join(", "));
         self.add("FieldValueNotSupported", path, text);

@@ -30,10 +30,7 @@ pub(super) fn workload(report: &mut Report, kind: &str, object: &Value) {
     }
     match kind {
         "Deployment" => deployment(report, spec),
-        "StatefulSet" if !matches!(word(spec, "podManagementPolicy"), "OrderedReady" | "Parallel") => {
-            let why = "must be 'OrderedReady' or 'Parallel'";
-            report.invalid("spec.podManagementPolicy", &spec["podManagementPolicy"], why);
-        }
+        "StatefulSet" => stateful_set(report, spec),
         _ => {}
     }
 }
@@ -82,6 +79,22 @@ fn template_metadata(report: &mut Report, path: &str, template: &Value) {
     );
 }
 
+fn stateful_set(report: &mut Report, spec: &Value) {
+    if !matches!(word(spec, "podManagementPolicy"), "OrderedReady" | "Parallel") {
+        let why = "must be 'OrderedReady' or 'Parallel'";
+        report.invalid("spec.podManagementPolicy", &spec["podManagementPolicy"], why);
+    }
+    let strategy = &spec["updateStrategy"];
+    if strategy["type"] == "OnDelete" && strategy["rollingUpdate"].is_object() {
+        let path = "spec.updateStrategy.rollingUpdate";
+        report.invalid(
+            path,
+            &strategy["rollingUpdate"],
+            "only allowed for updateStrategy 'RollingUpdate'",
+        );
+    }
+}
+
 fn deployment(report: &mut Report, spec: &Value) {
     let strategy = &spec["strategy"];
     let rolling = &strategy["rollingUpdate"];
@@ -104,7 +117,10 @@ fn deployment(report: &mut Report, spec: &Value) {
                 &["maxUnavailable", "maxSurge"],
             );
         }
-        _ => report.unsupported("spec.strategy.type", &strategy["type"], &["Recreate", "RollingUpdate"]),
+        kind => {
+            let shown = format!("{{\"Type\":{kind:?},\"RollingUpdate\":{rolling}}}");
+            report.unsupported_shown("spec.strategy", &shown, &["Recreate", "RollingUpdate"]);
+        }
     }
     let ready = spec["minReadySeconds"].as_i64().unwrap_or(0);
     if let Some(deadline) = spec["progressDeadlineSeconds"].as_i64().filter(|d| *d <= ready) {
