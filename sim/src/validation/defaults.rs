@@ -84,10 +84,12 @@ fn made<'m>(map: &'m mut Object, key: &str) -> Option<&'m mut Object> {
 
 fn rule(name: &str, map: &mut Object) {
     match name {
-        "apps.v1.DeploymentSpec" => put_all(
-            map,
-            &json!({"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}),
-        ),
+        "apps.v1.DeploymentSpec" => {
+            put_all(
+                map,
+                &json!({"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}),
+            );
+        }
         "apps.v1.DeploymentStrategy" => {
             put(map, "type", json!("RollingUpdate"));
             if word(map, "type") == "RollingUpdate"
