@@ -21,6 +21,7 @@ mod openapi;
 mod random;
 mod registry;
 mod request;
+pub mod scenario;
 mod schema;
 mod selector;
 mod semantics;

@@ -13,6 +13,7 @@
 mod compose;
 mod emit;
 mod error;
+mod locate;
 mod natural;
 mod number;
 mod scalar;
@@ -21,6 +22,7 @@ mod timestamp;
 pub use compose::{MAX_ALIAS_NODES, MAX_DEPTH, parse_documents, parse_one};
 pub use emit::to_go_yaml;
 pub use error::{YamlError, YamlErrorKind};
+pub use locate::{Step, line_of};
 pub use natural::natural_less;
 
 use serde_json::Value;

@@ -1,29 +1,12 @@
 //! Comparison of pairs of desired and live objects, against reasoned verdicts on objects of a real API server.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use capstan_engine::compare::{ComparePair, CompareTask, IgnoreRules, Verdict, compare};
 use capstan_model::{Blob, GroupVersionKind, ResourceKey};
 use serde_json::Value;
 
-/// Where the vectors are: `CAPSTAN_VECTORS`, or beside the checkout.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test reads its vectors and says where it found none"
-)]
-fn vectors(folder: &str) -> Option<PathBuf> {
-    let place = match std::env::var_os("CAPSTAN_VECTORS") {
-        Some(place) => PathBuf::from(place),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-    };
-    let place = place.join(folder);
-    if !place.is_dir() {
-        println!("skipped: there is no {}", place.display());
-        return None;
-    }
-    Some(place)
-}
+use super::Score;
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -78,12 +61,11 @@ fn rules(case: &Value, key: &ResourceKey) -> Option<IgnoreRules> {
 /// jq expressions are no rule of a comparison: whoever makes the task turns them into pointers.
 const NEEDS_JQ: &str = "ignored by jq expressions";
 
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a meter reads its vectors")]
-fn verdicts_are_those_of_a_careful_engineer() {
-    let Some(folder) = vectors("diff") else { return };
-    let text = std::fs::read_to_string(folder.join("cases.jsonl")).expect("the cases are readable");
-    let (mut equal, mut total, mut jq, mut wrong) = (0, 0, 0, Vec::new());
+/// Compares every pair on which careful people agree.
+pub(crate) fn run(folder: &Path) -> Score {
+    let path = folder.join("cases.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (mut jq, mut total, mut differences) = (0, 0, Vec::new());
     for line in text.lines() {
         let case: Value = serde_json::from_str(line).expect("every line is a case");
         if case["truth"]["debatable"] == true {
@@ -102,28 +84,27 @@ fn verdicts_are_those_of_a_careful_engineer() {
             rules,
         };
         let verdict = compare(&CompareTask { pairs: vec![pair] }).remove(0).verdict;
-        let found = match &verdict {
-            Verdict::Equal => false,
-            Verdict::Different(_) => true,
-            Verdict::Failed(reason) => panic!("{}: {reason}", case["id"]),
-        };
-        if case["truth"]["different"] == found {
-            equal += 1;
-        } else {
-            let paths: Vec<&str> = match &verdict {
-                Verdict::Different(differences) => differences.iter().map(|found| found.path.as_str()).collect(),
-                _ => Vec::new(),
-            };
-            wrong.push(format!(
-                "{} {}: {} {} but {paths:?}",
-                case["id"], case["class"], case["truth"]["paths"], case["truth"]["reason"]
-            ));
-        }
-    }
-    for line in &wrong {
-        println!("{line}");
+        differences.extend(difference(&case, &verdict));
     }
     println!("{NEEDS_JQ}: {jq} cases are not compared here");
-    println!("diff: {equal}/{total}");
-    assert!(equal * 100 >= total * 98, "{equal} of {total} verdicts agree");
+    Score {
+        equal: total - differences.len(),
+        total,
+        differences,
+    }
+}
+
+/// How a verdict differs from the expected one, if it does.
+fn difference(case: &Value, verdict: &Verdict) -> Option<String> {
+    let (found, paths): (bool, Vec<&str>) = match verdict {
+        Verdict::Equal => (false, Vec::new()),
+        Verdict::Different(differences) => (true, differences.iter().map(|found| found.path.as_str()).collect()),
+        Verdict::Failed(reason) => return Some(format!("{}: {reason}", case["id"])),
+    };
+    (case["truth"]["different"] != found).then(|| {
+        format!(
+            "{} {}: {} {} but {paths:?}",
+            case["id"], case["class"], case["truth"]["paths"], case["truth"]["reason"]
+        )
+    })
 }

@@ -1,0 +1,85 @@
+//! The project, held against data that nobody here wrote: one test a folder of the vectors.
+//!
+//! The vectors are not part of the project: `CAPSTAN_VECTORS` names their place, otherwise they are looked for beside the checkout, and
+//! a test that finds none says so and passes. Each prints how many cases are as expected, and fails below what was once reached.
+
+mod api;
+mod diff;
+mod health;
+mod helm;
+#[path = "../../core/template/tests/support/mod.rs"]
+mod support;
+
+use std::path::{Path, PathBuf};
+
+/// What came of a folder.
+pub(crate) struct Score {
+    /// As expected.
+    pub(crate) equal: usize,
+    /// All.
+    pub(crate) total: usize,
+    /// One line for each that is not.
+    pub(crate) differences: Vec<String>,
+}
+
+/// How good it must be: reached once, never to be lost again. Per mille, since other cases of the same shape may be played, too.
+const HEALTH_BUILTIN: usize = 1000;
+const DIFF: usize = 1000;
+const HELM: usize = 1000;
+const API: usize = 993;
+
+/// How many differences are shown.
+const SHOWN: usize = 60;
+
+/// A folder of the vectors; `None`, and a word about it, when it is not there.
+fn folder(name: &str) -> Option<PathBuf> {
+    let place = match std::env::var_os("CAPSTAN_VECTORS") {
+        Some(place) => PathBuf::from(place),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
+    };
+    let place = place.join(name);
+    if !place.is_dir() {
+        println!("{name}: skipped, there is no {}", place.display());
+        return None;
+    }
+    Some(place)
+}
+
+/// Runs a folder and holds its score against the bar.
+fn hold(name: &str, bar: usize, run: impl FnOnce(&Path) -> Score) {
+    let Some(folder) = folder(name) else { return };
+    let Score {
+        equal,
+        total,
+        differences,
+    } = run(&folder);
+    for difference in differences.iter().take(SHOWN) {
+        println!("{difference}");
+    }
+    println!("{name}: {equal}/{total}");
+    assert!(total > 0, "{name} holds no cases");
+    assert!(
+        equal * 1000 >= total * bar,
+        "{name}: {equal} of {total}, which is less than {bar} of 1000"
+    );
+}
+
+#[test]
+fn health_builtin() {
+    hold("health-builtin", HEALTH_BUILTIN, health::run);
+}
+
+#[test]
+fn diff() {
+    hold("diff", DIFF, diff::run);
+}
+
+#[test]
+fn helm() {
+    hold("helm", HELM, helm::run);
+}
+
+#[test]
+fn api() {
+    hold("api", API, api::run);
+}
