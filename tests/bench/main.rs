@@ -4,6 +4,8 @@
 //! simulated cluster, the controller and this program are three processes, so that memory and requests are the controller's own.
 //! Nothing here is a test: numbers are printed, not judged.
 
+#![allow(clippy::print_stdout, reason = "printing is what it is for")]
+
 #[path = "../e2e/harness.rs"]
 #[allow(dead_code)]
 mod harness;

@@ -355,7 +355,11 @@ mod tests {
     use super::*;
 
     fn meta(annotations: Value) -> ObjectMeta {
-        ObjectMeta::of(&json!({"metadata": {"annotations": annotations}}))
+        let metadata = serde_json::Map::from_iter([("annotations".to_owned(), annotations)]);
+        ObjectMeta::of(&Value::Object(serde_json::Map::from_iter([(
+            "metadata".to_owned(),
+            Value::Object(metadata),
+        )])))
     }
 
     #[test]

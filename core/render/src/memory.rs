@@ -104,9 +104,8 @@ impl FileTree for MemoryTree {
     }
 
     fn list(&self, dir: &str) -> Result<Option<Vec<TreeEntry>>, ReadError> {
-        let (real, kind) = match self.real(dir)? {
-            Some(found) => found,
-            None => return Ok(None),
+        let Some((real, kind)) = self.real(dir)? else {
+            return Ok(None);
         };
         match kind {
             RawEntry::Directory => {}

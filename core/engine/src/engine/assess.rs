@@ -23,7 +23,7 @@ impl Engine {
         let Some(cluster) = self.cluster(app) else { return };
         let mut pairs = BTreeMap::new();
         let mut objects = BTreeMap::new();
-        for target in app.desired.iter().flat_map(|desired| desired.resources()) {
+        for target in app.desired.iter().flat_map(super::state::Desired::resources) {
             let state = declared(app, cluster, target, &mut pairs);
             objects.insert(target.key.clone(), state);
         }

@@ -67,7 +67,7 @@ impl Engine {
         match (state, outcome) {
             (Some(TaskState::Write(_)), Outcome::Applied(result)) => self.write_completed(now, app, node, result),
             (Some(TaskState::Hook(HookTask::Creating)), Outcome::Applied(result)) => {
-                self.hook_created(now, app, node, result)
+                self.hook_created(now, app, node, result);
             }
             (Some(TaskState::Hook(HookTask::Looking)), Outcome::Observed(result)) => {
                 self.hook_looked_at(now, app, node, result);

@@ -192,10 +192,10 @@ impl Engine {
             // What is due was just looked at; what keeps it from being done will be an event.
             .filter(|at| *at > now)
             .min();
-        if app.deadline != next {
-            if let Some(old) = app.deadline {
-                self.deadlines.remove(&(old, id.clone()));
-            }
+        if app.deadline != next
+            && let Some(old) = app.deadline
+        {
+            self.deadlines.remove(&(old, id.clone()));
         }
         if let Some(next) = next {
             self.deadlines.insert((next, id.clone()));

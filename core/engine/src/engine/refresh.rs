@@ -119,7 +119,10 @@ impl Engine {
                 .discovery
                 .as_ref()
                 .map_or_else(String::new, |d| d.version.clone()),
-            api_versions: cluster.discovery.as_ref().map_or_else(Vec::new, |d| d.api_versions()),
+            api_versions: cluster
+                .discovery
+                .as_ref()
+                .map_or_else(Vec::new, super::super::event::Discovery::api_versions),
             bypass_cache,
             context: TargetContext {
                 application: app.id(),

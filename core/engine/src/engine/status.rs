@@ -26,7 +26,7 @@ use crate::policy::SkipReason;
 impl Engine {
     pub(super) fn step_status(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
         let wanted = self.conditions(app, gate);
-        app.conditions = merged(std::mem::take(&mut app.conditions), wanted, now);
+        app.conditions = merged(&app.conditions, wanted, now);
         self.tell_changes(now, app, gate);
         let is_due = app.status_retry.is_none_or(|(_, until)| until <= now);
         let is_writing = app.is_in_flight(|what| matches!(what, InFlight::Status(_)));
@@ -226,7 +226,7 @@ impl Engine {
                     (true, Some(_)) => revisions,
                 },
             },
-            health: told_health(health, app),
+            health: told_health(&health, app),
             resources: if is_known { resources(app) } else { said.resources },
             history: app.history.clone(),
             conditions: app.conditions.clone(),
@@ -256,7 +256,7 @@ pub(super) fn verdicts(app: &ApplicationState, gate: &Gate) -> (SyncStatusCode, 
 }
 
 /// How far a rollout is would be written with every pod; what is wrong is written once.
-fn told_health(health: HealthStatus, app: &ApplicationState) -> HealthStatus {
+fn told_health(health: &HealthStatus, app: &ApplicationState) -> HealthStatus {
     let message = match health.status {
         HealthStatusCode::Degraded => clipped(&health.message),
         _ => String::new(),
@@ -304,7 +304,7 @@ fn hooks_to_record(app: &ApplicationState) -> Vec<NodeIndex> {
 
 /// The conditions that hold, each with the time since when it says what it says.
 fn merged(
-    old: Vec<ApplicationCondition>,
+    old: &[ApplicationCondition],
     wanted: Vec<(ConditionType, String)>,
     now: Timestamp,
 ) -> Vec<ApplicationCondition> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SourceLocation, SyncPhase};
+use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SyncPhase};
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
@@ -363,7 +363,7 @@ impl Builder<'_> {
                     None if exists => {}
                     None => {
                         return Err(PlanError::UnknownDependency {
-                            location: task.location.clone().unwrap_or_else(SourceLocation::default),
+                            location: task.location.clone().unwrap_or_default(),
                             key: Box::new(task.key.clone()),
                             dependency: text.clone(),
                         });

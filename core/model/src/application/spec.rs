@@ -269,7 +269,7 @@ pub struct RetryStrategy {
 }
 
 /// `retry.backoff`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Backoff {
     /// First wait, in Go's notation; `5s` when empty.
@@ -279,16 +279,6 @@ pub struct Backoff {
     pub factor: Option<i64>,
     /// Longest wait; `3m` when empty.
     pub max_duration: String,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self {
-            duration: String::new(),
-            factor: None,
-            max_duration: String::new(),
-        }
-    }
 }
 
 impl Backoff {

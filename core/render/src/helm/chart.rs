@@ -49,7 +49,7 @@ pub(crate) struct Chart {
     pub(crate) files: BTreeMap<String, Arc<[u8]>>,
     /// By path in the chart (`templates/x.yaml`).
     pub(crate) templates: BTreeMap<String, String>,
-    pub(crate) subcharts: Vec<Chart>,
+    pub(crate) subcharts: Vec<Self>,
     has_schema: bool,
     digest: Digest,
 }

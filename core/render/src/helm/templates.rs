@@ -31,7 +31,7 @@ pub(super) fn render(prepared: &Prepared<'_>) -> Result<BTreeMap<String, String>
         &prepared.chart,
         &prepared.chart.metadata.name,
         true,
-        values,
+        &values,
         &shared,
         &mut templates,
     );
@@ -85,7 +85,7 @@ fn gather<'a>(
     chart: &'a Chart,
     name: &str,
     is_root: bool,
-    values: Map,
+    values: &Map,
     shared: &Shared,
     templates: &mut BTreeMap<String, Template<'a>>,
 ) -> Value {
@@ -105,7 +105,7 @@ fn gather<'a>(
             subchart,
             &format!("{name}/charts/{own}"),
             false,
-            section,
+            &section,
             shared,
             templates,
         );

@@ -96,7 +96,7 @@ pub(super) fn supplied(
     match &helm.values_object {
         Some(object) => merge(&mut values, mapping("spec.source.helm.valuesObject", object.clone())?),
         None if !helm.values.trim().is_empty() => {
-            merge(&mut values, parse_text("spec.source.helm.values", &helm.values)?)
+            merge(&mut values, parse_text("spec.source.helm.values", &helm.values)?);
         }
         None => {}
     }

@@ -122,7 +122,7 @@ fn commit(repository: &gix::Repository, references: &[&str]) -> miette::Result<g
 #[derive(Default)]
 struct Folder {
     files: BTreeMap<String, gix::ObjectId>,
-    folders: BTreeMap<String, Folder>,
+    folders: BTreeMap<String, Self>,
 }
 
 impl Folder {

@@ -335,7 +335,7 @@ impl Engine {
                 self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid });
             }
             Ok(Deletion::Accepted) => {
-                self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid })
+                self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid });
             }
             Ok(Deletion::Refused(refusal)) => {
                 let error = WriteError::Conflict(refusal.to_string());

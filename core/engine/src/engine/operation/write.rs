@@ -74,7 +74,7 @@ impl Engine {
             return Some((awaiting(live), "exists already"));
         }
         let is_current = app.desired.as_ref().map(|desired| desired.targets.digest())
-            == operation.targets.as_ref().map(|targets| targets.digest());
+            == operation.targets.as_ref().map(crate::targets::Targets::digest);
         let object = app.assessment.objects.get(&task.key)?;
         let live = live.filter(|live| !live.is_deleting())?;
         // The assessment is of this step's beginning; what was written since is in the index by its answer.
