@@ -143,6 +143,14 @@ fn rule(name: &str, map: &mut Object) {
         ),
         "scheduling.v1.PriorityClass" => put(map, "preemptionPolicy", json!("PreemptLowerPriority")),
         "discovery.v1.EndpointPort" => put_all(map, &json!({"protocol": "TCP"})),
+        other if other.starts_with("admissionregistration.") => admission_rule(other, map),
+        other => core_rule(other, map),
+    }
+}
+
+/// Types of admission configuration.
+fn admission_rule(name: &str, map: &mut Object) {
+    match name {
         "admissionregistration.v1.ValidatingWebhook" => webhook(map),
         "admissionregistration.v1.MutatingWebhook" => {
             webhook(map);
@@ -152,7 +160,7 @@ fn rule(name: &str, map: &mut Object) {
             put(map, "scope", json!("*"));
         }
         "admissionregistration.v1.ServiceReference" => put(map, "port", json!(443)),
-        other => core_rule(other, map),
+        _ => {}
     }
 }
 
