@@ -54,6 +54,7 @@ pub(crate) fn all() -> Vec<Session> {
         immutable(),
         refused(),
         strategic(),
+        words(),
         finalizers(),
         dry_runs(),
         kinds(),
@@ -416,6 +417,21 @@ fn strategic() -> Session {
                 STRATEGIC,
                 json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}),
             ),
+        ],
+    )
+}
+
+/// Lists of words, refusals, and JSON patches.
+fn words() -> Session {
+    session(
+        "words",
+        vec![
+            step(
+                "POST",
+                "/apis/apps/v1/namespaces/{ns}/deployments",
+                JSON,
+                deployment(Some(1), "web:1"),
+            ),
             step(
                 "PATCH",
                 WEB,
@@ -428,7 +444,12 @@ fn strategic() -> Session {
                 STRATEGIC,
                 json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["example.org/a"]}}),
             ),
-            step("PATCH", WEB, STRATEGIC, pods(json!({"containers": [{"image": "x"}]}))),
+            step(
+                "PATCH",
+                WEB,
+                STRATEGIC,
+                json!({"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}}),
+            ),
             step("PATCH", WEB, STRATEGIC, json!({"spec": {"replicas": "many"}})),
             step(
                 "PATCH",
@@ -512,10 +533,10 @@ fn dry_runs() -> Session {
     )
 }
 
-/// One object of many kinds, applied twice.
-fn kinds() -> Session {
+/// An object of many kinds: where, of which version and kind, and what.
+fn samples() -> [(&'static str, &'static str, &'static str, Value); 10] {
     let pods = json!({"metadata": {"labels": {"app": "k"}}, "spec": {"containers": [{"name": "k", "image": "k"}]}});
-    let objects = [
+    [
         (
             "/apis/apps/v1/namespaces/{ns}/statefulsets",
             "apps/v1",
@@ -576,9 +597,13 @@ fn kinds() -> Session {
             "Role",
             json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}),
         ),
-    ];
+    ]
+}
+
+/// Each of them, applied twice.
+fn kinds() -> Session {
     let mut steps = Vec::new();
-    for (path, version, kind, mut object) in objects {
+    for (path, version, kind, mut object) in samples() {
         object["apiVersion"] = json!(version);
         object["kind"] = json!(kind);
         object["metadata"] = json!({"name": "k", "labels": {"app.kubernetes.io/part-of": "shop"}});

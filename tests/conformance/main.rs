@@ -64,6 +64,9 @@ async fn play(client: &Client, session: &Session) -> Result<Vec<Answer>, reqwest
             warnings: raw.warnings.iter().map(|w| names.text(w)).collect(),
             body: names.walk(&raw.body),
         });
+        if step.method == "DELETE" {
+            names.release();
+        }
     }
     Ok(answers)
 }

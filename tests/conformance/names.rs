@@ -41,6 +41,11 @@ impl Names {
         format!("<{kind} {number}>")
     }
 
+    /// Forgets addresses and ports: what a deleted object had may be given again, or not.
+    pub(crate) fn release(&mut self) {
+        self.seen.retain(|(kind, _), _| !matches!(*kind, "ip" | "port"));
+    }
+
     /// Text with its values named. Several causes come in no fixed order, so they are sorted.
     pub(crate) fn text(&mut self, text: &str) -> String {
         let mut out = self.dump.replace_all(text, "Invalid value: <object>: ").into_owned();
