@@ -14,7 +14,7 @@ impl fmt::Display for Span {
         let millis = self.0.as_millis();
         match millis {
             0..1000 => write!(f, "{millis}ms"),
-            _ if millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
+            _ if millis.is_multiple_of(1000) => write!(f, "{}s", millis / 1000),
             _ => write!(f, "{}.{:03}s", millis / 1000, millis % 1000),
         }
     }
