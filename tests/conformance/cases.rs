@@ -336,15 +336,15 @@ fn refused() -> Session {
             broken(|o| o["spec"]["selector"]["matchLabels"]["app"] = json!("other")),
             broken(|o| o["spec"]["template"]["spec"]["containers"][0]["image"] = json!("")),
             broken(|o| {
-                o["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "lots"}})
+                o["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "lots"}});
             }),
             broken(|o| {
                 o["spec"]["template"]["spec"]["containers"][0]["resources"] =
-                    json!({"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}})
+                    json!({"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}});
             }),
             broken(|o| {
                 o["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
-                    json!([{"name": "v", "mountPath": "/v"}])
+                    json!([{"name": "v", "mountPath": "/v"}]);
             }),
             broken(|o| o["spec"]["template"]["spec"]["restartPolicy"] = json!("Never")),
             broken(|o| o["spec"]["template"]["spec"]["containers"][0]["ports"] = json!([{"containerPort": 70000}])),
@@ -374,49 +374,18 @@ fn refused() -> Session {
     )
 }
 
+#[rustfmt::skip]
 fn strategic() -> Session {
     let pods = |patch: Value| json!({"spec": {"template": {"spec": patch}}});
     session(
         "strategic",
         vec![
-            step(
-                "POST",
-                "/apis/apps/v1/namespaces/{ns}/deployments",
-                JSON,
-                deployment(Some(1), "web:1"),
-            ),
-            step(
-                "PATCH",
-                WEB,
-                STRATEGIC,
-                pods(json!({"containers": [{"name": "side", "image": "side:1"}]})),
-            ),
-            step(
-                "PATCH",
-                WEB,
-                STRATEGIC,
-                pods(json!({"$setElementOrder/containers": [{"name": "web"}, {"name": "side"}]})),
-            ),
-            step(
-                "PATCH",
-                WEB,
-                STRATEGIC,
-                pods(
-                    json!({"containers": [{"name": "web", "env": [{"name": "A", "$patch": "delete"}, {"name": "B", "value": "2"}]}]}),
-                ),
-            ),
-            step(
-                "PATCH",
-                WEB,
-                STRATEGIC,
-                pods(json!({"containers": [{"name": "side", "$patch": "delete"}]})),
-            ),
-            step(
-                "PATCH",
-                WEB,
-                STRATEGIC,
-                json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}),
-            ),
+            step("POST", "/apis/apps/v1/namespaces/{ns}/deployments", JSON, deployment(Some(1), "web:1")),
+            step("PATCH", WEB, STRATEGIC, pods(json!({"containers": [{"name": "side", "image": "side:1"}]}))),
+            step("PATCH", WEB, STRATEGIC, pods(json!({"$setElementOrder/containers": [{"name": "web"}, {"name": "side"}]}))),
+            step("PATCH", WEB, STRATEGIC, pods(json!({"containers": [{"name": "web", "env": [{"name": "A", "$patch": "delete"}, {"name": "B", "value": "2"}]}]}))),
+            step("PATCH", WEB, STRATEGIC, pods(json!({"containers": [{"name": "side", "$patch": "delete"}]}))),
+            step("PATCH", WEB, STRATEGIC, json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}})),
         ],
     )
 }

@@ -15,23 +15,7 @@ fn every_mistake_is_named_and_nothing_is_lost() {
             words.iter().all(|word| text.contains(word))
         });
     };
-    // A values file that is gone.
-    std::fs::rename(
-        demo.clone.path.join("services/lab-results/values-prod.yaml"),
-        demo.clone.path.join("services/lab-results/values-production.yaml"),
-    )
-    .expect("moved");
-    // A template that does not parse, at its third line.
-    demo.clone.write(
-        "services/platform-config/templates/configmap.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Chart.Name }\n",
-    );
-    // A kind that the cluster does not serve.
-    demo.clone.write(
-        "services/status-page/widget.yaml",
-        "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n",
-    );
-    demo.clone.push("three mistakes");
+    push_three_mistakes(&demo);
     says("lab-results", &["ComparisonError", "values-prod.yaml"]);
     says("platform-config", &["ComparisonError", "configmap.yaml:3"]);
     says("status-page", &["Widget"]);
@@ -77,4 +61,25 @@ fn every_mistake_is_named_and_nothing_is_lost() {
             demo.kubectl.is_settled(application)
         });
     }
+}
+
+/// A values file that is gone, a template that does not parse, a kind that the cluster does not serve.
+fn push_three_mistakes(demo: &Demo) {
+    // A values file that is gone.
+    std::fs::rename(
+        demo.clone.path.join("services/lab-results/values-prod.yaml"),
+        demo.clone.path.join("services/lab-results/values-production.yaml"),
+    )
+    .expect("moved");
+    // A template that does not parse, at its third line.
+    demo.clone.write(
+        "services/platform-config/templates/configmap.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Chart.Name }\n",
+    );
+    // A kind that the cluster does not serve.
+    demo.clone.write(
+        "services/status-page/widget.yaml",
+        "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n",
+    );
+    demo.clone.push("three mistakes");
 }

@@ -248,16 +248,8 @@ spec:
     )
 }
 
-#[test]
-fn patient_portal_is_deployed_healed_pruned_and_reverted() {
-    if !has("kubectl") || !has("git") || !has("openssl") {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some(cluster) = RealCluster::start(folder.path()) else {
-        return;
-    };
-    let kubectl = &cluster.kubectl;
+/// Argo CD's resources, the controller's namespace, the project.
+fn prepare(kubectl: &Kubectl) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     kubectl.run(&["apply", "-f", root.join("../../deploy/crds").to_str().expect("text")]);
     kubectl.run(&["create", "namespace", "argocd"]);
@@ -272,6 +264,19 @@ fn patient_portal_is_deployed_healed_pruned_and_reverted() {
         "-f",
         root.join("demo/argocd/project.yaml").to_str().expect("text"),
     ]);
+}
+
+#[test]
+fn patient_portal_is_deployed_healed_pruned_and_reverted() {
+    if !has("kubectl") || !has("git") || !has("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(cluster) = RealCluster::start(folder.path()) else {
+        return;
+    };
+    let kubectl = &cluster.kubectl;
+    prepare(kubectl);
     let (bare, clone) = repository(folder.path());
     let mut command = Command::new(CAPSTAN);
     command

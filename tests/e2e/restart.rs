@@ -24,6 +24,35 @@ fn job(name: &str, annotations: &str, seconds: u32) -> String {
     )
 }
 
+/// A hook, a Job of four seconds in wave 1, a ConfigMap in wave 2.
+fn repository(folder: &Path) -> std::path::PathBuf {
+    let bare = folder.join("repository.git");
+    run(Command::new("git")
+        .args(["init", "-q", "--bare", "-b", "main"])
+        .arg(&bare));
+    run(Command::new("git")
+        .args(["clone", "-q"])
+        .arg(&bare)
+        .arg(folder.join("clone")));
+    let clone = Clone {
+        path: folder.join("clone"),
+    };
+    clone.write(
+        "app/before.yaml",
+        &job("before", "{argocd.argoproj.io/hook: PreSync}", 1),
+    );
+    clone.write(
+        "app/migrate.yaml",
+        &job("migrate", "{argocd.argoproj.io/sync-wave: '1'}", 4),
+    );
+    clone.write(
+        "app/config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: last\n  annotations: {argocd.argoproj.io/sync-wave: '2'}\n",
+    );
+    clone.push("three waves");
+    bare
+}
+
 #[test]
 fn an_operation_goes_on_where_it_was_and_hooks_run_once() {
     if !has("kubectl") || !has("git") {
@@ -41,30 +70,7 @@ fn an_operation_goes_on_where_it_was_and_hooks_run_once() {
     kubectl.run(&["apply", "-f", definitions.to_str().expect("text")]);
     kubectl.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n");
 
-    let bare = folder.path().join("repository.git");
-    run(Command::new("git")
-        .args(["init", "-q", "--bare", "-b", "main"])
-        .arg(&bare));
-    run(Command::new("git")
-        .args(["clone", "-q"])
-        .arg(&bare)
-        .arg(folder.path().join("clone")));
-    let clone = Clone {
-        path: folder.path().join("clone"),
-    };
-    clone.write(
-        "app/before.yaml",
-        &job("before", "{argocd.argoproj.io/hook: PreSync}", 1),
-    );
-    clone.write(
-        "app/migrate.yaml",
-        &job("migrate", "{argocd.argoproj.io/sync-wave: '1'}", 4),
-    );
-    clone.write(
-        "app/config.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: last\n  annotations: {argocd.argoproj.io/sync-wave: '2'}\n",
-    );
-    clone.push("three waves");
+    let bare = repository(folder.path());
     let first = controller(folder.path());
     kubectl.apply(&format!(
         "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: app, namespace: argocd}}\nspec:\n  project: default\n  \

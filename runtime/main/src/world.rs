@@ -11,6 +11,9 @@ use clap::{Args, ValueEnum};
 use miette::{Context, IntoDiagnostic};
 use tokio::net::TcpListener;
 
+/// Writes that the served world remembers: it may run for days.
+const HISTORY: usize = 10_000;
+
 /// Arguments of `capstan world`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -50,6 +53,7 @@ pub(crate) async fn serve(port: u16, actors: Actors, seed: u64) -> miette::Resul
         epoch,
         Options {
             seed,
+            history: Some(HISTORY),
             ..Options::default()
         },
     );

@@ -94,7 +94,13 @@ impl Engine {
             };
             return self.refresh_failed(now, app, &failure);
         }
-        let Some(cluster) = self.cluster(app) else { return };
+        let Some(cluster) = self.cluster(app) else {
+            let failure = SourceFailure {
+                message: "spec.destination changed while revisions were being resolved".into(),
+                transient: true,
+            };
+            return self.refresh_failed(now, app, &failure);
+        };
         let task = self.render_task(app, cluster, &sources, &revisions, bypass_cache);
         self.emit(
             app,

@@ -141,71 +141,17 @@ mod tests {
     fn every_reason_holds_by_itself() {
         assert_eq!(auto_sync(&input()), AutoSync::Sync { prune: true });
         let off = SyncPolicyAutomated::default();
+        #[rustfmt::skip]
         let cases = [
-            (
-                AutoSyncInput {
-                    automated: None,
-                    ..input()
-                },
-                SkipReason::NotAutomated,
-            ),
-            (
-                AutoSyncInput {
-                    operation_pending: true,
-                    ..input()
-                },
-                SkipReason::OperationPending,
-            ),
-            (
-                AutoSyncInput {
-                    deleting: true,
-                    ..input()
-                },
-                SkipReason::Deleting,
-            ),
-            (
-                AutoSyncInput {
-                    sync: SyncStatusCode::Unknown,
-                    ..input()
-                },
-                SkipReason::Unknown,
-            ),
-            (
-                AutoSyncInput {
-                    sync: SyncStatusCode::Synced,
-                    ..input()
-                },
-                SkipReason::Synced,
-            ),
-            (
-                AutoSyncInput {
-                    automated: Some(&off),
-                    only_prunes: true,
-                    ..input()
-                },
-                SkipReason::PruneNotAllowed,
-            ),
-            (
-                AutoSyncInput {
-                    would_wipe: true,
-                    ..input()
-                },
-                SkipReason::WouldWipe,
-            ),
-            (
-                AutoSyncInput {
-                    last: LastAttempt::Succeeded,
-                    ..input()
-                },
-                SkipReason::Drifted,
-            ),
-            (
-                AutoSyncInput {
-                    last: LastAttempt::Failed,
-                    ..input()
-                },
-                SkipReason::AlreadyFailed,
-            ),
+            (AutoSyncInput { automated: None, ..input() }, SkipReason::NotAutomated),
+            (AutoSyncInput { operation_pending: true, ..input() }, SkipReason::OperationPending),
+            (AutoSyncInput { deleting: true, ..input() }, SkipReason::Deleting),
+            (AutoSyncInput { sync: SyncStatusCode::Unknown, ..input() }, SkipReason::Unknown),
+            (AutoSyncInput { sync: SyncStatusCode::Synced, ..input() }, SkipReason::Synced),
+            (AutoSyncInput { automated: Some(&off), only_prunes: true, ..input() }, SkipReason::PruneNotAllowed),
+            (AutoSyncInput { would_wipe: true, ..input() }, SkipReason::WouldWipe),
+            (AutoSyncInput { last: LastAttempt::Succeeded, ..input() }, SkipReason::Drifted),
+            (AutoSyncInput { last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
         ];
         for (input, reason) in cases {
             assert_eq!(auto_sync(&input), AutoSync::Skip(reason));

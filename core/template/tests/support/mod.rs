@@ -108,22 +108,19 @@ fn capabilities() -> Value {
         .build()
 }
 
-/// The root value for the file `c/templates/t.txt` of the chart of the vectors.
-pub(crate) fn root(chart: &serde_json::Value) -> Value {
-    let yaml = |text: &serde_json::Value| {
-        capstan_yaml::parse_one(text.as_str().unwrap_or_default(), capstan_yaml::Mode::Kube11)
-            .expect("the chart's YAML")
-    };
-    let meta = yaml(&chart["Chart.yaml"]);
-    let annotations: BTreeMap<String, Value> = meta["annotations"]
+fn annotations(meta: &serde_json::Value) -> BTreeMap<String, Value> {
+    meta["annotations"]
         .as_object()
         .map(|map| {
             map.iter()
                 .map(|(k, v)| (k.clone(), Value::from(v.as_str().unwrap_or_default())))
                 .collect()
         })
-        .unwrap_or_default();
-    let files: BTreeMap<String, Value> = chart["files"]
+        .unwrap_or_default()
+}
+
+fn files(chart: &serde_json::Value) -> BTreeMap<String, Value> {
+    chart["files"]
         .as_object()
         .map(|files| {
             files
@@ -136,7 +133,18 @@ pub(crate) fn root(chart: &serde_json::Value) -> Value {
                 })
                 .collect()
         })
-        .unwrap_or_default();
+        .unwrap_or_default()
+}
+
+/// The root value for the file `c/templates/t.txt` of the chart of the vectors.
+pub(crate) fn root(chart: &serde_json::Value) -> Value {
+    let yaml = |text: &serde_json::Value| {
+        capstan_yaml::parse_one(text.as_str().unwrap_or_default(), capstan_yaml::Mode::Kube11)
+            .expect("the chart's YAML")
+    };
+    let meta = yaml(&chart["Chart.yaml"]);
+    let annotations = annotations(&meta);
+    let files = files(chart);
     // A null default is dropped when values are merged.
     let mut values = yaml(&chart["values.yaml"]);
     if let Some(map) = values.as_object_mut() {

@@ -108,15 +108,19 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
         settled = settle(&running.handle, repository::declarations().count() - 1) => settled,
     };
     let code = conclude(settled, began.elapsed());
-    if arguments.once {
-        return Ok(code);
-    }
-    tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => {}
-        () = cluster.finished() => {}
-    }
-    Ok(ExitCode::SUCCESS)
+    let code = if arguments.once {
+        code
+    } else {
+        tokio::select! {
+            biased;
+            _ = tokio::signal::ctrl_c() => {}
+            () = cluster.finished() => {}
+        }
+        ExitCode::SUCCESS
+    };
+    running.shutdown.cancel();
+    running.task.await.into_diagnostic()?;
+    Ok(code)
 }
 
 /// Defines Argo CD's resources in the cluster and creates the project and the Applications, as somebody would with kubectl.
