@@ -87,3 +87,8 @@ fn a_crash_at_every_effect() {
         }
     }
 }
+
+#[test]
+fn busy_day() {
+    both_ways("busy-day");
+}

@@ -121,6 +121,7 @@ fn send(stage: &mut impl Stage, by: &str, object: &ObjectRef, mut request: Reque
     let mut user = crate::request::User::admin();
     by.clone_into(&mut user.name);
     request.user = Some(user);
+    request.user_agent = Some("kubectl".into());
     let response = stage.request(request);
     if response.is_success() {
         return Ok(response);
