@@ -18,6 +18,7 @@ mod fields;
 pub mod front_ends;
 mod history;
 mod openapi;
+mod protobuf;
 mod random;
 mod registry;
 mod request;

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use super::list::name_of;
 use crate::decode;
 use crate::fields::{finalizers, is_going, meta, metadata_mut, set_finalizers, text, time};
+use crate::protobuf;
 use crate::request::Response;
 use crate::status::{ApiError, Cause, Details, success};
-use crate::world::{Call, World};
+use crate::world::{Call, World, decode_protobuf};
 
 /// What a deletion asks for.
 #[derive(Clone, Debug, Default)]
@@ -267,9 +268,14 @@ impl DeleteOptions {
 }
 
 fn read_body(call: &Call<'_>, options: &mut DeleteOptions) -> Result<(), ApiError> {
-    let decoded = decode::json(&call.raw_body())
-        .map_err(|e| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}")))?;
-    let body = decoded.value;
+    let bytes = call.raw_body();
+    let body = if call.content_type() == protobuf::MEDIA_TYPE {
+        decode_protobuf(&bytes, "v1", "DeleteOptions")?.value
+    } else {
+        let decoded = decode::json(&bytes)
+            .map_err(|e| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}")))?;
+        decoded.value
+    };
     let (kind, version) = (text(&body, &["kind"]), text(&body, &["apiVersion"]));
     if !matches!(kind, "" | "DeleteOptions") {
         return Err(ApiError::bad_request(format!(

@@ -6,6 +6,7 @@ use capstan_model::Timestamp;
 use serde_json::Value;
 
 use crate::decode::{self, Decoded};
+use crate::protobuf;
 use crate::registry::{ResourceType, api_version};
 use crate::request::{Body, Request, User};
 use crate::status::{ApiError, Cause};
@@ -102,11 +103,11 @@ impl Call<'_> {
         full.split(';').next().unwrap_or(full).trim()
     }
 
-    /// The body as an object of `kind` in `group/version`: JSON or YAML, with its kind checked and set. Duplicate fields warn or refuse.
+    /// The body as an object of `kind` in `group/version`: JSON, YAML or protobuf, with its kind checked and set. Duplicate fields warn or refuse.
     pub(crate) fn object(&mut self, group: &str, version: &str, kind: &str) -> Result<Value, ApiError> {
-        let decoded = self.decoded(kind)?;
-        let mut value = decoded.value;
         let expected = api_version(group, version);
+        let decoded = self.decoded(&expected, kind)?;
+        let mut value = decoded.value;
         check_kind(&value, &expected, kind)?;
         if let Some(map) = value.as_object_mut() {
             map.insert("apiVersion".into(), expected.into());
@@ -139,8 +140,8 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// The body as a value, whatever it is an object of.
-    pub(crate) fn decoded(&self, kind: &str) -> Result<Decoded, ApiError> {
+    /// The body as a value, whatever it is an object of; `kind` in `expected` where it does not say.
+    fn decoded(&self, expected: &str, kind: &str) -> Result<Decoded, ApiError> {
         if let Body::Json(value) = &self.request.body {
             return match value {
                 Value::Object(_) => Ok(Decoded {
@@ -154,13 +155,20 @@ impl Call<'_> {
         match self.content_type() {
             "application/json" | "" => decode_json(&bytes, kind),
             "application/yaml" => decode_yaml(&bytes, kind),
-            "application/vnd.kubernetes.protobuf" => Err(ApiError::model_gap("bodies in protobuf")),
-            _ => Err(ApiError::new(
-                415,
-                "UnsupportedMediaType",
-                "the body of the request was in an unknown format - accepted media types include: application/json, \
-                 application/yaml, application/vnd.kubernetes.protobuf",
-            )),
+            protobuf::MEDIA_TYPE if protobuf::knows(expected, kind) => decode_protobuf(&bytes, expected, kind),
+            _ => {
+                let formats = match protobuf::knows(expected, kind) {
+                    true => "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+                    false => "application/json, application/yaml",
+                };
+                Err(ApiError::new(
+                    415,
+                    "UnsupportedMediaType",
+                    format!(
+                        "the body of the request was in an unknown format - accepted media types include: {formats}"
+                    ),
+                ))
+            }
         }
     }
 
@@ -267,6 +275,26 @@ fn decode_yaml(bytes: &[u8], kind: &str) -> Result<Decoded, ApiError> {
         }),
         other => unrecognized(&other, kind, bytes),
     }
+}
+
+/// A body in protobuf; one that is none is refused as the server refuses it.
+pub(crate) fn decode_protobuf(bytes: &[u8], expected: &str, kind: &str) -> Result<Decoded, ApiError> {
+    let value = protobuf::decode(bytes, expected, kind).map_err(|error| {
+        ApiError::bad_request(match &error.claimed {
+            Some((version, claimed)) => format!(
+                "{claimed} in version {:?} cannot be handled as a {kind}: {error}",
+                crate::registry::split_api_version(version).1
+            ),
+            None => format!(
+                "the object provided is unrecognized (must be of type {kind}): {error} ({})",
+                excerpt(bytes)
+            ),
+        })
+    })?;
+    Ok(Decoded {
+        value,
+        duplicates: Vec::new(),
+    })
 }
 
 /// One YAML document as a value. JSON is YAML too and takes the shorter way.

@@ -3,6 +3,10 @@
 //
 //	kube-apiserver … &                      # as tests/oracles/README or the conformance test starts it
 //	go run ./schema --server https://127.0.0.1:6443 --token admintoken > ../../../core/model/src/schema/table.txt
+//
+// With --protobuf it writes the field numbers of those types instead, which capstan_sim decodes bodies by; no server is needed:
+//
+//	go run ./schema --protobuf ../../../core/model/src/schema/table.txt > ../../../sim/src/protobuf/table.txt
 package main
 
 import (
@@ -29,6 +33,7 @@ import (
 var (
 	server = flag.String("server", "https://127.0.0.1:6443", "the API server to read")
 	token  = flag.String("token", "admintoken", "bearer token")
+	kinds  = flag.String("protobuf", "", "write field numbers for the kinds of this table of types instead")
 )
 
 // property is what OpenAPI says about a field or a type.
@@ -230,6 +235,10 @@ func main() {
 		if err := add(types); err != nil {
 			log.Fatal(err)
 		}
+	}
+	if *kinds != "" {
+		protobuf(types, *kinds)
+		return
 	}
 	w := &writer{out: bufio.NewWriter(os.Stdout), docs: documents(), seen: map[string]bool{}}
 	defer w.out.Flush()
