@@ -121,7 +121,8 @@ fn only_the_front_ends_of_the_simulator_do_io() {
         let io = [
             "tokio::",
             "hyper::",
-            "std::net",
+            "std::net::Tcp",
+            "std::net::Udp",
             "std::fs",
             "std::thread",
             "Instant::now",
@@ -152,7 +153,8 @@ fn core_names_no_io() {
             .any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "examples" | "benches")));
         let io = [
             "std::fs",
-            "std::net",
+            "std::net::Tcp",
+            "std::net::Udp",
             "std::env::",
             "std::thread",
             "Instant::now",
