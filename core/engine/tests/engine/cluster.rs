@@ -1,0 +1,226 @@
+//! A cluster of maps: enough of a Kubernetes API to sync against, and its history, which is what the properties read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_engine::effect::{ApplyMode, ApplyTask};
+use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
+use capstan_engine::guard::DeletePermit;
+use capstan_model::{GroupKind, ResourceKey};
+use serde_json::{Map, Value, json};
+
+/// What happened to an object, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fact {
+    /// Written by the engine; at this generation. `create` by a create, not an apply.
+    Written {
+        key: ResourceKey,
+        uid: String,
+        generation: i64,
+        create: bool,
+        operation: String,
+    },
+    /// Deleted by the engine.
+    Deleted { key: ResourceKey },
+    /// Its controller has seen this generation, and it works (or does not).
+    Observed {
+        key: ResourceKey,
+        uid: String,
+        generation: i64,
+        healthy: bool,
+    },
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cluster {
+    pub(crate) objects: BTreeMap<ResourceKey, Value>,
+    pub(crate) history: Vec<Fact>,
+    pub(crate) watched: BTreeSet<GroupKind>,
+    /// Workloads and Jobs that end badly, by name.
+    pub(crate) broken: BTreeSet<String>,
+    version: u64,
+    identities: u64,
+}
+
+pub(crate) fn key_of(object: &Value) -> ResourceKey {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+    ResourceKey::new(
+        group,
+        text("/kind"),
+        text("/metadata/namespace"),
+        text("/metadata/name"),
+    )
+}
+
+pub(crate) fn discovery() -> Discovery {
+    let mut discovery = Discovery {
+        cluster_uid: "cluster".into(),
+        version: "v1.36.3".into(),
+        ..Discovery::default()
+    };
+    for (group, kind, namespaced) in [
+        ("", "ConfigMap", true),
+        ("", "Pod", true),
+        ("", "Service", true),
+        ("", "Namespace", false),
+        ("apps", "Deployment", true),
+        ("apps", "ReplicaSet", true),
+        ("batch", "Job", true),
+        ("rbac.authorization.k8s.io", "ClusterRole", false),
+    ] {
+        let served = ServedKind {
+            version: "v1".into(),
+            versions: vec!["v1".into()],
+            plural: format!("{}s", kind.to_lowercase()),
+            namespaced,
+            watchable: true,
+        };
+        discovery.kinds.insert(GroupKind::new(group, kind), served);
+    }
+    discovery
+}
+
+impl Cluster {
+    fn stamp(&mut self, object: &mut Value) {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+    }
+
+    pub(crate) fn apply(&mut self, task: &ApplyTask) -> Result<Value, WriteError> {
+        let desired = task.object.value().unwrap();
+        let key = key_of(&desired);
+        let create = task.mode == ApplyMode::Create;
+        let old = self.objects.get(&key).cloned();
+        if create && old.is_some() {
+            return Err(WriteError::Conflict(format!("{key} already exists")));
+        }
+        let mut new = old.clone().unwrap_or_else(|| {
+            self.identities += 1;
+            json!({"metadata": {"uid": format!("uid-{}", self.identities), "generation": 1}})
+        });
+        merge(&mut new, &desired);
+        new["metadata"]["managedFields"] =
+            json!([{"manager": "capstan", "operation": "Apply", "fieldsV1": fields(&desired)}]);
+        if old.as_ref().is_some_and(|old| old["spec"] != new["spec"]) {
+            new["metadata"]["generation"] = json!(new["metadata"]["generation"].as_i64().unwrap() + 1);
+        }
+        // What changes nothing commits nothing.
+        if old.as_ref().is_none_or(|old| *old != new) {
+            self.stamp(&mut new);
+        }
+        let text = |pointer| {
+            new.pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        self.history.push(Fact::Written {
+            key: key.clone(),
+            uid: text("/metadata/uid"),
+            generation: new["metadata"]["generation"].as_i64().unwrap(),
+            create,
+            operation: text("/metadata/annotations/capstan.dev~1operation"),
+        });
+        self.objects.insert(key, new.clone());
+        Ok(new)
+    }
+
+    pub(crate) fn delete(&mut self, permit: &DeletePermit) -> Result<Deletion, WriteError> {
+        let key = permit.key().clone();
+        let Some(live) = self.objects.get(&key) else {
+            return Err(WriteError::NotFound(format!("{key} not found")));
+        };
+        if let Err(refusal) = permit.check(live) {
+            return Ok(Deletion::Refused(refusal));
+        }
+        self.objects.remove(&key);
+        self.history.push(Fact::Deleted { key });
+        Ok(Deletion::Gone)
+    }
+
+    /// Somebody else writes one field.
+    pub(crate) fn edit(&mut self, key: &ResourceKey, path: &[&str], value: Value, manager: &str) {
+        let mut object = self.objects[key].clone();
+        let mut at = &mut object;
+        let mut owned = json!({});
+        for name in path.iter().rev() {
+            owned = json!({format!("f:{name}"): owned});
+        }
+        for name in path {
+            at = &mut at[*name];
+        }
+        *at = value;
+        let generation = object["metadata"]["generation"].as_i64().unwrap();
+        object["metadata"]["generation"] = json!(generation + 1);
+        let entry =
+            json!({"manager": manager, "operation": "Update", "time": "2026-01-01T00:00:00Z", "fieldsV1": owned});
+        object["metadata"]["managedFields"].as_array_mut().unwrap().push(entry);
+        self.stamp(&mut object);
+        self.objects.insert(key.clone(), object);
+    }
+
+    /// Workloads whose controller has something to do: behind their generation, or Jobs that have not ended.
+    pub(crate) fn behind(&self) -> Vec<ResourceKey> {
+        let is_behind = |(key, object): &(&ResourceKey, &Value)| match key.kind.as_str() {
+            "Deployment" => object["status"]["observedGeneration"] != object["metadata"]["generation"],
+            "Job" => object["status"]["conditions"].is_null(),
+            _ => false,
+        };
+        self.objects
+            .iter()
+            .filter(is_behind)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Its controller does its work.
+    pub(crate) fn work(&mut self, key: &ResourceKey) -> Value {
+        let mut object = self.objects[key].clone();
+        let healthy = !self.broken.contains(&key.name) && !object["spec"]["broken"].as_bool().unwrap_or(false);
+        let generation = object["metadata"]["generation"].clone();
+        let replicas = object["spec"]["replicas"].as_i64().unwrap_or(1);
+        let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": format!("{} {reason}", key.name)});
+        object["status"] = match (key.kind.as_str(), healthy) {
+            ("Job", true) => json!({"succeeded": 1, "conditions": [condition("Complete", "True", "Done")]}),
+            ("Job", false) => json!({"failed": 1, "conditions": [condition("Failed", "True", "BackoffLimitExceeded")]}),
+            (_, true) => {
+                json!({"observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas, "readyReplicas": replicas, "conditions": [condition("Available", "True", "MinimumReplicasAvailable")]})
+            }
+            (_, false) => {
+                json!({"observedGeneration": generation, "replicas": replicas, "updatedReplicas": 1, "availableReplicas": 0, "conditions": [condition("Progressing", "False", "ProgressDeadlineExceeded")]})
+            }
+        };
+        self.stamp(&mut object);
+        self.history.push(Fact::Observed {
+            key: key.clone(),
+            uid: object["metadata"]["uid"].as_str().unwrap().to_owned(),
+            generation: object["metadata"]["generation"].as_i64().unwrap(),
+            healthy,
+        });
+        self.objects.insert(key.clone(), object.clone());
+        object
+    }
+}
+
+/// Maps are merged, everything else is replaced.
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+fn fields(value: &Value) -> Value {
+    let Value::Object(map) = value else { return json!({}) };
+    let mut owned = Map::new();
+    for (name, value) in map {
+        if !matches!(name.as_str(), "apiVersion" | "kind" | "name" | "namespace") {
+            owned.insert(format!("f:{name}"), fields(value));
+        }
+    }
+    Value::Object(owned)
+}

@@ -1,0 +1,15 @@
+//! The engine, driven by a small cluster and a small repository that live in this file's modules. One property a file.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the small cluster is test code: what it does not expect ends the test"
+)]
+
+mod cluster;
+mod crash;
+mod determinism;
+mod generate;
+mod late;
+mod rig;
+mod transcripts;
+mod waves;

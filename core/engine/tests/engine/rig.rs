@@ -1,0 +1,412 @@
+//! An engine with a repository, a cluster and the resource that describes the application; everything that could go in another order
+//! asks a tape.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use capstan_engine::compare::compare;
+use capstan_engine::effect::{ApplyMode, Effect, EffectKind};
+use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure};
+use capstan_engine::targets::Targets;
+use capstan_engine::{Engine, Event, Settings};
+use capstan_model::{Application, ApplicationId, ClusterId, Manifest, ResourceKey, SourceLocation, Timestamp};
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, discovery, key_of};
+
+/// One commit: its id and the objects it declares, or why it cannot be rendered.
+pub(crate) type Commit = (String, Result<Vec<Value>, String>);
+
+#[derive(Clone)]
+pub(crate) struct Rig {
+    pub(crate) cluster: Cluster,
+    pub(crate) commits: Vec<Commit>,
+    pub(crate) resource: Value,
+    pub(crate) now: Timestamp,
+    version: u64,
+}
+
+pub(crate) struct Run {
+    pub(crate) rig: Rig,
+    pub(crate) engine: Engine,
+    /// Effects that were asked for and not carried out yet.
+    pub(crate) pending: VecDeque<Effect>,
+    /// Effects in the order in which they were asked for, as text.
+    pub(crate) log: Vec<String>,
+    /// Outcomes that were delivered.
+    pub(crate) delivered: Vec<(capstan_engine::EffectId, Outcome)>,
+    /// Choices: 0 is the ordinary one.
+    pub(crate) tape: Vec<u8>,
+    position: usize,
+}
+
+/// The n-th commit: 40 digits that differ in the first ones.
+fn commit_id(n: usize) -> String {
+    format!("{n:05}{}", "c".repeat(35))
+}
+
+pub(crate) fn id() -> ApplicationId {
+    ApplicationId::new("argocd", "shop")
+}
+
+pub(crate) fn config(name: &str, wave: i32, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "prod",
+        "annotations": {"argocd.argoproj.io/sync-wave": wave.to_string()}}, "data": {"v": value}})
+}
+
+pub(crate) fn workload(kind: &str, name: &str, wave: i32, image: &str) -> Value {
+    let (api, spec) = match kind {
+        "Job" => ("batch/v1", json!({"image": image})),
+        _ => ("apps/v1", json!({"replicas": 1, "image": image})),
+    };
+    json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": "prod",
+        "annotations": {"argocd.argoproj.io/sync-wave": wave.to_string()}}, "spec": spec})
+}
+
+pub(crate) fn hook(name: &str, kind: &str) -> Value {
+    let mut object = workload("Job", name, 0, "hook");
+    object["metadata"]["annotations"]["argocd.argoproj.io/hook"] = json!(kind);
+    object
+}
+
+impl Rig {
+    pub(crate) fn new(first: Vec<Value>) -> Self {
+        Self {
+            cluster: Cluster::default(),
+            commits: vec![(commit_id(1), Ok(first))],
+            resource: json!({
+                "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+                "metadata": {"name": "shop", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1", "generation": 1},
+                "spec": {
+                    "project": "default",
+                    "source": {"repoURL": "https://example.com/infra.git", "path": "shop", "targetRevision": "main"},
+                    "destination": {"server": ClusterId::IN_CLUSTER, "namespace": "prod"},
+                    "syncPolicy": {"automated": {"prune": true, "selfHeal": true}}
+                }
+            }),
+            now: Timestamp::from_seconds(1_773_478_800),
+            version: 1,
+        }
+    }
+
+    pub(crate) fn commit(&mut self, objects: Vec<Value>) {
+        self.commits.push((commit_id(self.commits.len() + 1), Ok(objects)));
+    }
+
+    /// A new process.
+    pub(crate) fn start(self, tape: Vec<u8>) -> Run {
+        let engine = Engine::new(Settings::default());
+        let mut run = Run {
+            rig: self,
+            engine,
+            pending: VecDeque::new(),
+            log: Vec::new(),
+            delivered: Vec::new(),
+            tape,
+            position: 0,
+        };
+        run.rig.cluster.watched.clear();
+        run.handle(Event::ProjectsListed);
+        run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery()));
+        run.observe_application();
+        run.handle(Event::ApplicationsListed);
+        run
+    }
+
+    fn patch_resource(&mut self, field: &[&str], patch: &Value) -> String {
+        let mut at = &mut self.resource;
+        for name in field {
+            at = &mut at[*name];
+        }
+        merge_patch(at, patch);
+        self.version += 1;
+        self.resource["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.version.to_string()
+    }
+
+    pub(crate) fn status(&self, pointer: &str) -> &str {
+        self.resource
+            .pointer(&format!("/status{pointer}"))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
+fn merge_patch(into: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            into.as_object_mut().unwrap().remove(name);
+        } else {
+            merge_patch(&mut into[name.as_str()], value);
+        }
+    }
+}
+
+impl Run {
+    pub(crate) fn handle(&mut self, event: Event) {
+        self.engine.handle(self.rig.now, event);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(effect) = self.engine.poll_effect() {
+            self.log.push(describe(&effect));
+            self.pending.push_back(effect);
+        }
+    }
+
+    pub(crate) fn observe_application(&mut self) {
+        let application = Application::parse(&self.rig.resource).unwrap();
+        self.handle(Event::ApplicationObserved(Box::new(application)));
+    }
+
+    pub(crate) fn push(&mut self, objects: Vec<Value>) {
+        self.rig.commit(objects);
+        self.handle(Event::SourceChanged {
+            repo_url: "https://example.com/infra".into(),
+        });
+    }
+
+    fn choose(&mut self, of: usize) -> usize {
+        let choice = self.tape.get(self.position).copied().unwrap_or(0);
+        self.position += 1;
+        usize::from(choice) % of.max(1)
+    }
+
+    /// Goes on until nothing is left to do, or only waiting. Gives false when it was stopped before that.
+    pub(crate) fn drive(&mut self, mut steps: usize) -> bool {
+        loop {
+            if steps == 0 {
+                return false;
+            }
+            steps -= 1;
+            let behind = self.rig.cluster.behind();
+            let of = self.pending.len() + behind.len();
+            if of == 0 {
+                return true;
+            }
+            match self.choose(of) {
+                choice if choice < self.pending.len() => {
+                    let effect = self.pending.remove(choice).unwrap();
+                    self.perform(&effect);
+                }
+                choice => {
+                    let object = self.rig.cluster.work(&behind[choice - self.pending.len()]);
+                    self.see(object);
+                }
+            }
+        }
+    }
+
+    /// Goes on, through deadlines too, for so long.
+    pub(crate) fn settle(&mut self, within: Duration) {
+        let end = self.rig.now + within;
+        loop {
+            assert!(
+                self.drive(5_000),
+                "it never comes to rest:\n{}",
+                self.log[self.log.len().saturating_sub(30)..].join("\n")
+            );
+            match self.engine.poll_timeout() {
+                Some(at) if at <= end => {
+                    self.rig.now = at;
+                    self.engine.handle_timeout(at);
+                    self.collect();
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn see(&mut self, object: Value) {
+        let kind = key_of(&object).group_kind();
+        if self.rig.cluster.watched.contains(&kind) {
+            self.handle(Event::LiveObserved(ClusterId::in_cluster(), Box::new(object)));
+        }
+    }
+
+    /// Somebody edits a live object.
+    pub(crate) fn edit(&mut self, key: &ResourceKey, path: &[&str], value: Value, manager: &str) {
+        self.rig.cluster.edit(key, path, value, manager);
+        let object = self.rig.cluster.objects[key].clone();
+        self.see(object);
+    }
+
+    /// Somebody deletes a live object.
+    pub(crate) fn delete(&mut self, key: &ResourceKey) {
+        if let Some(object) = self.rig.cluster.objects.remove(key) {
+            self.gone(key, &object);
+        }
+    }
+
+    fn gone(&mut self, key: &ResourceKey, object: &Value) {
+        let uid = object["metadata"]["uid"].as_str().unwrap().to_owned();
+        self.handle(Event::LiveGone {
+            cluster: ClusterId::in_cluster(),
+            key: key.clone(),
+            uid,
+        });
+    }
+
+    pub(crate) fn complete(&mut self, effect: &Effect, outcome: Outcome) {
+        self.rig.now = self.rig.now + Duration::from_millis(10);
+        self.delivered.push((effect.id.clone(), outcome.clone()));
+        self.handle(Event::Completed(effect.id.clone(), outcome));
+    }
+
+    /// Carries out one effect, and tells the engine.
+    pub(crate) fn perform(&mut self, effect: &Effect) {
+        if let Some(outcome) = self.carry_out(effect) {
+            self.complete(effect, outcome);
+        }
+        if matches!(
+            effect.kind,
+            EffectKind::PatchStatus { .. } | EffectKind::PatchApplication { .. }
+        ) {
+            self.observe_application();
+        }
+    }
+
+    /// Carries out one effect; what it would be answered, if anything is.
+    pub(crate) fn carry_out(&mut self, effect: &Effect) -> Option<Outcome> {
+        Some(match &effect.kind {
+            EffectKind::ResolveRevision { .. } => {
+                let (revision, _) = self.rig.commits.last().unwrap().clone();
+                let revision = ResolvedRevision {
+                    revision,
+                    author: "Ada <ada@example.com>".into(),
+                    subject: "change".into(),
+                    time: None,
+                };
+                Outcome::Resolved(Ok(vec![revision]))
+            }
+            EffectKind::Render(task) => {
+                let (_, wanted) = &task.sources[0];
+                let (_, objects) = self.rig.commits.iter().find(|(id, _)| id == wanted).unwrap();
+                Outcome::Rendered(match objects {
+                    Ok(objects) => Ok(targets(objects, &task.context)),
+                    Err(message) => Err(SourceFailure {
+                        message: message.clone(),
+                        transient: false,
+                    }),
+                })
+            }
+            EffectKind::Compare(task) => Outcome::Compared(compare(task)),
+            EffectKind::Apply(task) => {
+                let result = self.rig.cluster.apply(task);
+                if let Ok(object) = &result {
+                    self.see(object.clone());
+                }
+                Outcome::Applied(result.map(Box::new))
+            }
+            EffectKind::Delete { permit, .. } => {
+                let before = self.rig.cluster.objects.get(permit.key()).cloned();
+                let result = self.rig.cluster.delete(permit);
+                if let (Some(object), false) = (before, self.rig.cluster.objects.contains_key(permit.key())) {
+                    self.gone(permit.key(), &object);
+                }
+                Outcome::Deleted(result)
+            }
+            EffectKind::Observe { key, .. } => {
+                Outcome::Observed(Ok(self.rig.cluster.objects.get(key).cloned().map(Box::new)))
+            }
+            EffectKind::RemoveFinalizer { .. } => Outcome::Patched(Ok(String::new())),
+            EffectKind::PatchApplication { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&[], patch))),
+            EffectKind::PatchStatus { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&["status"], patch))),
+            EffectKind::WatchKinds { kinds, .. } => {
+                self.rig.cluster.watched.clone_from(kinds);
+                for kind in kinds {
+                    let of_kind = self
+                        .rig
+                        .cluster
+                        .objects
+                        .iter()
+                        .filter(|(key, _)| key.group_kind() == *kind);
+                    let objects = of_kind.map(|(_, object)| object.clone()).collect();
+                    self.handle(Event::Relisted {
+                        cluster: ClusterId::in_cluster(),
+                        kind: kind.clone(),
+                        objects,
+                    });
+                }
+                return None;
+            }
+        })
+    }
+
+    pub(crate) fn sync(&self) -> String {
+        self.engine
+            .view(&id())
+            .map(|view| format!("{} {}", view.sync, view.health.status))
+            .unwrap_or_default()
+    }
+
+    /// The journal, a line an entry.
+    pub(crate) fn journal(&self) -> String {
+        let lines = self.engine.journal().after(0).map(|entry| {
+            let object = entry.object.as_ref().map(|key| format!(" {key}")).unwrap_or_default();
+            let message = if entry.message.is_empty() {
+                String::new()
+            } else {
+                format!(" — {}", entry.message)
+            };
+            format!("{}{object}: {} → {}{message}", entry.machine, entry.from, entry.to)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn targets(objects: &[Value], context: &capstan_engine::targets::TargetContext) -> Targets {
+    let manifest = |(index, value): (usize, &Value)| {
+        let line = u32::try_from(index * 10 + 1).unwrap();
+        Manifest::parse(
+            value.clone(),
+            SourceLocation {
+                file: "shop/all.yaml".into(),
+                line,
+            },
+        )
+        .unwrap()
+    };
+    Targets::prepare(objects.iter().enumerate().map(manifest).collect(), context, "Directory").unwrap()
+}
+
+pub(crate) fn describe(effect: &Effect) -> String {
+    let what = match &effect.kind {
+        EffectKind::ResolveRevision { freshness, .. } => format!("resolve {freshness:?}"),
+        EffectKind::Render(task) => format!("render {}", task.sources[0].1),
+        EffectKind::Compare(task) => format!(
+            "compare {}",
+            task.pairs
+                .iter()
+                .map(|pair| pair.key.to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
+        ),
+        EffectKind::Apply(task) => {
+            let verb = if task.mode == ApplyMode::Create {
+                "create"
+            } else {
+                "apply"
+            };
+            format!("{verb} {} {}", task.key, task.object.digest())
+        }
+        EffectKind::Delete { permit, .. } => format!("delete {}", permit.key()),
+        EffectKind::Observe { key, .. } => format!("observe {key}"),
+        EffectKind::RemoveFinalizer { key, .. } => format!("unfinalize {key}"),
+        EffectKind::PatchApplication { patch, .. } => format!("patch application {patch}"),
+        EffectKind::PatchStatus { patch, .. } => format!("status {patch}"),
+        EffectKind::WatchKinds { kinds, .. } => format!(
+            "watch {}",
+            kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        ),
+    };
+    format!("{} {what}", effect.id)
+}
