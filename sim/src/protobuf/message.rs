@@ -112,7 +112,7 @@ fn single(field: &Field, shape: &Shape, raw: Raw<'_>, depth: usize, before: Opti
         Shape::Int32 => json!(varint(field, raw)?.cast_signed() as i32),
         Shape::Int64 => json!(varint(field, raw)?.cast_signed()),
         Shape::Float64 => match raw {
-            Raw::Fixed64(bits) => json!(f64::from_bits(bits)),
+            Raw::Fixed64(bits) => float(f64::from_bits(bits)),
             other => return Err(wrong(field, other)),
         },
         Shape::String => Value::String(text(length_delimited(field, raw)?)),
@@ -153,13 +153,18 @@ fn alternative(mut union: Map<String, Value>) -> Value {
 }
 
 fn wrong(field: &Field, raw: Raw<'_>) -> String {
-    let mut name = field.name.chars();
-    let first: String = name.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
-    format!(
-        "proto: wrong wireType = {} for field {first}{}",
-        raw.wire_type(),
-        name.as_str()
-    )
+    let name = field.go_name();
+    format!("proto: wrong wireType = {} for field {name}", raw.wire_type())
+}
+
+/// A float as Go prints it: without a fraction where it has none.
+fn float(value: f64) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= EXACT {
+        json!(value as i64)
+    } else {
+        json!(value)
+    }
 }
 
 fn varint(field: &Field, raw: Raw<'_>) -> Read<u64> {

@@ -6,7 +6,7 @@
 //! The value then goes the way of a JSON body: same checks, same typed decoding.
 //!
 //! Table format, a line each: `T <type>`, then `<number>:<JSON name>:<shape>` for every field. An empty name: the fields of its message
-//! are the outer object's. `?` before a shape: left out when zero. Shapes: `[]` list, `{}` map, a scalar, the name of a type, or one of
+//! are the outer object's. `/` and the Go name after a name where it is not the JSON name with a capital. `?` before a shape: left out when zero. Shapes: `[]` list, `{}` map, a scalar, the name of a type, or one of
 //! the messages with a JSON form of their own: `time`, `microtime`, `quantity`, `intstr`, `raw` (embedded JSON), `items` (a list).
 //!
 //! Deliberately absent: encoding. Answers are JSON, which every client of this format accepts too.
@@ -23,6 +23,8 @@ use self::wire::{Raw, Wire};
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
 
 const PREFIX: &[u8] = b"k8s\0";
+
+const OPTIONS: &str = "DeleteOptions";
 
 /// A body that is no object; the text is the server's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,10 +49,10 @@ pub(crate) fn knows(api_version: &str, kind: &str) -> bool {
     message_of(api_version, kind).is_some()
 }
 
-/// Decodes a body. The kind it leaves out is the expected one; another one than the expected is not refused here.
+/// Decodes a body. The kind it leaves out is the expected one; another version of it than the expected is not refused here.
 ///
 /// # Errors
-/// [`ProtobufError`] when it is no such body, is truncated, or names a kind that does not exist.
+/// [`ProtobufError`] when it is no such body, is truncated, or is of another kind.
 pub(crate) fn decode(bytes: &[u8], api_version: &str, kind: &str) -> Result<Value, ProtobufError> {
     let refused = |message: String| ProtobufError { claimed: None, message };
     let Some(body) = bytes.strip_prefix(PREFIX) else {
@@ -70,26 +72,43 @@ pub(crate) fn decode(bytes: &[u8], api_version: &str, kind: &str) -> Result<Valu
         envelope.kind = kind.into();
     }
     let claimed = Some((envelope.api_version.clone(), envelope.kind.clone()));
+    let refused = |message: String| ProtobufError { claimed, message };
     let Some(of) = message_of(&envelope.api_version, &envelope.kind) else {
-        return Err(ProtobufError {
-            claimed,
-            message: format!(
-                "no kind {:?} is registered for version {:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
-                envelope.kind, envelope.api_version
-            ),
-        });
+        return Err(refused(format!(
+            "no kind {:?} is registered for version {:?} in scheme \"pkg/runtime/scheme.go:111\"",
+            envelope.kind, envelope.api_version
+        )));
     };
-    let mut object = message::object(of, envelope.raw, 0).map_err(|message| ProtobufError { claimed, message })?;
+    let mut object = match message::object(of, envelope.raw, 0) {
+        Ok(object) => object,
+        Err(message) => return Err(refused(message)),
+    };
+    // A deletion says in its own words that these are no options.
+    let other = envelope.kind != kind && kind != OPTIONS;
+    if let Some(into) = message_of(api_version, kind).filter(|_| other) {
+        return Err(refused(unconvertible(&envelope.api_version, of, into)));
+    }
     object.insert("apiVersion".into(), envelope.api_version.into());
     object.insert("kind".into(), envelope.kind.into());
     Ok(Value::Object(object))
+}
+
+/// How the server refuses an object of another kind that it knows.
+fn unconvertible(api_version: &str, of: &table::Message, into: &table::Message) -> String {
+    let version = crate::registry::split_api_version(api_version).1;
+    let group = into.name.split('.').next().unwrap_or_default();
+    format!(
+        "converting ({version}.{}) to ({group}.{}): unknown conversion",
+        of.short(),
+        into.short()
+    )
 }
 
 fn message_of(api_version: &str, kind: &str) -> Option<&'static table::Message> {
     match capstan_model::schema::kind(api_version, kind) {
         Some(of) => table::named(of.name),
         // Every group has these options in each of its versions.
-        None if kind == "DeleteOptions" => table::named("meta.v1.DeleteOptions"),
+        None if kind == OPTIONS => table::named("meta.v1.DeleteOptions"),
         None => None,
     }
 }

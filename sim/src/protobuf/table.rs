@@ -20,6 +20,8 @@ pub(super) struct Message {
 pub(super) struct Field {
     /// JSON name; empty when the fields of its message are the outer object's.
     pub(super) name: &'static str,
+    /// Go name, where it is not the JSON name with a capital.
+    go: Option<&'static str>,
     /// Left out when it is zero: Go writes it all the same.
     pub(super) omitted: bool,
     /// What it holds.
@@ -60,6 +62,18 @@ impl Message {
     }
 }
 
+impl Field {
+    /// The field's name in Go, which errors speak of.
+    pub(super) fn go_name(&self) -> String {
+        if let Some(name) = self.go {
+            return name.to_owned();
+        }
+        let mut name = self.name.chars();
+        let first: String = name.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+        first + name.as_str()
+    }
+}
+
 /// The message of a type.
 pub(super) fn named(name: &str) -> Option<&'static Message> {
     TABLE.get(name)
@@ -75,9 +89,14 @@ fn message(line: &'static str) -> Option<(&'static str, Message)> {
 fn field(word: &'static str) -> Option<(u32, Field)> {
     let (number, rest) = word.split_once(':')?;
     let (name, form) = rest.split_once(':')?;
+    let (name, go) = match name.split_once('/') {
+        Some((name, go)) => (name, Some(go)),
+        None => (name, None),
+    };
     let omitted = form.starts_with('?');
     let field = Field {
         name,
+        go,
         omitted,
         shape: shape(form.trim_start_matches('?')),
     };

@@ -1,9 +1,11 @@
 //! Bodies built by hand, and bytes that are none.
 
+use capstan_model::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::{Body, Method, Options, Request, Response, World};
 
 /// A length-delimited field.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
@@ -164,12 +166,33 @@ fn what_is_no_object_is_refused_with_the_servers_words() {
     let whole = body("v1", "Pod", &field(1, &field(1, b"x")));
     assert_eq!(message(&whole[..whole.len() - 5]), "unexpected EOF");
     let error = decode(&body("v1", "Pod", &number(1, 1)), "v1", "Pod").unwrap_err();
-    assert_eq!(error.message, "proto: wrong wireType = 0 for field Metadata");
+    assert_eq!(error.message, "proto: wrong wireType = 0 for field ObjectMeta");
     assert_eq!(error.claimed, Some(("v1".into(), "Pod".into())));
     assert_eq!(
-        message(&body("v1", "Widget", b"")),
-        "no kind \"Widget\" is registered for version \"v1\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+        message(&body("apps/v1", "Deployment", b"")),
+        "converting (v1.Deployment) to (core.Pod): unknown conversion"
     );
+    assert_eq!(
+        message(&body("v1", "Widget", b"")),
+        "no kind \"Widget\" is registered for version \"v1\" in scheme \"pkg/runtime/scheme.go:111\""
+    );
+}
+
+#[test]
+fn schemas_print_as_they_do_in_json() {
+    let fixed = |number: u8, value: f64| [varint(u64::from(number) << 3 | 1), value.to_le_bytes().to_vec()].concat();
+    let allows = field(30, &number(1, 1));
+    let items = field(24, &field(1, &field(5, b"string")));
+    let example = field(36, &field(1, b"{\"a\":1}"));
+    let closed = field(33, &[number(1, 0), field(2, b"")].concat());
+    let schema = [fixed(9, 3.0), fixed(11, 0.5), allows, items, example, closed].concat();
+    let of = table::named("apiextensions.v1.JSONSchemaProps").unwrap();
+    let value = message::object(of, &schema, 0).map(Value::Object).unwrap();
+    let expected = json!({
+        "maximum": 3, "minimum": 0.5, "additionalProperties": true, "items": {"type": "string"}, "example": {"a": 1},
+        "additionalItems": {},
+    });
+    assert_eq!(value, expected);
 }
 
 #[test]
@@ -188,6 +211,61 @@ fn schemas_nest_and_do_not_exhaust_the_stack() {
         json!({"not": {"not": {"description": "d"}}})
     );
     assert_eq!(nested(2_000).unwrap_err().message, "exceeded max depth");
+}
+
+fn send(world: &mut World, method: Method, path: &str, bytes: Vec<u8>) -> Response {
+    let mut request = Request::new(method, path);
+    request.content_type = Some(MEDIA_TYPE.into());
+    request.body = Body::Bytes(bytes);
+    world.handle(now(), request)
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(1_773_478_800)
+}
+
+#[test]
+fn the_world_takes_and_deletes_what_comes_as_protobuf() {
+    let mut world = World::new(now(), Options::default());
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let map = [field(1, &field(1, b"m")), field(2, &entry("k", b""))].concat();
+    let created = send(&mut world, Method::Post, maps, body("v1", "ConfigMap", &map));
+    assert_eq!((created.code, &created.value()["data"]), (201, &json!({"k": ""})));
+
+    let broken = send(&mut world, Method::Post, maps, body("v1", "ConfigMap", b"\x0a\x05"));
+    assert_eq!(
+        broken.value()["message"],
+        "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: unexpected EOF"
+    );
+    let none = send(&mut world, Method::Post, maps, b"{}".to_vec());
+    assert_eq!(
+        none.value()["message"],
+        "the object provided is unrecognized (must be of type ConfigMap): provided data does not appear to be a protobuf message, \
+         expected prefix [107 56 115 0] ({})"
+    );
+
+    let path = format!("{maps}/m");
+    let of_another = field(2, &field(1, b"another"));
+    let refused = send(
+        &mut world,
+        Method::Delete,
+        &path,
+        body("v1", "DeleteOptions", &of_another),
+    );
+    assert_eq!(refused.code, 409);
+    let no_options = send(&mut world, Method::Delete, &path, body("v1", "ConfigMap", b""));
+    assert_eq!(
+        no_options.value()["message"],
+        "no kind \"ConfigMap\" is registered for version \"v1\" in scheme \"pkg/runtime/scheme.go:111\""
+    );
+    let deleted = send(
+        &mut world,
+        Method::Delete,
+        &path,
+        body("v1", "DeleteOptions", &number(1, 0)),
+    );
+    assert_eq!(deleted.code, 200);
+    assert!(world.model_gaps().is_empty());
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use crate::fields::{finalizers, is_going, meta, metadata_mut, set_finalizers, te
 use crate::protobuf;
 use crate::request::Response;
 use crate::status::{ApiError, Cause, Details, success};
-use crate::world::{Call, World, decode_protobuf};
+use crate::world::{Call, World};
 
 /// What a deletion asks for.
 #[derive(Clone, Debug, Default)]
@@ -270,7 +270,7 @@ impl DeleteOptions {
 fn read_body(call: &Call<'_>, options: &mut DeleteOptions) -> Result<(), ApiError> {
     let bytes = call.raw_body();
     let body = if call.content_type() == protobuf::MEDIA_TYPE {
-        decode_protobuf(&bytes, "v1", "DeleteOptions")?.value
+        protobuf::decode(&bytes, "v1", "DeleteOptions").map_err(|e| ApiError::bad_request(e.to_string()))?
     } else {
         let decoded = decode::json(&bytes)
             .map_err(|e| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}")))?;

@@ -278,7 +278,7 @@ fn decode_yaml(bytes: &[u8], kind: &str) -> Result<Decoded, ApiError> {
 }
 
 /// A body in protobuf; one that is none is refused as the server refuses it.
-pub(crate) fn decode_protobuf(bytes: &[u8], expected: &str, kind: &str) -> Result<Decoded, ApiError> {
+fn decode_protobuf(bytes: &[u8], expected: &str, kind: &str) -> Result<Decoded, ApiError> {
     let value = protobuf::decode(bytes, expected, kind).map_err(|error| {
         ApiError::bad_request(match &error.claimed {
             Some((version, claimed)) => format!(
@@ -320,21 +320,20 @@ fn unrecognized(value: &Value, kind: &str, bytes: &[u8]) -> Result<Decoded, ApiE
         "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: json: cannot \
          unmarshal {what} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
          \"json:\\\"kind,omitempty\\\"\" }} ({})",
-        excerpt_hex(bytes)
+        excerpt(bytes)
     )))
 }
 
-/// The start of a body as the server shows it: text when it is printable, else hexadecimal.
+/// The start of a body as the server shows it: text when it could be an object, else hexadecimal.
 fn excerpt(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.starts_with('{') => text.chars().take(64).collect(),
-        _ => excerpt_hex(bytes),
-    }
-}
-
-fn excerpt_hex(bytes: &[u8]) -> String {
-    let mut out: String = bytes.iter().take(32).map(|b| format!("{b:02x}")).collect();
-    if bytes.len() > 32 {
+    const SHOWN: usize = 30;
+    let start = bytes.get(..SHOWN).unwrap_or(bytes);
+    let mut out = match bytes.first() {
+        None => return "<empty>".to_owned(),
+        Some(b'{') => String::from_utf8_lossy(start).into_owned(),
+        Some(_) => start.iter().map(|b| format!("{b:02x}")).collect(),
+    };
+    if bytes.len() > SHOWN {
         out.push_str(" ...");
     }
     out

@@ -24,7 +24,7 @@ use crate::request::{Answer, Request, Response};
 use crate::status::ApiError;
 use crate::store::Store;
 
-pub(crate) use call::{Call, FieldValidation, decode_protobuf, yaml};
+pub(crate) use call::{Call, FieldValidation, yaml};
 pub(crate) use commit::Author;
 pub(crate) use encode::{Form, Include, accepted};
 pub use watch::WatchPoll;

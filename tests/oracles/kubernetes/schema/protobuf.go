@@ -63,8 +63,8 @@ func (m *messages) shape(t reflect.Type) string {
 	return ""
 }
 
-// message is the line of a type: number:name:shape for each field, the name empty for one whose fields are the outer's, `?` before the
-// shape of one that is not printed when it is zero.
+// message is the line of a type: number:name:shape for each field, the name empty for one whose fields are the outer's, and followed by
+// the Go name where that is another, `?` before the shape of one that is not printed when it is zero.
 func (m *messages) message(t reflect.Type) string {
 	line := "T " + short(fullName(t))
 	for i := 0; i < t.NumField(); i++ {
@@ -77,6 +77,9 @@ func (m *messages) message(t reflect.Type) string {
 		name := tag[0]
 		if name == "" && !field.Anonymous {
 			name = field.Name
+		}
+		if name == "" || strings.ToUpper(name[:1])+name[1:] != field.Name {
+			name += "/" + field.Name
 		}
 		zero, shape := "", m.shape(field.Type)
 		for _, option := range tag[1:] {
