@@ -9,7 +9,9 @@ pub struct Settings {
     pub control_namespace: String,
     /// Told apart from other installations on the same cluster by this; empty when there is one only.
     pub installation_id: String,
-    /// First wait before an object that drifts again is put right again; the first time there is no wait.
+    /// Repairs of one object in a row that are made at once, before the waits begin: a person who tries three things is not a fight.
+    pub self_heal_free: u32,
+    /// First wait before an object that drifts again and again is put right again.
     pub self_heal_backoff: Duration,
     /// Growth of that wait.
     pub self_heal_factor: u32,
@@ -42,6 +44,7 @@ impl Default for Settings {
         Self {
             control_namespace: "argocd".into(),
             installation_id: String::new(),
+            self_heal_free: 3,
             self_heal_backoff: Duration::from_secs(2),
             self_heal_factor: 3,
             self_heal_cap: Duration::from_secs(300),

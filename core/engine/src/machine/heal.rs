@@ -1,4 +1,4 @@
-//! Self-heal of one object: at once, then with growing waits against somebody who keeps undoing it, and never given up.
+//! Self-heal of one object: at once a few times, then with growing waits against somebody who keeps undoing it, and never given up.
 
 use std::time::Duration;
 
@@ -32,13 +32,13 @@ pub(crate) enum HealDecision {
 impl Heal {
     /// The wait after `attempts` in a row.
     pub(crate) fn wait(attempts: u32, settings: &Settings) -> Duration {
-        match attempts {
-            0 => Duration::ZERO,
-            n => settings
-                .self_heal_backoff
-                .saturating_mul(settings.self_heal_factor.saturating_pow(n.saturating_sub(1).min(20)))
-                .min(settings.self_heal_cap),
-        }
+        let Some(waits) = attempts.checked_sub(settings.self_heal_free) else {
+            return Duration::ZERO;
+        };
+        settings
+            .self_heal_backoff
+            .saturating_mul(settings.self_heal_factor.saturating_pow(waits.min(20)))
+            .min(settings.self_heal_cap)
     }
 
     /// What to do about a drift seen at `now`.
@@ -48,7 +48,7 @@ impl Heal {
         };
         let wait = Self::wait(before.attempts, settings);
         let calm = now.since(before.last);
-        if calm >= wait.saturating_mul(CALM) {
+        if calm >= wait.max(settings.self_heal_backoff).saturating_mul(CALM) {
             HealDecision::Now(1)
         } else if calm >= wait {
             HealDecision::Now(before.attempts.saturating_add(1))
@@ -69,7 +69,7 @@ mod tests {
         let mut now = Timestamp::from_seconds(1000);
         let mut heal: Option<Heal> = None;
         let mut waits = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..10 {
             let begun = now;
             let attempts = loop {
                 match Heal::decide(heal.as_ref(), now, &settings) {
@@ -84,7 +84,7 @@ mod tests {
                 failure: String::new(),
             });
         }
-        assert_eq!(waits, [0, 2, 6, 18, 54, 162, 300, 300]);
+        assert_eq!(waits, [0, 0, 0, 2, 6, 18, 54, 162, 300, 300]);
     }
 
     #[test]
@@ -92,13 +92,13 @@ mod tests {
         let settings = Settings::default();
         let last = Timestamp::from_seconds(1000);
         let heal = Heal {
-            attempts: 2,
+            attempts: 4,
             last,
             failure: String::new(),
         };
         let after = |seconds| Heal::decide(Some(&heal), last + Duration::from_secs(seconds), &settings);
         assert_eq!(after(1), HealDecision::Wait(last + Duration::from_secs(6)));
-        assert_eq!(after(7), HealDecision::Now(3));
+        assert_eq!(after(7), HealDecision::Now(5));
         assert_eq!(after(30), HealDecision::Now(1));
     }
 }

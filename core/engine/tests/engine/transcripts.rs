@@ -284,7 +284,8 @@ fn a_fight_is_slowed_and_never_given_up() {
     let mut run = settled(vec![config("a", 0, "1")]);
     let key = ResourceKey::new("", "ConfigMap", "prod", "a");
     let begun = run.rig.now;
-    for round in 0..6 {
+    // Three repairs are made at once, the others wait.
+    for round in 0..8 {
         run.edit(&key, &["data", "v"], json!(format!("x{round}")), "other-operator");
         while run.rig.cluster.objects[&key]["data"]["v"] != "1" {
             assert!(run.drive(100));
