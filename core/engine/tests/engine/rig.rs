@@ -1,7 +1,7 @@
 //! An engine with a repository, a cluster and the resource that describes the application; everything that could go in another order
 //! asks a tape.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
@@ -9,7 +9,9 @@ use capstan_engine::effect::{ApplyMode, Effect, EffectKind};
 use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure};
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
-use capstan_model::{Application, ApplicationId, ClusterId, Manifest, ResourceKey, SourceLocation, Timestamp};
+use capstan_model::{
+    Application, ApplicationId, ClusterId, GroupKind, Manifest, ResourceKey, SourceLocation, Timestamp,
+};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, discovery, key_of};
@@ -321,24 +323,21 @@ impl Run {
             EffectKind::PatchApplication { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&[], patch))),
             EffectKind::PatchStatus { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&["status"], patch))),
             EffectKind::WatchKinds { kinds, .. } => {
-                self.rig.cluster.watched.clone_from(kinds);
-                for kind in kinds {
-                    let of_kind = self
-                        .rig
-                        .cluster
-                        .objects
-                        .iter()
-                        .filter(|(key, _)| key.group_kind() == *kind);
-                    let objects = of_kind.map(|(_, object)| object.clone()).collect();
-                    self.handle(Event::Relisted {
-                        cluster: ClusterId::in_cluster(),
-                        kind: kind.clone(),
-                        objects,
-                    });
-                }
+                self.watch(kinds);
                 return None;
             }
         })
+    }
+
+    fn watch(&mut self, kinds: &BTreeSet<GroupKind>) {
+        self.rig.cluster.watched.clone_from(kinds);
+        for kind in kinds {
+            let objects = &self.rig.cluster.objects;
+            let of_kind = objects.iter().filter(|(key, _)| key.group_kind() == *kind);
+            let objects = of_kind.map(|(_, object)| object.clone()).collect();
+            let (cluster, kind) = (ClusterId::in_cluster(), kind.clone());
+            self.handle(Event::Relisted { cluster, kind, objects });
+        }
     }
 
     pub(crate) fn sync(&self) -> String {

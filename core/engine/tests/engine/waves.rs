@@ -35,22 +35,14 @@ struct Seen {
     settled: bool,
 }
 
-/// Checks the part of the history that belongs to one commit. `before` is what is settled at its beginning and would not be written.
+/// Checks the part of the history that belongs to one commit. `unchanged` is what is settled at its beginning and needs no write.
 fn check(history: &[Fact], declared: &[Value], unchanged: &[ResourceKey]) -> Result<usize, String> {
     let groups: BTreeMap<ResourceKey, (i32, i32)> =
         declared.iter().map(|object| (key_of(object), group(object))).collect();
-    let mut seen: BTreeMap<ResourceKey, Seen> = groups
-        .keys()
-        .map(|key| {
-            (
-                key.clone(),
-                Seen {
-                    settled: unchanged.contains(key),
-                    ..Seen::default()
-                },
-            )
-        })
-        .collect();
+    let mut seen: BTreeMap<ResourceKey, Seen> = BTreeMap::new();
+    for key in groups.keys() {
+        seen.entry(key.clone()).or_default().settled = unchanged.contains(key);
+    }
     let mut later_writes = 0;
     for fact in history {
         match fact {
