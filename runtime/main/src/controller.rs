@@ -178,7 +178,7 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
 }
 
 /// Ctrl-C, or the signal by which a pod is asked to end.
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return drop(tokio::signal::ctrl_c().await);

@@ -57,10 +57,15 @@ fn operation(body: &[u8]) -> Result<Operation, RequestError> {
 /// A browser names the page's own site; what is not a browser names none.
 fn same_site(headers: &HeaderMap) -> Result<(), RequestError> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    // Actions are served on loopback addresses only. Another name for them is a page that made its own name point here.
+    let host = text(header::HOST).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if !matches!(name, "localhost" | "[::1]") && !name.starts_with("127.") {
+        return Err(RequestError::CrossSite(host.to_owned()));
+    }
     let Some(origin) = text(header::ORIGIN) else {
         return Ok(());
     };
-    let host = text(header::HOST).unwrap_or_default();
     let same = origin.split_once("://").is_some_and(|(_, rest)| rest == host);
     if same {
         Ok(())

@@ -83,6 +83,26 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// The first value of a form, as GitHub sends events that are not sent as JSON.
+fn decode_form(text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.iter().copied().take_while(|byte| *byte != b'&');
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [bytes.next().unwrap_or(b'0'), bytes.next().unwrap_or(b'0')];
+                std::str::from_utf8(&digits)
+                    .ok()
+                    .and_then(|text| u8::from_str_radix(text, 16).ok())
+                    .unwrap_or(b'?')
+            }
+            other => other,
+        });
+    }
+    decoded
+}
+
 /// Addresses in a push event.
 ///
 /// # Errors
@@ -91,7 +111,8 @@ pub fn pushed_repositories(body: &[u8]) -> Result<PushedRepositories, WebhookErr
     if body.trim_ascii().is_empty() {
         return Ok(PushedRepositories::default());
     }
-    let event: Value = serde_json::from_slice(body).map_err(|_| WebhookError::Malformed)?;
+    let form = body.strip_prefix(b"payload=").map(decode_form);
+    let event: Value = serde_json::from_slice(form.as_deref().unwrap_or(body)).map_err(|_| WebhookError::Malformed)?;
     let places = [
         "/repository/clone_url",
         "/repository/html_url",
@@ -143,6 +164,10 @@ mod tests {
             Vec::<String>::new()
         );
         assert_eq!(pushed_repositories(b"ref=main"), Err(WebhookError::Malformed));
+        let form =
+            b"payload=%7B%22repository%22%3A+%7B%22clone_url%22%3A%22https%3A%2F%2Fgit.example%2Fa.git%22%7D%7D&x=1";
+        assert_eq!(pushed_repositories(form).unwrap().0, ["https://git.example/a.git"]);
+        assert_eq!(pushed_repositories(b"payload=%7"), Err(WebhookError::Malformed));
         assert_eq!(decode_hex("zz"), None);
         assert_eq!(decode_hex("0aff"), Some(vec![10, 255]));
     }

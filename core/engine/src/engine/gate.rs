@@ -60,6 +60,15 @@ impl Engine {
                 Some(reason) => format!("cluster {cluster} does not answer: {reason}"),
                 None => format!("waiting for cluster {cluster}"),
             }),
+            // Only clusters that are connected are known; the controller's own is the first of them.
+            None if self.clusters.values().any(|known| known.discovery.is_some()) => Gate::Refused(format!(
+                "spec.destination: cluster {cluster} is not one that this controller deploys to (it is {})",
+                self.clusters
+                    .keys()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
             None => Gate::Waiting(format!("waiting for cluster {cluster}")),
         }
     }

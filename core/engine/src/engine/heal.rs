@@ -60,6 +60,11 @@ impl Engine {
                 app.heal.insert(key, heal);
                 continue;
             }
+            if let Some(refusal) = self.rival(app, &key) {
+                heal.failure = refusal;
+                app.heal.insert(key, heal);
+                continue;
+            }
             let Some(task) = app
                 .desired
                 .as_ref()
@@ -121,7 +126,7 @@ impl Engine {
         };
         let who = foreign.map_or("somebody", |writer| &writer.manager);
         let times = if attempts > 1 {
-            format!(", for the {attempts}th time in a row")
+            format!(" again ({attempts} times in a row)")
         } else {
             String::new()
         };

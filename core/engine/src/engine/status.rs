@@ -157,6 +157,10 @@ impl Engine {
                 conditions.push((ConditionType::ComparisonError, format!("{key}: {why}")));
             }
         }
+        if let Some(desired) = &app.desired {
+            let warnings = desired.targets.warnings().iter();
+            conditions.extend(warnings.map(|warning| (ConditionType::ManifestWarning, warning.clone())));
+        }
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
             Some(SkipReason::AlreadyFailed) => {
@@ -369,7 +373,11 @@ pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
     if let Refresh::Failed { message, .. } = &app.refresh {
         return message.clone();
     }
-    if let Some(condition) = app.conditions.first() {
+    if let Some(condition) = app
+        .conditions
+        .iter()
+        .find(|condition| condition.kind != ConditionType::ManifestWarning)
+    {
         return condition.message.clone();
     }
     let health = &app.assessment.health;

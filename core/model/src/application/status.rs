@@ -223,6 +223,8 @@ pub enum ConditionType {
     ExcludedResourceWarning,
     /// The spec cannot mean anything.
     InvalidSpecError,
+    /// Something in the manifests is odd: a word that is not known, an object declared twice.
+    ManifestWarning,
     /// Objects belong to nobody.
     OrphanedResourceWarning,
     /// A prune is held back by a guard.

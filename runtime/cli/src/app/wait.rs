@@ -89,6 +89,7 @@ fn blockers(application: &Application) -> Vec<String> {
 fn describe(application: &Application) -> String {
     let status = &application.status;
     let operation = match &status.operation_state {
+        Some(state) if state.phase == OperationPhase::Running && state.message.is_empty() => ", syncing".to_owned(),
         Some(state) if state.phase == OperationPhase::Running => format!(", {}", one_line(&state.message)),
         Some(state) => format!(", last operation {}", state.phase),
         None => String::new(),

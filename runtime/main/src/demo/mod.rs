@@ -71,11 +71,27 @@ impl Folder {
     }
 }
 
+/// Held as long as the demo runs: a second one in the same folder would take its kubeconfig away.
+fn lock(folder: &Path) -> miette::Result<std::fs::File> {
+    let path = folder.join("lock");
+    let file = std::fs::File::create(&path)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("{} cannot be made", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(error) => Err(miette::miette!(
+            "a demo runs in {} already: choose another --dir ({error})",
+            folder.display()
+        )),
+    }
+}
+
 /// Runs until interrupted, or once.
 pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
     crate::logging::start("warn");
     let began = Instant::now();
     let folder = Folder::open(arguments.dir)?;
+    let _lock = lock(folder.path())?;
     let repository = Repository::create(folder.path())?;
     let mut cluster = world::serve(0, Actors::Realistic, 1).await?;
     let kubeconfig = folder.path().join("kubeconfig");
@@ -104,7 +120,7 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
     announce(&format!("http://{address}"), &kubeconfig, &repository);
     let settled = tokio::select! {
         biased;
-        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        () = crate::controller::interrupted() => return Ok(ExitCode::SUCCESS),
         settled = settle(&running.handle, repository::declarations().count() - 1) => settled,
     };
     let code = conclude(settled, began.elapsed());
@@ -113,7 +129,7 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
     } else {
         tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => {}
+            () = crate::controller::interrupted() => {}
             () = cluster.finished() => {}
         }
         ExitCode::SUCCESS

@@ -1,13 +1,15 @@
 //! Beginning and superseding operations.
 
-use capstan_model::{Operation, OperationInitiator, OperationPhase, OperationState, SyncOperation, Timestamp};
+use capstan_model::{
+    Operation, OperationInitiator, OperationPhase, OperationState, ResourceKey, SyncOperation, Timestamp,
+};
 
 use super::{INFO_EPOCH, INFO_PLAN, OperationRun, Stage, info, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
 use crate::engine::refresh::same_commits;
-use crate::engine::state::{ApplicationState, Desired};
+use crate::engine::state::{ApplicationState, Desired, Existence};
 use crate::journal::Cause;
 use crate::machine::Refresh;
 use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
@@ -223,9 +225,23 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
         .is_some_and(|sync| !sync.resources.is_empty());
     match (is_same && !is_selective, state.phase) {
         (false, _) => LastAttempt::Other,
+        // Not drift of single objects: the namespace was deleted, say. Only a whole sync makes everything anew, in its order.
+        (true, OperationPhase::Succeeded) if nothing_is_left(app) => LastAttempt::Other,
         (true, OperationPhase::Succeeded) => LastAttempt::Succeeded,
         (true, _) => LastAttempt::Failed,
     }
+}
+
+/// Is every declared object proven absent, and was tried to be put back in vain?
+fn nothing_is_left(app: &ApplicationState) -> bool {
+    let mut declared = app
+        .assessment
+        .objects
+        .iter()
+        .filter(|(_, object)| object.declared)
+        .peekable();
+    let is_lost = |key: &ResourceKey| app.heal.get(key).is_some_and(|heal| !heal.failure.is_empty());
+    declared.peek().is_some() && declared.all(|(key, object)| object.existence == Existence::Missing && is_lost(key))
 }
 
 fn is_same_by_commit(state: &OperationState, desired: &Desired) -> bool {

@@ -32,6 +32,10 @@ impl Engine {
             let state = TaskState::Write(WriteTask::SyncFailed(refusal.to_string()));
             return self.set(now, app, operation, node, state, refusal.to_string());
         }
+        if let Some(refusal) = self.rival(app, &task.key) {
+            let state = TaskState::Write(WriteTask::SyncFailed(refusal.clone()));
+            return self.set(now, app, operation, node, state, refusal);
+        }
         if let Some((state, message)) = self.already(app, operation, &task) {
             return self.set(now, app, operation, node, TaskState::Write(state), message);
         }
@@ -57,6 +61,18 @@ impl Engine {
         };
         self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
         self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+    }
+
+    /// Why an object must be left to another application: that one tracks it and declares it, too. Taking it would only start a tug of
+    /// war, and deleting either application would delete it. An object that the other no longer declares is handed over.
+    pub(in crate::engine) fn rival(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
+        let owner = self.cluster(app)?.node(key)?.tracked_by()?;
+        let other = self.applications.get(owner).filter(|_| *owner != app.id())?;
+        let declared = other.desired.as_ref()?.resource(key)?;
+        Some(format!(
+            "it belongs to application {owner}, which declares it at {}: remove it from one of the two",
+            declared.location
+        ))
     }
 
     /// An object that is as desired already needs no write in an automated sync; nor does a namespace that is there.
