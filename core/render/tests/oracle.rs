@@ -3,7 +3,12 @@
 //! The binary is `helm` in `CAPSTAN_ORACLES` (by default `~/.cache/capstan/oracles`, where `tests/oracles/build.sh` puts it); without it
 //! the test says so and passes.
 
-#![allow(clippy::print_stdout, reason = "a test says what it compared and what it skips")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "a test runs the real program on real files, and says what it compared"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
