@@ -4,7 +4,7 @@
 #   tests/oracles/build.sh [helm|etcd|kubernetes]...      (default: all; needs Go and the Go module proxy)
 #
 # The cache is $CAPSTAN_ORACLES, by default ~/.cache/capstan/oracles. Versions are pinned by the go.mod beside each program;
-# a stamp of go.mod, go.sum and this script says whether a program has to be built again.
+# a stamp of what is in that folder and of this script says whether a program has to be built again.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${CAPSTAN_ORACLES:-$HOME/.cache/capstan/oracles}
@@ -13,7 +13,7 @@ mkdir -p "$cache"
 build() { # build <module folder> <output name> <package> [ldflags]
     local module=$1 name=$2 package=$3 ldflags=${4:-}
     local stamp
-    stamp=$(cat "$here/$module/go.mod" "$here/$module/go.sum" "$here/build.sh" | sha256sum | cut -d' ' -f1)
+    stamp=$(find "$here/$module" "$here/build.sh" -type f -print0 | LC_ALL=C sort -z | xargs -0 cat | sha256sum | cut -d' ' -f1)
     if [ -x "$cache/$name" ] && [ "$(cat "$cache/$name.stamp" 2>/dev/null)" = "$stamp" ]; then
         echo "oracle $name: up to date"
         return
@@ -28,7 +28,10 @@ kubernetes_version="-X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.i
 [ $# -gt 0 ] || set -- helm etcd kubernetes
 for program in "$@"; do
     case $program in
-    helm) build helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=v4.2.3" ;;
+    helm)
+        build helm helm-render ./render
+        build helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=v4.2.3"
+        ;;
     etcd) build etcd etcd go.etcd.io/etcd/server/v3 ;;
     kubernetes)
         build kubernetes kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver "$kubernetes_version"

@@ -17,8 +17,8 @@ pub mod tree;
 
 pub use error::RenderError;
 pub use glob::{Glob, InvalidGlob, MAX_ALTERNATIVES};
-pub use helm::{DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION};
+pub use helm::{DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION, HelmDocument, HelmOutput};
 pub use memory::MemoryTree;
 pub use recording::{RenderInputs, inputs_unchanged};
-pub use request::{RenderOutput, RenderRequest, render, render_files};
+pub use request::{RenderOutput, RenderRequest, helm_template, render};
 pub use tree::{EntryKind, FileTree, MAX_LINKS, MAX_PATH, RawEntry, ReadError, TreeEntry, join, normalize, resolve};

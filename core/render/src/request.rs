@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capstan_model::{ApplicationSource, Manifest};
 
 use crate::recording::RecordingTree;
-use crate::{FileTree, RenderError, RenderInputs, directory, helm};
+use crate::{FileTree, HelmOutput, RenderError, RenderInputs, directory, helm};
 
 /// One source and what it is rendered for.
 #[derive(Clone)]
@@ -58,9 +58,11 @@ pub fn render(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<Render
     Ok(output)
 }
 
-/// The text that each template of a chart renders to, by Helm's name of it (`<chart>/templates/x.yaml`). NOTES.txt and blank results
-/// are there, partials are not.
-pub fn render_files(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<BTreeMap<String, String>, RenderError> {
+/// Renders a chart as `helm template` does: fails exactly where Helm fails, and gives its texts.
+///
+/// # Errors
+/// [`RenderError`]; a folder that is no chart is one.
+pub fn helm_template(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<HelmOutput, RenderError> {
     let inputs = Mutex::new(RenderInputs::new());
     let recorded = RecordingTree::new(tree, String::new(), &inputs);
     let references = recorded_references(request, &inputs);
@@ -69,12 +71,12 @@ pub fn render_files(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<
         references: &references,
     };
     match source_kind(request, &recorded)? {
-        SourceKind::Helm(path) => helm::render_files(request, &path, &sources),
+        SourceKind::Helm(path) => helm::template(request, &path, &sources),
         SourceKind::Directory(path) => Err(RenderError::Chart {
             file: path,
-            reason: "no Chart.yaml: a plain directory has no templates".into(),
+            reason: "Chart.yaml file is missing".into(),
         }),
-        SourceKind::Nothing => Ok(BTreeMap::new()),
+        SourceKind::Nothing => Ok(HelmOutput::default()),
     }
 }
 

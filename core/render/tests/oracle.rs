@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use capstan_model::{ApplicationSource, HelmSource};
-use capstan_render::{DEFAULT_KUBE_VERSION, MemoryTree, RenderRequest, render_files};
+use capstan_render::{DEFAULT_KUBE_VERSION, MemoryTree, RenderRequest, helm_template};
 
 fn helm() -> Option<PathBuf> {
     let folder = std::env::var_os("CAPSTAN_ORACLES").map(PathBuf::from);
@@ -88,7 +88,7 @@ fn compare(helm: &Path, folder: &Path, values: Option<&str>) -> Result<usize, St
         api_versions: &[],
         references: &BTreeMap::new(),
     };
-    let ours = render_files(&request, &tree);
+    let ours = helm_template(&request, &tree).map(|output| output.files);
     let theirs_text = String::from_utf8_lossy(&theirs.stdout);
     match (theirs.status.success(), ours) {
         (false, Err(_)) => Ok(1),

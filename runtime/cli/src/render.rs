@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use capstan_model::{ApplicationSource, HelmParameter, HelmSource, Manifest};
-use capstan_render::{RenderOutput, RenderRequest, render, render_files};
+use capstan_render::{RenderOutput, RenderRequest, helm_template, render};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -164,7 +164,9 @@ fn parameter(text: &str, force_string: bool) -> Result<HelmParameter, CommandErr
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
     if arguments.output == Format::Files {
-        let files = arguments.source.with(true, |request, tree| render_files(request, tree));
+        let files = arguments.source.with(true, |request, tree| {
+            helm_template(request, tree).map(|output| output.files)
+        });
         return Ok(match files {
             Ok(files) => {
                 print_value(&json!(files), false);

@@ -1,39 +1,43 @@
 //! From rendered text to objects.
 
-use std::collections::BTreeMap;
-
 use capstan_model::SourceLocation;
-use capstan_model::annotations::HELM_HOOK;
 use capstan_yaml::{Mode, parse_documents};
-use serde_json::Value;
 
+use super::HelmDocument;
 use super::chart::Chart;
 use crate::directory::add;
 use crate::{RenderError, RenderOutput};
 
-/// Events that Helm 4 knows. An object with a hook of another event is dropped by it.
-const EVENTS: &[&str] = &[
-    "pre-install",
-    "post-install",
-    "pre-delete",
-    "post-delete",
-    "pre-upgrade",
-    "post-upgrade",
-    "pre-rollback",
-    "post-rollback",
-    "test",
-    "test-success",
-];
 /// Lists in lists are flattened so deep.
 const LIST_DEPTH: u8 = 8;
 
-/// `crds/`, untemplated, subcharts' included.
-pub(super) fn add_definitions(chart: &Chart, output: &mut RenderOutput) -> Result<(), RenderError> {
-    for (name, bytes) in chart.files.iter().filter(|(name, _)| name.starts_with("crds/")) {
-        if ![".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) {
-            continue;
+/// `crds/`, untemplated, subcharts' included: Helm's name of each file, its place in the repository, and its bytes.
+fn definition_files<'a>(chart: &'a Chart, name: &str, found: &mut Vec<(String, String, &'a [u8])>) {
+    for (path, bytes) in chart.files.iter().filter(|(path, _)| path.starts_with("crds/")) {
+        if [".yaml", ".yml", ".json"].iter().any(|end| path.ends_with(end)) {
+            found.push((format!("{name}/{path}"), chart.file(path), bytes));
         }
-        let file = chart.file(name);
+    }
+    for subchart in &chart.subcharts {
+        definition_files(subchart, &format!("{name}/charts/{}", subchart.metadata.name), found);
+    }
+}
+
+/// The text of `crds/`, by Helm's name of each file.
+pub(super) fn definitions(chart: &Chart) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    definition_files(chart, &chart.metadata.name, &mut found);
+    found
+        .into_iter()
+        .map(|(name, _, bytes)| (name, String::from_utf8_lossy(bytes).into_owned()))
+        .collect()
+}
+
+/// The objects in `crds/`.
+pub(super) fn add_definitions(chart: &Chart, output: &mut RenderOutput) -> Result<(), RenderError> {
+    let mut found = Vec::new();
+    definition_files(chart, &chart.metadata.name, &mut found);
+    for (_, file, bytes) in found {
         let yaml = |error| RenderError::Yaml {
             file: file.clone(),
             error,
@@ -44,50 +48,31 @@ pub(super) fn add_definitions(chart: &Chart, output: &mut RenderOutput) -> Resul
             add(document.value, &location, LIST_DEPTH, &mut output.manifests)?;
         }
     }
-    chart
-        .subcharts
-        .iter()
-        .try_for_each(|subchart| add_definitions(subchart, output))
+    Ok(())
 }
 
-/// What the templates rendered to, in the order of their names.
-pub(super) fn add_rendered(
+/// The objects of a release's documents.
+pub(super) fn add_documents<'a>(
     chart: &Chart,
-    files: &BTreeMap<String, String>,
-    skip_tests: bool,
+    documents: impl Iterator<Item = &'a HelmDocument>,
     output: &mut RenderOutput,
 ) -> Result<(), RenderError> {
-    for (name, text) in files {
-        if name.ends_with("/NOTES.txt") || text.trim().is_empty() {
-            continue;
-        }
-        let file = file_of(chart, name);
-        let documents = parse_documents(text, Mode::Kube11).map_err(|error| {
-            let line = u32::try_from(error.line).unwrap_or(0);
-            RenderError::RenderedYaml {
-                location: SourceLocation {
-                    file: file.clone(),
-                    line,
-                },
-                error,
-            }
+    for document in documents {
+        let file = file_of(chart, &document.template);
+        let parsed = parse_documents(&document.text, Mode::Kube11).map_err(|error| RenderError::RenderedYaml {
+            location: location(&file, document.line + error.line.saturating_sub(1)),
+            error,
         })?;
-        for document in documents {
-            if !is_dropped(&document.value, skip_tests) {
-                add(
-                    document.value,
-                    &location(&file, document.line),
-                    LIST_DEPTH,
-                    &mut output.manifests,
-                )?;
-            }
+        for part in parsed {
+            let location = location(&file, document.line + part.line.saturating_sub(1));
+            add(part.value, &location, LIST_DEPTH, &mut output.manifests)?;
         }
     }
     Ok(())
 }
 
 /// The template's path in the repository, of Helm's name for it.
-fn file_of(chart: &Chart, name: &str) -> String {
+pub(super) fn file_of(chart: &Chart, name: &str) -> String {
     let below = name.split_once('/').map_or(name, |(_, below)| below);
     if let Some(rest) = below.strip_prefix("charts/")
         && let Some((subchart, _)) = rest.split_once('/')
@@ -98,20 +83,9 @@ fn file_of(chart: &Chart, name: &str) -> String {
     chart.file(below)
 }
 
-fn location(file: &str, line: usize) -> SourceLocation {
+pub(super) fn location(file: &str, line: usize) -> SourceLocation {
     SourceLocation {
         file: file.to_owned(),
         line: u32::try_from(line).unwrap_or(0),
     }
-}
-
-fn is_dropped(value: &Value, skip_tests: bool) -> bool {
-    let hook = value
-        .pointer("/metadata/annotations")
-        .and_then(|all| all.get(HELM_HOOK))
-        .and_then(Value::as_str);
-    let Some(hook) = hook else { return false };
-    let events = || hook.split(',').map(|event| event.trim().to_ascii_lowercase());
-    events().any(|event| !EVENTS.contains(&event.as_str()))
-        || skip_tests && events().any(|event| event.starts_with("test"))
 }

@@ -8,6 +8,7 @@ mod ignore;
 mod manifests;
 mod objects;
 mod parameters;
+mod release;
 mod templates;
 mod values;
 
@@ -33,6 +34,64 @@ pub(crate) struct Sources<'a> {
 /// Longest release name that Helm accepts.
 const RELEASE_NAME_LIMIT: usize = 53;
 
+/// One document of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelmDocument {
+    /// Helm's name of the template it comes from: `<chart>/templates/x.yaml`.
+    pub template: String,
+    /// Its text, trimmed as Helm trims it.
+    pub text: String,
+    /// Line of the rendered file at which it begins, counted from 1.
+    pub line: usize,
+    /// `kind`, empty where there is none.
+    pub kind: String,
+    /// Whether it is a test hook.
+    pub is_test: bool,
+}
+
+/// What a chart renders to, as `helm template` sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HelmOutput {
+    /// The text of every template, exactly as it was rendered, by Helm's name of it. NOTES.txt and blank results are there, partials are
+    /// not.
+    pub files: BTreeMap<String, String>,
+    /// What is in `crds/`, subcharts' included: Helm's name of the file, and its text.
+    pub definitions: Vec<(String, String)>,
+    /// All documents but hooks, in the order in which Helm installs them.
+    pub manifests: Vec<HelmDocument>,
+    /// Hooks, in the same order.
+    pub hooks: Vec<HelmDocument>,
+    /// What was odd and did not matter.
+    pub warnings: Vec<String>,
+}
+
+impl HelmOutput {
+    /// The text that `helm template` prints, to the byte: `crds/` where they are wanted, manifests, hooks.
+    #[must_use]
+    pub fn to_yaml(&self, include_crds: bool) -> String {
+        let mut text = String::new();
+        let mut add = |name: &str, body: &str| {
+            text.push_str("---\n# Source: ");
+            text.push_str(name);
+            text.push('\n');
+            text.push_str(body);
+            text.push('\n');
+        };
+        if include_crds {
+            self.definitions.iter().for_each(|(name, body)| add(name, body));
+        }
+        self.manifests
+            .iter()
+            .for_each(|document| add(&document.template, &document.text));
+        let mut text = text.trim().to_owned();
+        text.push('\n');
+        for hook in &self.hooks {
+            text.push_str(&format!("---\n# Source: {}\n{}\n", hook.template, hook.text));
+        }
+        text
+    }
+}
+
 pub(crate) fn render(
     request: &RenderRequest<'_>,
     path: &str,
@@ -40,26 +99,64 @@ pub(crate) fn render(
 ) -> Result<RenderOutput, RenderError> {
     let helm = request.source.helm.clone().unwrap_or_default();
     let prepared = prepare(request, &helm, path, sources)?;
-    let files = templates::render(&prepared)?;
+    let release = release(&prepared)?;
     let mut output = RenderOutput {
         source_type: "Helm",
-        warnings: prepared.chart.warnings(),
+        warnings: release.warnings,
         ..RenderOutput::default()
     };
     if !helm.skip_crds {
         manifests::add_definitions(&prepared.chart, &mut output)?;
     }
-    manifests::add_rendered(&prepared.chart, &files, helm.skip_tests, &mut output)?;
+    let documents = release.manifests.iter().chain(&release.hooks);
+    let documents = documents.filter(|document| !(helm.skip_tests && document.is_test));
+    manifests::add_documents(&prepared.chart, documents, &mut output)?;
     Ok(output)
 }
 
-pub(crate) fn render_files(
+pub(crate) fn template(
     request: &RenderRequest<'_>,
     path: &str,
     sources: &Sources<'_>,
-) -> Result<BTreeMap<String, String>, RenderError> {
+) -> Result<HelmOutput, RenderError> {
     let helm = request.source.helm.clone().unwrap_or_default();
-    templates::render(&prepare(request, &helm, path, sources)?)
+    let mut output = release(&prepare(request, &helm, path, sources)?)?;
+    if helm.skip_tests {
+        output.hooks.retain(|hook| !hook.is_test);
+    }
+    Ok(output)
+}
+
+fn release(prepared: &Prepared<'_>) -> Result<HelmOutput, RenderError> {
+    let files = templates::render(prepared)?;
+    let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
+    for (name, text) in &files {
+        if name.ends_with("NOTES.txt") || text.trim().is_empty() {
+            continue;
+        }
+        release::add(name, text, &mut manifests, &mut hooks).map_err(|(line, error)| {
+            let file = manifests::file_of(&prepared.chart, name);
+            match error {
+                release::HeadError::Yaml(error) => RenderError::RenderedYaml {
+                    location: manifests::location(&file, line + error.line.saturating_sub(1)),
+                    error,
+                },
+                release::HeadError::Field(reason) => RenderError::Chart {
+                    file: manifests::location(&file, line).to_string(),
+                    reason: format!("what the template renders to is no Kubernetes object: {reason}"),
+                },
+            }
+        })?;
+    }
+    release::sort(&mut manifests);
+    release::sort(&mut hooks);
+    Ok(HelmOutput {
+        definitions: manifests::definitions(&prepared.chart),
+        warnings: prepared.chart.warnings(),
+        files,
+        manifests,
+        hooks,
+    })
 }
 
 /// Everything that templates are executed with.
