@@ -1,6 +1,7 @@
 //! From scanner events to JSON values: anchors, merge keys, duplicate keys, scalar types and the limits.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -97,14 +98,21 @@ struct Entries {
     lines: BTreeMap<String, usize>,
 }
 
+/// The text, and the line break that the scanner needs at its end.
+type Input<'b> = std::io::Chain<&'b [u8], &'static [u8]>;
+
 struct Composer<'b> {
-    parser: Parser<&'b [u8]>,
+    parser: Parser<Input<'b>>,
+    /// The last line of a text that does not end in a line break: the one that was added is taken off the scalar that holds it.
+    unfinished: Option<&'b str>,
+    /// Bytes of the text.
+    length: u64,
     mode: Mode,
     anchors: BTreeMap<String, Anchor>,
     alias_nodes: usize,
     warnings: Vec<Warning>,
-    /// The text by character, when it holds an escape that this scanner accepts and Kubernetes' does not.
-    suspicious: Option<Vec<char>>,
+    /// The text, when it holds an escape that this scanner accepts and Kubernetes' does not.
+    suspicious: Option<Vec<u8>>,
 }
 
 impl<'b> Composer<'b> {
@@ -112,10 +120,15 @@ impl<'b> Composer<'b> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut parser = Parser::new();
         parser.set_encoding(libyaml_safer::Encoding::Utf8);
-        parser.set_input(text.as_bytes());
-        let suspicious = text.contains("\\/").then(|| text.chars().collect());
+        let unfinished = (!text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']))
+            .then(|| text.rsplit(['\n', '\r']).next().unwrap_or_default());
+        let added: &'static [u8] = if unfinished.is_some() { b"\n" } else { b"" };
+        parser.set_input(text.as_bytes().chain(added));
+        let suspicious = text.contains("\\/").then(|| text.as_bytes().to_vec());
         Self {
             parser,
+            unfinished,
+            length: text.len() as u64,
             mode,
             anchors: BTreeMap::new(),
             alias_nodes: 0,
@@ -166,6 +179,7 @@ impl<'b> Composer<'b> {
                 if style == ScalarStyle::DoubleQuoted {
                     self.check_escapes(mark, event.end_mark)?;
                 }
+                let value = self.as_written(value, style, event.end_mark);
                 let value = scalar_value(tag.as_deref(), value, plain_implicit, mark, self.mode)?;
                 let node = Node::scalar(value);
                 self.close_anchor(anchor, &node);
@@ -181,13 +195,26 @@ impl<'b> Composer<'b> {
         }
     }
 
+    /// A block scalar that ends with the text has no line break at its end if the text has none.
+    fn as_written(&self, mut value: String, style: ScalarStyle, end: Mark) -> String {
+        let Some(last_line) = self.unfinished else { return value };
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if is_block && end.index > self.length && value.ends_with('\n') {
+            let last = value[..value.len() - 1].rsplit('\n').next().unwrap_or_default();
+            if !last_line.trim().is_empty() || last_line.ends_with(last) {
+                value.pop();
+            }
+        }
+        value
+    }
+
     /// `\/` is no escape of YAML 1.1.
     fn check_escapes(&self, start: Mark, end: Mark) -> Result<(), YamlError> {
         let Some(text) = &self.suspicious else { return Ok(()) };
         let (from, to) = (position(start.index) - 1, position(end.index) - 1);
         let mut rest = text.get(from..to).unwrap_or_default().iter();
         while let Some(c) = rest.next() {
-            if *c == '\\' && rest.next() == Some(&'/') {
+            if *c == b'\\' && rest.next() == Some(&b'/') {
                 let message = "found unknown escape character: \\/ (write / alone)".to_owned();
                 return Err(error_at(start, YamlErrorKind::Syntax, message));
             }
