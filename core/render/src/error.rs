@@ -60,6 +60,36 @@ pub enum RenderError {
         /// Why, and what to do.
         reason: String,
     },
+    /// A chart archive that cannot be unpacked.
+    #[error("{place}: {reason}")]
+    Archive {
+        /// The archive, and the entry in it.
+        place: String,
+        /// Why.
+        reason: String,
+    },
+    /// A chart that is more than may be.
+    #[error("{place}: {what}: the limit is {limit}, and {found} were counted before reading on was given up")]
+    Limit {
+        /// The file or folder, or the archive and the entry in it, at which it was noticed.
+        place: String,
+        /// What is limited.
+        what: &'static str,
+        /// The most there may be.
+        limit: u64,
+        /// What was counted.
+        found: u64,
+    },
+    /// A dependency that cannot be taken from where the chart says it is.
+    #[error("{file}: dependency {name}: {reason}")]
+    Dependency {
+        /// The file that names it, from the root of the repository.
+        file: String,
+        /// Its name.
+        name: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// A template fails.
     #[error("{location}: {message}")]
     Template {

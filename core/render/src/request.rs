@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capstan_model::{ApplicationSource, Manifest};
 
 use crate::recording::RecordingTree;
-use crate::{FileTree, HelmOutput, RenderError, RenderInputs, directory, helm};
+use crate::{FileTree, HelmOutput, ReadError, RenderError, RenderInputs, directory, helm};
 
 /// One source and what it is rendered for.
 #[derive(Clone)]
@@ -115,8 +115,14 @@ fn source_kind(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<Sourc
     if source.plugin.is_some() {
         return Err(unsupported("a config management plugin"));
     }
-    if tree.list(&path)?.is_none() {
-        return Err(RenderError::MissingPath { path });
+    match tree.list(&path) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(RenderError::MissingPath { path }),
+        // A packed chart.
+        Err(ReadError::WrongKind { .. }) if path.ends_with(".tgz") && source.directory.is_none() => {
+            return Ok(SourceKind::Helm(path));
+        }
+        Err(error) => return Err(error.into()),
     }
     let has = |name: &str| tree.id(&in_folder(&path, name)).map(|id| id.is_some());
     if source.helm.is_some() || source.directory.is_none() && has("Chart.yaml")? {

@@ -24,6 +24,7 @@ pub use emit::to_go_yaml;
 pub use error::{YamlError, YamlErrorKind};
 pub use locate::{Step, line_of};
 pub use natural::natural_less;
+pub use number::go_float;
 
 use serde_json::Value;
 

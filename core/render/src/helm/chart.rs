@@ -1,134 +1,63 @@
-//! A chart and its subcharts, read from a tree.
+//! A chart and its subcharts, read from a tree: folders, archives, archives in folders, folders and archives in archives.
+//!
+//! **As Helm does.** All files are read first, those of subcharts included, and only then taken apart: `templates/**`, `charts/*`,
+//! the few files with a meaning, and everything else is `.Files`. `.helmignore` is looked at in the folder that is rendered, not in
+//! archives and not in subcharts. Links are followed inside the tree.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_model::Digest;
-use capstan_template::matches_constraint;
-use capstan_yaml::{Mode, parse_documents};
+use capstan_yaml::{Mode, Step, line_of, parse_one};
 use serde_json::{Map, Value};
 
+use super::dependencies;
 use super::ignore::Ignore;
+use super::lock::Lock;
+use super::metadata::{Metadata, Misfit, api_version};
 use super::values;
+use crate::archive::{Budget, ChartFile, ChartLimits, unpack, without_mark};
 use crate::request::in_folder;
-use crate::{EntryKind, FileTree, RenderError};
+use crate::{EntryKind, FileTree, ReadError, RenderError};
 
 /// Subcharts in subcharts are read so deep.
 const DEPTH: u8 = 16;
 
-/// What templates see of `Chart.yaml`, and what is checked.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Metadata {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) kube_version: String,
-    pub(crate) is_library: bool,
-    /// The whole document.
-    pub(crate) document: Value,
-    pub(crate) dependencies: Vec<Dependency>,
-}
-
-/// One entry of `dependencies`.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Dependency {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) condition: String,
-    pub(crate) tags: Vec<String>,
-    pub(crate) alias: String,
-}
-
 /// One chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart {
-    /// Its folder, from the root of the repository.
+    /// Its folder or archive, from the root of the repository.
     pub(crate) path: String,
     pub(crate) metadata: Metadata,
     pub(crate) values: Map<String, Value>,
     /// Everything but what has a meaning of its own, by path in the chart.
     pub(crate) files: BTreeMap<String, Arc<[u8]>>,
     /// By path in the chart (`templates/x.yaml`).
-    pub(crate) templates: BTreeMap<String, String>,
+    pub(crate) templates: BTreeMap<String, Arc<str>>,
     pub(crate) subcharts: Vec<Self>,
-    has_schema: bool,
-    digest: Digest,
+    /// `values.schema.json`.
+    pub(crate) schema: Option<Arc<[u8]>>,
+    /// `Chart.lock` or `requirements.lock`.
+    pub(crate) lock: Option<Lock>,
+    pub(super) digest: Digest,
 }
 
 impl Chart {
-    /// Reads the chart in a folder.
+    /// Reads the chart that is rendered: a folder or an archive.
+    ///
+    /// Dependencies with a `file://` repository that are not in `charts/` are read from where they are.
     pub(crate) fn load(path: &str, tree: &dyn FileTree) -> Result<Self, RenderError> {
-        Self::load_to_depth(path, tree, DEPTH)
-    }
-
-    fn load_to_depth(path: &str, tree: &dyn FileTree, depth: u8) -> Result<Self, RenderError> {
-        let ignore = match tree.read(&in_folder(path, ".helmignore"))? {
-            Some(bytes) => Ignore::parse(&String::from_utf8_lossy(&bytes)),
-            None => Ignore::default(),
-        };
-        let mut raw = BTreeMap::new();
-        collect(tree, path, "", &ignore, &mut raw)?;
-        let mut chart = Self {
-            path: path.to_owned(),
-            metadata: Metadata::default(),
-            values: Map::new(),
-            files: BTreeMap::new(),
-            templates: BTreeMap::new(),
-            subcharts: Vec::new(),
-            has_schema: raw.contains_key("values.schema.json"),
-            digest: Digest::of_all(
-                raw.iter()
-                    .flat_map(|(n, b)| [Digest::of_bytes(n.as_bytes()), Digest::of_bytes(b)]),
-            ),
-        };
-        chart.metadata = read_metadata(path, &raw)?;
-        if let Some(bytes) = raw.get("values.yaml") {
-            chart.values = values::parse(&chart.file("values.yaml"), bytes)?;
+        let mut loader = Loader::new(tree);
+        let (mut chart, is_folder) = loader.root(path)?;
+        if is_folder {
+            loader.add_local(&mut chart)?;
         }
-        for (name, bytes) in raw {
-            if name.starts_with("templates/") {
-                let text = String::from_utf8(bytes.to_vec()).map_err(|_| RenderError::NotText {
-                    file: chart.file(&name),
-                })?;
-                chart
-                    .templates
-                    .insert(name, text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned());
-            } else if !matches!(
-                name.as_str(),
-                "Chart.yaml" | "Chart.lock" | "values.yaml" | "values.schema.json"
-            ) {
-                chart.files.insert(name, bytes);
-            }
-        }
-        chart.load_subcharts(tree, depth)?;
         Ok(chart)
     }
 
-    fn load_subcharts(&mut self, tree: &dyn FileTree, depth: u8) -> Result<(), RenderError> {
-        let folder = in_folder(&self.path, "charts");
-        let Some(depth) = depth.checked_sub(1) else {
-            let reason = format!("subcharts are nested more than {DEPTH} deep");
-            return Err(RenderError::Chart { file: folder, reason });
-        };
-        for entry in tree.list(&folder)?.into_iter().flatten() {
-            let path = in_folder(&folder, &entry.name);
-            if entry.name.starts_with(['_', '.']) {
-                continue;
-            }
-            if entry.name.ends_with(".tgz") {
-                let instead = ": unpack it (`helm dependency build` and tar) and commit the folder";
-                return Err(RenderError::Unsupported {
-                    file: path,
-                    what: "a packed subchart".into(),
-                    instead,
-                });
-            }
-            let is_folder = entry.kind == EntryKind::Directory
-                || entry.kind == EntryKind::Symlink && tree.list(&path).is_ok_and(|list| list.is_some());
-            if is_folder {
-                self.subcharts.push(Self::load_to_depth(&path, tree, depth)?);
-            }
-        }
-        Ok(())
+    /// Reads a chart as [`Chart::load`] does, without what is not in `charts/`.
+    pub(super) fn load_vendored(path: &str, tree: &dyn FileTree) -> Result<Self, RenderError> {
+        Ok(Loader::new(tree).root(path)?.0)
     }
 
     /// A file of the chart, from the root of the repository.
@@ -136,259 +65,318 @@ impl Chart {
         in_folder(&self.path, name)
     }
 
-    /// Of the chart's own files and its subcharts'.
+    /// Of everything that was read.
     pub(crate) fn digest(&self) -> Digest {
-        Digest::of_all(std::iter::once(self.digest).chain(self.subcharts.iter().map(Self::digest)))
+        self.digest
     }
 
-    /// What is known not to be looked at.
+    /// What was odd and did not matter.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let own = self.has_schema.then(|| {
-            format!(
-                "{}: values are not checked against it yet",
-                self.file("values.schema.json")
-            )
-        });
-        own.into_iter()
-            .chain(self.subcharts.iter().flat_map(Self::warnings))
-            .collect()
+        let deprecated = self
+            .metadata
+            .deprecated
+            .then(|| format!("{}: this chart is deprecated", self.file("Chart.yaml")));
+        deprecated.into_iter().chain(dependencies::warnings(self)).collect()
     }
 
-    /// Renames aliased dependencies, and drops those that tags and conditions switch off.
+    /// Renames aliased dependencies, drops those that tags and conditions switch off, and imports values.
     pub(crate) fn select_dependencies(&mut self, supplied: &Map<String, Value>) -> Result<(), RenderError> {
-        let all = values::coalesce(self, supplied.clone());
-        self.select("", &all);
+        dependencies::process(self, supplied)
+    }
+
+    /// Is every dependency there? Asked before any of them is switched off.
+    pub(crate) fn check_present(&self) -> Result<(), RenderError> {
+        dependencies::check_present(self)
+    }
+
+    /// Only applications are rendered.
+    pub(crate) fn check_installable(&self) -> Result<(), RenderError> {
+        match self.metadata.kind.as_str() {
+            "" | "application" => Ok(()),
+            kind => Err(RenderError::Chart {
+                file: self.file("Chart.yaml"),
+                reason: format!("{kind} charts are not installable: name it as a dependency of an application chart"),
+            }),
+        }
+    }
+}
+
+/// Reads charts within one budget.
+pub(super) struct Loader<'a> {
+    pub(super) tree: &'a dyn FileTree,
+    budget: Budget,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(tree: &'a dyn FileTree) -> Self {
+        Self {
+            tree,
+            budget: Budget::new(ChartLimits::default()),
+        }
+    }
+
+    /// The chart at a path, and whether it is a folder.
+    fn root(&mut self, path: &str) -> Result<(Chart, bool), RenderError> {
+        let files = match self.tree.list(path) {
+            Ok(Some(_)) => return Ok((self.folder(path)?, true)),
+            Ok(None) => return Err(RenderError::MissingPath { path: path.to_owned() }),
+            Err(ReadError::WrongKind { .. }) => match self.tree.read(path)? {
+                Some(bytes) => unpack(path, &bytes, &mut self.budget)?,
+                None => return Err(RenderError::MissingPath { path: path.to_owned() }),
+            },
+            Err(error) => return Err(error.into()),
+        };
+        check_api_version(path, &files)?;
+        Ok((self.chart(path, files, DEPTH)?, false))
+    }
+
+    /// The chart in a folder, by the rules for the folder that is rendered.
+    pub(super) fn folder(&mut self, path: &str) -> Result<Chart, RenderError> {
+        let file = in_folder(path, ".helmignore");
+        let rules = self.tree.read(&file)?.unwrap_or_default();
+        let ignore = Ignore::parse(&String::from_utf8_lossy(&rules)).map_err(|(line, reason)| RenderError::Chart {
+            file: format!("{file}:{line}"),
+            reason,
+        })?;
+        let mut files = Vec::new();
+        self.collect(path, "", &ignore, &mut files)?;
+        check_api_version(path, &files)?;
+        self.chart(path, files, DEPTH)
+    }
+
+    /// Reads every file below a folder that is not left out.
+    fn collect(
+        &mut self,
+        root: &str,
+        below: &str,
+        ignore: &Ignore,
+        files: &mut Vec<ChartFile>,
+    ) -> Result<(), RenderError> {
+        let folder = if below.is_empty() {
+            root.to_owned()
+        } else {
+            in_folder(root, below)
+        };
+        for entry in self.tree.list(&folder)?.into_iter().flatten() {
+            let name = in_folder(below, &entry.name);
+            let path = in_folder(root, &name);
+            let is_folder = self.is_folder(entry.kind, &path)?;
+            if ignore.ignores(&name, is_folder) {
+                continue;
+            }
+            self.budget.count_entry(&path)?;
+            if is_folder {
+                self.collect(root, &name, ignore, files)?;
+                continue;
+            }
+            if entry.kind == EntryKind::File {
+                self.budget.count_file(&path, entry.size)?;
+            }
+            let bytes = self.tree.read(&path)?.ok_or_else(|| dangling(&path))?;
+            if entry.kind != EntryKind::File {
+                self.budget.count_file(&path, bytes.len() as u64)?;
+            }
+            let content = without_mark(&bytes);
+            let content = if content.len() == bytes.len() {
+                bytes
+            } else {
+                content.into()
+            };
+            files.push((name, content));
+        }
         Ok(())
     }
 
-    fn select(&mut self, prefix: &str, all: &Map<String, Value>) {
-        let mut kept = Vec::new();
-        for subchart in std::mem::take(&mut self.subcharts) {
-            let named: Vec<&Dependency> = self
-                .metadata
-                .dependencies
-                .iter()
-                .filter(|entry| entry.is_met_by(&subchart))
-                .collect();
-            if named.is_empty() {
-                kept.push(subchart);
-                continue;
-            }
-            for dependency in named {
-                if dependency.is_enabled(prefix, all) {
-                    let mut subchart = subchart.clone();
-                    if !dependency.alias.is_empty() {
-                        subchart.metadata.name.clone_from(&dependency.alias);
-                    }
-                    kept.push(subchart);
-                }
-            }
-        }
-        self.subcharts = kept;
-        for subchart in &mut self.subcharts {
-            let prefix = format!("{prefix}{}.", subchart.metadata.name);
-            subchart.select(&prefix, all);
-        }
-        self.metadata
-            .dependencies
-            .retain(|dependency| dependency.is_enabled(prefix, all));
-    }
-
-    /// Is every dependency that is switched on there?
-    pub(crate) fn check_present(&self) -> Result<(), RenderError> {
-        let names: Vec<&str> = self
-            .subcharts
-            .iter()
-            .map(|chart| chart.metadata.name.as_str())
-            .collect();
-        let name_of = |entry: &Dependency| {
-            if entry.alias.is_empty() {
-                entry.name.clone()
-            } else {
-                entry.alias.clone()
-            }
-        };
-        let missing: Vec<String> = self
-            .metadata
-            .dependencies
-            .iter()
-            .map(name_of)
-            .filter(|name| !names.contains(&name.as_str()))
-            .collect();
-        if missing.is_empty() {
-            return self.subcharts.iter().try_for_each(Self::check_present);
-        }
-        Err(RenderError::Chart {
-            file: self.file("Chart.yaml"),
-            reason: format!(
-                "found in Chart.yaml, but missing in charts/ directory: {}; commit them there, since dependencies are not fetched yet",
-                missing.join(", ")
-            ),
+    fn is_folder(&self, kind: EntryKind, path: &str) -> Result<bool, RenderError> {
+        Ok(match kind {
+            EntryKind::File => false,
+            // An error when it is looked into, unless it is left out.
+            EntryKind::Directory | EntryKind::Submodule => true,
+            EntryKind::Symlink => match self.tree.list(path) {
+                Ok(Some(_)) => true,
+                Ok(None) => return Err(dangling(path)),
+                Err(ReadError::WrongKind { .. }) => false,
+                Err(error) => return Err(error.into()),
+            },
         })
     }
-}
 
-impl Dependency {
-    fn is_met_by(&self, chart: &Chart) -> bool {
-        let version = chart.metadata.version.as_str();
-        self.name == chart.metadata.name
-            && (self.version.is_empty() || matches_constraint(&self.version, version).unwrap_or(false))
-    }
-
-    /// Tags first; the first path of the condition that holds a boolean overrides them.
-    fn is_enabled(&self, prefix: &str, all: &Map<String, Value>) -> bool {
-        let tags = all.get("tags").and_then(Value::as_object);
-        let flags: Vec<bool> = self.tags.iter().filter_map(|tag| tags?.get(tag)?.as_bool()).collect();
-        let by_tags = flags.is_empty() || flags.contains(&true);
-        let paths = self.condition.split(',').map(str::trim).filter(|path| !path.is_empty());
-        let mut found = paths.filter_map(|path| lookup(all, &format!("{prefix}{path}"))?.as_bool());
-        found.next().unwrap_or(by_tags)
-    }
-}
-
-fn lookup<'a>(values: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    let (first, rest) = path
-        .split_once('.')
-        .map_or((path, None), |(first, rest)| (first, Some(rest)));
-    let value = values.get(first)?;
-    match rest {
-        Some(rest) => lookup(value.as_object()?, rest),
-        None => Some(value),
-    }
-}
-
-/// Reads every file of a chart but those of its subcharts.
-fn collect(
-    tree: &dyn FileTree,
-    root: &str,
-    below: &str,
-    ignore: &Ignore,
-    files: &mut BTreeMap<String, Arc<[u8]>>,
-) -> Result<(), RenderError> {
-    let folder = if below.is_empty() {
-        root.to_owned()
-    } else {
-        in_folder(root, below)
-    };
-    for entry in tree.list(&folder)?.into_iter().flatten() {
-        let name = in_folder(below, &entry.name);
-        let path = in_folder(root, &name);
-        let is_folder = entry.kind == EntryKind::Directory
-            || entry.kind == EntryKind::Symlink && tree.list(&path).is_ok_and(|list| list.is_some());
-        if name == "charts" && is_folder || ignore.ignores(&name, is_folder) {
-            continue;
+    /// A chart from its files and those of its subcharts, by their paths in it.
+    fn chart(&mut self, path: &str, files: Vec<ChartFile>, depth: u8) -> Result<Chart, RenderError> {
+        let digests = files.iter();
+        let digests = digests.flat_map(|(n, b)| [Digest::of_bytes(n.as_bytes()), Digest::of_bytes(b)]);
+        let mut chart = Chart {
+            path: path.to_owned(),
+            metadata: read_metadata(path, &files)?,
+            values: Map::new(),
+            files: BTreeMap::new(),
+            templates: BTreeMap::new(),
+            subcharts: Vec::new(),
+            schema: None,
+            lock: None,
+            digest: Digest::of_all(digests),
+        };
+        let mut subcharts: BTreeMap<String, Vec<ChartFile>> = BTreeMap::new();
+        for (name, bytes) in files {
+            match name.strip_prefix("charts/") {
+                // Signatures of subcharts are ordinary files.
+                Some(below) if !below.ends_with(".prov") => {
+                    let first = below.split('/').next().unwrap_or(below).to_owned();
+                    subcharts.entry(first).or_default().push((below.to_owned(), bytes));
+                }
+                _ => chart.take(name, bytes)?,
+            }
         }
-        if is_folder {
-            collect(tree, root, &name, ignore, files)?;
-        } else if entry.kind != EntryKind::Submodule
-            && let Some(bytes) = tree.read(&path)?
+        for (name, files) in subcharts {
+            if !name.starts_with(['_', '.']) {
+                let subchart = self.subchart(&in_folder(&in_folder(path, "charts"), &name), &name, files, depth)?;
+                chart.subcharts.push(subchart);
+            }
+        }
+        Ok(chart)
+    }
+
+    /// What stands in `charts/` under one name. Everything there has to be a chart.
+    fn subchart(&mut self, path: &str, name: &str, files: Vec<ChartFile>, depth: u8) -> Result<Chart, RenderError> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(RenderError::Limit {
+                place: path.to_owned(),
+                what: "subcharts in subcharts",
+                limit: DEPTH.into(),
+                found: u64::from(DEPTH) + 1,
+            });
+        };
+        if name.ends_with(".tgz") {
+            return match files.first() {
+                Some((first, bytes)) if first == name => {
+                    let files = unpack(path, bytes, &mut self.budget)?;
+                    self.chart(path, files, depth)
+                }
+                _ => Err(RenderError::Chart {
+                    file: path.to_owned(),
+                    reason: "error unpacking subchart tar: it is a folder".into(),
+                }),
+            };
+        }
+        let within = |(full, bytes): ChartFile| Some((full.split_once('/')?.1.to_owned(), bytes));
+        let files: Vec<ChartFile> = files.into_iter().filter_map(within).collect();
+        self.chart(path, files, depth)
+    }
+}
+
+impl Chart {
+    /// Puts one file where it belongs.
+    fn take(&mut self, name: String, bytes: Arc<[u8]>) -> Result<(), RenderError> {
+        let file = self.file(&name);
+        match name.as_str() {
+            "Chart.yaml" => {}
+            "values.yaml" => self.values = values::parse(&file, &bytes)?,
+            "values.schema.json" => self.schema = Some(bytes),
+            "Chart.lock" => self.lock = Lock::parse(&file, &bytes)?,
+            "requirements.yaml" | "requirements.lock" => {
+                if name == "requirements.lock" {
+                    self.lock = Lock::parse(&file, &bytes)?;
+                }
+                if self.metadata.api_version == "v1" {
+                    self.files.insert(name, bytes);
+                }
+            }
+            _ if name.starts_with("templates/") => {
+                let text = std::str::from_utf8(&bytes).map_err(|_| RenderError::NotText { file })?;
+                self.templates.insert(name, text.into());
+            }
+            _ => drop(self.files.insert(name, bytes)),
+        }
+        Ok(())
+    }
+}
+
+/// `Chart.yaml`, and what an older chart says in `requirements.yaml`, read and checked.
+fn read_metadata(path: &str, files: &[ChartFile]) -> Result<Metadata, RenderError> {
+    let mut metadata = Metadata::default();
+    let named = |wanted: &'static str| files.iter().filter(move |(name, _)| name == wanted);
+    let mut last = None;
+    for (name, bytes) in named("Chart.yaml").chain(named("requirements.yaml")) {
+        let file = in_folder(path, name);
+        let (text, document) = document(&file, bytes)?;
+        let applied = metadata.apply(&document);
+        applied.map_err(|misfit| misfit_error(&file, text, &misfit, &format!("cannot load {name}: ")))?;
+        let has_dependencies = document.get("dependencies").is_some();
+        if name == "Chart.yaml" {
+            if metadata.api_version.is_empty() {
+                metadata.api_version = "v1".to_owned();
+            }
+            last = Some((file.clone(), text, file, text));
+        } else if let Some((_, _, about_dependencies, its_text)) = &mut last
+            && has_dependencies
         {
-            files.insert(name, bytes);
+            (*about_dependencies, *its_text) = (file, text);
         }
     }
-    Ok(())
-}
-
-fn read_metadata(path: &str, raw: &BTreeMap<String, Arc<[u8]>>) -> Result<Metadata, RenderError> {
-    let file = in_folder(path, "Chart.yaml");
-    let bytes = raw.get("Chart.yaml").ok_or_else(|| RenderError::Chart {
-        file: file.clone(),
-        reason: "Chart.yaml file is missing".into(),
+    let Some((file, text, about_dependencies, its_text)) = last else {
+        return Err(RenderError::Chart {
+            file: in_folder(path, "Chart.yaml"),
+            reason: "Chart.yaml file is missing: a chart, and everything in its charts/ folder, needs one".into(),
+        });
+    };
+    metadata.validate().map_err(|misfit| {
+        let is_dependency = matches!(misfit.path.first(), Some(Step::Key(key)) if key == "dependencies");
+        match is_dependency {
+            true => misfit_error(&about_dependencies, its_text, &misfit, ""),
+            false => misfit_error(&file, text, &misfit, ""),
+        }
     })?;
-    let document = document(&file, bytes)?;
-    let text = |field: &str| {
-        document
-            .get(field)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let missing = |field: &str| RenderError::Chart {
-        file: file.clone(),
-        reason: format!("chart.metadata.{field} is required"),
-    };
-    let (name, version) = (text("name"), text("version"));
-    if name.is_empty() {
-        return Err(missing("name"));
-    }
-    if version.is_empty() {
-        return Err(missing("version"));
-    }
-    if matches!(name.as_str(), "." | "..") || name.contains(['/', '\\']) {
-        return Err(RenderError::Chart {
-            file,
-            reason: format!("chart.metadata.name {name:?} is invalid"),
-        });
-    }
-    let kind = text("type");
-    if !matches!(kind.as_str(), "" | "application" | "library") {
-        return Err(RenderError::Chart {
-            file,
-            reason: "chart.metadata.type must be application or library".into(),
-        });
-    }
-    let listed = match raw.get("requirements.yaml") {
-        Some(bytes) if text("apiVersion") != "v2" => self::document(&in_folder(path, "requirements.yaml"), bytes)?,
-        _ => document.clone(),
-    };
-    let dependencies = dependencies(&file, &listed)?;
-    Ok(Metadata {
-        name,
-        version,
-        kube_version: text("kubeVersion"),
-        is_library: kind == "library",
-        document,
-        dependencies,
-    })
+    Ok(metadata)
 }
 
-fn document(file: &str, bytes: &[u8]) -> Result<Value, RenderError> {
+/// The version of the format, which decides who reads the chart that is rendered. Subcharts are read whatever they say.
+fn check_api_version(path: &str, files: &[ChartFile]) -> Result<(), RenderError> {
+    let file = in_folder(path, "Chart.yaml");
+    let refuse = |reason: String| RenderError::Chart {
+        file: file.clone(),
+        reason,
+    };
+    let Some((_, bytes)) = files.iter().find(|(name, _)| name == "Chart.yaml") else {
+        return Err(refuse("Chart.yaml file is missing: unable to detect a chart".into()));
+    };
+    let (text, document) = document(&file, bytes)?;
+    let version = api_version(&document);
+    match version
+        .map_err(|misfit| misfit_error(&file, text, &misfit, "cannot load Chart.yaml: "))?
+        .as_str()
+    {
+        "" | "v1" | "v2" => Ok(()),
+        "v3" => Err(refuse(
+            "invalid chart apiVersion: v3 charts are experimental and not rendered".into(),
+        )),
+        other => Err(refuse(format!(
+            "unsupported chart version {other:?}: apiVersion must be v1 or v2"
+        ))),
+    }
+}
+
+/// The first document of a file.
+pub(super) fn document<'b>(file: &str, bytes: &'b [u8]) -> Result<(&'b str, Value), RenderError> {
     let yaml = |error| RenderError::Yaml {
         file: file.to_owned(),
         error,
     };
     let text = capstan_yaml::text_from_bytes(bytes).map_err(yaml)?;
-    let documents = parse_documents(text, Mode::Kube11).map_err(yaml)?;
-    Ok(documents
-        .into_iter()
-        .next()
-        .map(|document| document.value)
-        .unwrap_or_default())
+    Ok((text, parse_one(text, Mode::Kube11).map_err(yaml)?))
 }
 
-fn dependencies(file: &str, document: &Value) -> Result<Vec<Dependency>, RenderError> {
-    let entries = document.get("dependencies").and_then(Value::as_array);
-    entries
-        .into_iter()
-        .flatten()
-        .map(|entry| {
-            let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-            if text("name").is_empty() {
-                let reason = "dependencies must not contain empty or null nodes, or ones without a name".into();
-                return Err(RenderError::Chart {
-                    file: file.to_owned(),
-                    reason,
-                });
-            }
-            if entry
-                .get("import-values")
-                .and_then(Value::as_array)
-                .is_some_and(|list| !list.is_empty())
-            {
-                return Err(RenderError::Unsupported {
-                    file: file.to_owned(),
-                    what: "import-values".into(),
-                    instead: "",
-                });
-            }
-            let tags = entry.get("tags").and_then(Value::as_array).into_iter().flatten();
-            Ok(Dependency {
-                name: text("name"),
-                version: text("version"),
-                condition: text("condition"),
-                tags: tags.filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
-                alias: text("alias"),
-            })
-        })
-        .collect()
+/// A field that does not fit, with its line.
+pub(super) fn misfit_error(file: &str, text: &str, misfit: &Misfit, prefix: &str) -> RenderError {
+    let line = line_of(text, &misfit.path);
+    RenderError::Chart {
+        file: line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}")),
+        reason: format!("{prefix}{}", misfit.message),
+    }
+}
+
+fn dangling(path: &str) -> RenderError {
+    RenderError::Chart {
+        file: path.to_owned(),
+        reason: "error evaluating symlink: it points to nothing".into(),
+    }
 }

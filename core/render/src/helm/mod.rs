@@ -4,8 +4,12 @@
 //! shared context a chart, take the output apart.
 
 mod chart;
+mod coalesce;
+mod dependencies;
 mod ignore;
+mod lock;
 mod manifests;
+mod metadata;
 mod objects;
 mod parameters;
 mod release;
@@ -21,6 +25,7 @@ use crate::recording::RecordingTree;
 use crate::{FileTree, RenderError, RenderOutput, RenderRequest};
 use chart::Chart;
 
+pub use lock::{DependencyRepository, MissingDependency, missing_dependencies};
 pub use objects::{DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION};
 
 /// Where a chart and its values are read from.
@@ -177,10 +182,18 @@ fn prepare<'a>(
     path: &str,
     sources: &Sources<'_>,
 ) -> Result<Prepared<'a>, RenderError> {
-    let mut chart = Chart::load(path, sources.tree)?;
     let supplied = values::supplied(helm, path, sources)?;
+    let mut chart = Chart::load(path, sources.tree)?;
+    chart.check_installable()?;
+    chart.check_present()?;
+    let release = if helm.release_name.is_empty() {
+        request.application
+    } else {
+        &helm.release_name
+    };
+    check_release_name(path, release)?;
     chart.select_dependencies(&supplied)?;
-    let values = values::coalesce(&chart, supplied);
+    let values = coalesce::values(&chart, &supplied)?;
     let kube_version = if helm.kube_version.is_empty() {
         request.kube_version
     } else {
@@ -193,13 +206,6 @@ fn prepare<'a>(
     };
     let kube_version = format!("v{}", kube_version.trim_start_matches('v'));
     check_kube_version(&chart, &kube_version)?;
-    chart.check_present()?;
-    let release = if helm.release_name.is_empty() {
-        request.application
-    } else {
-        &helm.release_name
-    };
-    check_release_name(path, release)?;
     let namespace = if helm.namespace.is_empty() {
         request.namespace
     } else {

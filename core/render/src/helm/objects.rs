@@ -61,46 +61,19 @@ pub(super) fn release(prepared: &Prepared<'_>) -> Value {
 
 /// `.Chart`: the fields have Go's names.
 pub(super) fn chart(chart: &Chart, is_root: bool) -> Value {
-    let document = &chart.metadata.document;
-    let text = |field: &str| Value::from(document.get(field).and_then(Json::as_str).unwrap_or_default());
-    let list = |field: &str| {
-        let items = document.get(field).and_then(Json::as_array).into_iter().flatten();
-        Value::strings(items.filter_map(Json::as_str))
-    };
-    let annotations = document
-        .get("annotations")
-        .and_then(Json::as_object)
-        .into_iter()
-        .flatten();
+    let annotations = chart.metadata.annotations.iter();
     let annotations: BTreeMap<String, Value> = annotations
-        .filter_map(|(name, text)| Some((name.clone(), Value::from(text.as_str()?))))
+        .map(|(name, text)| (name.clone(), Value::from(text.as_str())))
         .collect();
-    let app_version = match document.get("appVersion") {
-        Some(Json::String(text)) => text.clone(),
-        Some(Json::Null) | None => String::new(),
-        Some(other) => other.to_string(),
-    };
-    Value::map([
-        ("Name", Value::from(chart.metadata.name.as_str())),
-        ("Version", Value::from(chart.metadata.version.as_str())),
-        ("AppVersion", Value::from(app_version.as_str())),
-        ("APIVersion", text("apiVersion")),
-        ("Description", text("description")),
-        ("Home", text("home")),
-        ("Icon", text("icon")),
-        ("KubeVersion", text("kubeVersion")),
-        ("Type", text("type")),
-        ("Condition", text("condition")),
-        ("Tags", text("tags")),
-        ("Keywords", list("keywords")),
-        ("Sources", list("sources")),
+    let fields = chart.metadata.fields().into_iter();
+    let own = [
+        ("IsRoot".to_owned(), Value::Bool(is_root)),
         (
-            "Deprecated",
-            Value::Bool(document.get("deprecated").and_then(Json::as_bool).unwrap_or(false)),
+            "Annotations".to_owned(),
+            Value::Map(Map::typed(Element::Str, annotations)),
         ),
-        ("IsRoot", Value::Bool(is_root)),
-        ("Annotations", Value::Map(Map::typed(Element::Str, annotations))),
-    ])
+    ];
+    Value::map(fields.map(|(name, field)| (name, value(&field))).chain(own))
 }
 
 /// `.Capabilities`.

@@ -114,7 +114,7 @@ fn gather<'a>(
     for (path, text) in &chart.templates {
         let base = path.rsplit('/').next().unwrap_or(path);
         let is_partial = base.starts_with('_');
-        if chart.metadata.is_library && !is_partial {
+        if chart.metadata.is_library() && !is_partial {
             continue;
         }
         let template = Template {

@@ -7,7 +7,6 @@ use capstan_model::HelmSource;
 use capstan_yaml::{Mode, parse_documents};
 use serde_json::{Map, Number, Value};
 
-use super::chart::Chart;
 use super::{Sources, parameters};
 use crate::request::in_folder;
 use crate::{FileTree, RenderError, join, normalize};
@@ -162,83 +161,6 @@ fn locate<'s>(path: &str, named: &str, sources: &'s Sources<'_>) -> Result<(&'s 
         reason: "the values file is outside of the repository".into(),
     })?;
     Ok((sources.tree, file))
-}
-
-/// Lays the user's values over the chart's, and these over its subcharts'.
-pub(super) fn coalesce(chart: &Chart, mut values: Map<String, Value>) -> Map<String, Value> {
-    for (name, default) in &chart.values {
-        match values.get_mut(name) {
-            // A null of the user removes the default.
-            Some(Value::Null) => drop(values.remove(name)),
-            Some(Value::Object(own)) => {
-                if let Value::Object(default) = default {
-                    let is_subchart = chart.subcharts.iter().any(|subchart| subchart.metadata.name == *name);
-                    coalesce_tables(own, default, is_subchart);
-                }
-            }
-            Some(_) => {}
-            None if default.is_null() => {}
-            None => drop(values.insert(name.clone(), without_nulls(default))),
-        }
-    }
-    for subchart in &chart.subcharts {
-        let name = &subchart.metadata.name;
-        let globals = values.get("global").cloned();
-        let own = values.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(own) = own {
-            coalesce_globals(own, globals.as_ref());
-            *own = coalesce(subchart, std::mem::take(own));
-        }
-    }
-    values
-}
-
-/// The user's table over the chart's. In the table of a subchart a null stays: it is to remove the subchart's default.
-fn coalesce_tables(own: &mut Map<String, Value>, default: &Map<String, Value>, is_subchart: bool) {
-    for (name, default) in default {
-        match (own.get_mut(name), default) {
-            (Some(Value::Null), _) if !is_subchart => drop(own.remove(name)),
-            (Some(Value::Object(own)), Value::Object(default)) => coalesce_tables(own, default, is_subchart),
-            (Some(_), _) => {}
-            (None, Value::Null) if !is_subchart => {}
-            (None, default) => drop(own.insert(
-                name.clone(),
-                if is_subchart {
-                    default.clone()
-                } else {
-                    without_nulls(default)
-                },
-            )),
-        }
-    }
-}
-
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let kept = fields.iter().filter(|(_, value)| !value.is_null());
-            Value::Object(kept.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-/// A parent's globals win over a subchart's own.
-fn coalesce_globals(own: &mut Map<String, Value>, parent: Option<&Value>) {
-    let Some(Value::Object(parent)) = parent else { return };
-    let globals = own.entry("global").or_insert_with(|| Value::Object(Map::new()));
-    let Value::Object(globals) = globals else { return };
-    for (name, value) in parent {
-        match (globals.get_mut(name), value) {
-            (Some(Value::Object(own)), Value::Object(parent)) => {
-                let mut merged = parent.clone();
-                coalesce_tables(&mut merged, own, false);
-                *own = merged;
-            }
-            (Some(Value::Object(_)), _) => {}
-            (_, value) => drop(globals.insert(name.clone(), value.clone())),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,192 @@
+//! Which subcharts take part, under which name, and what they hand to their parent (`import-values`).
+//!
+//! Helm's passes, in Helm's order: versions and aliases, tags, conditions (for each chart on the way down), then imported values (on the way
+//! up). A subchart that no entry of `dependencies` means, by name and version, takes part as it is; and below a chart that says nothing
+//! about dependencies nothing is switched at all.
+
+use std::collections::BTreeSet;
+
+use capstan_template::matches_constraint;
+use serde_json::{Map, Value, json};
+
+use super::chart::Chart;
+use super::coalesce::{Node, Table, coalesced, lay_under};
+use super::metadata::Dependency;
+use crate::RenderError;
+
+/// How many names a path of `import-values` may have.
+const PATH_PARTS: usize = 100;
+
+/// Drops what is switched off, renames what has an alias, and imports values.
+pub(super) fn process(chart: &mut Chart, supplied: &Map<String, Value>) -> Result<(), RenderError> {
+    select(chart, &Table::of(supplied), "")?;
+    import(chart)
+}
+
+/// Does the version satisfy the range? What is no range is satisfied by nothing.
+pub(super) fn is_compatible(range: &str, version: &str) -> bool {
+    matches_constraint(range, version).unwrap_or(false)
+}
+
+fn is_met_by(dependency: &Dependency, chart: &Chart) -> bool {
+    dependency.name == chart.metadata.name && is_compatible(&dependency.version, &chart.metadata.version)
+}
+
+fn select(chart: &mut Chart, supplied: &Table, path: &str) -> Result<(), RenderError> {
+    let Some(mut dependencies) = chart.metadata.dependencies.take() else {
+        return Ok(());
+    };
+    chart.subcharts = named(std::mem::take(&mut chart.subcharts), &mut dependencies);
+    let values = coalesced(chart, supplied, false)?;
+    for dependency in &mut dependencies {
+        dependency.enabled = is_enabled(dependency, &values, path);
+    }
+    let disabled = dependencies.iter().filter(|dependency| !dependency.enabled);
+    let disabled: BTreeSet<String> = disabled.map(|dependency| dependency.name.clone()).collect();
+    dependencies.retain(|dependency| !disabled.contains(&dependency.name));
+    chart
+        .subcharts
+        .retain(|subchart| !disabled.contains(&subchart.metadata.name));
+    for subchart in &mut chart.subcharts {
+        let path = format!("{path}{}.", subchart.metadata.name);
+        select(subchart, &values, &path)?;
+    }
+    chart.metadata.dependencies = (!dependencies.is_empty()).then_some(dependencies);
+    Ok(())
+}
+
+/// The charts that no entry means, then one chart for each entry, by its alias.
+fn named(charts: Vec<Chart>, dependencies: &mut [Dependency]) -> Vec<Chart> {
+    let (meant, mut kept): (Vec<Chart>, Vec<Chart>) = charts
+        .into_iter()
+        .partition(|chart| dependencies.iter().any(|dependency| is_met_by(dependency, chart)));
+    for dependency in dependencies {
+        if let Some(chart) = meant.iter().find(|chart| is_met_by(dependency, chart)) {
+            let mut chart = chart.clone();
+            if !dependency.alias.is_empty() {
+                chart.metadata.name.clone_from(&dependency.alias);
+            }
+            kept.push(chart);
+        }
+        if !dependency.alias.is_empty() {
+            dependency.name.clone_from(&dependency.alias);
+        }
+    }
+    kept
+}
+
+/// Tags first; the first path of the condition that holds a boolean overrides them. Paths are not trimmed one by one.
+fn is_enabled(dependency: &Dependency, values: &Table, path: &str) -> bool {
+    let by_tags = values.table_at("tags").is_none_or(|tags| {
+        let flags: Vec<bool> = dependency.tags.iter().filter_map(|tag| tags.flag(tag)).collect();
+        flags.is_empty() || flags.contains(&true)
+    });
+    let conditions = dependency.condition.trim().split(',').filter(|path| !path.is_empty());
+    let mut found = conditions.filter_map(|condition| values.value_at(&format!("{path}{condition}"))?.as_bool());
+    found.next().unwrap_or(by_tags)
+}
+
+/// From the innermost charts up: what a subchart exports goes under the values of its parent.
+fn import(chart: &mut Chart) -> Result<(), RenderError> {
+    chart.subcharts.iter_mut().try_for_each(import)?;
+    let Some(mut dependencies) = chart.metadata.dependencies.take() else {
+        return Ok(());
+    };
+    let result = import_into(chart, &mut dependencies);
+    chart.metadata.dependencies = Some(dependencies);
+    result
+}
+
+fn import_into(chart: &mut Chart, dependencies: &mut [Dependency]) -> Result<(), RenderError> {
+    let values = coalesced(chart, &Table::default(), true)?;
+    let imported = Table::default();
+    for dependency in dependencies {
+        let mut understood = Vec::new();
+        for entry in &dependency.import_values {
+            let (child, parent) = match entry {
+                Value::Object(fields) => (printed(fields.get("child")), printed(fields.get("parent"))),
+                Value::String(name) => (format!("exports.{name}"), ".".to_owned()),
+                _ => continue,
+            };
+            if parent.split('.').count() > PATH_PARTS {
+                return Err(RenderError::Chart {
+                    file: chart.file("Chart.yaml"),
+                    reason: format!(
+                        "import-values of {}: parent has more than {PATH_PARTS} parts",
+                        dependency.name
+                    ),
+                });
+            }
+            understood.push(json!({ "child": child, "parent": parent }));
+            // A table that is not there imports nothing.
+            if let Some(table) = values.table_at(&format!("{}.{child}", dependency.name)) {
+                lay_under(&imported, &at_path(&parent, table), true);
+            }
+        }
+        dependency.import_values = understood;
+    }
+    let values = values.deep_copy();
+    lay_under(&values, &imported, true);
+    chart.values = values.values();
+    Ok(())
+}
+
+/// The table, below the names of a path; `.` is no name.
+fn at_path(path: &str, table: Table) -> Table {
+    if path == "." {
+        return table;
+    }
+    path.rsplit('.').fold(table, |inner, name| {
+        let outer = Table::default();
+        outer.set(name.to_owned(), Node::Table(inner));
+        outer
+    })
+}
+
+/// As Go's `%v` prints what stands there.
+fn printed(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "<nil>".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => capstan_yaml::go_float(number.as_f64().unwrap_or_default()),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Is every dependency there? Only those of the chart that is rendered are asked for, and whether or not they are switched on.
+pub(super) fn check_present(chart: &Chart) -> Result<(), RenderError> {
+    let missing = missing(chart);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|dependency| dependency.name.as_str()).collect();
+    Err(RenderError::Chart {
+        file: chart.file("Chart.yaml"),
+        reason: format!(
+            "found in Chart.yaml, but missing in charts/ directory: {}; run `helm dependency build` and commit what it puts there",
+            names.join(", ")
+        ),
+    })
+}
+
+/// The dependencies that no subchart has the name of.
+pub(super) fn missing(chart: &Chart) -> Vec<&Dependency> {
+    let is_there = |name: &str| chart.subcharts.iter().any(|subchart| subchart.metadata.name == name);
+    let dependencies = chart.metadata.dependencies().iter();
+    dependencies.filter(|dependency| !is_there(&dependency.name)).collect()
+}
+
+/// Subcharts that are rendered without one of their own dependencies: Helm does not ask for these.
+pub(super) fn warnings(chart: &Chart) -> Vec<String> {
+    let of_subchart = |subchart: &Chart| {
+        let named = missing(subchart).into_iter().map(|dependency| {
+            format!(
+                "{}: dependency {} is missing in charts/ directory: Helm renders the subchart without it",
+                subchart.file("Chart.yaml"),
+                dependency.name
+            )
+        });
+        named.chain(warnings(subchart)).collect::<Vec<_>>()
+    };
+    chart.subcharts.iter().flat_map(of_subchart).collect()
+}
