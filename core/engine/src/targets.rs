@@ -11,6 +11,8 @@ use capstan_model::{
 pub struct TargetContext {
     /// The application.
     pub application: ApplicationId,
+    /// Its project.
+    pub project: String,
     /// Namespace in which applications are named without it.
     pub control_namespace: String,
     /// Written on every object when not empty.

@@ -23,7 +23,7 @@ pub use error::RenderError;
 pub use glob::{Glob, InvalidGlob, MAX_ALTERNATIVES};
 pub use helm::{
     DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION, DependencyRepository, HelmDocument, HelmOutput, MissingDependency,
-    missing_dependencies,
+    SetArgument, SetKind, build_environment, missing_dependencies,
 };
 pub use memory::MemoryTree;
 pub use overlay::OverlayTree;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capstan_model::{ApplicationSource, Manifest};
 
 use crate::recording::RecordingTree;
-use crate::{FileTree, HelmOutput, ReadError, RenderError, RenderInputs, directory, helm};
+use crate::{FileTree, HelmOutput, ReadError, RenderError, RenderInputs, SetArgument, directory, helm};
 
 /// One source and what it is rendered for.
 #[derive(Clone)]
@@ -21,8 +21,31 @@ pub struct RenderRequest<'a> {
     pub kube_version: &'a str,
     /// `.Capabilities.APIVersions`.
     pub api_versions: &'a [String],
+    /// `--set` arguments, applied before the source's parameters; an Application has none.
+    pub set: &'a [SetArgument],
+    /// Variables for `$NAME` in parameters and the names of values files: [`build_environment`](crate::build_environment).
+    pub environment: &'a BTreeMap<String, String>,
     /// Trees of the sources that have a name, for `$name/path`.
     pub references: &'a BTreeMap<String, Arc<dyn FileTree>>,
+}
+
+impl<'a> RenderRequest<'a> {
+    /// For an application and one of its sources; everything else as `helm template` has it without a cluster.
+    #[must_use]
+    pub fn new(application: &'a str, source: &'a ApplicationSource) -> Self {
+        static NO_VARIABLES: BTreeMap<String, String> = BTreeMap::new();
+        static NO_REFERENCES: BTreeMap<String, Arc<dyn FileTree>> = BTreeMap::new();
+        Self {
+            application,
+            source,
+            namespace: "",
+            kube_version: helm::DEFAULT_KUBE_VERSION,
+            api_versions: &[],
+            set: &[],
+            environment: &NO_VARIABLES,
+            references: &NO_REFERENCES,
+        }
+    }
 }
 
 /// What came of it.

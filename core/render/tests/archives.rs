@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use capstan_model::ApplicationSource;
 use capstan_render::{
-    ChartLimits, DEFAULT_KUBE_VERSION, DependencyRepository, FileTree, MemoryTree, OverlayTree, RenderError,
-    RenderRequest, helm_template, missing_dependencies, unpack_chart,
+    ChartLimits, DependencyRepository, FileTree, MemoryTree, OverlayTree, RenderError, RenderRequest, helm_template,
+    missing_dependencies, unpack_chart,
 };
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -170,12 +170,8 @@ fn render(tree: &dyn FileTree, path: &str) -> Result<String, RenderError> {
         ..ApplicationSource::default()
     };
     let request = RenderRequest {
-        application: "rel",
-        source: &source,
         namespace: "team",
-        kube_version: DEFAULT_KUBE_VERSION,
-        api_versions: &[],
-        references: &BTreeMap::new(),
+        ..RenderRequest::new("rel", &source)
     };
     Ok(helm_template(&request, tree)?.to_yaml(false))
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use capstan_model::{ApplicationSource, HelmSource};
-use capstan_render::{DEFAULT_KUBE_VERSION, MemoryTree, RenderRequest, helm_template};
+use capstan_render::{MemoryTree, RenderRequest, helm_template};
 
 fn helm() -> Option<PathBuf> {
     let folder = std::env::var_os("CAPSTAN_ORACLES").map(PathBuf::from);
@@ -81,12 +81,8 @@ fn compare(helm: &Path, folder: &Path, values: Option<&str>) -> Result<usize, St
         ..ApplicationSource::default()
     };
     let request = RenderRequest {
-        application: "rel",
-        source: &source,
         namespace: "team",
-        kube_version: DEFAULT_KUBE_VERSION,
-        api_versions: &[],
-        references: &BTreeMap::new(),
+        ..RenderRequest::new("rel", &source)
     };
     let ours = helm_template(&request, &tree).map(|output| output.files);
     let theirs_text = String::from_utf8_lossy(&theirs.stdout);

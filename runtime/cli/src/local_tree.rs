@@ -1,9 +1,10 @@
 //! A folder of this machine as a tree: what offline commands render.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use capstan_model::Digest;
 use capstan_render::{EntryKind, FileTree, RawEntry, ReadError, TreeEntry, resolve};
@@ -12,14 +13,26 @@ use capstan_render::{EntryKind, FileTree, RawEntry, ReadError, TreeEntry, resolv
 const FILE_LIMIT: u64 = 10 * 1024 * 1024;
 
 /// The tree below a folder. Files may change while they are read: offline commands are run once.
-#[derive(Clone, Debug)]
+///
+/// Links that lead out of the folder are followed, as Helm follows them, and remembered: in a repository they are refused.
+#[derive(Debug)]
 pub(crate) struct LocalTree {
     root: PathBuf,
+    links_out: Mutex<BTreeSet<String>>,
 }
 
 impl LocalTree {
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+            links_out: Mutex::default(),
+        }
+    }
+
+    /// Links that were followed out of the folder.
+    pub(crate) fn links_out(&self) -> Vec<String> {
+        let links = self.links_out.lock().unwrap_or_else(PoisonError::into_inner);
+        links.iter().cloned().collect()
     }
 
     fn unavailable(path: &str, error: &std::io::Error) -> ReadError {
@@ -38,6 +51,17 @@ impl LocalTree {
         };
         if kind.is_symlink() {
             let target = fs::read_link(&full).map_err(|error| Self::unavailable(path, &error))?;
+            if let Ok(real) = full.canonicalize()
+                && !real.starts_with(&self.root)
+            {
+                let mut links = self.links_out.lock().unwrap_or_else(PoisonError::into_inner);
+                links.insert(path.to_owned());
+                return Ok(Some(if real.is_dir() {
+                    RawEntry::Directory
+                } else {
+                    RawEntry::File
+                }));
+            }
             return Ok(Some(RawEntry::Symlink(target.to_string_lossy().into_owned())));
         }
         Ok(Some(if kind.is_dir() {
@@ -140,13 +164,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         fs::write(folder.path().join("a/b.yaml"), "x").unwrap();
-        std::os::unix::fs::symlink("../../etc", folder.path().join("a/out")).unwrap();
         let tree = LocalTree::new(folder.path());
         assert_eq!(tree.read("a/c.yaml").unwrap(), None);
         assert_eq!(tree.read("a/b.yaml").unwrap().as_deref(), Some(&b"x"[..]));
-        assert!(matches!(tree.read("a/out/passwd"), Err(ReadError::OutOfBounds { .. })));
+        assert!(tree.links_out().is_empty());
+        fs::write(folder.path().join("a/in"), "z").unwrap();
+        let below = LocalTree::new(&folder.path().canonicalize().unwrap().join("a"));
+        std::os::unix::fs::symlink("/etc/hostname", folder.path().join("a/host")).unwrap();
+        assert!(below.read("host").unwrap().is_some());
+        assert_eq!(below.links_out(), ["host"]);
         assert!(matches!(tree.read("a"), Err(ReadError::WrongKind { .. })));
-        assert_eq!(tree.list("a").unwrap().unwrap().len(), 2);
+        assert_eq!(tree.list("a").unwrap().unwrap().len(), 3);
         fs::write(folder.path().join("a/b.yaml"), "y").unwrap();
         assert_ne!(
             tree.id("a/b.yaml").unwrap(),

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
         .iter()
         .for_each(|warning| complain(&format!("warning: {warning}")));
     let context = TargetContext {
-        application: ApplicationId::new("argocd", arguments.source.release()?),
+        application: ApplicationId::new("argocd", arguments.source.release()),
         control_namespace: "argocd".into(),
         destination_namespace: arguments.source.namespace().to_owned(),
         namespaced: Arc::new(BTreeMap::new()),

@@ -1,11 +1,10 @@
 //! `capstan render`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use capstan_model::{ApplicationSource, HelmParameter, HelmSource, Manifest};
-use capstan_render::{RenderOutput, RenderRequest, helm_template, render};
+use capstan_model::{ApplicationSource, HelmSource, Manifest};
+use capstan_render::{HelmOutput, RenderOutput, RenderRequest, SetArgument, SetKind, helm_template, render};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -16,7 +15,7 @@ use crate::output::{complain, print, print_value};
 /// What a folder is rendered with. Names are `helm template`'s.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// A chart, or a folder of manifests.
+    /// A chart (a folder or a .tgz), or a folder of manifests.
     dir: PathBuf,
     /// Values file, from the current folder; the last one wins.
     #[arg(long = "values", short = 'f', value_name = "FILE")]
@@ -27,7 +26,13 @@ pub(crate) struct Source {
     /// A value that is a string whatever it looks like.
     #[arg(long, value_name = "KEY=VALUE")]
     set_string: Vec<String>,
-    /// Release name; the folder's name when absent.
+    /// A value as JSON.
+    #[arg(long, value_name = "KEY=JSON")]
+    set_json: Vec<String>,
+    /// A value that is everything after the first =.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set_literal: Vec<String>,
+    /// Release name; `release-name` when absent, as in Helm.
     #[arg(long)]
     name: Option<String>,
     /// Namespace of objects that have none.
@@ -49,7 +54,8 @@ pub struct Arguments {
     /// Also print what is in crds/.
     #[arg(long)]
     include_crds: bool,
-    /// `files` is a JSON map from template to the text exactly as it rendered.
+    /// `yaml` of a chart is what `helm template` prints; `json` is a list of the objects; `files` is a JSON map from template to the
+    /// text exactly as it rendered.
     #[arg(long, short, value_enum, default_value_t)]
     output: Format,
 }
@@ -64,13 +70,8 @@ enum Format {
 
 impl Source {
     /// The release name.
-    pub(crate) fn release(&self) -> Result<String, CommandError> {
-        if let Some(name) = &self.name {
-            return Ok(name.clone());
-        }
-        let folder = self.folder()?;
-        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-        Ok(name.unwrap_or_else(|| "release-name".into()))
+    pub(crate) fn release(&self) -> &str {
+        self.name.as_deref().unwrap_or("release-name")
     }
 
     /// Namespace of objects that have none.
@@ -87,6 +88,31 @@ impl Source {
         self.with(skip_crds, |request, tree| render(request, tree))
     }
 
+    /// In Helm's order: JSON, typed, strings, literal.
+    fn set_arguments(&self) -> Vec<SetArgument> {
+        let kinds = [
+            (SetKind::Json, &self.set_json),
+            (SetKind::Typed, &self.set),
+            (SetKind::String, &self.set_string),
+            (SetKind::Literal, &self.set_literal),
+        ];
+        let of_kind = |(kind, texts): (SetKind, &Vec<String>)| {
+            let texts = texts.clone().into_iter();
+            texts.map(move |text| SetArgument { kind, text })
+        };
+        kinds.into_iter().flat_map(of_kind).collect()
+    }
+
+    /// The chart as `helm template` renders it.
+    fn template(&self) -> Result<HelmOutput, CommandError> {
+        self.with(true, |request, tree| helm_template(request, tree))
+    }
+
+    fn is_chart(&self) -> Result<bool, CommandError> {
+        let folder = self.folder()?;
+        Ok(folder.is_file() || folder.join("Chart.yaml").exists())
+    }
+
     fn with<T>(
         &self,
         skip_crds: bool,
@@ -100,35 +126,33 @@ impl Source {
             .collect::<Result<Vec<_>, _>>()?;
         let root = common_root(&folder, &files);
         let relative = |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_string_lossy().into_owned();
-        let parameters = self
-            .set
-            .iter()
-            .map(|text| (text, false))
-            .chain(self.set_string.iter().map(|text| (text, true)));
-        let is_chart = folder.join("Chart.yaml").exists();
         let helm = HelmSource {
             value_files: files.iter().map(|file| format!("/{}", relative(file))).collect(),
-            parameters: parameters
-                .map(|(text, force)| parameter(text, force))
-                .collect::<Result<_, _>>()?,
             skip_crds,
             ..HelmSource::default()
         };
         let source = ApplicationSource {
             path: relative(&folder),
-            helm: is_chart.then_some(helm),
+            helm: self.is_chart()?.then_some(helm),
             ..ApplicationSource::default()
         };
-        let release = self.release()?;
+        let set = self.set_arguments();
         let request = RenderRequest {
-            application: &release,
-            source: &source,
             namespace: &self.namespace,
             kube_version: &self.kube_version,
             api_versions: &self.api_versions,
-            references: &BTreeMap::new(),
+            set: &set,
+            ..RenderRequest::new(self.release(), &source)
         };
-        work(&request, &LocalTree::new(&root)).map_err(|error| CommandError::Source(error.to_string()))
+        let tree = LocalTree::new(&root);
+        let worked = work(&request, &tree).map_err(|error| CommandError::Source(error.to_string()));
+        for link in tree.links_out() {
+            complain(&format!(
+                "warning: {link} is a link that leads out of {}: in a repository it is refused",
+                root.display()
+            ));
+        }
+        worked
     }
 }
 
@@ -150,56 +174,37 @@ fn common_root(folder: &Path, files: &[PathBuf]) -> PathBuf {
     root
 }
 
-fn parameter(text: &str, force_string: bool) -> Result<HelmParameter, CommandError> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| CommandError::Usage(format!("--set {text}: write KEY=VALUE")))?;
-    Ok(HelmParameter {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        force_string,
-    })
-}
-
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    if arguments.output == Format::Files {
-        let files = arguments.source.with(true, |request, tree| {
-            helm_template(request, tree).map(|output| output.files)
-        });
-        return Ok(match files {
-            Ok(files) => {
-                print_value(&json!(files), false);
-                ExitCode::SUCCESS
+    let source = &arguments.source;
+    let printed = match arguments.output {
+        Format::Files => source.template().map(|output| print_value(&json!(output.files), false)),
+        Format::Yaml if source.is_chart()? => source.template().map(|output| {
+            warn(&output.warnings);
+            print(&output.to_yaml(arguments.include_crds));
+        }),
+        format => source.render(!arguments.include_crds).map(|output| {
+            warn(&output.warnings);
+            let values = || output.manifests.iter().map(|manifest| manifest.value.clone());
+            match format {
+                Format::Json => print_value(&values().collect::<Value>(), false),
+                _ => output.manifests.iter().for_each(|manifest| print(&document(manifest))),
             }
-            Err(error) => failed(&error),
-        });
-    }
-    let output = match arguments.source.render(!arguments.include_crds) {
-        Ok(output) => output,
-        Err(error) => return Ok(failed(&error)),
+        }),
     };
-    output
-        .warnings
-        .iter()
-        .for_each(|warning| complain(&format!("warning: {warning}")));
-    match arguments.output {
-        Format::Json => print_value(
-            &output
-                .manifests
-                .iter()
-                .map(|manifest| manifest.value.clone())
-                .collect::<Value>(),
-            false,
-        ),
-        _ => output.manifests.iter().for_each(|manifest| print(&document(manifest))),
+    match printed {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            Ok(ExitCode::FAILURE)
+        }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn failed(error: &CommandError) -> ExitCode {
-    complain(&format!("error: {error}"));
-    ExitCode::FAILURE
+fn warn(warnings: &[String]) {
+    warnings
+        .iter()
+        .for_each(|warning| complain(&format!("warning: {warning}")));
 }
 
 fn document(manifest: &Manifest) -> String {

@@ -57,13 +57,21 @@ pub struct TreeRenderer;
 
 impl Renderer for TreeRenderer {
     fn render(&self, input: &SourceToRender<'_>, tree: &dyn FileTree) -> Result<RenderedSource, SourceFailure> {
+        let application = &input.context.application;
+        let environment = capstan_render::build_environment(
+            (&application.namespace, &application.name, &input.context.project),
+            input.source,
+            input.revision,
+            input.kube_version,
+            input.api_versions,
+        );
         let request = capstan_render::RenderRequest {
-            application: &input.context.application.name,
-            source: input.source,
+            environment: &environment,
             namespace: &input.context.destination_namespace,
             kube_version: input.kube_version,
             api_versions: input.api_versions,
             references: input.references,
+            ..capstan_render::RenderRequest::new(&application.name, input.source)
         };
         let output = capstan_render::render(&request, tree).map_err(|error| SourceFailure {
             transient: matches!(error, RenderError::Read(ReadError::Unavailable { .. })),

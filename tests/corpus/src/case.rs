@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use capstan_model::{ApplicationSource, HelmSource};
-use capstan_render::{DEFAULT_KUBE_VERSION, HelmOutput, MemoryTree, RenderRequest, helm_template};
+use capstan_render::{
+    DEFAULT_KUBE_VERSION, HelmOutput, MemoryTree, RenderRequest, SetArgument, SetKind, helm_template,
+};
 
 /// Folders in folders are searched so deep, symbolic links included.
 const DEPTH: usize = 24;
@@ -92,6 +94,16 @@ impl Case {
             }),
             ..ApplicationSource::default()
         };
+        let argument = |kind: SetKind| {
+            move |text: &String| SetArgument {
+                kind,
+                text: text.clone(),
+            }
+        };
+        let typed = self.set.iter().map(argument(SetKind::Typed));
+        let set: Vec<SetArgument> = typed
+            .chain(self.set_string.iter().map(argument(SetKind::String)))
+            .collect();
         let references: BTreeMap<String, Arc<dyn capstan_render::FileTree>> = BTreeMap::new();
         let request = RenderRequest {
             application: &self.name,
@@ -103,6 +115,8 @@ impl Case {
                 &self.kube_version
             },
             api_versions: &self.api_versions,
+            set: &set,
+            environment: &BTreeMap::new(),
             references: &references,
         };
         helm_template(&request, &tree).map_err(|error| error.to_string())

@@ -23,6 +23,8 @@ pub struct Report {
     pub parse_equal: usize,
     /// Everything that differs, as text.
     pub differences: Vec<String>,
+    /// What both refuse: the case, Helm's reason and ours.
+    pub refusals: Vec<String>,
 }
 
 impl Report {
@@ -31,7 +33,10 @@ impl Report {
         self.cases += 1;
         let name = &case.name_in_report;
         match outcome {
-            Outcome::BothFail { .. } => self.refused += 1,
+            Outcome::BothFail { theirs, ours } => {
+                self.refused += 1;
+                self.refusals.push(format!("{name}:\n  helm: {theirs}\n  ours: {ours}"));
+            }
             Outcome::OnlyHelmFails(why) => self.differences.push(format!("{name}: only helm fails: {why}")),
             Outcome::OnlyWeFail(why) => self.differences.push(format!("{name}: only we fail: {why}")),
             Outcome::Rendered {
@@ -67,6 +72,7 @@ impl Report {
         self.byte_equal += other.byte_equal;
         self.parse_equal += other.parse_equal;
         self.differences.extend(other.differences);
+        self.refusals.extend(other.refusals);
     }
 
     /// Cases about whose success both agree.

@@ -132,6 +132,7 @@ impl Engine {
             bypass_cache,
             context: TargetContext {
                 application: app.id(),
+                project: app.application.spec.project.clone(),
                 control_namespace: self.settings.control_namespace.clone(),
                 installation_id: self.settings.installation_id.clone(),
                 destination_namespace: app.application.spec.destination.namespace.clone(),

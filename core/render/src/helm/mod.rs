@@ -3,16 +3,18 @@
 //! Order, as Helm's: load the charts, merge the values, drop disabled dependencies, check versions, render every template with one
 //! shared context a chart, take the output apart.
 
+mod capabilities;
 mod chart;
 mod coalesce;
 mod dependencies;
+mod environment;
 mod ignore;
 mod lock;
 mod manifests;
 mod metadata;
 mod objects;
-mod parameters;
 mod release;
+mod set;
 mod templates;
 mod values;
 
@@ -23,10 +25,13 @@ use capstan_template::matches_constraint;
 
 use crate::recording::RecordingTree;
 use crate::{FileTree, RenderError, RenderOutput, RenderRequest};
+use capabilities::KubeVersion;
 use chart::Chart;
 
+pub use capabilities::{DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION};
+pub use environment::build_environment;
 pub use lock::{DependencyRepository, MissingDependency, missing_dependencies};
-pub use objects::{DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION};
+pub use set::{SetArgument, SetKind};
 
 /// Where a chart and its values are read from.
 pub(crate) struct Sources<'a> {
@@ -170,7 +175,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) values: serde_json::Map<String, serde_json::Value>,
     pub(crate) release: String,
     pub(crate) namespace: String,
-    pub(crate) kube_version: String,
+    pub(crate) kube_version: KubeVersion,
     pub(crate) api_versions: &'a [String],
     /// Seed of everything that is random.
     pub(crate) key: String,
@@ -182,7 +187,7 @@ fn prepare<'a>(
     path: &str,
     sources: &Sources<'_>,
 ) -> Result<Prepared<'a>, RenderError> {
-    let supplied = values::supplied(helm, path, sources)?;
+    let supplied = values::supplied(request, helm, path, sources)?;
     let mut chart = Chart::load(path, sources.tree)?;
     chart.check_installable()?;
     chart.check_present()?;
@@ -194,17 +199,14 @@ fn prepare<'a>(
     check_release_name(path, release)?;
     chart.select_dependencies(&supplied)?;
     let values = coalesce::values(&chart, &supplied)?;
-    let kube_version = if helm.kube_version.is_empty() {
-        request.kube_version
-    } else {
-        &helm.kube_version
+    let wanted = match helm.kube_version.as_str() {
+        "" => request.kube_version,
+        own => own,
     };
-    let kube_version = if kube_version.is_empty() {
-        DEFAULT_KUBE_VERSION
-    } else {
-        kube_version
-    };
-    let kube_version = format!("v{}", kube_version.trim_start_matches('v'));
+    let kube_version = KubeVersion::parse(wanted).map_err(|reason| RenderError::Parameter {
+        name: "kubeVersion".into(),
+        reason,
+    })?;
     check_kube_version(&chart, &kube_version)?;
     let namespace = if helm.namespace.is_empty() {
         request.namespace
@@ -231,15 +233,15 @@ fn prepare<'a>(
     })
 }
 
-fn check_kube_version(chart: &Chart, kube_version: &str) -> Result<(), RenderError> {
+fn check_kube_version(chart: &Chart, kube: &KubeVersion) -> Result<(), RenderError> {
     let wanted = &chart.metadata.kube_version;
-    let core = kube_version.split(['+']).next().unwrap_or(kube_version);
-    if wanted.is_empty() || matches_constraint(wanted, core).unwrap_or(false) {
+    if wanted.is_empty() || matches_constraint(wanted, &kube.normalized).unwrap_or(false) {
         return Ok(());
     }
+    let version = &kube.version;
     Err(RenderError::Chart {
         file: chart.file("Chart.yaml"),
-        reason: format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {kube_version}"),
+        reason: format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {version}"),
     })
 }
 

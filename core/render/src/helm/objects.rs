@@ -5,32 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use base64::Engine;
-use capstan_template::{Element, Map, Object, Record, Type, Value};
+use capstan_template::{Element, Map, Object, Text, Type, Value};
 use serde_json::Value as Json;
 
 use super::Prepared;
 use super::chart::Chart;
 use crate::Glob;
-
-/// The Kubernetes version that Helm 4.2 assumes without a cluster.
-pub const DEFAULT_KUBE_VERSION: &str = "v1.36.0";
-
-/// The API versions that Helm 4.2 assumes without a cluster.
-pub const DEFAULT_API_VERSIONS: &str = "v1 admissionregistration.k8s.io/v1 admissionregistration.k8s.io/v1alpha1 \
-    admissionregistration.k8s.io/v1beta1 internal.apiserver.k8s.io/v1alpha1 apps/v1 apps/v1beta1 apps/v1beta2 authentication.k8s.io/v1 \
-    authentication.k8s.io/v1alpha1 authentication.k8s.io/v1beta1 authorization.k8s.io/v1 authorization.k8s.io/v1beta1 autoscaling/v1 \
-    autoscaling/v2 batch/v1 batch/v1beta1 certificates.k8s.io/v1 certificates.k8s.io/v1beta1 certificates.k8s.io/v1alpha1 \
-    coordination.k8s.io/v1alpha2 coordination.k8s.io/v1beta1 coordination.k8s.io/v1 discovery.k8s.io/v1 discovery.k8s.io/v1beta1 \
-    events.k8s.io/v1 events.k8s.io/v1beta1 extensions/v1beta1 flowcontrol.apiserver.k8s.io/v1 flowcontrol.apiserver.k8s.io/v1beta1 \
-    flowcontrol.apiserver.k8s.io/v1beta2 flowcontrol.apiserver.k8s.io/v1beta3 networking.k8s.io/v1 networking.k8s.io/v1beta1 \
-    node.k8s.io/v1 node.k8s.io/v1alpha1 node.k8s.io/v1beta1 policy/v1 policy/v1beta1 rbac.authorization.k8s.io/v1 \
-    rbac.authorization.k8s.io/v1beta1 rbac.authorization.k8s.io/v1alpha1 resource.k8s.io/v1 resource.k8s.io/v1beta2 \
-    resource.k8s.io/v1beta1 resource.k8s.io/v1alpha3 scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 scheduling.k8s.io/v1 \
-    storage.k8s.io/v1beta1 storage.k8s.io/v1 storage.k8s.io/v1alpha1 storagemigration.k8s.io/v1beta1 apiextensions.k8s.io/v1beta1 \
-    apiextensions.k8s.io/v1";
-
-/// The Helm whose behaviour is followed.
-const HELM_VERSION: &str = "v4.2.3";
 
 /// Values as templates see them: floats of YAML, integers of `--set`.
 pub(super) fn value(json: &Json) -> Value {
@@ -76,41 +56,6 @@ pub(super) fn chart(chart: &Chart, is_root: bool) -> Value {
     Value::map(fields.map(|(name, field)| (name, value(&field))).chain(own))
 }
 
-/// `.Capabilities`.
-pub(super) fn capabilities(prepared: &Prepared<'_>) -> Value {
-    let version = prepared.kube_version.clone();
-    let mut parts = version.trim_start_matches('v').split('.');
-    let (major, minor) = (
-        parts.next().unwrap_or("1").to_owned(),
-        parts.next().unwrap_or("0").to_owned(),
-    );
-    let git_version = Value::from(version.as_str());
-    let kube = Record::new("*common.KubeVersion", version.as_str())
-        .field("Version", git_version.clone())
-        .field("Major", Value::from(major.as_str()))
-        .field("Minor", Value::from(minor.as_str()))
-        .method("GitVersion", &[], move |_| Ok(git_version.clone()))
-        .build();
-    let defaults = DEFAULT_API_VERSIONS.split_ascii_whitespace().map(str::to_owned);
-    let versions: std::collections::BTreeSet<String> = defaults.chain(prepared.api_versions.iter().cloned()).collect();
-    let printed = format!("[{}]", versions.iter().cloned().collect::<Vec<_>>().join(" "));
-    let has = move |arguments: &[Value]| {
-        let found = matches!(arguments.first(), Some(Value::Str(text)) if versions.contains(text.lossy().as_ref()));
-        Ok(Value::Bool(found))
-    };
-    let api_versions = Record::new("common.VersionSet", printed)
-        .method("Has", &[Type::Str], has)
-        .build();
-    let helm = Record::new("common.BuildInfo", "")
-        .field("Version", Value::from(HELM_VERSION))
-        .build();
-    Record::new("*common.Capabilities", "")
-        .field("KubeVersion", kube)
-        .field("APIVersions", api_versions)
-        .field("HelmVersion", helm)
-        .build()
-}
-
 /// `.Files`.
 pub(super) struct Files(BTreeMap<String, Arc<[u8]>>);
 
@@ -119,11 +64,20 @@ impl Files {
         Value::Object(Rc::new(Self(chart.files.clone())))
     }
 
-    fn text(&self, name: &str) -> String {
-        self.0
-            .get(name)
-            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-            .unwrap_or_default()
+    fn bytes(&self, name: &str) -> Arc<[u8]> {
+        self.0.get(name).cloned().unwrap_or_else(|| Arc::from(&[][..]))
+    }
+
+    /// The lines of a file without the last line break. An empty file makes Helm look at the byte before the first.
+    fn lines(&self, name: &str) -> Result<Value, String> {
+        let Some(bytes) = self.0.get(name) else {
+            return Ok(Value::strings::<&str>([]));
+        };
+        if bytes.is_empty() {
+            return Err("runtime error: index out of range [-1]".into());
+        }
+        let text = String::from_utf8_lossy(bytes);
+        Ok(Value::strings(text.strip_suffix('\n').unwrap_or(&text).split('\n')))
     }
 
     /// A pattern that cannot be compiled matches everything, as in Helm.
@@ -140,9 +94,6 @@ impl Files {
     }
 
     fn yaml(&self, show: impl Fn(&[u8]) -> String) -> Value {
-        if self.0.is_empty() {
-            return Value::from("");
-        }
         let base = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
         let entries = self
             .0
@@ -172,16 +123,10 @@ impl Object for Files {
             _ => String::new(),
         };
         Ok(match name {
-            "Get" => Value::from(self.text(&first).as_str()),
-            "GetBytes" => Value::Bytes(self.0.get(&first).cloned().unwrap_or_else(|| Arc::from(&[][..]))),
+            "Get" => Value::from(Text::from(&*self.bytes(&first))),
+            "GetBytes" => Value::Bytes(self.bytes(&first)),
             "Glob" => Value::Object(Rc::new(self.glob(&first))),
-            "Lines" => match self.0.contains_key(&first) {
-                true => {
-                    let text = self.text(&first);
-                    Value::strings(text.strip_suffix('\n').unwrap_or(&text).split('\n'))
-                }
-                false => Value::strings::<&str>([]),
-            },
+            "Lines" => self.lines(&first)?,
             "AsConfig" => self.yaml(|bytes| String::from_utf8_lossy(bytes).into_owned()),
             _ => self.yaml(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes)),
         })

@@ -6,7 +6,7 @@ use capstan_model::SourceLocation;
 use capstan_template::{Ambient, Context, Limits, Map, TemplateError, TemplateSet, Value, erase_no_value};
 
 use super::chart::Chart;
-use super::{Prepared, objects};
+use super::{Prepared, capabilities, objects};
 use crate::RenderError;
 
 /// One template: its text, where it stands, and the context of its chart.
@@ -24,7 +24,7 @@ pub(super) fn render(prepared: &Prepared<'_>) -> Result<BTreeMap<String, String>
     let values = Map::named("common.Values", entries(&prepared.values));
     let shared = Shared {
         release: objects::release(prepared),
-        capabilities: objects::capabilities(prepared),
+        capabilities: capabilities::capabilities(&prepared.kube_version, prepared.api_versions),
     };
     let mut templates = BTreeMap::new();
     gather(

@@ -7,9 +7,10 @@ use capstan_model::HelmSource;
 use capstan_yaml::{Mode, parse_documents};
 use serde_json::{Map, Number, Value};
 
-use super::{Sources, parameters};
+use super::set::{self, SetArgument, SetKind};
+use super::{Sources, environment};
 use crate::request::in_folder;
-use crate::{FileTree, RenderError, join, normalize};
+use crate::{FileTree, RenderError, RenderRequest, join, normalize};
 
 /// Reads a values file: several documents are merged in order.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Map<String, Value>, RenderError> {
@@ -53,7 +54,7 @@ fn mapping(place: &str, value: Value) -> Result<Map<String, Value>, RenderError>
     })
 }
 
-fn as_floats(value: Value) -> Value {
+pub(super) fn as_floats(value: Value) -> Value {
     match value {
         Value::Number(number) => number
             .as_f64()
@@ -71,7 +72,7 @@ fn as_floats(value: Value) -> Value {
 }
 
 /// `-f`: maps merge, everything else replaces, null stays as null.
-fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
+pub(super) fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
     for (name, value) in from {
         match (into.get_mut(&name), value) {
             (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
@@ -82,13 +83,15 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
 
 /// What the user supplies: files in order, then `values`, then `valuesObject`, then parameters.
 pub(super) fn supplied(
+    request: &RenderRequest<'_>,
     helm: &HelmSource,
     path: &str,
     sources: &Sources<'_>,
 ) -> Result<Map<String, Value>, RenderError> {
     let mut values = Map::new();
     for named in &helm.value_files {
-        if let Some(more) = read_file(helm, path, named, sources)? {
+        let named = environment::substitute(named, request.environment);
+        if let Some(more) = read_file(helm, path, &named, sources)? {
             merge(&mut values, more);
         }
     }
@@ -99,20 +102,65 @@ pub(super) fn supplied(
         }
         None => {}
     }
-    for parameter in &helm.parameters {
-        parameters::set(&mut values, &parameter.name, &parameter.value, parameter.force_string)?;
+    for argument in arguments(request, helm) {
+        set::apply(&mut values, argument.kind, &argument.text).map_err(|reason| RenderError::Parameter {
+            name: argument.text.clone(),
+            reason,
+        })?;
     }
     for parameter in &helm.file_parameters {
-        let (tree, file) = locate(path, &parameter.path, sources)?;
+        let (tree, file) = locate(
+            path,
+            &environment::substitute(&parameter.path, request.environment),
+            sources,
+        )?;
         let missing = || RenderError::MissingValuesFile {
             file: file.clone(),
             named: "helm.fileParameters".into(),
         };
         let bytes = tree.read(&file)?.ok_or_else(missing)?;
         let text = String::from_utf8(bytes.to_vec()).map_err(|_| RenderError::NotText { file: file.clone() })?;
-        parameters::set_text(&mut values, &parameter.name, text)?;
+        set::apply_text(&mut values, &parameter.name, &text).map_err(|reason| RenderError::Parameter {
+            name: parameter.name.clone(),
+            reason,
+        })?;
     }
     Ok(values)
+}
+
+/// The request's own `--set` arguments, then the parameters: those that are strings last, as Helm takes them.
+fn arguments(request: &RenderRequest<'_>, helm: &HelmSource) -> Vec<SetArgument> {
+    let mut arguments = request.set.to_vec();
+    for forced in [false, true] {
+        let parameters = helm
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.force_string == forced);
+        arguments.extend(parameters.map(|parameter| {
+            let value = escape_commas(&environment::substitute(&parameter.value, request.environment));
+            SetArgument {
+                kind: if forced { SetKind::String } else { SetKind::Typed },
+                text: format!("{}={value}", parameter.name),
+            }
+        }));
+    }
+    arguments
+}
+
+/// A comma in a parameter's value is meant literally, but in `{a,b}`, as in Argo CD.
+fn escape_commas(value: &str) -> String {
+    if value.starts_with('{') && value.ends_with('}') {
+        return value.to_owned();
+    }
+    let (mut escaped, mut after_backslash) = (String::with_capacity(value.len()), false);
+    for c in value.chars() {
+        if c == ',' && !after_backslash {
+            escaped.push('\\');
+        }
+        after_backslash = c == '\\';
+        escaped.push(c);
+    }
+    escaped
 }
 
 /// `None` only for a file that is proven absent and may be.

@@ -114,18 +114,26 @@ fn targets(session: &Session, application: &Application, revision: Option<&str>)
         if !source.reference.is_empty() {
             trees.insert(source.reference.clone(), tree.clone());
         }
-        opened.push((source, tree));
+        opened.push((source, tree, resolved.commit));
     }
     let api_versions = discovery.api_versions();
     let (mut manifests, mut source_type) = (Vec::new(), "");
-    for (source, tree) in &opened {
-        let request = RenderRequest {
-            application: &application.metadata.name,
+    for (source, tree, commit) in &opened {
+        let id = application.id();
+        let environment = capstan_render::build_environment(
+            (&id.namespace, &id.name, &spec.project),
             source,
+            commit,
+            &discovery.version,
+            &api_versions,
+        );
+        let request = RenderRequest {
+            environment: &environment,
             namespace: &spec.destination.namespace,
             kube_version: &discovery.version,
             api_versions: &api_versions,
             references: &trees,
+            ..RenderRequest::new(&application.metadata.name, source)
         };
         let output =
             capstan_render::render(&request, &**tree).map_err(|error| CommandError::Source(error.to_string()))?;

@@ -1,0 +1,59 @@
+//! Charts of our own, which between them use every action, every function and every rule of loading, values and output.
+
+#![allow(clippy::print_stdout, reason = "the test prints what it found")]
+
+use std::path::{Path, PathBuf};
+
+use capstan_corpus::{Case, charts_below, run};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Every chart with its own values, and with each file of `values/<chart>/`.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for chart in charts_below(&folder("charts")) {
+        let case = Case::new(&chart);
+        cases.push(case.clone());
+        let own = folder("values").join(chart.file_name().unwrap_or_default());
+        let mut files: Vec<PathBuf> = std::fs::read_dir(own)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        files.sort();
+        cases.extend(files.iter().map(|file| case.with_values(file)));
+        for version in ["1.19.0", "v1.27.3-gke.100", "v1.30.0+k3s1"] {
+            let mut case = case.clone();
+            case.kube_version = version.to_owned();
+            case.api_versions = vec!["example.org/v1".into(), "example.org/v1/Widget".into()];
+            case.name_in_report = format!("{} --kube-version {version}", case.name_in_report);
+            cases.push(case);
+        }
+    }
+    cases
+}
+
+/// Charts whose folder says so, and versions of Kubernetes that a chart does not want.
+fn is_meant_to_fail(refusal: &str) -> bool {
+    refusal.contains("/refused-") || refusal.contains("requires kubeVersion")
+}
+
+#[test]
+fn own() {
+    let Some(report) = run(&cases()) else {
+        println!("skipped: the real helm is not there (tests/oracles/build.sh builds it)");
+        return;
+    };
+    println!("own charts: {report}");
+    let surprising = report.refusals.iter().filter(|refusal| !is_meant_to_fail(refusal));
+    assert_eq!(
+        surprising.collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "charts that were meant to render"
+    );
+    assert!(report.rendered > 0 && report.refused > 0, "nothing compared");
+    assert!(report.differences.is_empty(), "{}", report.differences.join("\n\n"));
+}
