@@ -174,31 +174,37 @@ fn common_root(folder: &Path, files: &[PathBuf]) -> PathBuf {
     root
 }
 
-/// Runs the command.
+/// Runs the command. Whatever cannot be rendered ends it with 1, as it ends `helm template`.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    let source = &arguments.source;
-    let printed = match arguments.output {
-        Format::Files => source.template().map(|output| print_value(&json!(output.files), false)),
-        Format::Yaml if source.is_chart()? => source.template().map(|output| {
-            warn(&output.warnings);
-            print(&output.to_yaml(arguments.include_crds));
-        }),
-        format => source.render(!arguments.include_crds).map(|output| {
-            warn(&output.warnings);
-            let values = || output.manifests.iter().map(|manifest| manifest.value.clone());
-            match format {
-                Format::Json => print_value(&values().collect::<Value>(), false),
-                _ => output.manifests.iter().for_each(|manifest| print(&document(manifest))),
-            }
-        }),
-    };
-    match printed {
+    match show(arguments) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             complain(&format!("error: {error}"));
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn show(arguments: &Arguments) -> Result<(), CommandError> {
+    let source = &arguments.source;
+    match arguments.output {
+        Format::Files => print_value(&json!(source.template()?.files), false),
+        Format::Yaml if source.is_chart()? => {
+            let output = source.template()?;
+            warn(&output.warnings);
+            print(&output.to_yaml(arguments.include_crds));
+        }
+        format => {
+            let output = source.render(!arguments.include_crds)?;
+            warn(&output.warnings);
+            let values = || output.manifests.iter().map(|manifest| manifest.value.clone());
+            match format {
+                Format::Json => print_value(&values().collect::<Value>(), false),
+                _ => output.manifests.iter().for_each(|manifest| print(&document(manifest))),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn warn(warnings: &[String]) {
