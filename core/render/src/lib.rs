@@ -8,6 +8,7 @@
 //! render. What is not understood is refused by name.
 
 mod archive;
+mod cache;
 mod directory;
 mod error;
 mod glob;
@@ -19,6 +20,7 @@ mod request;
 pub mod tree;
 
 pub use archive::{ChartLimits, RATIO_FROM, unpack_chart};
+pub use cache::RenderCache;
 pub use error::RenderError;
 pub use glob::{Glob, InvalidGlob, MAX_ALTERNATIVES};
 pub use helm::{

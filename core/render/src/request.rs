@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capstan_model::{ApplicationSource, Manifest};
 
 use crate::recording::RecordingTree;
-use crate::{FileTree, HelmOutput, ReadError, RenderError, RenderInputs, SetArgument, directory, helm};
+use crate::{FileTree, HelmOutput, ReadError, RenderCache, RenderError, RenderInputs, SetArgument, directory, helm};
 
 /// One source and what it is rendered for.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub struct RenderRequest<'a> {
     pub set: &'a [SetArgument],
     /// Variables for `$NAME` in parameters and the names of values files: [`build_environment`](crate::build_environment).
     pub environment: &'a BTreeMap<String, String>,
+    /// Charts and parsed templates of other renders.
+    pub cache: Option<&'a RenderCache>,
     /// Trees of the sources that have a name, for `$name/path`.
     pub references: &'a BTreeMap<String, Arc<dyn FileTree>>,
 }
@@ -43,6 +45,7 @@ impl<'a> RenderRequest<'a> {
             api_versions: &[],
             set: &[],
             environment: &NO_VARIABLES,
+            cache: None,
             references: &NO_REFERENCES,
         }
     }

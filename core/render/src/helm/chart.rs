@@ -70,6 +70,13 @@ impl Chart {
         self.digest
     }
 
+    /// Bytes of what was read, roughly: what it weighs in a cache.
+    pub(crate) fn weight(&self) -> usize {
+        let files: usize = self.files.values().map(|bytes| bytes.len()).sum();
+        let templates: usize = self.templates.values().map(|text| text.len()).sum();
+        files + templates + self.subcharts.iter().map(Self::weight).sum::<usize>()
+    }
+
     /// What was odd and did not matter.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let deprecated = self

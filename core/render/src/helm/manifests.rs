@@ -52,14 +52,14 @@ pub(super) fn add_definitions(chart: &Chart, output: &mut RenderOutput) -> Resul
 }
 
 /// The objects of a release's documents.
-pub(super) fn add_documents<'a>(
+pub(super) fn add_documents(
     chart: &Chart,
-    documents: impl Iterator<Item = &'a HelmDocument>,
+    documents: impl Iterator<Item = HelmDocument>,
     output: &mut RenderOutput,
 ) -> Result<(), RenderError> {
     for document in documents {
         let file = file_of(chart, &document.template);
-        let parsed = parse_documents(&document.text, Mode::Kube11).map_err(|error| RenderError::RenderedYaml {
+        let parsed = document.parsed.map_err(|error| RenderError::RenderedYaml {
             location: location(&file, document.line + error.line.saturating_sub(1)),
             error,
         })?;

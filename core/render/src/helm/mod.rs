@@ -19,14 +19,16 @@ mod templates;
 mod values;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use capstan_model::HelmSource;
 use capstan_template::matches_constraint;
 
+use crate::cache::LoadedChart;
 use crate::recording::RecordingTree;
-use crate::{FileTree, RenderError, RenderOutput, RenderRequest};
+use crate::{FileTree, RenderCache, RenderError, RenderInputs, RenderOutput, RenderRequest, inputs_unchanged};
 use capabilities::KubeVersion;
-use chart::Chart;
+pub(crate) use chart::Chart;
 
 pub use capabilities::{DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION};
 pub use environment::build_environment;
@@ -45,7 +47,7 @@ pub(crate) struct Sources<'a> {
 const RELEASE_NAME_LIMIT: usize = 53;
 
 /// One document of a release.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HelmDocument {
     /// Helm's name of the template it comes from: `<chart>/templates/x.yaml`.
     pub template: String,
@@ -57,10 +59,12 @@ pub struct HelmDocument {
     pub kind: String,
     /// Whether it is a test hook.
     pub is_test: bool,
+    /// What its text parses to, or why it does not.
+    pub(crate) parsed: Result<Vec<capstan_yaml::Document>, capstan_yaml::YamlError>,
 }
 
 /// What a chart renders to, as `helm template` sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HelmOutput {
     /// The text of every template, exactly as it was rendered, by Helm's name of it. NOTES.txt and blank results are there, partials are
     /// not.
@@ -118,7 +122,7 @@ pub(crate) fn render(
     if !helm.skip_crds {
         manifests::add_definitions(&prepared.chart, &mut output)?;
     }
-    let documents = release.manifests.iter().chain(&release.hooks);
+    let documents = release.manifests.into_iter().chain(release.hooks);
     let documents = documents.filter(|document| !(helm.skip_tests && document.is_test));
     manifests::add_documents(&prepared.chart, documents, &mut output)?;
     Ok(output)
@@ -177,6 +181,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) namespace: String,
     pub(crate) kube_version: KubeVersion,
     pub(crate) api_versions: &'a [String],
+    pub(crate) cache: Option<&'a RenderCache>,
     /// Seed of everything that is random.
     pub(crate) key: String,
 }
@@ -188,15 +193,16 @@ fn prepare<'a>(
     sources: &Sources<'_>,
 ) -> Result<Prepared<'a>, RenderError> {
     let supplied = values::supplied(request, helm, path, sources)?;
-    let mut chart = Chart::load(path, sources.tree)?;
-    chart.check_installable()?;
-    chart.check_present()?;
+    let loaded = load(request, path, sources)?;
+    loaded.chart.check_installable()?;
+    loaded.chart.check_present()?;
     let release = if helm.release_name.is_empty() {
         request.application
     } else {
         &helm.release_name
     };
     check_release_name(path, release)?;
+    let mut chart = loaded.chart.clone();
     chart.select_dependencies(&supplied)?;
     let values = coalesce::values(&chart, &supplied)?;
     let wanted = match helm.kube_version.as_str() {
@@ -230,7 +236,31 @@ fn prepare<'a>(
         },
         kube_version,
         api_versions,
+        cache: request.cache,
     })
+}
+
+/// The chart, from the cache if nothing that loading it looked at has changed.
+fn load(request: &RenderRequest<'_>, path: &str, sources: &Sources<'_>) -> Result<Arc<LoadedChart>, RenderError> {
+    let key = match request.cache {
+        Some(cache) => sources.tree.id(path)?.map(|id| (cache, (path.to_owned(), id))),
+        None => None,
+    };
+    if let Some((cache, key)) = &key
+        && let Some(loaded) = cache.chart(key)
+        && inputs_unchanged(&loaded.inputs, sources.tree, &BTreeMap::new())?
+    {
+        return Ok(loaded);
+    }
+    let inputs = Mutex::new(RenderInputs::new());
+    let recorded = RecordingTree::new(sources.tree, String::new(), &inputs);
+    let chart = Chart::load(path, &recorded)?;
+    let inputs = inputs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let loaded = Arc::new(LoadedChart { chart, inputs });
+    if let Some((cache, key)) = key {
+        cache.keep_chart(key, loaded.clone());
+    }
+    Ok(loaded)
 }
 
 fn check_kube_version(chart: &Chart, kube: &KubeVersion) -> Result<(), RenderError> {

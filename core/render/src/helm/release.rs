@@ -4,7 +4,7 @@
 //! as its head goes. What fails here fails in Helm; what comes out is read as objects elsewhere.
 
 use capstan_model::annotations::HELM_HOOK;
-use capstan_yaml::{Mode, YamlError, parse_one};
+use capstan_yaml::{Document, Mode, YamlError, parse_documents, parse_one};
 use serde_json::{Map, Value};
 
 use super::HelmDocument;
@@ -96,7 +96,7 @@ pub(super) fn add(
     hooks: &mut Vec<HelmDocument>,
 ) -> Result<(), (usize, HeadError)> {
     for piece in split(text) {
-        let head = head(piece.text).map_err(|error| (piece.line, error))?;
+        let (head, parsed) = read(piece.text).map_err(|error| (piece.line, error))?;
         let events: Option<Vec<String>> = head
             .hook
             .map(|hook| hook.split(',').map(|event| event.trim().to_lowercase()).collect());
@@ -106,6 +106,7 @@ pub(super) fn add(
             line: piece.line,
             kind: head.kind,
             is_test: events.iter().flatten().any(|event| event.starts_with("test")),
+            parsed,
         };
         match events {
             None => manifests.push(document),
@@ -181,17 +182,27 @@ pub(super) fn split(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// Reads a piece. Helm reads its first document only, so what may follow that cannot make it fail here.
+fn read(text: &str) -> Result<(Head, Result<Vec<Document>, YamlError>), HeadError> {
+    let parsed = parse_documents(text, Mode::Kube11);
+    let head = match &parsed {
+        Ok(documents) => head(documents.first().map_or(&Value::Null, |document| &document.value))?,
+        Err(_) => head(&parse_one(text, Mode::Kube11).map_err(HeadError::Yaml)?)?,
+    };
+    Ok((head, parsed))
+}
+
 /// Reads the head as Go would decode it into a struct: scalars become strings, anything else in their place is an error.
-fn head(text: &str) -> Result<Head, HeadError> {
+fn head(document: &Value) -> Result<Head, HeadError> {
     let wrong = |what: String| HeadError::Field(what);
-    let fields = match parse_one(text, Mode::Kube11).map_err(HeadError::Yaml)? {
+    let fields = match document {
         Value::Null => return Ok(Head::default()),
         Value::Object(fields) => fields,
-        other => return Err(wrong(format!("a document must be a mapping, not {}", name_of(&other)))),
+        other => return Err(wrong(format!("a document must be a mapping, not {}", name_of(other)))),
     };
-    text_of(&fields, "apiVersion", "apiVersion").map_err(wrong)?;
-    let kind = text_of(&fields, "kind", "kind").map_err(wrong)?.unwrap_or_default();
-    let metadata = match field(&fields, "metadata") {
+    text_of(fields, "apiVersion", "apiVersion").map_err(wrong)?;
+    let kind = text_of(fields, "kind", "kind").map_err(wrong)?.unwrap_or_default();
+    let metadata = match field(fields, "metadata") {
         None | Some(Value::Null) => return Ok(Head { kind, hook: None }),
         Some(Value::Object(metadata)) => metadata,
         Some(other) => return Err(wrong(format!("metadata must be a mapping, not {}", name_of(other)))),
@@ -273,10 +284,12 @@ mod tests {
 
     #[test]
     fn heads_are_decoded_as_go_decodes_them() {
+        let head = |text: &str| read(text).map(|(head, _)| head);
         assert_eq!(head("kind: 3\n").unwrap().kind, "3");
         assert!(head("[1]").is_err());
         assert!(head("metadata: {annotations: {a: [1]}}").is_err());
         assert_eq!(head("# nothing").unwrap().kind, "");
+        assert_eq!(head("kind: A\n...\n]").unwrap().kind, "A");
         let hook = head("Kind: Job\nmetadata: {annotations: {helm.sh/hook: pre-install}}").unwrap();
         assert_eq!((hook.kind.as_str(), hook.hook.as_deref()), ("Job", Some("pre-install")));
     }
@@ -289,6 +302,7 @@ mod tests {
             line: 1,
             kind: kind.into(),
             is_test: false,
+            parsed: Ok(Vec::new()),
         };
         let mut documents: Vec<_> = ["Zebra", "Deployment", "Alpha", "Service", "Namespace"]
             .map(document)

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use capstan_model::SourceLocation;
+use capstan_model::{Digest, SourceLocation};
 use capstan_template::{Ambient, Context, Limits, Map, TemplateError, TemplateSet, Value, erase_no_value};
 
 use super::chart::Chart;
 use super::{Prepared, capabilities, objects};
-use crate::RenderError;
+use crate::{RenderCache, RenderError};
 
 /// One template: its text, where it stands, and the context of its chart.
 struct Template<'a> {
@@ -37,11 +37,7 @@ pub(super) fn render(prepared: &Prepared<'_>) -> Result<BTreeMap<String, String>
     );
     let mut order: Vec<&String> = templates.keys().collect();
     order.sort_by_key(|name| std::cmp::Reverse((name.matches('/').count(), (*name).clone())));
-    let mut set = TemplateSet::new();
-    for name in &order {
-        set.parse(name, templates[*name].text)
-            .map_err(|error| template_error(&error, name, &templates))?;
-    }
+    let set = parse(&order, &templates, prepared.cache)?;
     let mut files = BTreeMap::new();
     // Dropped last: it takes apart maps that became cyclic.
     let Some(ambient) = ambient.take() else {
@@ -65,6 +61,35 @@ pub(super) fn render(prepared: &Prepared<'_>) -> Result<BTreeMap<String, String>
         files.insert((*name).clone(), erase_no_value(&text));
     }
     Ok(files)
+}
+
+/// Parses all templates into one set, or takes the set that the same texts under the same names gave before.
+fn parse(
+    order: &[&String],
+    templates: &BTreeMap<String, Template<'_>>,
+    cache: Option<&RenderCache>,
+) -> Result<TemplateSet, RenderError> {
+    let texts = || order.iter().map(|name| (name.as_str(), templates[*name].text));
+    let key = cache.map(|cache| {
+        let parts = texts().flat_map(|(name, text)| [name, text].map(|part| Digest::of_bytes(part.as_bytes())));
+        (cache, Digest::of_all(parts))
+    });
+    if let Some(set) = key.and_then(|(cache, key)| cache.set(&key)) {
+        return Ok(set);
+    }
+    let mut set = TemplateSet::new();
+    for (name, text) in texts() {
+        set.parse(name, text)
+            .map_err(|error| template_error(&error, name, templates))?;
+    }
+    if let Some((cache, key)) = key {
+        cache.keep_set(
+            key,
+            set.clone(),
+            texts().map(|(name, text)| name.len() + text.len()).sum(),
+        );
+    }
+    Ok(set)
 }
 
 struct Shared {
