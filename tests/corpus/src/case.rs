@@ -1,13 +1,11 @@
 //! One chart with what it is rendered with.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use capstan_model::{ApplicationSource, HelmSource};
 use capstan_render::{
-    DEFAULT_KUBE_VERSION, HelmOutput, MemoryTree, RenderRequest, SetArgument, SetKind, helm_template,
+    HelmOutput, MemoryTree, RenderRequest, SetArgument, SetKind, helm_template,
 };
 
 /// Folders in folders are searched so deep, symbolic links included.
@@ -104,20 +102,12 @@ impl Case {
         let set: Vec<SetArgument> = typed
             .chain(self.set_string.iter().map(argument(SetKind::String)))
             .collect();
-        let references: BTreeMap<String, Arc<dyn capstan_render::FileTree>> = BTreeMap::new();
         let request = RenderRequest {
-            application: &self.name,
-            source: &source,
             namespace: &self.namespace,
-            kube_version: if self.kube_version.is_empty() {
-                DEFAULT_KUBE_VERSION
-            } else {
-                &self.kube_version
-            },
+            kube_version: &self.kube_version,
             api_versions: &self.api_versions,
             set: &set,
-            environment: &BTreeMap::new(),
-            references: &references,
+            ..RenderRequest::new(&self.name, &source)
         };
         helm_template(&request, &tree).map_err(|error| error.to_string())
     }

@@ -54,6 +54,21 @@ fn own() {
         Vec::<&String>::new(),
         "charts that were meant to render"
     );
-    assert!(report.rendered > 0 && report.refused > 0, "nothing compared");
     assert!(report.differences.is_empty(), "{}", report.differences.join("\n\n"));
+    assert!(report.rendered > 0 && report.refused > 0, "nothing compared");
+}
+
+/// A function that no chart of ours calls is a function that is not compared.
+#[test]
+fn every_function_is_called() {
+    let mut words = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(folder("charts/functions/templates")).expect("the charts can be read") {
+        let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("a template is text");
+        words.extend(text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned));
+    }
+    let missing: Vec<_> = capstan_template::function_names()
+        .into_iter()
+        .filter(|name| !words.contains(*name))
+        .collect();
+    assert!(missing.is_empty(), "not called: {missing:?}");
 }
