@@ -4,9 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use capstan_model::{ApplicationSource, HelmSource};
-use capstan_render::{
-    HelmOutput, MemoryTree, RenderRequest, SetArgument, SetKind, helm_template,
-};
+use capstan_render::{HelmOutput, MemoryTree, RenderRequest, SetArgument, SetKind, helm_template};
 
 /// Folders in folders are searched so deep, symbolic links included.
 const DEPTH: usize = 24;

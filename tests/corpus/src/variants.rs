@@ -1,6 +1,12 @@
 //! Values that a chart was not written for: booleans flipped, keys nulled, numbers and strings swapped.
 
+use std::fs;
+use std::path::Path;
+
+use capstan_yaml::{Mode, parse_one, to_go_yaml};
 use serde_json::{Map, Value, json};
+
+use crate::Case;
 
 /// A source of numbers that is the same for the same seed (SplitMix64).
 #[derive(Clone, Debug)]
@@ -23,6 +29,30 @@ impl Seeded {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((mixed ^ (mixed >> 31)) % (bound.max(1) as u64)).unwrap_or(0)
     }
+}
+
+/// The case with so many values files that each change something of its chart's values; they are written to a folder.
+///
+/// # Panics
+/// When the folder cannot be written.
+#[must_use]
+pub fn changed(case: &Case, folder: &Path, count: usize) -> Vec<Case> {
+    let chart = case.chart.display().to_string();
+    let values = fs::read_to_string(case.chart.join("values.yaml")).unwrap_or_default();
+    let Ok(Value::Object(values)) = parse_one(&values, Mode::Kube11) else {
+        return Vec::new();
+    };
+    let mut seeded = Seeded::of(&chart);
+    let mut cases = Vec::new();
+    for number in 0..count {
+        let text = to_go_yaml(&variant(&values, &mut seeded));
+        let file = folder.join(format!("{}-{number}.yaml", seeded.below(usize::MAX)));
+        fs::write(&file, &text).expect("the folder can be written");
+        let mut changed = case.with_values(&file);
+        changed.name_in_report = format!("{chart} with {}", text.trim().replace('\n', " | "));
+        cases.push(changed);
+    }
+    cases
 }
 
 /// A values file that changes one to four things of a chart's values; empty values give an empty one.

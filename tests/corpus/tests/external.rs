@@ -8,9 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use capstan_corpus::variants::{Seeded, variant};
+use capstan_corpus::variants::changed;
 use capstan_corpus::{Case, charts_below, run};
-use capstan_yaml::{Mode, parse_one, to_go_yaml};
 
 /// The part of stable files that has to be equal to the byte, in thousandths.
 const BYTES: usize = 995;
@@ -34,19 +33,7 @@ fn cases_of(chart: &Path, variants: usize, scratch: &Path) -> Vec<Case> {
         .collect();
     files.sort();
     cases.extend(files.iter().map(|file| case.with_values(file)));
-    let values = fs::read_to_string(chart.join("values.yaml")).unwrap_or_default();
-    let values = parse_one(&values, Mode::Kube11).unwrap_or_default();
-    let mut seeded = Seeded::of(&chart.display().to_string());
-    for number in 0..variants {
-        let Some(values) = values.as_object() else { break };
-        let text = to_go_yaml(&variant(values, &mut seeded));
-        let file = scratch.join(format!("{}-{number}.yaml", seeded.below(usize::MAX)));
-        if fs::write(&file, &text).is_ok() {
-            let mut case = case.with_values(&file);
-            case.name_in_report = format!("{} with {}", chart.display(), text.trim().replace('\n', " | "));
-            cases.push(case);
-        }
-    }
+    cases.extend(changed(&case, scratch, variants));
     cases
 }
 

@@ -1,0 +1,1 @@
+{{ if false }}{{ nosuch 1 }}{{ end }}
