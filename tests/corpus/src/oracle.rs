@@ -38,7 +38,7 @@ impl Oracle {
     /// The program is `helm-render` in `CAPSTAN_ORACLES`, by default `~/.cache/capstan/oracles`, where `tests/oracles/build.sh` puts it.
     #[must_use]
     pub fn start() -> Option<Self> {
-        let program = program()?;
+        let program = Self::program("helm-render")?;
         let started = Command::new(&program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -52,6 +52,15 @@ impl Oracle {
             requests,
             answers,
         })
+    }
+
+    /// A program of the real Helm's module, if it has been built.
+    #[must_use]
+    pub fn program(name: &str) -> Option<PathBuf> {
+        let folder = std::env::var_os("CAPSTAN_ORACLES").map(PathBuf::from);
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/capstan/oracles"));
+        let path = folder.or_else(home)?.join(name);
+        path.exists().then_some(path)
     }
 
     /// Renders a case.
@@ -83,11 +92,4 @@ impl Drop for Oracle {
         drop(self.process.kill());
         drop(self.process.wait());
     }
-}
-
-fn program() -> Option<PathBuf> {
-    let folder = std::env::var_os("CAPSTAN_ORACLES").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/capstan/oracles"));
-    let path = folder.or_else(home)?.join("helm-render");
-    path.exists().then_some(path)
 }
