@@ -5,7 +5,7 @@ use capstan_yaml::{Mode, parse_documents};
 use serde_json::Value;
 
 use crate::request::in_folder;
-use crate::{EntryKind, FileTree, Glob, RenderError, RenderOutput, RenderRequest};
+use crate::{EntryKind, FileTree, Glob, RenderError, RenderOutput, RenderRequest, limits};
 
 /// Lists in lists are flattened so deep.
 const LIST_DEPTH: u8 = 8;
@@ -41,11 +41,12 @@ pub(crate) fn render(
     };
     let mut files = Vec::new();
     collect(tree, path, "", settings.recurse, &mut files)?;
+    let mut bytes = 0;
     for name in files {
         let taken = include.as_ref().is_none_or(|glob| glob.matches(&name))
             && !exclude.as_ref().is_some_and(|glob| glob.matches(&name));
         if taken {
-            read_file(tree, &in_folder(path, &name), &mut output)?;
+            read_file(tree, &in_folder(path, &name), &mut bytes, &mut output)?;
         }
     }
     Ok(output)
@@ -76,8 +77,29 @@ fn collect(
     Ok(())
 }
 
-fn read_file(tree: &dyn FileTree, file: &str, output: &mut RenderOutput) -> Result<(), RenderError> {
+fn read_file(tree: &dyn FileTree, file: &str, total: &mut usize, output: &mut RenderOutput) -> Result<(), RenderError> {
     let Some(bytes) = tree.read(file)? else { return Ok(()) };
+    *total += bytes.len();
+    let place = SourceLocation {
+        file: file.to_owned(),
+        line: 0,
+    };
+    if bytes.len() > limits::FILE_BYTES {
+        return Err(limits::limit(
+            &place,
+            "bytes of one file",
+            limits::FILE_BYTES,
+            bytes.len(),
+        ));
+    }
+    if *total > limits::DIRECTORY_BYTES {
+        return Err(limits::limit(
+            &place,
+            "bytes of all files",
+            limits::DIRECTORY_BYTES,
+            *total,
+        ));
+    }
     let text = capstan_yaml::text_from_bytes(&bytes).map_err(|error| RenderError::Yaml {
         file: file.into(),
         error,

@@ -13,6 +13,7 @@ mod directory;
 mod error;
 mod glob;
 mod helm;
+mod limits;
 mod memory;
 mod overlay;
 mod recording;

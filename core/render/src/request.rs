@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capstan_model::{ApplicationSource, Manifest};
 
 use crate::recording::RecordingTree;
-use crate::{FileTree, HelmOutput, ReadError, RenderCache, RenderError, RenderInputs, SetArgument, directory, helm};
+use crate::{
+    FileTree, HelmOutput, ReadError, RenderCache, RenderError, RenderInputs, SetArgument, directory, helm, limits,
+};
 
 /// One source and what it is rendered for.
 #[derive(Clone)]
@@ -80,6 +82,7 @@ pub fn render(request: &RenderRequest<'_>, tree: &dyn FileTree) -> Result<Render
             SourceKind::Nothing => RenderOutput::default(),
         }
     };
+    limits::check(&output.manifests)?;
     output.inputs = inputs.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(output)
 }

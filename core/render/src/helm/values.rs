@@ -10,7 +10,10 @@ use serde_json::{Map, Number, Value};
 use super::set::{self, SetArgument, SetKind};
 use super::{Sources, environment};
 use crate::request::in_folder;
-use crate::{FileTree, RenderError, RenderRequest, join, normalize};
+use crate::{EntryKind, FileTree, Glob, RenderError, RenderRequest, join, normalize};
+
+/// Folders in folders that a pattern of `valueFiles` is looked for in.
+const GLOB_DEPTH: u8 = 16;
 
 /// Reads a values file: several documents are merged in order.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Map<String, Value>, RenderError> {
@@ -91,8 +94,10 @@ pub(super) fn supplied(
     let mut values = Map::new();
     for named in &helm.value_files {
         let named = environment::substitute(named, request.environment);
-        if let Some(more) = read_file(helm, path, &named, sources)? {
-            merge(&mut values, more);
+        for file in files(&named, path, sources)? {
+            if let Some(more) = read_file(helm, &named, file)? {
+                merge(&mut values, more);
+            }
         }
     }
     match &helm.values_object {
@@ -163,14 +168,57 @@ fn escape_commas(value: &str) -> String {
     escaped
 }
 
+/// A tree and a path in it.
+type Place<'s> = (&'s dyn FileTree, String);
+
+/// The files that an entry of `valueFiles` names: one, or all that a pattern (`*`, `**`, `?`, `[…]`) matches, in the order of their paths.
+/// A pattern that matches nothing names itself, which is missing then.
+fn files<'s>(named: &str, path: &str, sources: &'s Sources<'_>) -> Result<Vec<Place<'s>>, RenderError> {
+    let (tree, file) = locate(path, named, sources)?;
+    let is_pattern = |part: &str| part.contains(['*', '?', '[']);
+    if !is_pattern(&file) {
+        return Ok(vec![(tree, file)]);
+    }
+    let glob = Glob::gobwas(&file, Some('/')).map_err(|error| RenderError::Parameter {
+        name: format!("valueFiles: {named}"),
+        reason: error.to_string(),
+    })?;
+    let fixed: Vec<&str> = file.split('/').take_while(|part| !is_pattern(part)).collect();
+    let mut found = Vec::new();
+    search(tree, &fixed.join("/"), &glob, GLOB_DEPTH, &mut found)?;
+    if found.is_empty() {
+        found.push(file);
+    }
+    Ok(found.into_iter().map(|file| (tree, file)).collect())
+}
+
+fn search(
+    tree: &dyn FileTree,
+    folder: &str,
+    glob: &Glob,
+    depth: u8,
+    found: &mut Vec<String>,
+) -> Result<(), RenderError> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Ok(());
+    };
+    for entry in tree.list(folder)?.into_iter().flatten() {
+        let file = in_folder(folder, &entry.name);
+        match entry.kind {
+            EntryKind::Directory => search(tree, &file, glob, depth, found)?,
+            EntryKind::File | EntryKind::Symlink if glob.matches(&file) => found.push(file),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// `None` only for a file that is proven absent and may be.
 fn read_file(
     helm: &HelmSource,
-    path: &str,
     named: &str,
-    sources: &Sources<'_>,
+    (tree, file): Place<'_>,
 ) -> Result<Option<Map<String, Value>>, RenderError> {
-    let (tree, file) = locate(path, named, sources)?;
     match tree.read(&file)? {
         Some(bytes) => parse(&file, &bytes).map(Some),
         None if helm.ignore_missing_value_files => Ok(None),
@@ -233,6 +281,47 @@ mod tests {
         assert_eq!(
             Value::Object(values),
             json!({"a": {"b": null, "c": [2.0]}, "d": {"e": 1.0}})
+        );
+    }
+
+    #[test]
+    fn patterns_name_files_in_order() {
+        let files = [
+            ("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
+            ("c/templates/a.yaml", "v: {{ toJson .Values }}\n"),
+            ("env/20-b.yaml", "x: b\n"),
+            ("env/10-a.yaml", "x: a\nz: a\n"),
+            ("env/deep/30.yaml", "x: deep\n"),
+            ("env/notes.txt", "- no values\n"),
+        ];
+        let tree = crate::MemoryTree::from_files(files);
+        let render = |file: &str, ignore: bool| {
+            let source = capstan_model::ApplicationSource {
+                path: "c".into(),
+                helm: Some(HelmSource {
+                    value_files: vec![file.into()],
+                    ignore_missing_value_files: ignore,
+                    ..HelmSource::default()
+                }),
+                ..capstan_model::ApplicationSource::default()
+            };
+            crate::helm_template(&RenderRequest::new("r", &source), &tree)
+                .map(|output| output.files["c/templates/a.yaml"].clone())
+        };
+        assert_eq!(
+            render("../env/*.yaml", false).unwrap(),
+            "v: {\"x\":\"b\",\"z\":\"a\"}\n"
+        );
+        assert_eq!(
+            render("/env/**.yaml", false).unwrap(),
+            "v: {\"x\":\"deep\",\"z\":\"a\"}\n"
+        );
+        assert_eq!(render("/none/*.yaml", true).unwrap(), "v: {}\n");
+        assert!(
+            render("/none/*.yaml", false)
+                .unwrap_err()
+                .to_string()
+                .contains("none/*.yaml does not exist")
         );
     }
 
