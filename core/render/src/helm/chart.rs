@@ -11,10 +11,11 @@ use capstan_model::Digest;
 use capstan_yaml::{Mode, Step, line_of, parse_one};
 use serde_json::{Map, Value};
 
+use super::decode::Misfit;
 use super::dependencies;
 use super::ignore::Ignore;
 use super::lock::Lock;
-use super::metadata::{Metadata, Misfit, api_version};
+use super::metadata::{Metadata, api_version};
 use super::values;
 use crate::archive::{Budget, ChartFile, ChartLimits, unpack, without_mark};
 use crate::request::in_folder;
@@ -210,6 +211,7 @@ impl<'a> Loader<'a> {
 
     /// A chart from its files and those of its subcharts, by their paths in it.
     fn chart(&mut self, path: &str, files: Vec<ChartFile>, depth: u8) -> Result<Chart, RenderError> {
+        self.budget.count_chart(path)?;
         let digests = files.iter();
         let digests = digests.flat_map(|(n, b)| [Digest::of_bytes(n.as_bytes()), Digest::of_bytes(b)]);
         let mut chart = Chart {

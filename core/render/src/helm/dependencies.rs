@@ -101,33 +101,51 @@ fn import_into(chart: &mut Chart, dependencies: &mut [Dependency]) -> Result<(),
     let values = coalesced(chart, &Table::default(), true)?;
     let imported = Table::default();
     for dependency in dependencies {
-        let mut understood = Vec::new();
-        for entry in &dependency.import_values {
-            let (child, parent) = match entry {
-                Value::Object(fields) => (printed(fields.get("child")), printed(fields.get("parent"))),
-                Value::String(name) => (format!("exports.{name}"), ".".to_owned()),
-                _ => continue,
-            };
-            if parent.split('.').count() > PATH_PARTS {
-                return Err(RenderError::Chart {
-                    file: chart.file("Chart.yaml"),
-                    reason: format!(
-                        "import-values of {}: parent has more than {PATH_PARTS} parts",
-                        dependency.name
-                    ),
-                });
-            }
-            understood.push(json!({ "child": child, "parent": parent }));
-            // A table that is not there imports nothing.
-            if let Some(table) = values.table_at(&format!("{}.{child}", dependency.name)) {
-                lay_under(&imported, &at_path(&parent, table), true);
-            }
+        let result = import_from(dependency, &values, &imported);
+        if let Err(reason) = result {
+            values.dismantle();
+            imported.dismantle();
+            return Err(RenderError::Dependency {
+                file: chart.file("Chart.yaml"),
+                name: dependency.name.clone(),
+                reason: format!("import-values: {reason}"),
+            });
         }
-        dependency.import_values = understood;
     }
     let values = values.deep_copy();
-    lay_under(&values, &imported, true);
+    let laid = lay_under(&values, &imported, true).and_then(|()| values.check());
+    laid.map_err(|excess| RenderError::Chart {
+        file: chart.file("Chart.yaml"),
+        reason: format!("import-values: {excess}"),
+    })?;
     chart.values = values.values();
+    Ok(())
+}
+
+/// Adds to `imported` what one dependency exports. The tables stay those of `values`, as they do in Helm.
+fn import_from(dependency: &mut Dependency, values: &Table, imported: &Table) -> Result<(), String> {
+    let mut understood = Vec::new();
+    for entry in &dependency.import_values {
+        let (child, parent) = match entry {
+            Value::Object(fields) => (printed(fields.get("child")), printed(fields.get("parent"))),
+            Value::String(name) => (format!("exports.{name}"), ".".to_owned()),
+            _ => continue,
+        };
+        if parent.split('.').count() > PATH_PARTS {
+            return Err(format!("a parent has more than {PATH_PARTS} parts"));
+        }
+        understood.push(json!({ "child": child, "parent": parent }));
+        // A table that is not there imports nothing.
+        let Some(table) = values.table_at(&format!("{}.{child}", dependency.name)) else {
+            continue;
+        };
+        let table = if table.is_empty() { Table::default() } else { table };
+        let laid = lay_under(imported, &at_path(&parent, table), true);
+        laid.and_then(|()| values.check())
+            .and_then(|()| imported.check())
+            .map_err(|excess| format!("{child} under {parent}: {excess}"))?;
+    }
+    dependency.import_values = understood;
     Ok(())
 }
 
@@ -148,7 +166,6 @@ fn printed(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "<nil>".to_owned(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => capstan_yaml::go_float(number.as_f64().unwrap_or_default()),
         Some(other) => other.to_string(),
     }
 }
