@@ -18,7 +18,7 @@ use super::chart::Chart;
 use crate::RenderError;
 use format::{FORMATS, UNKNOWN};
 use text::describe;
-use walk::{bad_pattern, cycle};
+use walk::{Endless, MAX_STEPS, bad_pattern, check_ends};
 /// Bytes a compiled pattern may take.
 const PATTERN_SIZE: usize = 1 << 20;
 
@@ -94,9 +94,10 @@ fn check_one(schema: &[u8], values: &Map<String, Value>) -> Result<(), String> {
         .build(&schema)
         .map_err(|error| format!("the schema is not valid: at '{}': {error}", error.instance_path()))?;
     let instance = as_instance(&Value::Object(values.clone()));
-    if let Some(place) = cycle(&schema, &instance) {
-        return Err(format!("- at '': {place} resolves to itself, causing reference cycle"));
-    }
+    check_ends(&schema, &instance).map_err(|why| match why {
+        Endless::Cycle(place) => format!("- at '': {place} resolves to itself, causing reference cycle"),
+        Endless::TooMuch => format!("the schema branches too much: more than {MAX_STEPS} checks for these values"),
+    })?;
     let errors = validator.iter_errors(&instance);
     let mut text = String::new();
     for line in describe(errors) {
