@@ -16,6 +16,7 @@ use super::dependencies;
 use super::ignore::Ignore;
 use super::lock::Lock;
 use super::metadata::{Metadata, api_version};
+use super::schema::Schema;
 use super::values;
 use crate::archive::{Budget, ChartFile, ChartLimits, unpack, without_mark};
 use crate::request::in_folder;
@@ -37,7 +38,7 @@ pub(crate) struct Chart {
     pub(crate) templates: BTreeMap<String, Arc<str>>,
     pub(crate) subcharts: Vec<Self>,
     /// `values.schema.json`.
-    pub(crate) schema: Option<Arc<[u8]>>,
+    pub(crate) schema: Option<Arc<Schema>>,
     /// `Chart.lock` or `requirements.lock`.
     pub(crate) lock: Option<Lock>,
     pub(super) digest: Digest,
@@ -280,7 +281,7 @@ impl Chart {
         match name.as_str() {
             "Chart.yaml" => {}
             "values.yaml" => self.values = values::parse(&file, &bytes)?,
-            "values.schema.json" => self.schema = Some(bytes),
+            "values.schema.json" => self.schema = Some(Arc::new(Schema::new(bytes))),
             "Chart.lock" => self.lock = Lock::parse(&file, &bytes)?,
             "requirements.yaml" | "requirements.lock" => {
                 if name == "requirements.lock" {

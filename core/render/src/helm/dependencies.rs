@@ -207,3 +207,56 @@ pub(super) fn warnings(chart: &Chart) -> Vec<String> {
     };
     chart.subcharts.iter().flat_map(of_subchart).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryTree;
+
+    /// What becomes of the values of a chart that imports from `sub`.
+    fn imported(imports: &Value, sub: &Value) -> Result<Map<String, Value>, String> {
+        let dependency = json!({ "name": "sub", "version": "1.0.0", "import-values": imports });
+        let chart = json!({ "apiVersion": "v2", "name": "top", "version": "0.1.0", "dependencies": [dependency] });
+        let tree = MemoryTree::from_files([
+            ("Chart.yaml", chart.to_string()),
+            ("charts/sub/Chart.yaml", "name: sub\nversion: 1.0.0\n".into()),
+            ("charts/sub/values.yaml", sub.to_string()),
+        ]);
+        let mut chart = Chart::load("", &tree).map_err(|error| error.to_string())?;
+        process(&mut chart, &Map::new()).map_err(|error| error.to_string())?;
+        Ok(chart.values)
+    }
+
+    #[test]
+    fn tables_that_would_contain_themselves_are_refused() {
+        let imports = json!([{ "child": "a.b", "parent": "here" }, { "child": "a", "parent": "here" }]);
+        let error = imported(&imports, &json!({ "a": { "b": { "c": 1 } } })).unwrap_err();
+        assert_eq!(
+            error,
+            "Chart.yaml: dependency sub: import-values: a under here: a table would contain itself"
+        );
+    }
+
+    #[test]
+    fn tables_that_would_double_and_double_are_refused() {
+        let mut sub = Map::new();
+        let mut imports = Vec::new();
+        for level in 0..40 {
+            sub.insert(format!("t{level}"), json!({ "v": level }));
+            imports.push(json!({ "child": format!("t{level}"), "parent": format!("h{level}") }));
+            for side in ["l", "r"].iter().filter(|_| level > 0) {
+                let (child, parent) = (format!("t{}", level - 1), format!("h{level}.{side}"));
+                imports.push(json!({ "child": child, "parent": parent }));
+            }
+        }
+        let error = imported(&imports.into(), &Value::Object(sub)).unwrap_err();
+        assert!(error.contains("amount to more than 1000000"), "{error}");
+    }
+
+    #[test]
+    fn paths_of_imports_are_bounded() {
+        let deep = vec!["x"; 101].join(".");
+        let error = imported(&json!([{ "child": "a", "parent": deep }]), &json!({ "a": {} })).unwrap_err();
+        assert!(error.ends_with("a parent has more than 100 parts"), "{error}");
+    }
+}

@@ -9,9 +9,9 @@ mod text;
 mod url;
 mod walk;
 
-use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
 
-use jsonschema::{PatternOptions, Retrieve, Uri};
+use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::{Map, Number, Value};
 
 use super::chart::Chart;
@@ -53,7 +53,7 @@ impl Findings {
 fn check_chart(chart: &Chart, values: &Map<String, Value>, found: &mut Findings) {
     let file = chart.file("values.schema.json");
     if let Some(schema) = &chart.schema
-        && let Err(message) = check_one(schema, values)
+        && let Err(message) = schema.check(values)
     {
         found.add(file.clone(), &format!("{}:\n{message}\n", chart.metadata.name));
     }
@@ -70,9 +70,47 @@ fn check_chart(chart: &Chart, values: &Map<String, Value>, found: &mut Findings)
     }
 }
 
-/// What one schema says about the values.
-fn check_one(schema: &[u8], values: &Map<String, Value>) -> Result<(), String> {
-    let schema: Value = serde_json::from_slice(schema).map_err(|error| format!("the schema is not JSON: {error}"))?;
+/// A schema, compiled when it is first used and then kept: charts are shared between renders.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    text: Arc<[u8]>,
+    compiled: OnceLock<Result<Compiled, String>>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    schema: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    pub(super) fn new(text: Arc<[u8]>) -> Self {
+        Self {
+            text,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    /// What it says about the values.
+    fn check(&self, values: &Map<String, Value>) -> Result<(), String> {
+        let compiled = self.compiled.get_or_init(|| compile(&self.text));
+        let Compiled { schema, validator } = compiled.as_ref().map_err(Clone::clone)?;
+        let instance = as_instance(&Value::Object(values.clone()));
+        check_ends(schema, &instance).map_err(|why| match why {
+            Endless::Cycle(place) => format!("- at '': {place} resolves to itself, causing reference cycle"),
+            Endless::TooMuch => format!("the schema branches too much: more than {MAX_STEPS} checks for these values"),
+        })?;
+        let lines = describe(validator.iter_errors(&instance));
+        if lines.is_empty() {
+            Ok(())
+        } else {
+            Err(lines.join("\n"))
+        }
+    }
+}
+
+fn compile(text: &[u8]) -> Result<Compiled, String> {
+    let schema: Value = serde_json::from_slice(text).map_err(|error| format!("the schema is not JSON: {error}"))?;
     if let Some(pattern) = bad_pattern(&schema) {
         return Err(format!("the schema is not valid: {pattern:?} is not valid regex"));
     }
@@ -93,21 +131,7 @@ fn check_one(schema: &[u8], values: &Map<String, Value>) -> Result<(), String> {
     let validator = options
         .build(&schema)
         .map_err(|error| format!("the schema is not valid: at '{}': {error}", error.instance_path()))?;
-    let instance = as_instance(&Value::Object(values.clone()));
-    check_ends(&schema, &instance).map_err(|why| match why {
-        Endless::Cycle(place) => format!("- at '': {place} resolves to itself, causing reference cycle"),
-        Endless::TooMuch => format!("the schema branches too much: more than {MAX_STEPS} checks for these values"),
-    })?;
-    let errors = validator.iter_errors(&instance);
-    let mut text = String::new();
-    for line in describe(errors) {
-        let _ = writeln!(text, "{line}");
-    }
-    if text.is_empty() {
-        Ok(())
-    } else {
-        Err(text.trim_end().to_owned())
-    }
+    Ok(Compiled { schema, validator })
 }
 
 /// Whole floats are integers, in every draft.
