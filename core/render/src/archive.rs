@@ -28,6 +28,8 @@ pub struct ChartLimits {
     pub file: u64,
     /// Files and folders.
     pub entries: u64,
+    /// Charts in it, at any depth.
+    pub charts: u64,
     /// How many times its packed size an archive may unpack to; not looked at below [`RATIO_FROM`].
     pub ratio: u64,
 }
@@ -36,12 +38,13 @@ pub struct ChartLimits {
 pub const RATIO_FROM: u64 = 16 << 20;
 
 impl Default for ChartLimits {
-    /// Helm's two limits (100 MiB, 5 MiB a file), 20 000 entries, and a ratio of 200.
+    /// Helm's two limits (100 MiB, 5 MiB a file), 20 000 entries, 1 000 charts, and a ratio of 200.
     fn default() -> Self {
         Self {
             total: 100 << 20,
             file: 5 << 20,
             entries: 20_000,
+            charts: 1_000,
             ratio: 200,
         }
     }
@@ -66,6 +69,7 @@ pub(crate) struct Budget {
     limits: ChartLimits,
     bytes: u64,
     entries: u64,
+    charts: u64,
 }
 
 impl Budget {
@@ -74,6 +78,7 @@ impl Budget {
             limits,
             bytes: 0,
             entries: 0,
+            charts: 0,
         }
     }
 
@@ -89,6 +94,15 @@ impl Budget {
             self.limits.entries,
             self.entries,
         ))
+    }
+
+    /// Counts one chart.
+    pub(crate) fn count_chart(&mut self, place: &str) -> Result<(), RenderError> {
+        self.charts += 1;
+        if self.charts <= self.limits.charts {
+            return Ok(());
+        }
+        Err(exceeded(place, "charts in the chart", self.limits.charts, self.charts))
     }
 
     /// Counts the bytes of a file of a known size, before they are read.
@@ -125,17 +139,7 @@ fn exceeded(place: &str, what: &'static str, limit: u64, found: u64) -> RenderEr
 
 /// The files in the order of the archive.
 pub(crate) fn unpack(name: &str, bytes: &[u8], budget: &mut Budget) -> Result<Vec<ChartFile>, RenderError> {
-    if !bytes.starts_with(b"\x1f\x8b\x08") {
-        let hint = match std::str::from_utf8(bytes).is_ok() {
-            true => "it is text",
-            false => "it does not begin as gzip does",
-        };
-        return Err(refused(
-            name,
-            None,
-            format!("not a chart archive (gzipped tar): {hint}"),
-        ));
-    }
+    check_kind(name, bytes)?;
     let stream = Stream::new(bytes, budget.stream(), budget.limits.ratio);
     let meter = stream.meter.clone();
     let broken = |entry: Option<&str>, error: &std::io::Error| match meter.exceeded.get() {
@@ -155,21 +159,17 @@ pub(crate) fn unpack(name: &str, bytes: &[u8], budget: &mut Budget) -> Result<Ve
         };
         let within = place(name, Some(&full));
         budget.count_entry(&within)?;
-        let header = entry.header();
-        let kind = header.entry_type();
-        if is_folder(kind, header.mode().unwrap_or(0), &full) || is_about_others(kind) {
+        let kind = entry.header().entry_type();
+        if is_folder(entry.header(), &full) || is_about_others(kind) {
             continue;
         }
         let path = path_in_chart(&full).map_err(|reason| refused(name, Some(&full), reason.into()))?;
         budget.count_file(&within, entry.size())?;
-        let content = if has_no_content(kind) {
-            Vec::new()
-        } else {
-            let mut content = Vec::new();
+        let mut content = Vec::new();
+        if !has_no_content(kind) {
             let read = entry.read_to_end(&mut content);
             read.map_err(|error| broken(Some(&full), &error))?;
-            content
-        };
+        }
         if content.len() as u64 != entry.size() {
             let reason = format!("{} of {} bytes are there", content.len(), entry.size());
             return Err(refused(name, Some(&full), reason));
@@ -180,6 +180,21 @@ pub(crate) fn unpack(name: &str, bytes: &[u8], budget: &mut Budget) -> Result<Ve
         return Err(refused(name, None, "no files in chart archive".into()));
     }
     Ok(files)
+}
+
+fn check_kind(name: &str, bytes: &[u8]) -> Result<(), RenderError> {
+    if bytes.starts_with(b"\x1f\x8b\x08") {
+        return Ok(());
+    }
+    let hint = match std::str::from_utf8(bytes).is_ok() {
+        true => "it is text",
+        false => "it does not begin as gzip does",
+    };
+    Err(refused(
+        name,
+        None,
+        format!("not a chart archive (gzipped tar): {hint}"),
+    ))
 }
 
 /// A file's content without the byte order mark.
@@ -199,11 +214,14 @@ fn place(archive: &str, entry: Option<&str>) -> String {
     entry.map_or_else(|| archive.to_owned(), |entry| format!("{archive}: {entry}"))
 }
 
-/// By its type, by the mode's type bits, or by its name.
-fn is_folder(kind: EntryType, mode: u32, name: &str) -> bool {
+/// By its type, by the mode's type bits, or by its name where the oldest format has no other way to say so.
+fn is_folder(header: &tar::Header, name: &str) -> bool {
     const TYPE: u32 = 0o170_000;
     const FOLDER: u32 = 0o040_000;
-    kind.is_dir() || mode & TYPE == FOLDER || kind.is_file() && name.ends_with('/')
+    const FLAG_AT: usize = 156;
+    let is_old = header.as_bytes()[FLAG_AT] == 0;
+    let mode = header.mode().unwrap_or(0);
+    header.entry_type().is_dir() || mode & TYPE == FOLDER || is_old && name.ends_with('/')
 }
 
 /// Headers that say something about the entries after them.

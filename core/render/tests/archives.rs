@@ -56,14 +56,17 @@ fn message(bytes: &[u8]) -> String {
 fn the_folder_is_stripped_and_marks_are_removed() {
     let files = unpack(&packed(&[
         ("x/Chart.yaml", "\u{feff}name: x\n"),
-        ("x/templates/", ""),
+        ("x/templates/.keep", ""),
         ("x/templates/a.yaml", "a"),
         ("other/values.yaml", "first: 1"),
         ("x/values.yaml", "second: 1"),
     ]))
     .unwrap();
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
-    assert_eq!(names, ["Chart.yaml", "templates/a.yaml", "values.yaml"]);
+    assert_eq!(
+        names,
+        ["Chart.yaml", "templates/.keep", "templates/a.yaml", "values.yaml"]
+    );
     assert_eq!(files["Chart.yaml"].as_ref(), b"name: x\n");
     assert_eq!(files["values.yaml"].as_ref(), b"second: 1");
 }
@@ -115,6 +118,7 @@ fn each_limit_names_the_entry_and_what_was_read() {
         total: 3000,
         file: 2000,
         entries: 3,
+        charts: 1,
         ratio: 200,
     };
     let check = |bytes: &[u8], expected: &str| {

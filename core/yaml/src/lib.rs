@@ -24,7 +24,7 @@ pub use emit::to_go_yaml;
 pub use error::{YamlError, YamlErrorKind};
 pub use locate::{Step, line_of};
 pub use natural::natural_less;
-pub use number::go_float;
+pub use number::go_float_key;
 
 use serde_json::Value;
 

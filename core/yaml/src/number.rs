@@ -20,13 +20,9 @@ pub(crate) fn go_yaml_float(value: f64) -> String {
     general(&format!("{value:e}"))
 }
 
-/// A float as Go's `%g` prints it: shortest digits, exponent form below 1e-4 and from 1e6 (`strconv.FormatFloat(value, 'g', -1, 64)`).
-pub fn go_float(value: f64) -> String {
-    general(&format!("{value:e}"))
-}
-
-/// A float used as a mapping key: the conversion to JSON prints it with the precision of a 32-bit float.
-pub(crate) fn go_float_key(value: f64) -> String {
+/// A float used as a mapping key, or where a string is wanted: the conversion to JSON prints it with the precision of a 32-bit float
+/// (`strconv.FormatFloat(value, 'g', -1, 32)`).
+pub fn go_float_key(value: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "Go's conversion rounds keys to 32 bits too"

@@ -11,10 +11,12 @@ use capstan_model::Digest;
 use capstan_yaml::{Mode, Step, line_of, parse_one};
 use serde_json::{Map, Value};
 
+use super::decode::Misfit;
 use super::dependencies;
 use super::ignore::Ignore;
 use super::lock::Lock;
-use super::metadata::{Metadata, Misfit, api_version};
+use super::metadata::{Metadata, api_version};
+use super::schema::Schema;
 use super::values;
 use crate::archive::{Budget, ChartFile, ChartLimits, unpack, without_mark};
 use crate::request::in_folder;
@@ -36,7 +38,7 @@ pub(crate) struct Chart {
     pub(crate) templates: BTreeMap<String, Arc<str>>,
     pub(crate) subcharts: Vec<Self>,
     /// `values.schema.json`.
-    pub(crate) schema: Option<Arc<[u8]>>,
+    pub(crate) schema: Option<Arc<Schema>>,
     /// `Chart.lock` or `requirements.lock`.
     pub(crate) lock: Option<Lock>,
     pub(super) digest: Digest,
@@ -210,6 +212,7 @@ impl<'a> Loader<'a> {
 
     /// A chart from its files and those of its subcharts, by their paths in it.
     fn chart(&mut self, path: &str, files: Vec<ChartFile>, depth: u8) -> Result<Chart, RenderError> {
+        self.budget.count_chart(path)?;
         let digests = files.iter();
         let digests = digests.flat_map(|(n, b)| [Digest::of_bytes(n.as_bytes()), Digest::of_bytes(b)]);
         let mut chart = Chart {
@@ -278,7 +281,7 @@ impl Chart {
         match name.as_str() {
             "Chart.yaml" => {}
             "values.yaml" => self.values = values::parse(&file, &bytes)?,
-            "values.schema.json" => self.schema = Some(bytes),
+            "values.schema.json" => self.schema = Some(Arc::new(Schema::new(bytes))),
             "Chart.lock" => self.lock = Lock::parse(&file, &bytes)?,
             "requirements.yaml" | "requirements.lock" => {
                 if name == "requirements.lock" {

@@ -5,6 +5,9 @@
 //! of Helm's passes, in Helm's order.
 //!
 //! *Coalescing* drops nulls that did their work, *merging* (`merge`) keeps them for a later pass.
+//!
+//! **Limits.** A table in many places is many tables once it is copied, and `import-values` can put a table into itself, on which Helm
+//! ends with a stack overflow. So tables are measured before they are copied ([`Table::check`]).
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +20,40 @@ use crate::RenderError;
 
 const GLOBAL: &str = "global";
 
+/// Values, each counted in every place it is in.
+const MAX_NODES: u64 = 1_000_000;
+/// Tables in tables.
+const MAX_DEPTH: usize = 400;
+/// Keys looked at while one table is laid under another.
+const MAX_STEPS: u64 = 4_000_000;
+
+/// Values that are more than may be, or that contain themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Excess {
+    Nodes,
+    Depth,
+    Cycle,
+}
+
+impl std::fmt::Display for Excess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Nodes => write!(
+                f,
+                "the values amount to more than {MAX_NODES}, counted wherever they are copied to"
+            ),
+            Self::Depth => write!(f, "tables are nested more than {MAX_DEPTH} deep"),
+            Self::Cycle => write!(f, "a table would contain itself"),
+        }
+    }
+}
+
 /// A mapping that several places may hold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table(Rc<RefCell<BTreeMap<String, Node>>>);
+
+/// Size and depth by address; `None` for a table that is being measured.
+type Measured = BTreeMap<*const RefCell<BTreeMap<String, Node>>, Option<(u64, usize)>>;
 
 /// One value.
 #[derive(Clone, Debug)]
@@ -89,6 +123,10 @@ impl Table {
         Self(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     fn get(&self, name: &str) -> Option<Node> {
         self.0.borrow().get(name).cloned()
     }
@@ -108,6 +146,48 @@ impl Table {
             .iter()
             .map(|(name, node)| (name.clone(), node.clone()))
             .collect()
+    }
+
+    /// Can it be copied?
+    pub(super) fn check(&self) -> Result<(), Excess> {
+        let (nodes, _) = self.measure(0, &mut BTreeMap::new())?;
+        if nodes > MAX_NODES { Err(Excess::Nodes) } else { Ok(()) }
+    }
+
+    /// Values in it and its depth.
+    fn measure(&self, depth: usize, known: &mut Measured) -> Result<(u64, usize), Excess> {
+        let address = Rc::as_ptr(&self.0);
+        match known.get(&address) {
+            Some(None) => return Err(Excess::Cycle),
+            Some(Some((nodes, height))) if depth + height <= MAX_DEPTH => return Ok((*nodes, *height)),
+            Some(Some(_)) => return Err(Excess::Depth),
+            None if depth >= MAX_DEPTH => return Err(Excess::Depth),
+            None => {}
+        }
+        known.insert(address, None);
+        let (mut nodes, mut height) = (0_u64, 1);
+        for node in self.0.borrow().values() {
+            let (inner, below) = match node {
+                Node::Table(table) => table.measure(depth + 1, known)?,
+                Node::Leaf(_) => (0, 0),
+            };
+            nodes = nodes.saturating_add(inner).saturating_add(1);
+            height = height.max(below + 1);
+        }
+        known.insert(address, Some((nodes, height)));
+        Ok((nodes, height))
+    }
+
+    /// Empties it and everything in it, so that what contains itself is freed.
+    pub(super) fn dismantle(&self) {
+        let mut left = vec![self.clone()];
+        while let Some(table) = left.pop() {
+            let entries = std::mem::take(&mut *table.0.borrow_mut());
+            left.extend(entries.into_values().filter_map(|node| match node {
+                Node::Table(table) => Some(table),
+                Node::Leaf(_) => None,
+            }));
+        }
     }
 
     /// A boolean in it.
@@ -146,11 +226,19 @@ pub(super) fn values(chart: &Chart, supplied: &Map<String, Value>) -> Result<Map
 pub(super) fn coalesced(chart: &Chart, supplied: &Table, merge: bool) -> Result<Table, RenderError> {
     let values = supplied.deep_copy();
     coalesce(chart, &values, merge)?;
+    values.check().map_err(|excess| excessive(chart, excess))?;
     Ok(values)
 }
 
+fn excessive(chart: &Chart, excess: Excess) -> RenderError {
+    RenderError::Chart {
+        file: chart.file("values.yaml"),
+        reason: excess.to_string(),
+    }
+}
+
 fn coalesce(chart: &Chart, values: &Table, merge: bool) -> Result<(), RenderError> {
-    coalesce_own(chart, values, merge);
+    coalesce_own(chart, values, merge).map_err(|excess| excessive(chart, excess))?;
     for subchart in &chart.subcharts {
         let name = &subchart.metadata.name;
         let section = match values.get(name) {
@@ -162,7 +250,7 @@ fn coalesce(chart: &Chart, values: &Table, merge: bool) -> Result<(), RenderErro
             }
             Some(Node::Leaf(found)) => return Err(mismatch(chart, name, &found)),
         };
-        coalesce_globals(&section, values);
+        coalesce_globals(&section, values).map_err(|excess| excessive(chart, excess))?;
         coalesce(subchart, &section, merge)?;
     }
     Ok(())
@@ -184,7 +272,7 @@ fn mismatch(chart: &Chart, name: &str, found: &Value) -> RenderError {
 }
 
 /// The chart's own values under what is there.
-fn coalesce_own(chart: &Chart, values: &Table, merge: bool) {
+fn coalesce_own(chart: &Chart, values: &Table, merge: bool) -> Result<(), Excess> {
     for (name, default) in &chart.values {
         let default = Node::of(default);
         let Some(value) = values.get(name) else {
@@ -209,19 +297,20 @@ fn coalesce_own(chart: &Chart, values: &Table, merge: bool) {
             if !merge {
                 drop_nulls(default);
             }
-            lay_under(value, default, merge);
+            lay_under(value, default, merge)?;
         }
     }
+    Ok(())
 }
 
 /// A parent's globals win over a subchart's own.
-fn coalesce_globals(section: &Table, parent: &Table) {
+fn coalesce_globals(section: &Table, parent: &Table) -> Result<(), Excess> {
     let globals = |table: &Table| match table.get(GLOBAL) {
         None => Some(Table::default()),
         Some(node) => node.table().cloned(),
     };
     let (Some(own), Some(inherited)) = (globals(section), globals(parent)) else {
-        return;
+        return Ok(());
     };
     for (name, node) in inherited.entries() {
         match (node, own.get(&name)) {
@@ -229,7 +318,7 @@ fn coalesce_globals(section: &Table, parent: &Table) {
             (Node::Table(table), None) => own.set(name, Node::Table(table.shallow_copy())),
             (Node::Table(table), Some(Node::Table(mine))) => {
                 let table = table.shallow_copy();
-                lay_under(&table, &mine, true);
+                lay_under(&table, &mine, true)?;
                 own.set(name, Node::Table(table));
             }
             (Node::Table(_), Some(Node::Leaf(_))) | (Node::Leaf(_), Some(Node::Table(_))) => {}
@@ -237,10 +326,18 @@ fn coalesce_globals(section: &Table, parent: &Table) {
         }
     }
     section.set(GLOBAL.to_owned(), Node::Table(own));
+    Ok(())
 }
 
 /// Adds to `values` what only `defaults` has. `defaults` is changed too: it learns of the nulls.
-pub(super) fn lay_under(values: &Table, defaults: &Table, merge: bool) {
+pub(super) fn lay_under(values: &Table, defaults: &Table, merge: bool) -> Result<(), Excess> {
+    lay(values, defaults, merge, 0, &mut MAX_STEPS.clone())
+}
+
+fn lay(values: &Table, defaults: &Table, merge: bool, depth: usize, steps: &mut u64) -> Result<(), Excess> {
+    if depth > MAX_DEPTH {
+        return Err(Excess::Depth);
+    }
     let originals = defaults.entries();
     let had_value: BTreeSet<&str> = originals
         .iter()
@@ -253,17 +350,19 @@ pub(super) fn lay_under(values: &Table, defaults: &Table, merge: bool) {
         }
     }
     for (name, default) in defaults.entries() {
+        *steps = steps.checked_sub(1).ok_or(Excess::Nodes)?;
         match values.get(&name) {
             Some(value) if !merge && value.is_null() && had_value.contains(name.as_str()) => values.remove(&name),
             None => values.set(name, default),
             Some(Node::Table(value)) => {
                 if let Node::Table(default) = &default {
-                    lay_under(&value, default, merge);
+                    lay(&value, default, merge, depth + 1, steps)?;
                 }
             }
             Some(Node::Leaf(_)) => {}
         }
     }
+    Ok(())
 }
 
 fn drop_nulls(table: &Table) {

@@ -101,33 +101,51 @@ fn import_into(chart: &mut Chart, dependencies: &mut [Dependency]) -> Result<(),
     let values = coalesced(chart, &Table::default(), true)?;
     let imported = Table::default();
     for dependency in dependencies {
-        let mut understood = Vec::new();
-        for entry in &dependency.import_values {
-            let (child, parent) = match entry {
-                Value::Object(fields) => (printed(fields.get("child")), printed(fields.get("parent"))),
-                Value::String(name) => (format!("exports.{name}"), ".".to_owned()),
-                _ => continue,
-            };
-            if parent.split('.').count() > PATH_PARTS {
-                return Err(RenderError::Chart {
-                    file: chart.file("Chart.yaml"),
-                    reason: format!(
-                        "import-values of {}: parent has more than {PATH_PARTS} parts",
-                        dependency.name
-                    ),
-                });
-            }
-            understood.push(json!({ "child": child, "parent": parent }));
-            // A table that is not there imports nothing.
-            if let Some(table) = values.table_at(&format!("{}.{child}", dependency.name)) {
-                lay_under(&imported, &at_path(&parent, table), true);
-            }
+        let result = import_from(dependency, &values, &imported);
+        if let Err(reason) = result {
+            values.dismantle();
+            imported.dismantle();
+            return Err(RenderError::Dependency {
+                file: chart.file("Chart.yaml"),
+                name: dependency.name.clone(),
+                reason: format!("import-values: {reason}"),
+            });
         }
-        dependency.import_values = understood;
     }
     let values = values.deep_copy();
-    lay_under(&values, &imported, true);
+    let laid = lay_under(&values, &imported, true).and_then(|()| values.check());
+    laid.map_err(|excess| RenderError::Chart {
+        file: chart.file("Chart.yaml"),
+        reason: format!("import-values: {excess}"),
+    })?;
     chart.values = values.values();
+    Ok(())
+}
+
+/// Adds to `imported` what one dependency exports. The tables stay those of `values`, as they do in Helm.
+fn import_from(dependency: &mut Dependency, values: &Table, imported: &Table) -> Result<(), String> {
+    let mut understood = Vec::new();
+    for entry in &dependency.import_values {
+        let (child, parent) = match entry {
+            Value::Object(fields) => (printed(fields.get("child")), printed(fields.get("parent"))),
+            Value::String(name) => (format!("exports.{name}"), ".".to_owned()),
+            _ => continue,
+        };
+        if parent.split('.').count() > PATH_PARTS {
+            return Err(format!("a parent has more than {PATH_PARTS} parts"));
+        }
+        understood.push(json!({ "child": child, "parent": parent }));
+        // A table that is not there imports nothing.
+        let Some(table) = values.table_at(&format!("{}.{child}", dependency.name)) else {
+            continue;
+        };
+        let table = if table.is_empty() { Table::default() } else { table };
+        let laid = lay_under(imported, &at_path(&parent, table), true);
+        laid.and_then(|()| values.check())
+            .and_then(|()| imported.check())
+            .map_err(|excess| format!("{child} under {parent}: {excess}"))?;
+    }
+    dependency.import_values = understood;
     Ok(())
 }
 
@@ -148,7 +166,6 @@ fn printed(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "<nil>".to_owned(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => capstan_yaml::go_float(number.as_f64().unwrap_or_default()),
         Some(other) => other.to_string(),
     }
 }
@@ -189,4 +206,57 @@ pub(super) fn warnings(chart: &Chart) -> Vec<String> {
         named.chain(warnings(subchart)).collect::<Vec<_>>()
     };
     chart.subcharts.iter().flat_map(of_subchart).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryTree;
+
+    /// What becomes of the values of a chart that imports from `sub`.
+    fn imported(imports: &Value, sub: &Value) -> Result<Map<String, Value>, String> {
+        let dependency = json!({ "name": "sub", "version": "1.0.0", "import-values": imports });
+        let chart = json!({ "apiVersion": "v2", "name": "top", "version": "0.1.0", "dependencies": [dependency] });
+        let tree = MemoryTree::from_files([
+            ("Chart.yaml", chart.to_string()),
+            ("charts/sub/Chart.yaml", "name: sub\nversion: 1.0.0\n".into()),
+            ("charts/sub/values.yaml", sub.to_string()),
+        ]);
+        let mut chart = Chart::load("", &tree).map_err(|error| error.to_string())?;
+        process(&mut chart, &Map::new()).map_err(|error| error.to_string())?;
+        Ok(chart.values)
+    }
+
+    #[test]
+    fn tables_that_would_contain_themselves_are_refused() {
+        let imports = json!([{ "child": "a.b", "parent": "here" }, { "child": "a", "parent": "here" }]);
+        let error = imported(&imports, &json!({ "a": { "b": { "c": 1 } } })).unwrap_err();
+        assert_eq!(
+            error,
+            "Chart.yaml: dependency sub: import-values: a under here: a table would contain itself"
+        );
+    }
+
+    #[test]
+    fn tables_that_would_double_and_double_are_refused() {
+        let mut sub = Map::new();
+        let mut imports = Vec::new();
+        for level in 0..40 {
+            sub.insert(format!("t{level}"), json!({ "v": level }));
+            imports.push(json!({ "child": format!("t{level}"), "parent": format!("h{level}") }));
+            for side in ["l", "r"].iter().filter(|_| level > 0) {
+                let (child, parent) = (format!("t{}", level - 1), format!("h{level}.{side}"));
+                imports.push(json!({ "child": child, "parent": parent }));
+            }
+        }
+        let error = imported(&imports.into(), &Value::Object(sub)).unwrap_err();
+        assert!(error.contains("amount to more than 1000000"), "{error}");
+    }
+
+    #[test]
+    fn paths_of_imports_are_bounded() {
+        let deep = vec!["x"; 101].join(".");
+        let error = imported(&json!([{ "child": "a", "parent": deep }]), &json!({ "a": {} })).unwrap_err();
+        assert!(error.ends_with("a parent has more than 100 parts"), "{error}");
+    }
 }

@@ -10,8 +10,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::chart::{Chart, Loader, document, misfit_error};
+use super::decode::{Misfit, Reader};
 use super::dependencies::{is_compatible, missing};
-use super::metadata::{Dependency, Misfit, Reader};
+use super::metadata::Dependency;
 use crate::request::in_folder;
 use crate::{FileTree, RenderError, join, normalize};
 

@@ -6,6 +6,7 @@
 mod capabilities;
 mod chart;
 mod coalesce;
+mod decode;
 mod dependencies;
 mod environment;
 mod ignore;
@@ -14,6 +15,7 @@ mod manifests;
 mod metadata;
 mod objects;
 mod release;
+mod schema;
 mod set;
 mod templates;
 mod values;
@@ -203,8 +205,7 @@ fn prepare<'a>(
     };
     check_release_name(path, release)?;
     let mut chart = loaded.chart.clone();
-    chart.select_dependencies(&supplied)?;
-    let values = coalesce::values(&chart, &supplied)?;
+    let values = chart_values(&mut chart, &supplied, helm)?;
     let wanted = match helm.kube_version.as_str() {
         "" => request.kube_version,
         own => own,
@@ -238,6 +239,20 @@ fn prepare<'a>(
         api_versions,
         cache: request.cache,
     })
+}
+
+/// The values of a chart, of which what is switched off is taken out, checked against its schemas.
+fn chart_values(
+    chart: &mut Chart,
+    supplied: &serde_json::Map<String, serde_json::Value>,
+    helm: &HelmSource,
+) -> Result<serde_json::Map<String, serde_json::Value>, RenderError> {
+    chart.select_dependencies(supplied)?;
+    let values = coalesce::values(chart, supplied)?;
+    if !helm.skip_schema_validation {
+        schema::check(chart, &values)?;
+    }
+    Ok(values)
 }
 
 /// The chart, from the cache if nothing that loading it looked at has changed.

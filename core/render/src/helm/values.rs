@@ -4,7 +4,7 @@
 //! whether they are floats.
 
 use capstan_model::HelmSource;
-use capstan_yaml::{Mode, parse_documents};
+use capstan_yaml::{Mode, YamlError, YamlErrorKind, parse_one};
 use serde_json::{Map, Number, Value};
 
 use super::set::{self, SetArgument, SetKind};
@@ -26,15 +26,48 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Map<String, Value>, Rend
 }
 
 fn parse_text(place: &str, text: &str) -> Result<Map<String, Value>, RenderError> {
-    let documents = parse_documents(text, Mode::Kube11).map_err(|error| RenderError::Yaml {
+    let yaml = |error| RenderError::Yaml {
         file: place.to_owned(),
         error,
-    })?;
+    };
     let mut merged = Map::new();
-    for document in documents {
-        merge(&mut merged, mapping(place, document.value)?);
+    for piece in documents(text).map_err(yaml)? {
+        let value = parse_one(&piece, Mode::Kube11).map_err(yaml)?;
+        merge(&mut merged, mapping(place, value)?);
     }
     Ok(merged)
+}
+
+/// Splits at the lines that begin with `---`, whatever they are part of, as Helm does before it parses. Only a comment may follow on
+/// such a line. Each piece begins with as many empty lines as stand before it, so that the lines of errors are those of the file.
+fn documents(text: &str) -> Result<Vec<String>, YamlError> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    let mut is_empty = true;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        if let Some(rest) = line.strip_prefix("---") {
+            let rest = rest.trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                return Err(YamlError {
+                    line: index + 1,
+                    column: 4,
+                    message: format!("invalid Yaml document separator: {rest}"),
+                    kind: YamlErrorKind::Syntax,
+                });
+            }
+            if !is_empty {
+                pieces.push(std::mem::replace(&mut piece, "\n".repeat(index + 1)));
+                is_empty = true;
+                continue;
+            }
+        }
+        piece.push_str(line);
+        is_empty = false;
+    }
+    if !is_empty {
+        pieces.push(piece);
+    }
+    Ok(pieces)
 }
 
 fn mapping(place: &str, value: Value) -> Result<Map<String, Value>, RenderError> {

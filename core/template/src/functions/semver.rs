@@ -77,9 +77,6 @@ impl Version {
         let mut numbers = [0; 3];
         for (i, number) in numbers.iter_mut().enumerate() {
             let digits = part(i + 1);
-            if digits.len() > 1 && digits.starts_with('0') {
-                return Err("version segment starts with 0".to_owned());
-            }
             if !digits.is_empty() {
                 *number = digits.parse().map_err(|_| invalid())?;
             }
@@ -362,6 +359,7 @@ mod tests {
             ("!=1.x", "1.4.0", false),
             ("^0.2.3", "0.3.0", false),
             ("^0.0.3", "0.0.3", true),
+            (">=01.2", "01.02.3", true),
         ] {
             assert_eq!(
                 matches_constraint(constraint, version),

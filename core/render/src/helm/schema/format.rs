@@ -1,0 +1,483 @@
+//! `format`, as the library Helm uses understands it: what is valid, and why something is not.
+
+use regex::Regex;
+
+use super::text::quote_go;
+use super::url::{check_template, url};
+
+/// The formats that are checked; all others allow anything.
+pub(super) const FORMATS: &[&str] = &[
+    "date",
+    "date-time",
+    "duration",
+    "email",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "period",
+    "regex",
+    "relative-json-pointer",
+    "semver",
+    "time",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "uuid",
+];
+/// Formats our library would check, and Helm's does not know.
+pub(super) const UNKNOWN: &[&str] = &["idn-email", "idn-hostname"];
+
+pub(super) type Checked = Result<(), String>;
+
+/// Is a text of a format?
+pub(super) fn check(format: &str, text: &str) -> Checked {
+    match format {
+        "date" => date(text),
+        "date-time" => date_time(text),
+        "duration" => duration(text),
+        "email" => email(text),
+        "hostname" => hostname(text),
+        "ipv4" => ipv4(text),
+        "ipv6" => ipv6(text),
+        "json-pointer" => json_pointer(text),
+        "period" => period(text),
+        "regex" => pattern(text),
+        "relative-json-pointer" => relative_json_pointer(text),
+        "semver" => semver(text),
+        "time" => time(text),
+        "uri" | "iri" => match url(text)? {
+            true => Ok(()),
+            false => refuse("relative url"),
+        },
+        "uri-reference" | "iri-reference" if text.contains('\\') => refuse("contains \\"),
+        "uri-reference" | "iri-reference" => url(text).map(drop),
+        "uri-template" => check_template(text),
+        "uuid" => uuid(text),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, String> {
+    Err(reason.into())
+}
+
+pub(super) fn because<T>(what: &str, checked: Result<T, String>) -> Result<T, String> {
+    checked.map_err(|reason| format!("{what}: {reason}"))
+}
+
+/// A pattern of Go's regular expressions. It repeats nothing more than a thousand times.
+pub(super) fn pattern(text: &str) -> Checked {
+    let shown = || {
+        format!(
+            "error parsing regexp: invalid or unsupported Perl syntax: {}",
+            quote_go(text)
+        )
+    };
+    if repeats_too_often(text) || Regex::new(text).is_err() {
+        return Err(shown());
+    }
+    Ok(())
+}
+
+fn repeats_too_often(pattern: &str) -> bool {
+    const MOST: u32 = 1000;
+    let mut rest = pattern.chars().peekable();
+    let mut in_class = false;
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => drop(rest.next()),
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '{' if !in_class => {
+                let mut number = String::new();
+                while let Some(digit) = rest.next_if(|c| c.is_ascii_digit() || *c == ',') {
+                    number.push(digit);
+                }
+                let is_repeat = rest.peek() == Some(&'}') && number.starts_with(|c: char| c.is_ascii_digit());
+                let too_often = |text: &str| !text.is_empty() && text.parse::<u32>().is_ok_and(|number| number > MOST);
+                if is_repeat && number.split(',').any(|part| too_often(part) || part.len() > 9) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn two_digits(text: &str) -> Option<u32> {
+    let digits = text.get(..2)?;
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())?
+}
+
+fn date(text: &str) -> Checked {
+    let cannot = |rest: &str, part: &str| {
+        let (text, rest) = (quote_go(text), quote_go(rest));
+        refuse(format!(
+            "parsing time {text} as \"2006-01-02\": cannot parse {rest} as \"{part}\""
+        ))
+    };
+    let out = |what: &str| refuse(format!("parsing time {}: {what} out of range", quote_go(text)));
+    let year = text
+        .get(..4)
+        .filter(|year| year.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(year) = year.and_then(|year| year.parse::<u32>().ok()) else {
+        return cannot(text, "2006");
+    };
+    let Some(rest) = text[4..].strip_prefix('-') else {
+        return cannot(&text[4..], "-");
+    };
+    let Some(month) = two_digits(rest) else {
+        return cannot(rest, "01");
+    };
+    if !(1..=12).contains(&month) {
+        return out("month");
+    }
+    let Some(rest) = rest[2..].strip_prefix('-') else {
+        return cannot(&rest[2..], "-");
+    };
+    let Some(day) = two_digits(rest) else {
+        return cannot(rest, "02");
+    };
+    if rest.len() > 2 {
+        return refuse(format!(
+            "parsing time {}: extra text: {}",
+            quote_go(text),
+            quote_go(&rest[2..])
+        ));
+    }
+    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    let days = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if (1..=days).contains(&day) { Ok(()) } else { out("day") }
+}
+
+fn time(text: &str) -> Checked {
+    if text.len() < 9 {
+        return refuse("less than 9 characters long");
+    }
+    let bytes = text.as_bytes();
+    if bytes[2] != b':' || bytes[5] != b':' {
+        return refuse("missing colon in correct place");
+    }
+    let part = |from: usize| text.get(from..).and_then(two_digits);
+    let (Some(hour), Some(minute), Some(second)) = (part(0), part(3), part(6)) else {
+        return refuse("invalid hour/min/sec");
+    };
+    if hour > 23 || minute > 59 || second > 60 {
+        return refuse("hour/min/sec out of range");
+    }
+    let mut rest = &text[8..];
+    if let Some(fraction) = rest.strip_prefix('.') {
+        rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+        if rest.len() == fraction.len() {
+            return refuse("no digits in second fraction");
+        }
+    }
+    let minutes = if matches!(rest, "z" | "Z") {
+        hour * 60 + minute
+    } else {
+        (24 * 60 + hour * 60 + minute).wrapping_add_signed(offset(rest)?) % (24 * 60)
+    };
+    if second == 60 && minutes != 23 * 60 + 59 {
+        return refuse("invalid leap second");
+    }
+    Ok(())
+}
+
+/// Minutes to add for UTC.
+fn offset(text: &str) -> Result<i32, String> {
+    if text.len() != 6 {
+        return refuse("offset must be 6 characters long");
+    }
+    let sign = match text.as_bytes()[0] {
+        b'+' => -1,
+        b'-' => 1,
+        _ => return refuse("offset must begin with plus/minus"),
+    };
+    if text.as_bytes()[3] != b':' {
+        return refuse("missing colon in offset in correct place");
+    }
+    let part = |from: usize| {
+        text.get(from..)
+            .and_then(two_digits)
+            .and_then(|number| i32::try_from(number).ok())
+    };
+    match (part(1), part(4)) {
+        (Some(hours), Some(minutes)) if hours <= 23 && minutes <= 59 => Ok(sign * (hours * 60 + minutes)),
+        (Some(_), Some(_)) => refuse("hour/min in offset out of range"),
+        _ => refuse("invalid hour/min in offset"),
+    }
+}
+
+fn date_time(text: &str) -> Checked {
+    if text.len() < 20 {
+        return refuse("less than 20 characters long");
+    }
+    if !matches!(text.as_bytes()[10], b't' | b'T') {
+        return refuse("11th character must be t or T");
+    }
+    because("invalid date element", date(text.get(..10).unwrap_or_default()))?;
+    because("invalid time element", time(text.get(11..).unwrap_or_default()))
+}
+
+fn duration(text: &str) -> Checked {
+    let Some(rest) = text.strip_prefix('P') else {
+        return refuse("must start with P");
+    };
+    if rest.is_empty() {
+        return refuse("nothing after P");
+    }
+    if let Some(weeks) = rest.strip_suffix('W') {
+        return match weeks {
+            "" => refuse("no number in week"),
+            _ if weeks.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
+            _ => refuse("invalid week"),
+        };
+    }
+    for (index, part) in rest.split('T').enumerate() {
+        let all = match index {
+            0 => "YMD",
+            _ if part.is_empty() => return refuse("no time elements"),
+            1 => "HMS",
+            _ => return refuse("more than one T"),
+        };
+        elements(part, all)?;
+    }
+    Ok(())
+}
+
+fn elements(mut rest: &str, all: &str) -> Checked {
+    let mut units = all;
+    while !rest.is_empty() {
+        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        if after.len() == rest.len() {
+            return refuse("missing number");
+        }
+        let Some(unit) = after.chars().next() else {
+            return refuse("missing unit");
+        };
+        match units.find(unit) {
+            Some(at) => units = &units[at + 1..],
+            None if all.contains(unit) => return refuse(format!("unit '{unit}' out of order")),
+            None => return refuse(format!("invalid unit '{unit}'")),
+        }
+        rest = &after[unit.len_utf8()..];
+    }
+    Ok(())
+}
+
+fn period(text: &str) -> Checked {
+    let Some((start, end)) = text.split_once('/') else {
+        return refuse("missing slash");
+    };
+    if start.starts_with('P') {
+        because("invalid start duration", duration(start))?;
+        return because("invalid end date-time", date_time(end));
+    }
+    because("invalid start date-time", date_time(start))?;
+    match end.starts_with('P') {
+        true => because("invalid end duration", duration(end)),
+        false => because("invalid end date-time", date_time(end)),
+    }
+}
+
+fn ipv4(text: &str) -> Checked {
+    let groups: Vec<&str> = text.split('.').collect();
+    if groups.len() != 4 {
+        return refuse("expected four decimals");
+    }
+    for group in groups {
+        if group.len() > 1 && group.starts_with('0') {
+            return refuse("leading zeros");
+        }
+        match group.parse::<i64>() {
+            Err(_) => return refuse(format!("strconv.Atoi: parsing {}: invalid syntax", quote_go(group))),
+            Ok(0..=255) => {}
+            Ok(_) => return refuse("decimal must be between 0 and 255"),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn ipv6(text: &str) -> Checked {
+    if !text.contains(':') {
+        return refuse("missing colon");
+    }
+    let (address, zone) = text
+        .split_once('%')
+        .map_or((text, None), |(address, zone)| (address, Some(zone)));
+    if address.parse::<core::net::Ipv6Addr>().is_err() || zone == Some("") {
+        return refuse(format!("ParseAddr({}): unable to parse IP", quote_go(text)));
+    }
+    match zone {
+        Some(_) => refuse("zone id is not a part of ipv6 address"),
+        None => Ok(()),
+    }
+}
+
+fn hostname(text: &str) -> Checked {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    if text.len() > 253 {
+        return refuse("more than 253 characters long");
+    }
+    for label in text.split('.') {
+        if label.is_empty() || label.len() > 63 {
+            return refuse("label must be 1 to 63 characters long");
+        }
+        if label.starts_with('-') {
+            return refuse("label starts with hyphen");
+        }
+        if label.ends_with('-') {
+            return refuse("label ends with hyphen");
+        }
+        if let Some(other) = label.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
+            return refuse(format!("invalid character '{other}'"));
+        }
+    }
+    Ok(())
+}
+
+fn email(text: &str) -> Checked {
+    if text.len() > 254 {
+        return refuse("more than 255 characters long");
+    }
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return refuse("missing @");
+    };
+    if local.len() > 64 {
+        return refuse("local part more than 64 characters long");
+    }
+    if local.len() > 1 && local.starts_with('"') {
+        let mut quoted = local.chars();
+        quoted.next();
+        quoted.next_back();
+        if quoted.any(|c| matches!(c, '\\' | '"')) {
+            return refuse("backslash and quote are not allowed within quoted local part");
+        }
+    } else {
+        local_part(local)?;
+    }
+    if let Some(address) = domain.strip_prefix('[').and_then(|domain| domain.strip_suffix(']')) {
+        return match address.strip_prefix("IPv6:") {
+            Some(address) => because("invalid ipv6 address", ipv6(address)),
+            None => because("invalid ipv4 address", ipv4(address)),
+        };
+    }
+    because("invalid domain", hostname(domain))
+}
+
+fn local_part(local: &str) -> Checked {
+    if local.starts_with('.') {
+        return refuse("starts with dot");
+    }
+    if local.ends_with('.') {
+        return refuse("ends with dot");
+    }
+    if local.contains("..") {
+        return refuse("consecutive dots");
+    }
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c);
+    match local.chars().find(|c| !is_allowed(*c)) {
+        Some(other) => refuse(format!("invalid character '{other}'")),
+        None => Ok(()),
+    }
+}
+
+fn json_pointer(text: &str) -> Checked {
+    if text.is_empty() {
+        return Ok(());
+    }
+    if !text.starts_with('/') {
+        return refuse("not starting with /");
+    }
+    let is_escape = |part: &str| part.starts_with(['0', '1']);
+    match text.split('~').skip(1).all(is_escape) {
+        true => Ok(()),
+        false => refuse("~ must be followed by 0 or 1"),
+    }
+}
+
+fn relative_json_pointer(text: &str) -> Checked {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = text.len() - rest.len();
+    if digits == 0 {
+        return refuse("must start with non-negative integer");
+    }
+    if digits > 1 && text.starts_with('0') {
+        return refuse("starts with zero");
+    }
+    if rest == "#" { Ok(()) } else { json_pointer(rest) }
+}
+
+fn uuid(text: &str) -> Checked {
+    const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+    let groups: Vec<&str> = text.split('-').collect();
+    if groups.len() != GROUPS.len() {
+        return refuse("must have 5 elements");
+    }
+    for (index, (group, size)) in groups.iter().zip(GROUPS).enumerate() {
+        if group.len() != size {
+            return refuse(format!("element {} must be {size} characters long", index + 1));
+        }
+        if let Some(other) = group.chars().find(|c| !c.is_ascii_hexdigit()) {
+            return refuse(format!("non-hex character '{other}'"));
+        }
+    }
+    Ok(())
+}
+
+fn semver(text: &str) -> Checked {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let (text, build) = text
+        .split_once('+')
+        .map_or((text, None), |(text, build)| (text, Some(build)));
+    match build {
+        Some("") => return refuse("build is empty"),
+        Some(build) if build.split('.').any(str::is_empty) => return refuse("build identifier is empty"),
+        Some(build) => {
+            if let Some(other) = build.chars().find(|c| !is_word(*c) && *c != '.') {
+                return refuse(format!("invalid character '{other}' in build identifier"));
+            }
+        }
+        None => {}
+    }
+    let (core, pre) = text
+        .split_once('-')
+        .map_or((text, None), |(core, pre)| (core, Some(pre)));
+    for part in pre.into_iter().flat_map(|pre| pre.split('.')) {
+        if part.is_empty() {
+            return refuse("pre-release identifier is empty");
+        }
+        if let Some(other) = part.chars().find(|c| !is_word(*c)) {
+            return refuse(format!("invalid character '{other}' in pre-release identifier"));
+        }
+        if part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return refuse("pre-release numeric identifier starts with zero");
+        }
+    }
+    let numbers: Vec<&str> = core.split('.').collect();
+    if numbers.len() != 3 {
+        return refuse("versionCore must have 3 numbers separated by dot");
+    }
+    for (number, name) in numbers.into_iter().zip(["major", "minor", "patch"]) {
+        let reason = match number {
+            "" => "is empty",
+            _ if number.len() > 1 && number.starts_with('0') => "starts with zero",
+            _ if !number.bytes().all(|byte| byte.is_ascii_digit()) => "contains non-digit",
+            _ => continue,
+        };
+        return refuse(format!("{name} {reason}"));
+    }
+    Ok(())
+}
