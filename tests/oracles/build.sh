@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the real programs that the conformance, corpus and e2e tests hold Capstan against, into a cache outside the checkout.
 #
-#   tests/oracles/build.sh [helm|etcd|kubernetes]...      (default: all; needs Go and the Go module proxy)
+#   tests/oracles/build.sh [helm|etcd|kubernetes|registry]...      (default: all; needs Go and the Go module proxy)
 #
 # The cache is $CAPSTAN_ORACLES, by default ~/.cache/capstan/oracles. Versions are pinned by the go.mod beside each program;
 # a stamp of what is in that folder and of this script says whether a program has to be built again.
@@ -25,7 +25,7 @@ build() { # build <module folder> <output name> <package> [ldflags]
 }
 
 kubernetes_version="-X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
-[ $# -gt 0 ] || set -- helm etcd kubernetes
+[ $# -gt 0 ] || set -- helm etcd kubernetes registry
 for program in "$@"; do
     case $program in
     helm)
@@ -37,8 +37,9 @@ for program in "$@"; do
         build kubernetes kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver "$kubernetes_version"
         build kubernetes kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager "$kubernetes_version"
         ;;
+    registry) build registry registry . ;;
     *)
-        echo "unknown oracle $program (helm, etcd, kubernetes)" >&2
+        echo "unknown oracle $program (helm, etcd, kubernetes, registry)" >&2
         exit 2
         ;;
     esac

@@ -6,6 +6,7 @@ use std::io;
 use gix::protocol::transport::client::AuthenticationRequired;
 
 use crate::error::Unreachable;
+use crate::guard::RefusedAddress;
 use crate::meter::{Exceeded, Meter};
 use crate::url::redact;
 use crate::{RepoUrl, SourceError};
@@ -13,11 +14,26 @@ use crate::{RepoUrl, SourceError};
 /// How deep a chain is followed.
 const MAX_CAUSES: usize = 64;
 
+/// Whom an exchange was with, as it may be shown, and what was counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer<'a> {
+    /// The URL, redacted.
+    pub(crate) url: String,
+    /// Host and port.
+    pub(crate) host: String,
+    pub(crate) meter: &'a Meter,
+}
+
 /// Says what an exchange with `url` failed of.
 pub(crate) fn classify(error: &gix::Error, url: &RepoUrl, meter: &Meter, authenticated: bool) -> SourceError {
     let (shown, host) = (url.to_string(), url.host());
+    let peer = Peer {
+        url: shown.clone(),
+        host: host.clone(),
+        meter,
+    };
     if let Some(exceeded) = meter.exceeded() {
-        return bound(exceeded, url);
+        return bound(exceeded, peer);
     }
     let causes = causes(error);
     if error.is_unauthenticated() || causes.iter().any(|cause| cause.is::<AuthenticationRequired>()) {
@@ -36,14 +52,10 @@ pub(crate) fn classify(error: &gix::Error, url: &RepoUrl, meter: &Meter, authent
         };
     }
     if let Some(failure) = causes.iter().find_map(|cause| cause.downcast_ref::<reqwest::Error>()) {
-        return http(failure, &causes, url, meter);
+        return http(failure, &causes, peer);
     }
-    if causes.iter().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
-    }) {
-        return timeout(url, meter);
+    if causes.iter().any(|cause| is_timeout(*cause)) {
+        return timeout(peer);
     }
     if causes.iter().any(|cause| is_interruption(*cause)) {
         return SourceError::Unreachable {
@@ -58,17 +70,48 @@ pub(crate) fn classify(error: &gix::Error, url: &RepoUrl, meter: &Meter, authent
     }
 }
 
-fn http(failure: &reqwest::Error, causes: &[&(dyn StdError + 'static)], url: &RepoUrl, meter: &Meter) -> SourceError {
-    let (shown, host) = (url.to_string(), url.host());
+/// Says what an exchange failed of that the HTTP client alone was part of.
+pub(crate) fn classify_http(error: &(dyn StdError + 'static), peer: Peer<'_>) -> SourceError {
+    if let Some(exceeded) = peer.meter.exceeded() {
+        return bound(exceeded, peer);
+    }
+    let mut causes = Vec::new();
+    collect(error, &mut causes);
+    if let Some(tls) = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        return SourceError::Tls {
+            url: peer.url,
+            host: peer.host,
+            reason: tls.to_string(),
+        };
+    }
+    if causes.iter().any(|cause| is_timeout(*cause)) {
+        return timeout(peer);
+    }
+    match causes.iter().find_map(|cause| cause.downcast_ref::<reqwest::Error>()) {
+        Some(failure) => http(failure, &causes, peer),
+        None => SourceError::Unreachable {
+            url: peer.url,
+            host: peer.host,
+            cause: Unreachable::Interrupted,
+        },
+    }
+}
+
+fn http(failure: &reqwest::Error, causes: &[&(dyn StdError + 'static)], peer: Peer<'_>) -> SourceError {
     if let Some(code) = failure.status() {
-        return status(code.as_u16(), url);
+        return status(code.as_u16(), peer);
     }
     if failure.is_timeout() {
-        return timeout(url, meter);
+        return timeout(peer);
     }
+    let Peer { url, host, .. } = peer;
     if failure.is_redirect() {
         let reason = "the server redirects in a circle or to where it must not; use the final URL".to_owned();
-        return SourceError::Protocol { url: shown, reason };
+        return SourceError::Protocol { url, reason };
+    }
+    if let Some(refused) = causes.iter().find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
+        let reason = refused.to_string();
+        return SourceError::Protocol { url, reason };
     }
     let broke_off = causes.iter().any(|cause| {
         cause
@@ -77,11 +120,7 @@ fn http(failure: &reqwest::Error, causes: &[&(dyn StdError + 'static)], url: &Re
     });
     if failure.is_connect() && broke_off {
         let reason = "the server ended the handshake; does it speak TLS on this port?".to_owned();
-        return SourceError::Tls {
-            url: shown,
-            host,
-            reason,
-        };
+        return SourceError::Tls { url, host, reason };
     }
     let says = |words: &str| causes.iter().any(|cause| cause.to_string().contains(words));
     let cause = if says("dns error") || says("failed to lookup address") {
@@ -91,24 +130,19 @@ fn http(failure: &reqwest::Error, causes: &[&(dyn StdError + 'static)], url: &Re
     } else {
         Unreachable::Interrupted
     };
-    SourceError::Unreachable {
-        url: shown,
-        host,
-        cause,
-    }
+    SourceError::Unreachable { url, host, cause }
 }
 
-fn bound(exceeded: Exceeded, url: &RepoUrl) -> SourceError {
-    let shown = url.to_string();
+fn bound(exceeded: Exceeded, peer: Peer<'_>) -> SourceError {
     match exceeded {
         Exceeded::Time { limit, received } => SourceError::Timeout {
-            url: shown,
-            host: url.host(),
+            url: peer.url,
+            host: peer.host,
             limit,
             received,
         },
         Exceeded::Bytes { what, measured, limit } => SourceError::Limit {
-            url: shown,
+            url: peer.url,
             what,
             measured,
             limit,
@@ -116,33 +150,39 @@ fn bound(exceeded: Exceeded, url: &RepoUrl) -> SourceError {
     }
 }
 
-fn status(code: u16, url: &RepoUrl) -> SourceError {
-    let shown = url.to_string();
+/// What a status that is no success says.
+pub(crate) fn status(code: u16, peer: Peer<'_>) -> SourceError {
     match code {
         403 => SourceError::Forbidden {
-            url: shown,
+            url: peer.url,
             reason: "HTTP 403".to_owned(),
         },
-        404 | 410 => SourceError::NotFound { url: shown },
+        404 | 410 => SourceError::NotFound { url: peer.url },
         408 | 429 | 500.. => SourceError::Unreachable {
-            url: shown,
-            host: url.host(),
+            url: peer.url,
+            host: peer.host,
             cause: Unreachable::Server(code),
         },
         other => SourceError::Protocol {
-            url: shown,
+            url: peer.url,
             reason: format!("the server answered HTTP {other}"),
         },
     }
 }
 
-fn timeout(url: &RepoUrl, meter: &Meter) -> SourceError {
+fn timeout(peer: Peer<'_>) -> SourceError {
     SourceError::Timeout {
-        url: url.to_string(),
-        host: url.host(),
-        limit: meter.idle(),
-        received: meter.received(),
+        url: peer.url,
+        host: peer.host,
+        limit: peer.meter.idle(),
+        received: peer.meter.received(),
     }
+}
+
+fn is_timeout(cause: &(dyn StdError + 'static)) -> bool {
+    cause
+        .downcast_ref::<io::Error>()
+        .is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
 }
 
 fn is_interruption(cause: &(dyn StdError + 'static)) -> bool {

@@ -1,13 +1,20 @@
 //! What proves to a server who is asking: held in memory, bound to one host, never shown.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::RepoUrl;
+use crate::charts::{Access, Login};
 
 /// How to authenticate.
 #[derive(Clone, PartialEq, Eq)]
 enum Secret {
-    Basic { user: String, password: String },
+    /// Nothing: only the way to the host is told.
+    None,
+    Basic {
+        user: String,
+        password: String,
+    },
     Bearer(String),
 }
 
@@ -17,9 +24,32 @@ pub struct Credentials {
     host: String,
     secret: Secret,
     clear_text: bool,
+    /// Whom to trust, a client's certificate, and the way to go.
+    transport: Option<Arc<Access>>,
 }
 
 impl Credentials {
+    /// Everything that is known about reaching the host of `url`; `None` when that is nothing.
+    pub fn of_access(url: &RepoUrl, access: Access) -> Option<Self> {
+        if access == Access::default() {
+            return None;
+        }
+        let secret = match &access.login {
+            Login::Anonymous => Secret::None,
+            Login::Basic { user, password } => Secret::Basic {
+                user: user.clone(),
+                password: password.clone(),
+            },
+            Login::Bearer(token) => Secret::Bearer(token.clone()),
+        };
+        Some(Self {
+            host: url.host(),
+            secret,
+            clear_text: access.insecure,
+            transport: Some(Arc::new(access)),
+        })
+    }
+
     /// User and password (or token) for the host of `url`.
     pub fn basic(url: &RepoUrl, user: impl Into<String>, password: impl Into<String>) -> Self {
         let secret = Secret::Basic {
@@ -30,6 +60,7 @@ impl Credentials {
             host: url.host(),
             secret,
             clear_text: false,
+            transport: None,
         }
     }
 
@@ -39,6 +70,7 @@ impl Credentials {
             host: url.host(),
             secret: Secret::Bearer(token.into()),
             clear_text: false,
+            transport: None,
         }
     }
 
@@ -66,8 +98,17 @@ impl Credentials {
                 password: password.clone(),
                 oauth_refresh_token: None,
             }),
-            Secret::Bearer(_) => None,
+            Secret::Bearer(_) | Secret::None => None,
         }
+    }
+
+    /// Do they only tell the way?
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.secret == Secret::None
+    }
+
+    pub(crate) fn transport(&self) -> Option<&Arc<Access>> {
+        self.transport.as_ref()
     }
 
     /// The header that carries them; `None` when they hold what no header may.
@@ -81,6 +122,7 @@ impl Credentials {
                 )
             }
             Secret::Bearer(token) => format!("Bearer {token}"),
+            Secret::None => return None,
         };
         value
             .bytes()
@@ -94,6 +136,7 @@ impl fmt::Debug for Credentials {
         let kind = match self.secret {
             Secret::Basic { .. } => "basic",
             Secret::Bearer(_) => "bearer",
+            Secret::None => "anonymous",
         };
         write!(f, "Credentials({kind} for {}, ***)", self.host)
     }

@@ -190,6 +190,76 @@ pub enum SourceError {
         /// How much is allowed.
         limit: u64,
     },
+    /// A repository of charts has no index, or a registry no artifact, of that name.
+    #[error("{url}: {what} not found (HTTP 404); {next}")]
+    ChartRepositoryNotFound {
+        /// What was asked for, redacted.
+        url: String,
+        /// What it should have been.
+        what: &'static str,
+        /// What next.
+        next: &'static str,
+    },
+    /// The index of a repository of charts cannot be read.
+    #[error("{url}: invalid index of a Helm repository: {reason}")]
+    InvalidIndex {
+        /// The index, redacted.
+        url: String,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// The repository is there and has no chart of that name.
+    #[error("{url}: it has no chart {chart:?}: {reason}")]
+    ChartNotFound {
+        /// The repository, redacted.
+        url: String,
+        /// The chart.
+        chart: String,
+        /// What was looked at.
+        reason: String,
+    },
+    /// The chart is there and has no such version.
+    #[error("{url}: chart {chart:?} has no version {version:?}: {reason}")]
+    ChartVersionNotFound {
+        /// The repository, redacted.
+        url: String,
+        /// The chart.
+        chart: String,
+        /// The version or range that was asked for.
+        version: String,
+        /// What there is.
+        reason: String,
+    },
+    /// What came is not what was promised.
+    #[error("{url}: {what} has digest {actual}, expected {expected}: {next}")]
+    DigestMismatch {
+        /// Where it came from, redacted.
+        url: String,
+        /// What it is.
+        what: &'static str,
+        /// The digest that was promised.
+        expected: String,
+        /// The digest of what came.
+        actual: String,
+        /// What it may mean and what next.
+        next: &'static str,
+    },
+    /// An artifact is there and is no Helm chart.
+    #[error("{url}: {reason}")]
+    NoChart {
+        /// The artifact, redacted.
+        url: String,
+        /// What it is instead.
+        reason: String,
+    },
+    /// What is known of how to reach it cannot be used.
+    #[error("{url}: {reason}")]
+    Secret {
+        /// The repository, redacted.
+        url: String,
+        /// Which Secret, which key and why; no value.
+        reason: String,
+    },
     /// The local store of the repository failed.
     #[error("{url}: local store {path}: {reason}")]
     Store {
@@ -218,6 +288,13 @@ impl SourceError {
             | Self::AmbiguousRevision { .. }
             | Self::EmptyRepository { .. }
             | Self::Object { .. }
+            | Self::ChartRepositoryNotFound { .. }
+            | Self::InvalidIndex { .. }
+            | Self::ChartNotFound { .. }
+            | Self::ChartVersionNotFound { .. }
+            | Self::DigestMismatch { .. }
+            | Self::NoChart { .. }
+            | Self::Secret { .. }
             | Self::Limit { .. } => false,
         }
     }
@@ -239,6 +316,13 @@ impl SourceError {
             Self::EmptyRepository { .. } => "EmptyRepository",
             Self::Object { .. } => "Object",
             Self::Limit { .. } => "Limit",
+            Self::ChartRepositoryNotFound { .. } => "ChartRepositoryNotFound",
+            Self::InvalidIndex { .. } => "InvalidIndex",
+            Self::ChartNotFound { .. } => "ChartNotFound",
+            Self::ChartVersionNotFound { .. } => "ChartVersionNotFound",
+            Self::DigestMismatch { .. } => "DigestMismatch",
+            Self::NoChart { .. } => "NoChart",
+            Self::Secret { .. } => "Secret",
             Self::Store { .. } => "Store",
         }
     }

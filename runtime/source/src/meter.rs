@@ -25,6 +25,19 @@ pub(crate) struct Budget {
     pub(crate) floor: Option<(u64, Duration)>,
 }
 
+impl Budget {
+    /// Nothing is received under it.
+    pub(crate) fn none() -> Self {
+        Self {
+            total: Duration::ZERO,
+            idle: Duration::ZERO,
+            bytes: 0,
+            what: "bytes",
+            floor: None,
+        }
+    }
+}
+
 /// Which bound was hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exceeded {
@@ -86,7 +99,8 @@ impl Meter {
         self.lock().bytes
     }
 
-    fn count(&self, bytes: usize) -> io::Result<()> {
+    /// Counts bytes that came; an error when a bound is passed.
+    pub(crate) fn count(&self, bytes: usize) -> io::Result<()> {
         let mut progress = self.lock();
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         progress.bytes = progress.bytes.saturating_add(bytes);

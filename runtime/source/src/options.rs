@@ -73,6 +73,54 @@ impl Default for Limits {
     }
 }
 
+/// Limits of fetching charts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// Until a connection stands. Default 10 s.
+    pub connect: Duration,
+    /// Without a single byte. Default 20 s.
+    pub idle: Duration,
+    /// For one exchange, all in all, but for a last wait of `idle`. Default 40 s: nothing is waited for longer than a minute.
+    pub exchange: Duration,
+    /// Bytes that have to come in every `floor_window` of an exchange. Default 1024.
+    pub floor: u64,
+    /// See `floor`. Default 15 s.
+    pub floor_window: Duration,
+    /// Redirects that are followed. Default 5.
+    pub redirects: usize,
+    /// Bytes of an index. Default 32 MiB.
+    pub index_bytes: u64,
+    /// How long an index is taken for the newest without asking. Default 2 s: long enough for all applications of one event.
+    pub index_lifetime: Duration,
+    /// Bytes of a packed chart. Default 64 MiB.
+    pub archive_bytes: u64,
+    /// Bytes of an answer of a registry that is no chart (manifests, lists of tags, tokens). Default 4 MiB.
+    pub registry_bytes: u64,
+    /// Tags of one artifact. Default 100,000.
+    pub tags: usize,
+    /// Bytes of charts that are kept on disk. Default 1 GiB.
+    pub store_bytes: u64,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(20),
+            exchange: Duration::from_secs(40),
+            floor: 1024,
+            floor_window: Duration::from_secs(15),
+            redirects: 5,
+            index_bytes: 32 << 20,
+            index_lifetime: Duration::from_secs(2),
+            archive_bytes: 64 << 20,
+            registry_bytes: 4 << 20,
+            tags: 100_000,
+            store_bytes: 1 << 30,
+        }
+    }
+}
+
 /// How repositories are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {

@@ -13,6 +13,7 @@ use gix::protocol::transport::client::blocking_io::http;
 use gix::refs::transaction::{Change, PreviousValue, RefEdit, RefLog};
 use gix::remote::fetch::Tags;
 
+use crate::charts::configure;
 use crate::classify::classify;
 use crate::meter::{Budget, Meter, MeteredHttp};
 use crate::refs::{HEADS, Head, RefTable, TAGS};
@@ -83,7 +84,10 @@ impl Server<'_> {
         let done = self
             .prepare(&meter, authorization, extra)
             .and_then(|prepared| action(prepared, self.repository));
-        done.map_err(|error| classify(&error, self.url, &meter, self.credentials.is_some()))
+        done.map_err(|error| {
+            let authenticated = self.credentials.is_some_and(|credentials| !credentials.is_anonymous());
+            classify(&error, self.url, &meter, authenticated)
+        })
     }
 
     fn prepare(&self, meter: &Arc<Meter>, authorization: Authorization, extra: &[String]) -> gix::Result<Prepared<'_>> {
@@ -112,9 +116,15 @@ impl Server<'_> {
 
     fn http_options(&self, extra_headers: Vec<String>) -> http::Options {
         let (connect, idle) = (self.limits.connect, self.limits.idle);
+        let access = self
+            .credentials
+            .and_then(Credentials::transport)
+            .cloned()
+            .unwrap_or_default();
         let backend = http::reqwest::Options {
             configure_client: Some(Box::new(move |builder| {
-                Ok(builder.connect_timeout(connect).timeout(idle))
+                let builder = builder.connect_timeout(connect).timeout(idle);
+                configure(builder, &access).map_err(|reason| gix::Error::from_error(std::io::Error::other(reason)))
             })),
             configure_request: None,
         };
@@ -127,7 +137,7 @@ impl Server<'_> {
 
     /// How to prove who asks. What gix forwards after a redirect is dropped by it when the host changes; a header makes it refuse redirects.
     fn authorization(&self) -> Result<Authorization, SourceError> {
-        let Some(credentials) = self.credentials else {
+        let Some(credentials) = self.credentials.filter(|credentials| !credentials.is_anonymous()) else {
             return Ok(Authorization::None);
         };
         let refuse = |reason: &str| SourceError::Protocol {

@@ -44,19 +44,7 @@ impl RepoUrl {
             url: redact(text),
             reason: reason.to_owned(),
         };
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(invalid("it is empty"));
-        }
-        if text.len() > MAX_URL {
-            return Err(invalid("it has more than 2048 bytes"));
-        }
-        if text.starts_with('-') {
-            return Err(invalid("it starts with `-`, like an option"));
-        }
-        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(invalid("it holds white space or control characters"));
-        }
+        let text = check_text(text).map_err(invalid)?;
         if text.starts_with('/') {
             return Self::local(text).map_err(invalid);
         }
@@ -161,7 +149,76 @@ impl fmt::Display for RepoUrl {
     }
 }
 
-fn split_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
+/// What holds for every URL, whatever its scheme.
+pub(crate) fn check_text(text: &str) -> Result<&str, &'static str> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.len() > MAX_URL {
+        return Err("it has more than 2048 bytes");
+    }
+    if text.starts_with('-') {
+        return Err("it starts with `-`, like an option");
+    }
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("it holds white space or control characters");
+    }
+    Ok(text)
+}
+
+/// Scheme, host and port of an HTTP server: what credentials belong to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Origin {
+    pub(crate) tls: bool,
+    host: String,
+    /// `None` for the scheme's own.
+    port: Option<u16>,
+}
+
+impl Origin {
+    pub(crate) fn new(tls: bool, host: String, port: Option<u16>) -> Self {
+        let port = port.filter(|port| *port != if tls { 443 } else { 80 });
+        Self { tls, host, port }
+    }
+
+    /// Of a URL that a server named, which may be anywhere: the same rules hold for it.
+    pub(crate) fn of(url: &reqwest::Url) -> Result<Self, &'static str> {
+        let tls = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err("the scheme is none of https and http"),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("it holds a user or password");
+        }
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        check_host(&host)?;
+        Ok(Self::new(tls, host, url.port()))
+    }
+
+    /// Host and port as they are connected to.
+    pub(crate) fn authority(&self) -> String {
+        match self.port {
+            Some(port) => format!("{}:{port}", self.host),
+            None => self.host.clone(),
+        }
+    }
+
+    /// Does it lead to this machine only?
+    pub(crate) fn is_loopback(&self) -> bool {
+        let address = self.host.trim_matches(['[', ']']);
+        self.host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.tls { "https" } else { "http" }, self.authority())
+    }
+}
+
+pub(crate) fn split_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((inner, rest)) => (format!("[{inner}]"), rest.strip_prefix(':')),
         None => match text.split_once(':') {
@@ -183,7 +240,7 @@ fn split_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
     Ok((host.to_ascii_lowercase(), port))
 }
 
-fn check_host(host: &str) -> Result<(), &'static str> {
+pub(crate) fn check_host(host: &str) -> Result<(), &'static str> {
     let address = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -207,14 +264,27 @@ fn check_host(host: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn is_metadata(address: IpAddr) -> bool {
-    let v4 = |address: Ipv4Addr| address.is_link_local() || address.is_unspecified() || address.is_broadcast();
+/// Addresses at which no repository is: link-local ones, where clouds serve the machine's own credentials, and those of nobody.
+pub(crate) fn is_metadata(address: IpAddr) -> bool {
+    let v4 = |address: Ipv4Addr| {
+        address.is_link_local()
+            || address.is_unspecified()
+            || address.is_broadcast()
+            || address == Ipv4Addr::new(100, 100, 100, 200)
+    };
     match address {
         IpAddr::V4(address) => v4(address),
         IpAddr::V6(address) => {
-            address.to_ipv4_mapped().is_some_and(v4)
+            let parts = address.segments();
+            // An IPv4 address in a mapped one, or behind NAT64.
+            let [a, b, c, d] = [parts[6] >> 8, parts[6] & 0xff, parts[7] >> 8, parts[7] & 0xff];
+            let low = |part: u16| u8::try_from(part).unwrap_or(u8::MAX);
+            let nat64 =
+                (parts[..6] == [0x64, 0xff9b, 0, 0, 0, 0]).then(|| Ipv4Addr::new(low(a), low(b), low(c), low(d)));
+            address.to_ipv4_mapped().or(nat64).is_some_and(v4)
                 || address.is_unspecified()
-                || (address.segments()[0] & 0xffc0) == 0xfe80
+                || (parts[0] & 0xffc0) == 0xfe80
+                || parts == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
         }
     }
 }
@@ -275,6 +345,9 @@ mod tests {
             "https://169.254.169.254/latest",
             "https://[fe80::1]/r",
             "https://[::ffff:169.254.169.254]/r",
+            "https://[64:ff9b::a9fe:a9fe]/r",
+            "https://[fd00:ec2::254]/r",
+            "https://100.100.100.200/r",
             "https://0x7f.1/r",
             "https://2130706433/r",
             "https://exa mple.com/r",

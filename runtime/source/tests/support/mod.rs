@@ -1,7 +1,11 @@
 //! Real repositories, made by the `git` program, and a real server: `git http-backend` behind a small HTTP front.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::print_stdout, reason = "a test that cannot run says so")]
 
+pub(crate) mod helm;
+pub(crate) mod registry;
 pub(crate) mod server;
+pub(crate) mod site;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
