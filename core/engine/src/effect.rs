@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use capstan_model::{ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey};
+use capstan_model::{
+    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey,
+};
 use serde_json::Value;
 
 use crate::compare::CompareTask;
@@ -140,6 +142,8 @@ pub struct RenderTask {
     pub bypass_cache: bool,
     /// How the objects are prepared.
     pub context: TargetContext,
+    /// The application's project: its `sourceRepos` say where a chart's dependencies may come from. Without one, nowhere.
+    pub project: AppProject,
 }
 
 /// Write one object.

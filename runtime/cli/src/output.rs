@@ -70,9 +70,9 @@ pub(crate) fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The first eight characters of a commit id.
+/// The first eight characters of a commit id; the whole version of a chart.
 pub(crate) fn short(revision: &str) -> &str {
-    revision.get(..8).unwrap_or(revision)
+    capstan_model::short_revision(revision, 8)
 }
 
 /// Text on one line, without control characters.

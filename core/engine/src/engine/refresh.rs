@@ -130,6 +130,7 @@ impl Engine {
                 .as_ref()
                 .map_or_else(Vec::new, super::super::event::Discovery::api_versions),
             bypass_cache,
+            project: self.gate(app).project().cloned().unwrap_or_default(),
             context: TargetContext {
                 application: app.id(),
                 project: app.application.spec.project.clone(),

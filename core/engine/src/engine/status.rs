@@ -204,7 +204,7 @@ impl Engine {
         let revisions: Vec<String> = desired
             .iter()
             .flat_map(|desired| &desired.revisions)
-            .map(|revision| revision.revision.clone())
+            .map(|revision| capstan_model::shown_revision(&revision.revision).to_owned())
             .collect();
         let compared_to = match desired {
             Some(desired) => ComparedTo {

@@ -60,7 +60,7 @@ pub(crate) fn phase(phase: OperationPhase) -> Markup {
     state(name, shape, &phase.to_string())
 }
 
-/// The first eight characters of a commit id.
+/// The first eight characters of a commit id; the whole version of a chart.
 pub(crate) fn short(revision: &str) -> &str {
-    revision.get(..8).unwrap_or(revision)
+    capstan_model::short_revision(revision, 8)
 }

@@ -301,7 +301,7 @@ pub(crate) fn info<'a>(operation: &'a Operation, name: &str) -> Option<&'a str> 
     Some(&entry.value)
 }
 
-/// A commit as people write it.
+/// A commit or version as people write it.
 pub(crate) fn short(revision: &str) -> &str {
-    revision.get(..7).unwrap_or(revision)
+    capstan_model::short_revision(revision, 7)
 }
