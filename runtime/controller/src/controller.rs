@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use capstan_engine::{Engine, Event, Settings};
-use capstan_kubernetes::{Cluster, ControlWatches, Monitor};
+use capstan_kubernetes::{Cluster, ControlWatches, Monitor, SecretWatch};
+use capstan_source::{AUTHORITIES_MAP, SECRET_TYPE_LABEL};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -127,6 +128,14 @@ impl Controller {
         if events.try_send(Event::LeadershipChanged { leads: true }).is_err() {
             tracing::error!("the event queue is full before the start");
         }
+        let _secrets = sources.secrets().map(|secrets| {
+            secrets.expect();
+            let labels = format!("{SECRET_TYPE_LABEL} in (repository,repo-creds)");
+            let namespace = &settings.engine.control_namespace;
+            SecretWatch::start(&cluster, namespace, &labels, AUTHORITIES_MAP, move |seen| {
+                secrets.tell(seen);
+            })
+        });
         let executor = Executor::new(
             cluster.clone(),
             sources.clone(),

@@ -24,10 +24,11 @@ mod read_model;
 mod renderer;
 mod sources;
 
+pub use capstan_render::RenderInputs;
 pub use clock::Clock;
 pub use controller::{Compute, Controller, ControllerSettings};
 pub use handle::{ControllerHandle, NotQueued, Stopped};
 pub use metrics::Metrics;
 pub use read_model::{Applications, Change, ReadModel, Readiness, Snapshot};
-pub use renderer::{RenderInputs, RenderedSource, Renderer, SourceToRender, TreeRenderer};
-pub use sources::{CredentialLookup, SourceProvider, Sources};
+pub use renderer::{RenderedSource, Renderer, SourceToRender, TreeRenderer};
+pub use sources::{Secrets, SourceProvider, Sources};

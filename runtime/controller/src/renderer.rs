@@ -5,12 +5,8 @@ use std::sync::Arc;
 
 use capstan_engine::event::SourceFailure;
 use capstan_engine::targets::TargetContext;
-use capstan_model::{ApplicationSource, Manifest};
-use capstan_render::{FileTree, ReadError, RenderError};
-
-/// Paths that a render looked at, with the id of their content; `None` where there was nothing. Paths in a source that is referred
-/// to begin with `$name/`.
-pub type RenderInputs = BTreeMap<String, Option<String>>;
+use capstan_model::{ApplicationSource, Manifest, shown_revision};
+use capstan_render::{FileTree, ReadError, RenderError, RenderInputs};
 
 /// One source at its commit, and what it is rendered for.
 #[derive(Clone, Copy)]
@@ -61,7 +57,7 @@ impl Renderer for TreeRenderer {
         let environment = capstan_render::build_environment(
             (&application.namespace, &application.name, &input.context.project),
             input.source,
-            input.revision,
+            shown_revision(input.revision),
             input.kube_version,
             input.api_versions,
         );

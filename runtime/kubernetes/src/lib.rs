@@ -36,4 +36,4 @@ pub use connect::{ConnectError, KubeconfigSource};
 pub use request::{ApiStatus, RequestError};
 pub use table::ApiTable;
 pub use telemetry::{RequestCounts, RequestLabels};
-pub use watch::{ControlWatches, LiveWatches, Monitor};
+pub use watch::{ControlWatches, LiveWatches, Monitor, SecretWatch, SeenSecrets};

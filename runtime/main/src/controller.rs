@@ -9,7 +9,7 @@ use std::time::Duration;
 use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Sources, TreeRenderer};
 use capstan_kubernetes::{Cluster, ClusterSettings, KubeconfigSource};
 use capstan_model::{ClusterId, parse_duration};
-use capstan_source::{LocalRepositories, Options, Repositories};
+use capstan_source::{Charts, FetchLimits, LocalRepositories, Options, Repositories};
 use clap::Args;
 use miette::{Context, IntoDiagnostic};
 use tokio::task::JoinHandle;
@@ -106,7 +106,8 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
         local: settings.local,
         ..Options::default()
     };
-    let sources = Sources::new(Arc::new(Repositories::new(settings.cache, options)));
+    let charts = Charts::new(settings.cache.join("charts"), FetchLimits::default());
+    let sources = Sources::new(Arc::new(Repositories::new(settings.cache, options)), Arc::new(charts));
     let mut controller = ControllerSettings {
         poll_interval: settings.poll_interval,
         ..ControllerSettings::default()

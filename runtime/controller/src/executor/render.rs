@@ -7,11 +7,11 @@ use capstan_engine::effect::RenderTask;
 use capstan_engine::event::SourceFailure;
 use capstan_engine::targets::Targets;
 use capstan_model::{ApplicationId, ApplicationSource};
-use capstan_render::FileTree;
+use capstan_render::{FileTree, RenderInputs, inputs_unchanged};
 
 use super::Shared;
 use super::render_cache::{Parameters, Rendered};
-use crate::renderer::{RenderInputs, Renderer, SourceToRender};
+use crate::renderer::{Renderer, SourceToRender};
 
 type Trees = BTreeMap<String, Arc<dyn FileTree>>;
 
@@ -32,7 +32,14 @@ pub(super) async fn render(
     }
     let mut trees = Vec::with_capacity(task.sources.len());
     for (source, revision) in &task.sources {
-        trees.push(shared.sources.tree(source, revision).await?);
+        let tree = shared.sources.tree(source, revision).await?;
+        trees.push(match is_reference(source) {
+            true => tree,
+            false => {
+                let (project, anew) = (&task.project, task.bypass_cache);
+                shared.sources.complete(source, tree, project, anew).await?
+            }
+        });
     }
     let renderer = shared.renderer.clone();
     let work = move || {
@@ -74,8 +81,7 @@ fn render_all(
 ) -> Result<(Vec<RenderInputs>, Targets), SourceFailure> {
     let (mut inputs, mut manifests, mut source_type) = (Vec::new(), Vec::new(), String::new());
     for ((source, revision), tree) in task.sources.iter().zip(trees) {
-        // One that is only referred to renders nothing.
-        if !source.reference.is_empty() && source.path.is_empty() {
+        if is_reference(source) {
             inputs.push(RenderInputs::new());
             continue;
         }
@@ -104,31 +110,24 @@ fn render_all(
     Ok((inputs, targets))
 }
 
+/// One that is only referred to renders nothing.
+fn is_reference(source: &ApplicationSource) -> bool {
+    !source.reference.is_empty() && source.path.is_empty() && source.chart.is_empty()
+}
+
 /// Does every path that was looked at have the same content, or is it as absent as before?
 fn all_unchanged(
     inputs: &[RenderInputs],
     trees: &[Arc<dyn FileTree>],
     references: &Trees,
 ) -> Result<bool, SourceFailure> {
-    let unreadable = |error: capstan_render::ReadError| SourceFailure {
-        message: error.to_string(),
-        transient: true,
-    };
     for (inputs, tree) in inputs.iter().zip(trees) {
-        for (path, id) in inputs {
-            let referred = path
-                .strip_prefix('$')
-                .map(|path| path.split_once('/').unwrap_or((path, "")));
-            let current = match referred {
-                None => tree.id(path),
-                Some((name, path)) => match references.get(name) {
-                    Some(tree) => tree.id(path),
-                    None => return Ok(false),
-                },
-            };
-            if current.map_err(unreadable)? != *id {
-                return Ok(false);
-            }
+        let unchanged = inputs_unchanged(inputs, &**tree, references);
+        if !unchanged.map_err(|error| SourceFailure {
+            message: error.to_string(),
+            transient: true,
+        })? {
+            return Ok(false);
         }
     }
     Ok(true)

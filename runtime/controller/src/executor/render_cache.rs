@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capstan_engine::effect::RenderTask;
 use capstan_engine::targets::{TargetContext, Targets};
 use capstan_model::{ApplicationId, ApplicationSource};
-
-use crate::renderer::RenderInputs;
+use capstan_render::RenderInputs;
 
 /// Everything but the files that a render is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +18,8 @@ pub(super) struct Parameters {
     kube_version: String,
     api_versions: Vec<String>,
     context: TargetContext,
+    /// Where dependencies may come from.
+    source_repos: Vec<String>,
 }
 
 impl Parameters {
@@ -28,6 +29,7 @@ impl Parameters {
             kube_version: task.kube_version.clone(),
             api_versions: task.api_versions.clone(),
             context: task.context.clone(),
+            source_repos: task.project.spec.source_repos.clone(),
         }
     }
 }

@@ -36,18 +36,43 @@ pub(crate) trait Sink: Send {
     fn take(&mut self, seen: Seen) -> impl Future<Output = Result<(), Closed>> + Send;
 }
 
+/// Which objects of a kind are followed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Selection {
+    /// Those of one namespace; of all when empty.
+    pub(crate) namespace: String,
+    /// The resource of a kind of the core group that every cluster serves: discovery need not have told it yet.
+    pub(crate) core: Option<&'static str>,
+    /// A label selector; none when empty.
+    pub(crate) labels: String,
+    /// A field selector; none when empty.
+    pub(crate) fields: String,
+}
+
 /// Lists and watches `kind` until nobody listens.
 ///
 /// After an ordinary end it goes on at the last version seen; after 410, however it comes, it lists again; after any other failure
 /// it waits and goes on where it was (a list that failed is begun again). A failure that lasts is reported, and then only a new
 /// list ends the report: whoever was told "unavailable" is told the whole again.
 pub(crate) async fn follow(cluster: &Cluster, kind: &GroupKind, form: Form, sink: &mut impl Sink) -> Closed {
+    follow_selected(cluster, kind, form, &Selection::default(), sink).await
+}
+
+/// As [`follow`], but not of everything.
+pub(crate) async fn follow_selected(
+    cluster: &Cluster,
+    kind: &GroupKind,
+    form: Form,
+    selection: &Selection,
+    sink: &mut impl Sink,
+) -> Closed {
     let mut state = Follower {
         backoff: Backoff::new(cluster),
         failures: 0,
         cluster,
         kind,
         form,
+        selection,
         version: None,
     };
     loop {
@@ -87,6 +112,7 @@ struct Follower<'a> {
     cluster: &'a Cluster,
     kind: &'a GroupKind,
     form: Form,
+    selection: &'a Selection,
     /// Version to go on from; `None` when a list is needed.
     version: Option<String>,
     backoff: Backoff,
@@ -160,23 +186,48 @@ impl Follower<'_> {
 
     /// URL and version at which the kind is watched now.
     fn address(&self) -> Result<(String, GroupVersionKind), RequestError> {
-        let table = self.cluster.table();
-        let version = match table.discovery.kinds.get(self.kind) {
-            Some(served) => served.version.clone(),
-            None => String::new(),
+        let (mut collection, version) = match self.selection.core {
+            Some(resource) => (self.core_collection(resource)?, "v1".to_owned()),
+            None => self.discovered_collection()?,
         };
-        let impossible = |reason| RequestError::Impossible { reason };
-        let collection = table.collection(self.kind, &version, "").map_err(|error| match error {
-            Unaddressable::NotServed(reason) | Unaddressable::Unknown(reason) | Unaddressable::Impossible(reason) => {
-                impossible(reason)
+        for (parameter, selector) in [
+            ("labelSelector", &self.selection.labels),
+            ("fieldSelector", &self.selection.fields),
+        ] {
+            if !selector.is_empty() {
+                url::push_query(&mut collection, parameter, selector);
             }
-        })?;
+        }
         let gvk = GroupVersionKind {
             group: self.kind.group.clone(),
             version,
             kind: self.kind.kind.clone(),
         };
         Ok((collection, gvk))
+    }
+
+    fn core_collection(&self, resource: &str) -> Result<String, RequestError> {
+        let mut collection = format!("{}/namespaces", url::group_version("", "v1"));
+        url::push_segment(&mut collection, &self.selection.namespace).map_err(|error| RequestError::Impossible {
+            reason: error.to_string(),
+        })?;
+        Ok(format!("{collection}/{resource}"))
+    }
+
+    fn discovered_collection(&self) -> Result<(String, String), RequestError> {
+        let table = self.cluster.table();
+        let version = match table.discovery.kinds.get(self.kind) {
+            Some(served) => served.version.clone(),
+            None => String::new(),
+        };
+        let impossible = |reason| RequestError::Impossible { reason };
+        let collection = table.collection(self.kind, &version, &self.selection.namespace);
+        let collection = collection.map_err(|error| match error {
+            Unaddressable::NotServed(reason) | Unaddressable::Unknown(reason) | Unaddressable::Impossible(reason) => {
+                impossible(reason)
+            }
+        })?;
+        Ok((collection, version))
     }
 
     fn succeeded(&mut self) {

@@ -4,8 +4,10 @@ mod control;
 mod kind;
 mod live;
 mod monitor;
+mod secrets;
 mod stream;
 
 pub use control::ControlWatches;
 pub use live::LiveWatches;
 pub use monitor::Monitor;
+pub use secrets::{SecretWatch, SeenSecrets};
