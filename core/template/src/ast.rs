@@ -111,8 +111,9 @@ pub(crate) struct Command {
 pub(crate) struct Number {
     pub(crate) text: String,
     pub(crate) int: Option<i64>,
-    pub(crate) uint: bool,
+    pub(crate) uint: Option<u64>,
     pub(crate) float: Option<f64>,
+    pub(crate) complex: Option<(f64, f64)>,
 }
 
 /// An operand.

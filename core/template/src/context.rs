@@ -1,14 +1,20 @@
 //! What surrounds an execution: its limits, the clock and randomness it may see, and the counters that stop it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::ambient::{Ambient, Clock};
 use crate::error::{ExecError, Limit};
+use crate::functions::Pattern;
 use crate::value::{Time, Value, WatchedMap};
 
 /// What a render may use.
+///
+/// Fuel also bounds memory: whatever is made costs a step for every few bytes it may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Steps: one for an evaluated node, one for 16 bytes and four for an item that a function makes or walks.
+    /// Steps: one for an evaluated node, one for five bytes of text and eight for an item that a function makes.
     pub fuel: u64,
     /// Bytes of one template's output, and of any one string a function makes.
     pub output: usize,
@@ -21,87 +27,31 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            fuel: 20_000_000,
-            output: 32 << 20,
-            depth: 2000,
+            fuel: 50_000_000,
+            output: 64 << 20,
+            // As deep as Helm lets one name include itself.
+            depth: 1000,
             nesting: 500,
         }
     }
 }
 
-/// Where random bytes come from.
-pub trait Random {
-    /// Fills a buffer for a function called while `template` (the file being rendered) is executed.
-    ///
-    /// # Errors
-    /// Why randomness is refused.
-    fn fill(&mut self, template: &str, bytes: &mut [u8]) -> Result<(), String>;
-}
+/// Stops a render from outside: the core reads no clock, so whoever owns one raises this when time is up.
+///
+/// A render notices at the next step it charges for; what takes longest in between is one RSA key.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
 
-/// Randomness that is the same for the same key, template and call: two renders of one input are equal.
-pub struct KeyedRandom {
-    key: Vec<u8>,
-    calls: BTreeMap<String, u64>,
-}
-
-impl KeyedRandom {
-    /// A generator for one render; the key should cover a secret, the application and the chart.
-    #[must_use]
-    pub fn new(key: &[u8]) -> Self {
-        Self {
-            key: key.to_vec(),
-            calls: BTreeMap::new(),
-        }
+impl Interrupt {
+    /// Stops the renders that hold a clone of this.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
-}
 
-impl Random for KeyedRandom {
-    fn fill(&mut self, template: &str, bytes: &mut [u8]) -> Result<(), String> {
-        use sha2::{Digest, Sha256};
-        let call = self.calls.entry(template.to_owned()).or_default();
-        *call += 1;
-        for (block, chunk) in (0u64..).zip(bytes.chunks_mut(32)) {
-            let mut hash = Sha256::new();
-            for part in [self.key.as_slice(), template.as_bytes()] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
-            hash.update(call.to_be_bytes());
-            hash.update(block.to_be_bytes());
-            chunk.copy_from_slice(&hash.finalize()[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
-/// Answers `lookup`: API version, kind, namespace, name.
-pub type Lookup = Box<dyn FnMut(&str, &str, &str, &str) -> Result<Value, String>>;
-
-/// What the impure functions see.
-pub struct Ambient {
-    /// What `now` returns.
-    pub now: Time,
-    /// What `rand*`, `gen*`, `uuidv4`, `shuffle` and the salts of password hashes draw from.
-    pub random: Box<dyn Random>,
-    /// What `lookup` asks; without it, `lookup` returns an empty map, as `helm template` does.
-    pub lookup: Option<Lookup>,
-}
-
-impl Ambient {
-    /// A frozen clock and keyed randomness.
-    ///
-    /// `now` is in seconds since 1970-01-01T00:00:00Z.
+    /// Whether it was raised.
     #[must_use]
-    pub fn frozen(now: i64, key: &[u8]) -> Self {
-        let now = Time {
-            nanoseconds: i128::from(now) * 1_000_000_000,
-            offset: 0,
-        };
-        Self {
-            now,
-            random: Box::new(KeyedRandom::new(key)),
-            lookup: None,
-        }
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -113,6 +63,8 @@ pub struct Context {
     pub limits: Limits,
     /// What the impure functions see.
     pub ambient: Ambient,
+    /// What stops the render from outside.
+    pub interrupt: Interrupt,
     pub(crate) fuel_used: u64,
     pub(crate) depth: usize,
     /// Nested blocks and pipelines being evaluated.
@@ -120,9 +72,12 @@ pub struct Context {
     pub(crate) included: BTreeMap<String, usize>,
     /// The file being rendered.
     pub(crate) file: String,
-    pub(crate) regexes: BTreeMap<String, regex::bytes::Regex>,
+    pub(crate) patterns: BTreeMap<String, Pattern>,
     pub(crate) watched: Vec<WatchedMap>,
 }
+
+/// Steps for making a map, on top of those for its entries.
+pub(crate) const MAP_COST: u64 = 96;
 
 /// Nested blocks and pipelines over all templates being executed: bounds the stack.
 const MAX_NESTED: usize = 20_000;
@@ -134,12 +89,13 @@ impl Context {
         Self {
             limits,
             ambient,
+            interrupt: Interrupt::default(),
             fuel_used: 0,
             depth: 0,
             nested: 0,
             included: BTreeMap::new(),
             file: String::new(),
-            regexes: BTreeMap::new(),
+            patterns: BTreeMap::new(),
             watched: Vec::new(),
         }
     }
@@ -160,28 +116,52 @@ impl Context {
                 format_args!("the render takes more than {fuel} steps"),
             ));
         }
+        if self.interrupt.is_raised() {
+            let message = "the render was stopped: it takes longer than it may";
+            return Err(ExecError::limit(Limit::Time, message));
+        }
         Ok(())
+    }
+
+    /// Refuses a text of more bytes than the limit.
+    pub(crate) fn check_size(&self, bytes: usize) -> Result<(), ExecError> {
+        if bytes <= self.limits.output {
+            return Ok(());
+        }
+        let output = self.limits.output;
+        Err(ExecError::limit(
+            Limit::Output,
+            format_args!("a text of more than {output} bytes"),
+        ))
     }
 
     /// Pays for a string of so many bytes.
     pub(crate) fn charge_bytes(&mut self, bytes: usize) -> Result<(), ExecError> {
-        if bytes > self.limits.output {
-            let output = self.limits.output;
-            return Err(ExecError::limit(
-                Limit::Output,
-                format_args!("a text of more than {output} bytes"),
-            ));
-        }
-        self.charge(bytes as u64 / 16 + 1)
+        self.check_size(bytes)?;
+        self.charge(bytes as u64 / 5 + 1)
     }
 
     /// Pays for so many list items.
     pub(crate) fn charge_items(&mut self, items: u64) -> Result<(), ExecError> {
-        self.charge(items.saturating_mul(4))
+        self.charge(items.saturating_mul(8))
     }
 
     /// Pays for walking a value, and refuses one that is nested too deeply (or contains itself).
     pub(crate) fn charge_value(&mut self, value: &Value) -> Result<(), ExecError> {
+        self.charge_walk(value, 1)
+    }
+
+    /// Pays for a copy of a value.
+    pub(crate) fn charge_copy(&mut self, value: &Value) -> Result<(), ExecError> {
+        self.charge_walk(value, 8)
+    }
+
+    fn charge_walk(&mut self, value: &Value, weight: u64) -> Result<(), ExecError> {
+        match value {
+            Value::Str(text) => return self.charge(text.bytes().len() as u64 * weight / 64 + 1),
+            Value::List(_) | Value::Map(_) | Value::Object(_) => {}
+            _ => return self.charge(weight),
+        }
         let mut open = vec![(value.clone(), 0)];
         while let Some((value, level)) = open.pop() {
             if level > self.limits.nesting {
@@ -190,15 +170,19 @@ impl Context {
                 return Err(ExecError::limit(Limit::Nesting, message));
             }
             match value {
-                Value::Str(text) => self.charge(text.bytes().len() as u64 / 16 + 1)?,
+                Value::Str(text) => self.charge(text.bytes().len() as u64 * weight / 64 + 1)?,
                 Value::List(list) => {
-                    self.charge(list.items().len() as u64 + 1)?;
+                    self.charge((list.items().len() as u64 + 1) * weight)?;
                     open.extend(list.items().iter().map(|item| (item.clone(), level + 1)));
                 }
                 other => match other.as_map() {
                     Some(map) => {
-                        self.charge(map.len() as u64 + 1)?;
-                        open.extend(map.entries().into_iter().map(|(_, item)| (item, level + 1)));
+                        // Even a small map takes half a kilobyte.
+                        self.charge((map.len() as u64 + 1) * weight)?;
+                        if weight > 1 {
+                            self.charge(MAP_COST)?;
+                        }
+                        map.for_each(|_, item| open.push((item.clone(), level + 1)));
                     }
                     None => self.charge(1)?,
                 },
@@ -224,6 +208,16 @@ impl Context {
     pub(crate) fn random(&mut self, bytes: &mut [u8]) -> Result<(), ExecError> {
         self.charge_bytes(bytes.len())?;
         self.ambient.random.fill(&self.file, bytes).map_err(ExecError::plain)
+    }
+
+    /// The clock, for a function that wants to know the time.
+    pub(crate) fn now(&self, function: &str) -> Result<Time, ExecError> {
+        match &self.ambient.clock {
+            Clock::Frozen(now) => Ok(*now),
+            Clock::Forbidden => Err(ExecError::plain(format!(
+                "{function} reads the clock, which this application forbids (determinism: forbid); give the time as a value"
+            ))),
+        }
     }
 }
 

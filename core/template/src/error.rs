@@ -11,6 +11,8 @@ pub enum Limit {
     Depth,
     /// Values nested in values.
     Nesting,
+    /// Time, as the owner of the render's [`Interrupt`](crate::Interrupt) measures it.
+    Time,
 }
 
 impl std::fmt::Display for Limit {
@@ -20,6 +22,7 @@ impl std::fmt::Display for Limit {
             Self::Output => "output",
             Self::Depth => "depth",
             Self::Nesting => "nesting",
+            Self::Time => "time",
         })
     }
 }

@@ -26,7 +26,7 @@ impl<'t> Exec<'t, '_, '_> {
         let slot = last.unwrap_or_else(|| Slot::plain(Value::Nil));
         for name in &pipe.declared {
             if pipe.assign {
-                self.assign(name, slot.clone());
+                self.assign(name, slot.clone())?;
             } else {
                 self.variables.push((name, slot.clone()));
             }
@@ -219,8 +219,12 @@ impl<'t> Exec<'t, '_, '_> {
             fixed: function.fixed,
             variadic: function.variadic,
         };
+        let callee = last.as_ref().filter(|_| args.is_empty()).map(|slot| slot.value.clone());
         let values = self.arguments(dot, name, parameters, args, last)?;
-        let result = self.call(function, &values);
+        let mut result = self.call(function, &values);
+        if name == "call" {
+            result = Err(not_callable(&values, args.first(), callee.as_ref()));
+        }
         self.returned(name, node, result)
     }
 
@@ -325,12 +329,15 @@ impl<'t> Exec<'t, '_, '_> {
             (Type::Bool, ExprKind::Bool(b)) => Ok(Value::Bool(*b)),
             (Type::Str, ExprKind::Str { text, .. }) => Ok(Value::Str(text.clone())),
             (Type::Int, ExprKind::Number(Number { int: Some(int), .. })) => Ok(Value::Int(*int)),
+            (Type::Duration, ExprKind::Number(Number { int: Some(int), .. })) => Ok(Value::Duration(*int)),
+            (Type::Uint32, ExprKind::Number(Number { uint: Some(uint), .. })) => Ok(Value::Uint(*uint & 0xffff_ffff)),
             (Type::Float, ExprKind::Number(Number { float: Some(float), .. })) => Ok(Value::Float(*float)),
             (Type::Bool, _) => self.fail(format_args!("expected bool; found {expr}")),
             (Type::Str, _) => self.fail(format_args!("expected string; found {expr}")),
-            (Type::Int, _) => self.fail(format_args!("expected integer; found {expr}")),
+            (Type::Int | Type::Duration, _) => self.fail(format_args!("expected integer; found {expr}")),
+            (Type::Uint32, _) => self.fail(format_args!("expected unsigned integer; found {expr}")),
             (Type::Float, _) => self.fail(format_args!("expected float; found {expr}")),
-            (Type::Map | Type::Time, _) => {
+            (Type::Map | Type::List | Type::Time | Type::Certificate, _) => {
                 self.fail(format_args!("can't handle {expr} for arg of type {}", wanted.name()))
             }
         }
@@ -380,11 +387,27 @@ impl<'t> Exec<'t, '_, '_> {
     }
 }
 
+/// There are no functions among the values, so `call` always fails.
+fn not_callable(values: &[Value], written: Option<&Expr>, piped: Option<&Value>) -> ExecError {
+    let Some(callee) = values.first().filter(|callee| !callee.is_nil()) else {
+        return ExecError::plain("call of nil");
+    };
+    let name = match (written, piped) {
+        (Some(expr), _) => expr.to_string(),
+        (None, Some(Value::Str(text))) => text.lossy().into_owned(),
+        _ => format!("<{} Value>", callee.type_name()),
+    };
+    ExecError::plain(format!("non-function {name} of type {}", callee.type_name()))
+}
+
 /// The value of a number without a wanted type: a float if it looks like one.
 fn ideal(number: &Number) -> Option<Value> {
     let text = number.text.as_str();
     let hex = text.len() > 2 && (text.starts_with("0x") || text.starts_with("0X")) && !text.contains(['p', 'P']);
     let looks_float = !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P']);
+    if let Some((re, im)) = number.complex {
+        return Some(Value::Complex(re, im));
+    }
     match number.float {
         Some(float) if looks_float => Some(Value::Float(float)),
         _ => number.int.map(Value::Int),
@@ -394,7 +417,9 @@ fn ideal(number: &Number) -> Option<Value> {
 fn method(value: &Value, name: &str) -> Option<Vec<Type>> {
     match value {
         Value::Object(object) => object.method(name).map(<[Type]>::to_vec),
-        Value::Time(_) | Value::Duration(_) => crate::time::method(value, name).map(<[Type]>::to_vec),
+        Value::Time(_) | Value::Duration(_) | Value::Month(_) | Value::Weekday(_) => {
+            crate::time::method(value, name).map(<[Type]>::to_vec)
+        }
         _ => None,
     }
 }

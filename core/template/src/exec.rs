@@ -43,6 +43,23 @@ pub(crate) struct Env<'c> {
     pub(crate) context: &'c mut Context,
 }
 
+/// How often a loop over a number runs, and the items it sees: numbers of the same type.
+fn counter(value: &Value) -> (u64, fn(u64) -> Value) {
+    fn signed(i: u64) -> i64 {
+        i64::try_from(i).unwrap_or(i64::MAX)
+    }
+    match value {
+        Value::Uint(count) => (*count, Value::Uint),
+        Value::Uint8(count) => (u64::from(*count), |i| Value::Uint8(u8::try_from(i).unwrap_or(u8::MAX))),
+        Value::Int64(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Int64(signed(i))),
+        Value::Duration(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Duration(signed(i))),
+        Value::Month(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Month(signed(i))),
+        Value::Weekday(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Weekday(signed(i))),
+        Value::Int(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Int(signed(i))),
+        _ => (0, |_| Value::Nil),
+    }
+}
+
 /// The execution of one template.
 pub(crate) struct Exec<'t, 'e, 'c> {
     pub(crate) env: &'e mut Env<'c>,
@@ -195,7 +212,8 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
                 if let Err(error) = self.env.context.charge_value(other) {
                     return Err(self.located(&error, None));
                 }
-                self.emit(&crate::gofmt::sprint_v(other))
+                let limit = self.env.context.limits.output;
+                self.emit(&crate::gofmt::sprint_v(other, limit))
             }
         }
     }
@@ -226,17 +244,21 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
         let mut ran = false;
         match value {
             Value::Nil => {}
-            Value::Int(count) | Value::Int64(count) | Value::Duration(count) => {
+            Value::Int(_)
+            | Value::Int64(_)
+            | Value::Duration(_)
+            | Value::Month(_)
+            | Value::Weekday(_)
+            | Value::Uint(_)
+            | Value::Uint8(_) => {
                 if branch.pipe.declared.len() > 1 {
+                    let count = crate::gofmt::shown(value);
                     return self.fail(format_args!("can't use {count} to iterate over more than one variable"));
                 }
-                for i in 0..*count {
+                let (count, item): (u64, fn(u64) -> Value) = counter(value);
+                for i in 0..count {
                     ran = true;
-                    let item = if matches!(value, Value::Int(_)) {
-                        Value::Int(i)
-                    } else {
-                        Value::Int64(i)
-                    };
+                    let item = item(i);
                     if !self.iterate(branch, Slot::plain(Value::Nil), &Slot::plain(item))? {
                         break;
                     }
@@ -246,7 +268,7 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
                 let element = if let Value::List(list) = value {
                     list.element()
                 } else {
-                    Element::Int
+                    Element::Uint8
                 };
                 let items = value.slice_items().unwrap_or_default();
                 for (i, item) in (0i64..).zip(items.iter()) {
@@ -271,11 +293,8 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
                     }
                 }
                 None => {
-                    let shown = crate::gofmt::sprint_v(other);
-                    return self.fail(format_args!(
-                        "range can't iterate over {}",
-                        String::from_utf8_lossy(&shown)
-                    ));
+                    let shown = crate::gofmt::shown(other);
+                    return self.fail(format_args!("range can't iterate over {shown}"));
                 }
             },
         }
@@ -292,10 +311,10 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
         let top = self.variables.len();
         match declared.as_slice() {
             [] => {}
-            [first] if branch.pipe.assign => self.assign(first, item.clone()),
+            [first] if branch.pipe.assign => self.assign(first, item.clone())?,
             [first, second, ..] if branch.pipe.assign => {
-                self.assign(first, index);
-                self.assign(second, item.clone());
+                self.assign(first, index)?;
+                self.assign(second, item.clone())?;
             }
             [_] => self.variables[top - 1].1 = item.clone(),
             [_, _, ..] => {
@@ -309,10 +328,12 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
     }
 
     /// Sets the innermost variable of a name.
-    pub(crate) fn assign(&mut self, name: &str, slot: Slot) {
-        if let Some((_, old)) = self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
-            *old = slot;
+    pub(crate) fn assign(&mut self, name: &str, slot: Slot) -> Result<()> {
+        match self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = slot,
+            None => return self.fail(format_args!("undefined variable: {name}")),
         }
+        Ok(())
     }
 
     fn call_template(&mut self, dot: &Slot, name: &str, pipe: Option<&'t Pipe>) -> Result<()> {

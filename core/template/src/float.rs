@@ -9,15 +9,94 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
         return if value < 0.0 { "-Inf" } else { "+Inf" }.to_owned();
     }
     match verb {
-        'f' | 'F' => precision.map_or_else(|| format!("{value}"), |digits| format!("{value:.digits$}")),
+        'f' | 'F' => precision.map_or_else(
+            || format!("{value}"),
+            |digits| {
+                let exact = digits.min(MAX_DIGITS);
+                format!("{value:.exact$}") + &"0".repeat(digits - exact)
+            },
+        ),
         'e' | 'E' => exponent_form(value, precision, verb),
+        'b' => binary_exponent(value),
+        'x' | 'X' => hexadecimal(value, precision, verb == 'X'),
         _ => general(value, precision, if verb == 'G' { 'E' } else { 'e' }),
     }
 }
 
+/// More digits than any float has: the rest are zeros, which the standard library's formats could not count.
+const MAX_DIGITS: usize = 1100;
+
+/// The mantissa as a whole number and its binary exponent: `%b`.
+fn binary_exponent(value: f64) -> String {
+    let (sign, mantissa, exponent) = parts(value);
+    format!("{sign}{mantissa}p{exponent:+}")
+}
+
+/// Sign, 53-bit mantissa and exponent: `mantissa * 2^exponent`.
+fn parts(value: f64) -> (&'static str, u64, i64) {
+    let bits = value.to_bits();
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let exponent = (bits >> 52 & 0x7ff).cast_signed();
+    let fraction = bits & ((1 << 52) - 1);
+    if exponent == 0 {
+        (sign, fraction, -1074)
+    } else {
+        (sign, fraction | 1 << 52, exponent - 1075)
+    }
+}
+
+/// `0x1.8p+01`: `%x`.
+fn hexadecimal(value: f64, precision: Option<usize>, upper: bool) -> String {
+    let (sign, mut mantissa, mut exponent) = parts(value);
+    if mantissa == 0 {
+        exponent = 0;
+    } else {
+        // The leading one moves to bit 60, so that 15 hexadecimal digits follow it.
+        let shift = mantissa.leading_zeros() - 3;
+        mantissa <<= shift;
+        exponent += 60 - i64::from(shift);
+    }
+    if let Some(digits) = precision.filter(|digits| *digits < 15) {
+        let shift = u32::try_from(digits * 4).unwrap_or(60);
+        let extra = (mantissa << shift) & ((1 << 60) - 1);
+        mantissa >>= 60 - shift;
+        // Halves go to the even neighbour.
+        if extra | (mantissa & 1) > 1 << 59 {
+            mantissa += 1;
+        }
+        mantissa <<= 60 - shift;
+        if mantissa & 1 << 61 != 0 {
+            mantissa >>= 1;
+            exponent += 1;
+        }
+    }
+    let mut digits = format!("{:015x}", mantissa & ((1 << 60) - 1));
+    match precision {
+        None => digits.truncate(digits.trim_end_matches('0').len()),
+        Some(count) if count <= 15 => digits.truncate(count),
+        Some(count) => digits.extend(std::iter::repeat_n('0', count - 15)),
+    }
+    let point = if digits.is_empty() { "" } else { "." };
+    let exponent_sign = if exponent < 0 { '-' } else { '+' };
+    let leading = mantissa >> 60;
+    let text = format!(
+        "{sign}0x{leading}{point}{digits}p{exponent_sign}{:02}",
+        exponent.unsigned_abs()
+    );
+    if upper { text.to_uppercase() } else { text }
+}
+
 /// `d.ddde±dd`.
 fn exponent_form(value: f64, precision: Option<usize>, letter: char) -> String {
-    let rust = precision.map_or_else(|| format!("{value:e}"), |digits| format!("{value:.digits$e}"));
+    let rust = precision.map_or_else(
+        || format!("{value:e}"),
+        |digits| {
+            let exact = digits.min(MAX_DIGITS);
+            let text = format!("{value:.exact$e}");
+            let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            format!("{mantissa}{}e{exponent}", "0".repeat(digits - exact))
+        },
+    );
     let (mantissa, exponent) = rust.split_once('e').unwrap_or((&rust, "0"));
     let (sign, digits) = exponent
         .strip_prefix('-')
@@ -31,7 +110,7 @@ fn general(value: f64, precision: Option<usize>, letter: char) -> String {
     let rust = significant.map_or_else(
         || format!("{value:e}"),
         |digits| {
-            let digits = digits - 1;
+            let digits = (digits - 1).min(MAX_DIGITS);
             format!("{value:.digits$e}")
         },
     );

@@ -12,8 +12,9 @@
 //! error names the limit and the place. Equal inputs, clock and key give equal output. Nothing is read from the machine.
 //!
 //! **Deliberately absent.** Files and capabilities (the caller builds them as [`Object`]s or [`Record`]s), `env` and `expandenv` as in Helm,
-//! complex numbers, functions as values, time zones other than UTC, certificates and password hashes (those names fail when called).
+//! functions as values, and a local time zone other than UTC.
 
+mod ambient;
 mod ast;
 mod context;
 mod error;
@@ -32,10 +33,11 @@ mod stack;
 mod time;
 mod value;
 
-pub use context::{Ambient, Context, KeyedRandom, Limits, Lookup, Random};
+pub use ambient::{Ambient, Clock, ForbiddenRandom, KeyedRandom, Lookup, Random};
+pub use context::{Context, Interrupt, Limits};
 pub use error::{ExecError, Limit, TemplateError};
 pub use functions::{function_names, matches_constraint};
 pub use object::{Method, Object, Record};
 pub use set::{TemplateSet, erase_no_value};
 pub use signature::Type;
-pub use value::{Element, List, Map, Text, Time, Value};
+pub use value::{Element, List, Map, Text, Time, Value, Zone};

@@ -75,56 +75,115 @@ fn escape(rest: &str, quote: char) -> Option<(Unit, &str)> {
     }
 }
 
-/// A number or character constant, or Go's complaint.
-pub(crate) fn number(text: &str, is_char: bool) -> Result<Number, String> {
-    if is_char {
-        let malformed = || format!("malformed character constant: {text}");
-        let inner = text
-            .strip_prefix('\'')
-            .and_then(|t| t.strip_suffix('\''))
-            .ok_or_else(malformed)?;
-        let first = inner.chars().next().ok_or_else(malformed)?;
-        let (code, rest) = if first == '\\' {
-            let (unit, rest) = escape(&inner[1..], '\'').ok_or_else(malformed)?;
-            (unit.code(), rest)
-        } else {
-            (i64::from(u32::from(first)), &inner[first.len_utf8()..])
-        };
-        if !rest.is_empty() {
-            return Err(malformed());
+/// A character constant, or Go's complaint.
+pub(crate) fn character(text: &str) -> Result<Number, String> {
+    let malformed = || format!("malformed character constant: {text}");
+    let mut inner = text.strip_prefix('\'').ok_or_else(malformed)?;
+    let first = inner.chars().next().ok_or_else(malformed)?;
+    let code = match first {
+        '\'' => return Err("invalid syntax".to_owned()),
+        '\\' => {
+            let (unit, rest) = escape(&inner[1..], '\'').ok_or_else(|| "invalid syntax".to_owned())?;
+            inner = rest;
+            unit.code()
         }
-        #[expect(clippy::cast_precision_loss, reason = "code points are far below 2^53")]
-        return Ok(Number {
-            text: text.to_owned(),
-            int: Some(code),
-            uint: true,
-            float: Some(code as f64),
-        });
+        _ => {
+            inner = &inner[first.len_utf8()..];
+            i64::from(u32::from(first))
+        }
+    };
+    if inner != "'" {
+        return Err(malformed());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "code points are far below 2^53")]
+    Ok(Number {
+        text: text.to_owned(),
+        int: Some(code),
+        uint: u64::try_from(code).ok(),
+        float: Some(code as f64),
+        complex: None,
+    })
+}
+
+/// A complex number of two parts: `1+2i`.
+pub(crate) fn complex(text: &str) -> Result<Number, String> {
+    let invalid = || "syntax error scanning complex number".to_owned();
+    let body = text.strip_suffix('i').ok_or_else(invalid)?;
+    let split = body
+        .char_indices()
+        .skip(1)
+        .filter(|(at, c)| matches!(c, '+' | '-') && !body[..*at].ends_with(['e', 'E', 'p', 'P']))
+        .last()
+        .ok_or_else(invalid)?;
+    let re = parse_float(&body[..split.0]).ok_or_else(invalid)?;
+    let im = parse_float(&body[split.0..]).ok_or_else(invalid)?;
+    Ok(simplified(text, re, im))
+}
+
+/// A complex number that is real can be used as one.
+fn simplified(text: &str, re: f64, im: f64) -> Number {
+    let real = (im == 0.0).then_some(re);
+    Number {
+        text: text.to_owned(),
+        int: real.and_then(whole),
+        uint: real.and_then(unsigned_whole),
+        float: real,
+        complex: Some((re, im)),
+    }
+}
+
+/// The integer a float is.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "checked by converting back"
+)]
+fn whole(float: f64) -> Option<i64> {
+    let int = float as i64;
+    // The largest integers round up to a float that they are not.
+    (int as f64 == float && int != i64::MAX).then_some(int)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "checked by converting back"
+)]
+fn unsigned_whole(float: f64) -> Option<u64> {
+    let uint = float as u64;
+    (uint as f64 == float && uint != u64::MAX).then_some(uint)
+}
+
+/// A number, or Go's complaint.
+pub(crate) fn number(text: &str) -> Result<Number, String> {
+    if let Some(im) = text.strip_suffix('i').and_then(parse_float) {
+        return Ok(simplified(text, 0.0, im));
     }
     let mut parsed = Number {
         text: text.to_owned(),
         int: parse_int(text),
-        uint: parse_uint(text).is_some(),
+        uint: parse_uint(text),
         float: None,
+        complex: None,
     };
+    if parsed.int == Some(0) {
+        parsed.uint = Some(0);
+    }
     #[expect(clippy::cast_precision_loss, reason = "Go converts the same way")]
     if let Some(int) = parsed.int {
         parsed.float = Some(int as f64);
-    } else if let Some(uint) = parse_uint(text) {
+    } else if let Some(uint) = parsed.uint {
         parsed.float = Some(uint as f64);
     } else if let Some(float) = parse_float(text) {
         if !text.contains(['.', 'e', 'E', 'p', 'P']) {
             return Err(format!("integer overflow: {}", crate::gofmt::quote(text.as_bytes())));
         }
         parsed.float = Some(float);
-        #[expect(clippy::cast_possible_truncation, reason = "checked by converting back")]
-        let whole = float as i64;
-        if whole as f64 == float {
-            parsed.int = Some(whole);
-        }
-        parsed.uint = parsed.int.is_some_and(|i| i >= 0);
+        parsed.int = whole(float);
+        parsed.uint = unsigned_whole(float);
     }
-    if parsed.int.is_none() && !parsed.uint && parsed.float.is_none() {
+    if parsed.int.is_none() && parsed.uint.is_none() && parsed.float.is_none() {
         return Err(format!(
             "illegal number syntax: {}",
             crate::gofmt::quote(text.as_bytes())
@@ -171,6 +230,16 @@ pub(crate) fn parse_uint(text: &str) -> Option<u64> {
 
 /// Go's `strconv.ParseFloat`; `None` for a syntax error or a value out of range.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
+    let without_underscores;
+    let text = if text.contains('_') {
+        if !underscores_separate(text) {
+            return None;
+        }
+        without_underscores = text.replace('_', "");
+        without_underscores.as_str()
+    } else {
+        text
+    };
     let unsigned = text.trim_start_matches(['+', '-']);
     if text.len() - unsigned.len() > 1 {
         return None;
@@ -179,7 +248,7 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let lower = unsigned.to_ascii_lowercase();
     let magnitude = match lower.as_str() {
         "inf" | "infinity" => f64::INFINITY,
-        "nan" => f64::NAN,
+        "nan" if text.len() == 3 => f64::NAN,
         _ if lower.starts_with("0x") => hex_float(&lower[2..])?,
         _ => {
             if !lower
@@ -196,6 +265,26 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
         }
     };
     Some(if negative { -magnitude } else { magnitude })
+}
+
+/// Whether every underscore stands between digits, or behind the prefix of a base.
+fn underscores_separate(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let lower = unsigned.to_ascii_lowercase();
+    let hex = lower.starts_with("0x");
+    let prefixed = hex || lower.starts_with("0b") || lower.starts_with("0o");
+    let mut last = if prefixed { '0' } else { '^' };
+    for c in lower.chars().skip(if prefixed { 2 } else { 0 }) {
+        last = match c {
+            '0'..='9' => '0',
+            'a'..='f' if hex => '0',
+            '_' if last != '0' => return false,
+            '_' => '_',
+            _ if last == '_' => return false,
+            _ => '!',
+        };
+    }
+    last != '_'
 }
 
 /// The digits of a hexadecimal float: `1.8p3`.
@@ -228,16 +317,16 @@ mod tests {
             ("1e3", Some(1000)),
             ("1.5", None),
         ] {
-            assert_eq!(number(text, false).expect(text).int, int, "{text}");
+            assert_eq!(number(text).expect(text).int, int, "{text}");
         }
-        assert_eq!(number("'a'", true).expect("char").int, Some(97));
-        assert_eq!(number("'\\n'", true).expect("char").int, Some(10));
-        assert_eq!(number("1_", false).unwrap_err(), "illegal number syntax: \"1_\"");
+        assert_eq!(character("'a'").expect("char").int, Some(97));
+        assert_eq!(character("'\\n'").expect("char").int, Some(10));
+        assert_eq!(number("1_").unwrap_err(), "illegal number syntax: \"1_\"");
         assert_eq!(
-            number("99999999999999999999", false).unwrap_err(),
+            number("99999999999999999999").unwrap_err(),
             "integer overflow: \"99999999999999999999\""
         );
-        assert_eq!(number("0x1p4", false).expect("hex").float, Some(16.0));
+        assert_eq!(number("0x1p4").expect("hex").float, Some(16.0));
     }
 
     #[test]

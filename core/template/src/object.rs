@@ -38,6 +38,26 @@ pub trait Object {
         None
     }
 
+    /// The fields of a struct in order, unexported ones too, where it prints field by field or is compared with others.
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+
+    /// Whether [`Object::print`] is a Go `String` method, which the verbs for text use and the others do not.
+    fn is_stringer(&self) -> bool {
+        self.fields().is_none()
+    }
+
+    /// What `deepCopy` makes of it, if that is something else: Go's library copies exported fields only.
+    fn deep_copied(&self) -> Option<Value> {
+        None
+    }
+
+    /// Whether this is a nil pointer.
+    fn is_nil(&self) -> bool {
+        false
+    }
+
     /// How it prints.
     fn print(&self) -> String;
 

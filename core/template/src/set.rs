@@ -19,7 +19,12 @@ pub(crate) const ROOT: &str = "gotpl";
 #[derive(Clone, Debug, Default)]
 pub struct TemplateSet {
     templates: Arc<Templates>,
+    /// Bytes of all texts: their parsed form is some times as large.
+    bytes: usize,
 }
+
+/// Bytes of all texts of a set.
+const MAX_BYTES: usize = 64 << 20;
 
 impl TemplateSet {
     /// An empty set.
@@ -33,6 +38,15 @@ impl TemplateSet {
     /// # Errors
     /// [`TemplateError::Parse`]; the set is unchanged then.
     pub fn parse(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
+        self.bytes = self.bytes.saturating_add(text.len());
+        if self.bytes > MAX_BYTES {
+            return Err(TemplateError::Parse {
+                name: name.to_owned(),
+                message: format!(
+                    "template: {name}:1: limit size: the templates together have more than {MAX_BYTES} bytes"
+                ),
+            });
+        }
         let parsed = parse(name, text)?;
         add(Arc::make_mut(&mut self.templates), parsed);
         Ok(())

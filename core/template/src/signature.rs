@@ -1,5 +1,8 @@
 //! The types functions declare for their parameters, from which Go's argument errors follow.
 
+/// The name of sprig's type for a certificate with its key.
+pub(crate) const CERTIFICATE: &str = "sprig.certificate";
+
 /// A parameter type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -11,14 +14,22 @@ pub enum Type {
     Str,
     /// `int`
     Int,
+    /// `uint32`
+    Uint32,
     /// `float64`
     Float,
     /// `bool`
     Bool,
     /// `map[string]interface {}`
     Map,
+    /// `[]interface {}`
+    List,
     /// `time.Time`
     Time,
+    /// `time.Duration`
+    Duration,
+    /// `sprig.certificate`: what the functions for certificates return.
+    Certificate,
 }
 
 impl Type {
@@ -29,16 +40,20 @@ impl Type {
             Self::Reflect => "reflect.Value",
             Self::Str => "string",
             Self::Int => "int",
+            Self::Uint32 => "uint32",
             Self::Float => "float64",
             Self::Bool => "bool",
             Self::Map => "map[string]interface {}",
+            Self::List => "[]interface {}",
             Self::Time => "time.Time",
+            Self::Duration => "time.Duration",
+            Self::Certificate => CERTIFICATE,
         }
     }
 
     /// Whether an untyped nil fits.
     pub(crate) fn can_be_nil(self) -> bool {
-        matches!(self, Self::Any | Self::Reflect | Self::Map)
+        matches!(self, Self::Any | Self::Reflect | Self::Map | Self::List)
     }
 
     /// Whether a value that is not nil fits.
@@ -51,7 +66,12 @@ impl Type {
             Self::Float => matches!(value, Value::Float(_)),
             Self::Bool => matches!(value, Value::Bool(_)),
             Self::Map => matches!(value, Value::Map(map) if map.element() == Element::Any),
+            Self::List => matches!(value, Value::List(list) if list.element() == Element::Any),
             Self::Time => matches!(value, Value::Time(_)),
+            Self::Duration => matches!(value, Value::Duration(_)),
+            Self::Certificate => matches!(value, Value::Object(object) if object.type_name() == CERTIFICATE),
+            // No function returns one.
+            Self::Uint32 => false,
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Templates of our own, rendered by real Helm and by us: equal text, or both refuse.
+//!
+//! [`as_real_helm`] holds a list of templates against Helm, [`as_real_helm_at_random`] generated ones: `CAPSTAN_FUZZ_CASES` sets how many,
+//! `CAPSTAN_FUZZ_SEED` which.
 #![expect(clippy::disallowed_methods, reason = "the oracle is a program that reads files")]
 
+#[path = "support/generate.rs"]
+mod generate;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -189,4 +194,238 @@ fn as_real_helm() {
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
     println!("oracle: {}/{}", BODIES.len() - differences.len(), BODIES.len());
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// A chart in a folder of its own, removed at the end.
+struct Chart(PathBuf);
+
+impl Chart {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("capstan-template-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("templates")).expect("a writable folder");
+        std::fs::create_dir_all(folder.join("cases")).expect("a writable folder");
+        std::fs::write(folder.join("Chart.yaml"), CHART).expect("a writable folder");
+        std::fs::write(folder.join("values.yaml"), VALUES).expect("a writable folder");
+        Self(folder)
+    }
+
+    /// What Helm makes of the cases, each on its own copy of the values; `None` when one of them fails.
+    fn render(&self, program: &Path, cases: &[String]) -> Option<Vec<Vec<u8>>> {
+        let mut template = String::new();
+        for (i, case) in cases.iter().enumerate() {
+            std::fs::write(self.0.join(format!("cases/{i}")), case).expect("a writable folder");
+            template.push_str(&format!(
+                "case{i}: {{{{ tpl (.Files.Get \"cases/{i}\") ({ROOT}) | b64enc | quote }}}}\n"
+            ));
+        }
+        std::fs::write(self.0.join("templates/t.yaml"), template).expect("a writable folder");
+        let output = Command::new(program)
+            .args(["template", "rel"])
+            .arg(&self.0)
+            .args(["--namespace", "ns"])
+            .output()
+            .expect("helm starts");
+        output.status.success().then(|| {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let decode = |line: &str| {
+                let encoded = line.split_once(": ").map_or("", |(_, value)| value.trim_matches('"'));
+                base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).expect("base64")
+            };
+            text.lines()
+                .filter(|line| line.starts_with("case"))
+                .map(decode)
+                .collect()
+        })
+    }
+
+    /// The first case that Helm refuses.
+    fn refused<'c>(&self, program: &Path, cases: &'c [String]) -> Option<&'c String> {
+        let (mut low, mut high) = (0, cases.len());
+        while high - low > 1 {
+            let middle = usize::midpoint(low, high);
+            if self.render(program, &cases[low..middle]).is_none() {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        cases.get(low)
+    }
+}
+
+impl Drop for Chart {
+    fn drop(&mut self) {
+        // Left behind, it would only take room.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The root for one case: what it changes is not seen by the next.
+const ROOT: &str = "dict \"Values\" (deepCopy .Values) \"Chart\" .Chart \"Release\" .Release \"Files\" (.Files.Glob \"none/*\") \"Capabilities\" .Capabilities \"Subcharts\" .Subcharts";
+
+/// What we make of a case; `None` for what a limit ends, or Go prints an address in.
+fn generated_by_us(case: &str) -> Option<Result<Vec<u8>, String>> {
+    let root = support::root(
+        &serde_json::json!({"Chart.yaml": CHART, "values.yaml": VALUES, "files": {}, "release": "rel", "namespace": "ns"}),
+    );
+    let mut set = capstan_template::TemplateSet::new();
+    let quoted = serde_json::to_string(case).expect("a string");
+    let quoted = quoted.replace("\\u0001", "\\x01");
+    let text = format!("{{{{ tpl {quoted} ({ROOT}) | b64enc }}}}");
+    set.parse("c/templates/t.yaml", &text)
+        .expect("a template around the case");
+    let limits = capstan_template::Limits {
+        fuel: 300_000,
+        ..capstan_template::Limits::default()
+    };
+    let ambient = capstan_template::Ambient::frozen(0, b"");
+    let mut context = capstan_template::Context::new(limits, ambient);
+    match set.execute("c/templates/t.yaml", &root, &mut context) {
+        Ok(encoded) => {
+            let text = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).expect("base64");
+            let address = ["c000010000", "C000010000", "824633786368"];
+            let shown = String::from_utf8_lossy(&text);
+            (!address.iter().any(|address| shown.contains(address))).then_some(Ok(text))
+        }
+        Err(error) if error.limit().is_some() => None,
+        Err(error) => Some(Err(error.helm_message())),
+    }
+}
+
+/// What we do not do as Go does: strings that are not UTF-8 as keys and in YAML, times printed as structs, times in `toYamlPretty`, and the
+/// complaints of the TOML reader.
+fn is_known_difference(case: &str) -> bool {
+    ["\\xff", "\\x80", "//4=", "fromToml", "\\u0085"]
+        .iter()
+        .any(|part| case.contains(part))
+        || (case.contains("toDate")
+            && (case.contains("printf") || case.contains("toYamlPretty") || case.contains("durationRound")))
+}
+
+fn number_from(variable: &str, default: u64) -> u64 {
+    std::env::var(variable)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}
+
+#[test]
+fn as_real_helm_at_random() {
+    use proptest::strategy::{Strategy, ValueTree};
+    let Some(program) = helm() else {
+        println!("oracle: skipped, no helm (CAPSTAN_ORACLES)");
+        return;
+    };
+    let (count, seed) = (
+        number_from("CAPSTAN_FUZZ_CASES", 600),
+        number_from("CAPSTAN_FUZZ_SEED", 1),
+    );
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut seeds = move || {
+        let tree = proptest::prelude::any::<u64>().new_tree(&mut runner).expect("a number");
+        tree.current() ^ seed
+    };
+    let (mut rendered, mut expected, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..count {
+        let mut state = seeds();
+        // SplitMix64.
+        let random = move || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        let case = generate::Generator { random }.template();
+        if is_known_difference(&case) {
+            continue;
+        }
+        match generated_by_us(&case) {
+            Some(Ok(text)) => {
+                rendered.push(case);
+                expected.push(text);
+            }
+            Some(Err(_)) => failed.push(case),
+            None => {}
+        }
+    }
+    let chart = Chart::new("random");
+    let mut differences = Vec::new();
+    for (cases, texts) in rendered.chunks(200).zip(expected.chunks(200)) {
+        match chart.render(&program, cases) {
+            None => differences.push(format!("helm refuses\n  {:?}", chart.refused(&program, cases))),
+            Some(theirs) => {
+                for ((case, ours), theirs) in cases.iter().zip(texts).zip(&theirs) {
+                    if ours != theirs {
+                        let (ours, theirs) = (String::from_utf8_lossy(ours), String::from_utf8_lossy(theirs));
+                        differences.push(format!("{case}\n  helm {theirs:?}\n  ours {ours:?}"));
+                    }
+                }
+            }
+        }
+    }
+    // A process for each of these: only some.
+    let some = failed.iter().step_by((failed.len() / 15).max(1));
+    let mut refusals = 0;
+    for case in some {
+        refusals += 1;
+        if chart.render(&program, std::slice::from_ref(case)).is_some() {
+            differences.push(format!("we refuse, helm does not\n  {case}"));
+        }
+    }
+    println!("oracle: {} rendered and {refusals} refused at random", rendered.len());
+    assert!(
+        rendered.len() > failed.len(),
+        "most generated templates can be rendered"
+    );
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// What we make is accepted by Helm, which checks that certificates and keys can be read and belong together.
+#[test]
+fn keys_and_certificates_are_read_by_helm() {
+    let Some(program) = helm() else {
+        println!("oracle: skipped, no helm (CAPSTAN_ORACLES)");
+        return;
+    };
+    let made = generated_by_us_unlimited(
+        "{{ $ca := genCA \"ca\" 365 }}{{ $s := genSignedCert \"svc\" (list \"10.0.0.1\" \"::1\") (list \"a.b\") 10 $ca }}{{ $ec := genPrivateKey \"ecdsa\" }}{{ $ed := genPrivateKey \"ed25519\" }}{{ $e := genCAWithKey \"e\" 1 $ec }}{{ $f := genSignedCertWithKey \"*.x\" nil nil 1 $e $ed }}{{ dict \"ca\" $ca \"signed\" $s \"ec\" $e \"ed\" $f \"aes\" (encryptAES \"key\" \"plain\") | toJson }}",
+    );
+    let made: serde_json::Value = serde_json::from_str(&made).expect("JSON");
+    let mut cases = Vec::new();
+    for name in ["ca", "signed", "ec", "ed"] {
+        let quoted = |field: &str| made[name][field].to_string();
+        let (cert, key) = (quoted("Cert"), quoted("Key"));
+        cases.push(format!(
+            "{{{{ (buildCustomCert (b64enc {cert}) (b64enc {key})).Cert }}}}"
+        ));
+    }
+    let (cert, key) = (made["ca"]["Cert"].to_string(), made["ca"]["Key"].to_string());
+    // Helm refuses an authority whose key is not the certificate's.
+    cases.push(format!(
+        "{{{{ $ca := buildCustomCert (b64enc {cert}) (b64enc {key}) }}}}{{{{ $s := genSignedCert \"x\" nil nil 1 $ca }}}}{{{{ kindOf $s.Cert }}}}"
+    ));
+    cases.push(format!("{{{{ decryptAES \"key\" {} }}}}", made["aes"]));
+    let derive = "{{ derivePassword 1 \"long\" \"password\" \"user\" \"example.com\" }}{{ derivePassword 7 \"pin\" \"p\" \"u\" \"s\" }}";
+    cases.push(derive.to_owned());
+    let chart = Chart::new("keys");
+    let theirs = chart.render(&program, &cases).expect("helm reads what we made");
+    for (i, name) in ["ca", "signed", "ec", "ed"].iter().enumerate() {
+        assert_eq!(
+            String::from_utf8_lossy(&theirs[i]),
+            made[name]["Cert"].as_str().expect("text"),
+            "{name}"
+        );
+    }
+    assert_eq!(theirs[4], b"string");
+    assert_eq!(theirs[5], b"plain");
+    assert_eq!(String::from_utf8_lossy(&theirs[6]), generated_by_us_unlimited(derive));
+}
+
+fn generated_by_us_unlimited(text: &str) -> String {
+    let mut set = capstan_template::TemplateSet::new();
+    set.parse("t", text).expect("a template");
+    let ambient = capstan_template::Ambient::frozen(1_700_000_000, b"test");
+    let mut context = capstan_template::Context::new(capstan_template::Limits::default(), ambient);
+    let root = capstan_template::Value::map::<&str>([]);
+    set.execute("t", &root, &mut context).expect("an output")
 }

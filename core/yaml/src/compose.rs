@@ -6,9 +6,10 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-use crate::number::go_float_key;
+use crate::number::{float_value, go_float_key};
+use crate::problem::{error_at, go_syntax, line, position, syntax_error};
 use crate::scalar::{Scalar, resolve};
 use crate::{Document, Mode, Warning, YamlError, YamlErrorKind};
 
@@ -146,7 +147,12 @@ impl<'b> Composer<'b> {
                     let start = line(event.start_mark);
                     let root = self.next()?;
                     let root_line = line(root.start_mark);
-                    let value = self.node(root, 0)?.value;
+                    let value = match self.node(root, 0) {
+                        Ok(node) => node.value,
+                        Err(error) => return Err(self.first_syntax_error(error)),
+                    };
+                    // The end of the document: what cannot follow the value is an error of this document.
+                    self.next()?;
                     self.anchors.clear();
                     let line = if value.is_null() { start } else { root_line };
                     return Ok(Some(Document {
@@ -156,6 +162,26 @@ impl<'b> Composer<'b> {
                     }));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Go reads the whole document before it looks at what is in it, so that an error of syntax further down comes first.
+    fn first_syntax_error(&mut self, error: YamlError) -> YamlError {
+        let of_meaning = matches!(
+            error.kind,
+            YamlErrorKind::Key | YamlErrorKind::Merge | YamlErrorKind::Value | YamlErrorKind::DuplicateKey { .. }
+        );
+        if !of_meaning {
+            return error;
+        }
+        loop {
+            match self.next() {
+                Err(earlier) => return earlier,
+                Ok(event) if matches!(event.data, EventData::DocumentEnd { .. } | EventData::StreamEnd) => {
+                    return error;
+                }
+                Ok(_) => {}
             }
         }
     }
@@ -341,7 +367,11 @@ impl<'b> Composer<'b> {
         ) {
             let message =
                 "a list or a mapping cannot be a key (a template expression may have to be quoted)".to_owned();
-            return Err(error_at(mark, YamlErrorKind::Key, message));
+            let key = self.node(event, depth)?.value;
+            return Err(YamlError {
+                go_message: format!("invalid map key: {}", go_syntax(&key)),
+                ..error_at(mark, YamlErrorKind::Key, message)
+            });
         }
         let is_float = matches!(&event.data, EventData::Scalar { tag: None, value, plain_implicit: true, .. }
             if matches!(resolve(value, self.mode), Scalar::Float(_)));
@@ -355,7 +385,11 @@ impl<'b> Composer<'b> {
                 (_, Some(float)) if is_float || number.is_f64() => Ok(go_float_key(float)),
                 _ => Err(unsupported("an integer above 9223372036854775807")),
             },
-            Value::Null => Err(unsupported("null")),
+            // Go's complaint also shows the value, which is not read yet here.
+            Value::Null => Err(YamlError {
+                go_message: "unsupported map key of type: %!s(<nil>), key: <nil>, value: <nil>".to_owned(),
+                ..unsupported("null")
+            }),
             Value::Array(_) | Value::Object(_) => Err(unsupported("an alias of a list or a mapping")),
         }
     }
@@ -427,11 +461,19 @@ fn scalar_value(tag: Option<&str>, text: String, plain: bool, mark: Mark, mode: 
         Scalar::Int(integer) => Ok(Value::from(integer)),
         Scalar::Unsigned(integer) => Ok(Value::from(integer)),
         Scalar::Float(float) => float_value(float).ok_or_else(|| {
-            error_at(
-                mark,
-                YamlErrorKind::Value,
-                format!("unsupported value: {text} has no form in JSON (quote it to keep the text)"),
-            )
+            let shown = match float {
+                f64::INFINITY => "+Inf",
+                f64::NEG_INFINITY => "-Inf",
+                _ => "NaN",
+            };
+            YamlError {
+                go_message: format!("json: unsupported value: {shown}"),
+                ..error_at(
+                    mark,
+                    YamlErrorKind::Value,
+                    format!("unsupported value: {text} has no form in JSON (quote it to keep the text)"),
+                )
+            }
         }),
         Scalar::Timestamp | Scalar::Str => Ok(Value::String(text)),
     }
@@ -469,61 +511,10 @@ fn binary(text: &str, mark: Mark) -> Result<Value, YamlError> {
     }
 }
 
-/// A float as the JSON number it becomes: whole numbers that fit 64 bits are written without a fraction and read back as integers.
-fn float_value(float: f64) -> Option<Value> {
-    if float == float.trunc() && float.abs() < 1e19 {
-        let digits = if float == 0.0 {
-            "0".to_owned()
-        } else {
-            format!("{float}")
-        };
-        if let Ok(integer) = digits.parse::<i64>() {
-            return Some(Value::from(integer));
-        }
-    }
-    Number::from_f64(float).map(Value::Number)
-}
-
 fn check_depth(depth: usize, mark: Mark) -> Result<(), YamlError> {
     if depth <= MAX_DEPTH {
         return Ok(());
     }
     let message = format!("nesting is deeper than the limit of {MAX_DEPTH} levels");
     Err(error_at(mark, YamlErrorKind::DepthLimit { limit: MAX_DEPTH }, message))
-}
-
-fn syntax_error(error: &libyaml_safer::Error) -> YamlError {
-    let mark = error
-        .problem_mark()
-        .or_else(|| error.context_mark())
-        .unwrap_or_default();
-    let message = match (
-        error.context().filter(|context| !context.is_empty()),
-        error.context_mark(),
-    ) {
-        (Some(context), Some(start)) if start.line != mark.line => {
-            format!("{} {context} that begins on line {}", error.problem(), line(start))
-        }
-        (Some(context), _) => format!("{} {context}", error.problem()),
-        (None, _) => error.problem().to_owned(),
-    };
-    error_at(mark, YamlErrorKind::Syntax, message)
-}
-
-fn error_at(mark: Mark, kind: YamlErrorKind, message: String) -> YamlError {
-    YamlError {
-        line: line(mark),
-        column: position(mark.column),
-        message,
-        kind,
-    }
-}
-
-/// The line of a mark, counted from 1.
-fn line(mark: Mark) -> usize {
-    position(mark.line)
-}
-
-fn position(zero_based: u64) -> usize {
-    usize::try_from(zero_based).unwrap_or(usize::MAX - 1) + 1
 }

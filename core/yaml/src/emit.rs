@@ -7,7 +7,7 @@
 use serde_json::{Number, Value};
 
 use crate::natural::natural_sort;
-use crate::number::go_yaml_float;
+use crate::number::{go_float, go_yaml_float};
 use crate::scalar::needs_quotes;
 
 /// Columns after which a line is folded at the next single space.
@@ -16,9 +16,31 @@ const WIDTH: usize = 80;
 /// Longest key, in bytes, that is written without the `?` indicator.
 const SIMPLE_KEY: usize = 128;
 
+/// How lists stand below their key, and whether lines are folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Helm's `toYaml`: lists not indented, lines folded, nothing beyond the basic plane.
+    Compact,
+    /// Helm's `toYamlPretty`: lists indented, lines as long as they are, all printable characters as they are.
+    Indented,
+}
+
 /// The text, with its final line break.
 pub fn to_go_yaml(value: &Value) -> String {
-    let mut emitter = Emitter::default();
+    to_go_yaml_within(value, Layout::Compact, usize::MAX)
+}
+
+/// As [`to_go_yaml`], with a choice of layout. A text longer than the limit of bytes is not finished: it is a little longer than the
+/// limit then, which the caller has to check.
+pub fn to_go_yaml_within(value: &Value, layout: Layout, limit: usize) -> String {
+    let mut emitter = Emitter {
+        out: String::new(),
+        limit,
+        layout,
+        column: 0,
+        whitespace: true,
+        indention: true,
+    };
     emitter.node(value, None, Place::Root);
     emitter.indentation(0);
     emitter.out
@@ -36,6 +58,9 @@ enum Place {
 
 struct Emitter {
     out: String,
+    /// Bytes after which nothing more is written.
+    limit: usize,
+    layout: Layout,
     /// Characters on the current line.
     column: usize,
     /// Whether the last thing written separates tokens.
@@ -44,24 +69,16 @@ struct Emitter {
     indention: bool,
 }
 
-impl Default for Emitter {
-    fn default() -> Self {
-        Self {
-            out: String::new(),
-            column: 0,
-            whitespace: true,
-            indention: true,
-        }
-    }
-}
-
 impl Emitter {
     /// Writes a node below a parent with the given indentation (`None` at the root).
     fn node(&mut self, value: &Value, indent: Option<usize>, place: Place) {
+        if self.out.len() > self.limit {
+            return;
+        }
         match value {
             Value::Null => self.plain("null", false, 0),
             Value::Bool(flag) => self.plain(if *flag { "true" } else { "false" }, false, 0),
-            Value::Number(number) => self.plain(&number_text(number), false, 0),
+            Value::Number(number) => self.plain(&number_text(number, self.layout), false, 0),
             Value::String(text) => self.string(text, indent.map_or(2, |indent| indent + 2), place),
             Value::Array(items) if items.is_empty() => {
                 self.indicator("[", true, true, false);
@@ -77,7 +94,7 @@ impl Emitter {
     }
 
     fn sequence(&mut self, items: &[Value], indent: Option<usize>, place: Place) {
-        let below_key = place == Place::Entry && !self.indention;
+        let below_key = place == Place::Entry && !self.indention && self.layout == Layout::Compact;
         let indent = match indent {
             None => 0,
             Some(indent) if below_key => indent,
@@ -133,13 +150,24 @@ impl Emitter {
         }
     }
 
+    fn width(&self) -> usize {
+        match self.layout {
+            Layout::Compact => WIDTH,
+            Layout::Indented => usize::MAX,
+        }
+    }
+
     fn put(&mut self, c: char) {
-        self.out.push(c);
+        if self.out.len() <= self.limit {
+            self.out.push(c);
+        }
         self.column += 1;
     }
 
     fn line_break(&mut self, c: char) {
-        self.out.push(c);
+        if self.out.len() <= self.limit {
+            self.out.push(c);
+        }
         self.column = 0;
     }
 
@@ -192,7 +220,7 @@ impl Emitter {
             if c == ' ' {
                 // A quoted scalar is not folded at its first or last character.
                 let inside = !quoted || (!first && rest.peek().is_some());
-                if fold && !spaces && self.column > WIDTH && inside && rest.peek() != Some(&' ') {
+                if fold && !spaces && self.column > self.width() && inside && rest.peek() != Some(&' ') {
                     self.indentation(indent);
                 } else {
                     self.put(c);
@@ -234,7 +262,7 @@ impl Emitter {
                 }
                 spaces = false;
             } else if c == ' ' {
-                if fold && !spaces && self.column > WIDTH && !first && rest.peek().is_some() {
+                if fold && !spaces && self.column > self.width() && !first && rest.peek().is_some() {
                     self.indentation(indent);
                     if rest.peek() == Some(&' ') {
                         self.put('\\');
@@ -342,8 +370,10 @@ impl Shape {
     }
 }
 
-fn number_text(number: &Number) -> String {
+fn number_text(number: &Number, layout: Layout) -> String {
     match (number.as_i64(), number.as_u64(), number.as_f64()) {
+        // Not on the way through JSON: a float stays one.
+        (_, _, Some(float)) if layout == Layout::Indented && number.is_f64() => go_float(float),
         (Some(integer), _, _) => integer.to_string(),
         (_, Some(integer), _) => integer.to_string(),
         (_, _, Some(float)) => go_yaml_float(float),

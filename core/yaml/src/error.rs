@@ -10,6 +10,8 @@ pub struct YamlError {
     pub column: usize,
     /// What is wrong, without the position.
     pub message: String,
+    /// The same in the words of Go's library, which counts lines in its own way: what `fromYaml` puts into its result.
+    pub go_message: String,
     /// Which rule was broken.
     pub kind: YamlErrorKind,
 }
@@ -63,6 +65,7 @@ impl YamlError {
             line,
             column,
             message: format!("{what} (byte offset {offset})"),
+            go_message: "control characters are not allowed".to_owned(),
             kind: YamlErrorKind::Encoding { offset },
         }
     }

@@ -16,11 +16,12 @@ mod error;
 mod locate;
 mod natural;
 mod number;
+mod problem;
 mod scalar;
 mod timestamp;
 
 pub use compose::{MAX_ALIAS_NODES, MAX_DEPTH, parse_documents, parse_one};
-pub use emit::to_go_yaml;
+pub use emit::{Layout, to_go_yaml, to_go_yaml_within};
 pub use error::{YamlError, YamlErrorKind};
 pub use locate::{Step, line_of};
 pub use natural::natural_less;

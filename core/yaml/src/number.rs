@@ -2,6 +2,8 @@
 //!
 //! Go's JSON encoder and go-yaml's encoder print a `float64` differently, and a value passes through both on its way to YAML.
 
+use serde_json::{Number, Value};
+
 /// A float as go-yaml prints it: shortest digits, exponent form below 1e-4 and from 1e6 for what is not an integer in 64 bits.
 ///
 /// The value passes through JSON first, where whole numbers below 1e21 are written as plain digits; what fits `i64` or `u64` is read back
@@ -20,6 +22,11 @@ pub(crate) fn go_yaml_float(value: f64) -> String {
     general(&format!("{value:e}"))
 }
 
+/// A float as Go's `%g` prints it with the shortest digits.
+pub(crate) fn go_float(value: f64) -> String {
+    general(&format!("{value:e}"))
+}
+
 /// A float used as a mapping key, or where a string is wanted: the conversion to JSON prints it with the precision of a 32-bit float
 /// (`strconv.FormatFloat(value, 'g', -1, 32)`).
 pub fn go_float_key(value: f64) -> String {
@@ -29,6 +36,21 @@ pub fn go_float_key(value: f64) -> String {
     )]
     let narrow = value as f32;
     general(&format!("{narrow:e}"))
+}
+
+/// A float as the JSON number it becomes: whole numbers that fit 64 bits are written without a fraction and read back as integers.
+pub(crate) fn float_value(float: f64) -> Option<Value> {
+    if float == float.trunc() && float.abs() < 1e19 {
+        let digits = if float == 0.0 {
+            "0".to_owned()
+        } else {
+            format!("{float}")
+        };
+        if let Ok(integer) = digits.parse::<i64>() {
+            return Some(Value::from(integer));
+        }
+    }
+    Number::from_f64(float).map(Value::Number)
 }
 
 /// Go's `%g` with the shortest digits, from Rust's exponent form of the same shortest digits (`-1.5e-7`).

@@ -52,6 +52,7 @@ fn documents(text: &str) -> Result<Vec<String>, YamlError> {
                     line: index + 1,
                     column: 4,
                     message: format!("invalid Yaml document separator: {rest}"),
+                    go_message: format!("invalid Yaml document separator: {rest}"),
                     kind: YamlErrorKind::Syntax,
                 });
             }

@@ -28,15 +28,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("len", &[Reflect], |_, args| len(&args[0])),
     variadic("print", &[], Any, |env, args| {
         pay(env, args)?;
-        text_result(env, crate::gofmt::sprint(args))
+        let text = crate::gofmt::sprint(args, env.context.limits.output);
+        text_result(env, text)
     }),
     variadic("println", &[], Any, |env, args| {
         pay(env, args)?;
-        text_result(env, crate::gofmt::sprintln(args))
+        let text = crate::gofmt::sprintln(args, env.context.limits.output);
+        text_result(env, text)
     }),
     variadic("printf", &[Str], Any, |env, args| {
         pay(env, args)?;
-        text_result(env, crate::gofmt::sprintf(bytes(args, 0), &args[1..]))
+        let text = crate::gofmt::sprintf(bytes(args, 0), &args[1..], env.context.limits.output);
+        text_result(env, text)
     }),
     variadic("html", &[], Any, |env, args| escape(env, args, html)),
     variadic("js", &[], Any, |env, args| escape(env, args, js)),
@@ -54,15 +57,17 @@ enum Kind {
     Int,
     Uint,
     Float,
+    Complex,
     Str,
 }
 
 fn basic_kind(value: &Value) -> Option<Kind> {
     match value {
         Value::Bool(_) => Some(Kind::Bool),
-        Value::Int(_) | Value::Int64(_) | Value::Duration(_) => Some(Kind::Int),
-        Value::Uint(_) => Some(Kind::Uint),
+        Value::Int(_) | Value::Int64(_) | Value::Duration(_) | Value::Month(_) | Value::Weekday(_) => Some(Kind::Int),
+        Value::Uint(_) | Value::Uint8(_) => Some(Kind::Uint),
         Value::Float(_) => Some(Kind::Float),
+        Value::Complex(..) => Some(Kind::Complex),
         Value::Str(_) => Some(Kind::Str),
         _ => None,
     }
@@ -71,8 +76,11 @@ fn basic_kind(value: &Value) -> Option<Kind> {
 /// A number as an exact integer.
 fn integer(value: &Value) -> Option<i128> {
     match value {
-        Value::Int(i) | Value::Int64(i) | Value::Duration(i) => Some(i128::from(*i)),
+        Value::Int(i) | Value::Int64(i) | Value::Duration(i) | Value::Month(i) | Value::Weekday(i) => {
+            Some(i128::from(*i))
+        }
         Value::Uint(u) => Some(i128::from(*u)),
+        Value::Uint8(u) => Some(i128::from(*u)),
         _ => None,
     }
 }
@@ -115,6 +123,7 @@ fn equal(a: &Value, b: &Value) -> Result<bool> {
         (Value::Bool(x), Value::Bool(y)) => x == y,
         (Value::Float(x), Value::Float(y)) => x == y,
         (Value::Str(x), Value::Str(y)) => x == y,
+        (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
         _ => match (integer(a), integer(b)) {
             (Some(x), Some(y)) => x == y,
             _ => return equal_other(a, b),
@@ -122,22 +131,40 @@ fn equal(a: &Value, b: &Value) -> Result<bool> {
     })
 }
 
+/// Nil, or a nil slice or map.
+fn is_nil(value: &Value) -> bool {
+    match value {
+        Value::Nil => true,
+        Value::List(list) => list.is_nil(),
+        Value::Map(map) => map.is_nil(),
+        _ => false,
+    }
+}
+
 /// Values that are not basic: only nil can be compared with everything.
 fn equal_other(a: &Value, b: &Value) -> Result<bool> {
-    if a.is_nil() || b.is_nil() {
-        return Ok(a.is_nil() && b.is_nil());
-    }
-    let shown = |value: &Value| String::from_utf8_lossy(&crate::gofmt::sprint_v(value)).into_owned();
-    match (a, b) {
-        (Value::Time(x), Value::Time(y)) => Ok(x == y),
-        (Value::Object(x), Value::Object(y)) => Ok(std::rc::Rc::ptr_eq(x, y)),
-        _ if a.kind() != b.kind() => error(format!(
+    let shown = crate::gofmt::shown;
+    if a.kind() != b.kind() && !a.is_nil() && !b.is_nil() {
+        return error(format!(
             "non-comparable types {}: {}, {}: {}",
             shown(a),
             a.type_name(),
             b.type_name(),
             shown(b)
-        )),
+        ));
+    }
+    if is_nil(a) || is_nil(b) {
+        return Ok(is_nil(a) == is_nil(b));
+    }
+    match (a, b) {
+        (_, Value::Time(y)) => Ok(matches!(a, Value::Time(x) if x == y)),
+        (_, Value::Object(y)) if y.underlying().is_none() => Ok(match a {
+            Value::Object(x) if y.fields().is_some() && y.kind() == "struct" => {
+                x.type_name() == y.type_name() && a.deep_equal(b, 100) == Some(true)
+            }
+            Value::Object(x) => std::rc::Rc::ptr_eq(x, y),
+            _ => false,
+        }),
         _ => error(format!("non-comparable type {}: {}", shown(b), b.type_name())),
     }
 }
@@ -202,7 +229,8 @@ fn index_one(item: &Value, key: &Value) -> Result<Value> {
         Value::Str(text) => {
             let at = position(key, text.bytes().len())?;
             let byte = text.bytes().get(at).copied();
-            return byte.map_or_else(past_end, |b| Ok(Value::Uint(u64::from(b))));
+            let message = "reflect: string index out of range";
+            return byte.map_or_else(|| error(message), |b| Ok(Value::Uint8(b)));
         }
         _ => item.slice_items(),
     };
@@ -210,12 +238,9 @@ fn index_one(item: &Value, key: &Value) -> Result<Value> {
         return error(format!("can't index item of type {}", item.type_name()));
     };
     let at = position(key, items.len())?;
-    items.get(at).cloned().map_or_else(past_end, Ok)
-}
-
-/// The position just behind the end passes Go's check and then panics.
-fn past_end() -> Result<Value> {
-    error("reflect: slice index out of range")
+    // The position just behind the end passes Go's check and then panics.
+    let message = "reflect: slice index out of range";
+    items.get(at).cloned().map_or_else(|| error(message), Ok)
 }
 
 fn len(value: &Value) -> Result<Value> {
@@ -237,8 +262,17 @@ fn escape(env: &mut Env<'_>, args: &[Value], one: fn(&mut Vec<u8>, &[u8])) -> Re
     pay(env, args)?;
     let source = match args {
         [Value::Str(text)] => text.clone(),
-        [Value::Nil] => Text::from("<no value>"),
-        _ => Text::from(crate::gofmt::sprint(args)),
+        _ => {
+            let absent = |value: &Value| {
+                if value.is_nil() {
+                    Value::from("<no value>")
+                } else {
+                    value.clone()
+                }
+            };
+            let args: Vec<Value> = args.iter().map(absent).collect();
+            Text::from(crate::gofmt::sprint(&args, env.context.limits.output))
+        }
     };
     let mut out = Vec::with_capacity(source.bytes().len());
     one(&mut out, source.bytes());
@@ -260,15 +294,21 @@ fn html(out: &mut Vec<u8>, source: &[u8]) {
 }
 
 fn js(out: &mut Vec<u8>, source: &[u8]) {
-    for c in String::from_utf8_lossy(source).chars() {
-        match c {
-            '\\' => out.extend_from_slice(b"\\\\"),
-            '\'' => out.extend_from_slice(b"\\'"),
-            '"' => out.extend_from_slice(b"\\\""),
-            '<' | '>' | '&' | '=' => out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes()),
-            _ if u32::from(c) < 0x20 => out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes()),
-            _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+    for chunk in source.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.extend_from_slice(b"\\\\"),
+                '\'' => out.extend_from_slice(b"\\'"),
+                '"' => out.extend_from_slice(b"\\\""),
+                '<' | '>' | '&' | '=' => out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes()),
+                '\u{7f}' => out.push(0x7f),
+                _ if c < ' ' || !crate::gofmt::is_printable(c) => {
+                    out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes());
+                }
+                _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
         }
+        out.extend_from_slice(chunk.invalid());
     }
 }
 

@@ -1,35 +1,76 @@
 //! Upper and lower case, and the conversions between naming styles.
 
-use super::{Function, fixed, string, text_result};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{Function, bytes, fixed, text_result};
 use crate::signature::Type::Str;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("upper", &[Str], |env, args| {
-        text_result(env, map_chars(&string(args, 0), upper))
+        text_result(env, mapped(bytes(args, 0), upper))
     }),
     fixed("lower", &[Str], |env, args| {
-        text_result(env, map_chars(&string(args, 0), lower))
+        text_result(env, mapped(bytes(args, 0), lower))
     }),
-    fixed("title", &[Str], |env, args| text_result(env, title(&string(args, 0)))),
+    fixed("title", &[Str], |env, args| {
+        let mut previous = ' ';
+        let title = mapped(bytes(args, 0), |c| {
+            let changed = if separates(previous) { upper(c) } else { c };
+            previous = c;
+            changed
+        });
+        text_result(env, title)
+    }),
     fixed("untitle", &[Str], |env, args| {
-        text_result(env, untitle(&string(args, 0)))
+        let mut at_start = true;
+        let untitled = mapped(bytes(args, 0), |c| {
+            if c.is_whitespace() {
+                at_start = true;
+                c
+            } else if std::mem::take(&mut at_start) {
+                lower(c)
+            } else {
+                c
+            }
+        });
+        text_result(env, untitled)
     }),
     fixed("swapcase", &[Str], |env, args| {
-        text_result(env, swap_case(&string(args, 0)))
+        let swapped = mapped(bytes(args, 0), |c| {
+            if c.is_uppercase() {
+                lower(c)
+            } else if c.is_lowercase() {
+                upper(c)
+            } else {
+                c
+            }
+        });
+        text_result(env, swapped)
     }),
     fixed("snakecase", &[Str], |env, args| {
-        text_result(env, words_joined(&string(args, 0), '_'))
+        text_result(env, words_joined(bytes(args, 0), b'_'))
     }),
     fixed("kebabcase", &[Str], |env, args| {
-        text_result(env, words_joined(&string(args, 0), '-'))
+        text_result(env, words_joined(bytes(args, 0), b'-'))
     }),
     fixed("camelcase", &[Str], |env, args| {
-        text_result(env, pascal_case(&string(args, 0)))
+        text_result(env, pascal_case(bytes(args, 0)))
     }),
 ];
 
-fn map_chars(text: &str, change: fn(char) -> char) -> String {
-    text.chars().map(change).collect()
+/// Changes every character; broken bytes become U+FFFD.
+fn mapped(text: &[u8], change: impl FnMut(char) -> char) -> String {
+    characters(text).map(change).collect()
+}
+
+/// The characters of a text, one U+FFFD for every broken byte.
+fn characters(text: &[u8]) -> impl Iterator<Item = char> {
+    text.utf8_chunks().flat_map(|chunk| {
+        let broken = chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER);
+        chunk.valid().chars().chain(broken)
+    })
 }
 
 /// One character for one, as Go maps runes: what would become several stays.
@@ -45,6 +86,8 @@ fn lower(c: char) -> char {
     let mut lower = c.to_lowercase();
     match (lower.next(), lower.next()) {
         (Some(only), None) => only,
+        // Dotted capital I: the only one whose small form is two characters.
+        _ if c == '\u{130}' => 'i',
         _ => c,
     }
 }
@@ -57,193 +100,258 @@ fn separates(c: char) -> bool {
     !c.is_alphanumeric() && c.is_whitespace()
 }
 
-fn title(text: &str) -> String {
-    let mut previous = ' ';
-    text.chars()
-        .map(|c| {
-            let changed = if separates(previous) { upper(c) } else { c };
-            previous = c;
-            changed
-        })
-        .collect()
-}
-
-/// Lowers the first letter of every word.
-fn untitle(text: &str) -> String {
-    let mut at_start = true;
-    text.chars()
-        .map(|c| {
-            let changed = if at_start { lower(c) } else { c };
-            at_start = c.is_whitespace();
-            changed
-        })
-        .collect()
-}
-
-fn swap_case(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_uppercase() { lower(c) } else { upper(c) })
-        .collect()
-}
-
 fn is_connector(c: char) -> bool {
     matches!(c, '_' | '-') || c.is_whitespace()
 }
 
 /// What a piece of a name is made of.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Piece {
+enum Kind {
+    Invalid,
+    Number,
+    Upper,
+    Alphabet,
     Connector,
     Punctuation,
-    /// Begins with a capital.
-    Upper,
-    /// Small letters.
-    Lower,
-    Number,
     Other,
 }
 
+static PUNCTUATION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{P}$").ok());
+
 fn is_punctuation(c: char) -> bool {
-    c.is_ascii_punctuation() && !matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~')
+    if c.is_ascii() {
+        return c.is_ascii_punctuation() && !matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~');
+    }
+    PUNCTUATION
+        .as_ref()
+        .is_some_and(|pattern| pattern.is_match(c.encode_utf8(&mut [0; 4])))
 }
 
-fn piece_of(c: char) -> Piece {
-    match c {
-        _ if is_connector(c) => Piece::Connector,
-        _ if is_punctuation(c) => Piece::Punctuation,
-        _ if c.is_uppercase() => Piece::Upper,
-        _ if c.is_alphabetic() => Piece::Lower,
-        _ if c.is_numeric() => Piece::Number,
-        _ => Piece::Other,
+fn is_alphabet(c: char) -> bool {
+    c.is_alphabetic()
+}
+
+/// The next character that is not broken, and the bytes up to behind it; `previous` when there is none.
+fn next_valid(text: &[u8], previous: char) -> (char, usize) {
+    let mut size = 0;
+    for chunk in text.utf8_chunks() {
+        if let Some(c) = chunk.valid().chars().next()
+            && c != char::REPLACEMENT_CHARACTER
+        {
+            return (c, size + c.len_utf8());
+        }
+        size += chunk.valid().len() + chunk.invalid().len();
+    }
+    (previous, size)
+}
+
+/// The kind of the first piece of a text, and its length in bytes.
+fn next_word(text: &[u8]) -> (Kind, usize) {
+    if text.is_empty() {
+        return (Kind::Invalid, 0);
+    }
+    let (first, size) = next_valid(text, char::REPLACEMENT_CHARACTER);
+    if first == char::REPLACEMENT_CHARACTER {
+        return (Kind::Invalid, size);
+    }
+    let run = |mut offset: usize, mut last: char, belongs: &dyn Fn(char, usize) -> bool| {
+        while offset < text.len() {
+            let (c, size) = next_valid(&text[offset..], last);
+            last = c;
+            if !belongs(c, size) {
+                break;
+            }
+            offset += size;
+        }
+        offset
+    };
+    let small = |c: char, _: usize| is_alphabet(c) && !c.is_uppercase();
+    match first {
+        _ if is_connector(first) => (Kind::Connector, run(size, first, &|c, _| is_connector(c))),
+        _ if is_punctuation(first) => (Kind::Punctuation, run(size, first, &|c, _| is_punctuation(c))),
+        _ if first.is_uppercase() => (Kind::Upper, upper_word(text, first, size)),
+        _ if is_alphabet(first) => (Kind::Alphabet, run(size, first, &small)),
+        _ if first.is_numeric() => (Kind::Number, run(size, first, &|c, _| c.is_numeric())),
+        _ => {
+            let other = |c: char, size: usize| {
+                size != 0 && !(is_connector(c) || is_alphabet(c) || c.is_numeric() || is_punctuation(c))
+            };
+            (Kind::Other, run(size, first, &other))
+        }
     }
 }
 
-/// Splits a name: a run of capitals gives its last one to the small letters behind it (`HTTPStatus` is `HTTP` and `Status`).
-fn pieces(text: &str) -> Vec<(Piece, String)> {
-    let characters: Vec<char> = text.chars().collect();
-    let mut pieces = Vec::new();
-    let mut at = 0;
-    while at < characters.len() {
-        let piece = piece_of(characters[at]);
-        let run = |from: usize, wanted: Piece| {
-            from + characters[from..]
-                .iter()
-                .take_while(|c| piece_of(**c) == wanted)
-                .count()
-        };
-        let mut end = run(at, piece);
-        if piece == Piece::Upper {
-            let small_follows = characters.get(end).is_some_and(|c| piece_of(*c) == Piece::Lower);
-            if end == at + 1 && small_follows {
-                end = run(end, Piece::Lower);
-            } else if small_follows {
-                end -= 1;
+/// A word that begins with a capital: a run of capitals gives its last one to the small letters behind it (`HTTPStatus` is `HTTP` and
+/// `Status`).
+fn upper_word(text: &[u8], first: char, size: usize) -> usize {
+    let mut offset = size;
+    if offset == text.len() {
+        return offset;
+    }
+    let (mut c, mut size) = next_valid(&text[offset..], first);
+    if c.is_uppercase() {
+        let mut previous = size;
+        offset += size;
+        while offset < text.len() {
+            (c, size) = next_valid(&text[offset..], c);
+            if !c.is_uppercase() {
+                break;
+            }
+            previous = size;
+            offset += size;
+        }
+        if offset < text.len() && is_alphabet(c) {
+            offset -= previous;
+        }
+        return offset;
+    }
+    if is_alphabet(c) {
+        offset += size;
+        while offset < text.len() {
+            (c, size) = next_valid(&text[offset..], c);
+            if !is_alphabet(c) || c.is_uppercase() {
+                break;
+            }
+            offset += size;
+        }
+    }
+    offset
+}
+
+/// Takes the words of a name one by one, and writes them.
+struct Words<'a> {
+    rest: &'a [u8],
+    kind: Kind,
+    word: &'a [u8],
+    separator: u8,
+    out: Vec<u8>,
+}
+
+impl<'a> Words<'a> {
+    fn advance(&mut self) {
+        let (kind, length) = next_word(self.rest);
+        (self.word, self.rest) = self.rest.split_at(length);
+        self.kind = kind;
+    }
+
+    fn write(&mut self, kind: Kind, word: &'a [u8]) {
+        if !matches!(kind, Kind::Upper | Kind::Connector) {
+            self.out.extend_from_slice(word);
+            return;
+        }
+        for c in characters(word) {
+            if is_connector(c) {
+                self.out.push(self.separator);
+            } else {
+                self.out.extend_from_slice(lower(c).encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
-        pieces.push((piece, characters[at..end].iter().collect()));
-        at = end;
     }
-    pieces
+
+    fn separate_unless(&mut self, kinds: &[Kind]) {
+        if !kinds.contains(&self.kind) {
+            self.out.push(self.separator);
+        }
+    }
+
+    /// Small letters and numbers that follow a number stay in its word.
+    fn tail(&mut self) {
+        while matches!(self.kind, Kind::Alphabet | Kind::Number) {
+            self.write(self.kind, self.word);
+            self.advance();
+        }
+        self.separate_unless(&[Kind::Invalid, Kind::Punctuation, Kind::Connector]);
+    }
+
+    fn step(&mut self) {
+        if self.kind != Kind::Connector {
+            self.write(self.kind, self.word);
+        }
+        let (previous, last) = (self.kind, self.word);
+        self.advance();
+        match previous {
+            Kind::Number => self.tail(),
+            Kind::Connector => self.write(previous, last),
+            Kind::Punctuation => {}
+            _ if self.kind != Kind::Number => self.separate_unless(&[Kind::Connector, Kind::Punctuation]),
+            _ if self.rest.is_empty() => {}
+            _ => {
+                let number = self.word;
+                self.advance();
+                if self.kind == Kind::Alphabet {
+                    self.out.push(self.separator);
+                    self.write(Kind::Number, number);
+                    self.tail();
+                } else {
+                    // The number is part of the word before it: `Bld4Floor` is `bld4` and `floor`.
+                    self.write(Kind::Number, number);
+                    self.separate_unless(&[Kind::Connector, Kind::Punctuation]);
+                }
+            }
+        }
+    }
 }
 
 /// The words of a name in lower case with a separator between.
-///
-/// Numbers belong to the word before them, unless small letters follow: then the number begins a word.
-fn words_joined(text: &str, separator: char) -> String {
-    let pieces = pieces(text);
-    let mut out = String::new();
-    let is_word = |at: usize| {
-        pieces
-            .get(at)
-            .is_some_and(|(piece, _)| !matches!(piece, Piece::Connector | Piece::Punctuation))
+fn words_joined(text: &[u8], separator: u8) -> Vec<u8> {
+    let mut words = Words {
+        rest: text,
+        kind: Kind::Invalid,
+        word: b"",
+        separator,
+        out: Vec::with_capacity(text.len() + 8),
     };
-    let kind = |at: usize| pieces.get(at).map(|(piece, _)| *piece);
-    let write = |out: &mut String, at: usize| {
-        let (piece, text) = &pieces[at];
-        match piece {
-            Piece::Connector => out.extend(text.chars().map(|_| separator)),
-            Piece::Upper => out.extend(text.chars().map(lower)),
-            _ => out.push_str(text),
-        }
-    };
-    // Small letters and numbers that follow a number without a capital between stay in its word.
-    let tail = |out: &mut String, mut at: usize| {
-        while matches!(kind(at), Some(Piece::Lower | Piece::Number)) {
-            write(out, at);
-            at += 1;
-        }
-        at
-    };
-    let mut at = 0;
-    while at < pieces.len() {
-        write(&mut out, at);
-        let next = at + 1;
-        at = match pieces[at].0 {
-            Piece::Connector | Piece::Punctuation => next,
-            Piece::Number => {
-                let after = tail(&mut out, next);
-                if is_word(after) {
-                    out.push(separator);
-                }
-                after
-            }
-            _ if kind(next) != Some(Piece::Number) || next + 1 == pieces.len() => {
-                if is_word(next) && kind(next) != Some(Piece::Number) {
-                    out.push(separator);
-                }
-                next
-            }
-            _ if kind(next + 1) == Some(Piece::Lower) => {
-                out.push(separator);
-                write(&mut out, next);
-                let after = tail(&mut out, next + 1);
-                if is_word(after) {
-                    out.push(separator);
-                }
-                after
-            }
-            _ => {
-                write(&mut out, next);
-                if is_word(next + 1) {
-                    out.push(separator);
-                }
-                next + 1
-            }
-        };
+    words.advance();
+    while !words.rest.is_empty() {
+        words.step();
     }
-    out
+    words.write(words.kind, words.word);
+    words.out
 }
 
 /// Capitals at the start and after connectors, which vanish between letters; further capitals of a word become small.
-fn pascal_case(text: &str) -> String {
-    let mut out: String = text.chars().take_while(|c| is_connector(*c)).collect();
-    let body = &text[out.len()..];
-    let trailing = body.trim_end_matches(is_connector).len();
-    let (mut raise, mut capitals) = (true, false);
-    let mut connectors = 0usize;
-    for c in body[..trailing].chars() {
-        if is_connector(c) {
-            connectors += 1;
-            // Of several connectors in a row only the last vanishes.
-            if connectors > 1 {
-                out.push(c);
-            }
-            raise = true;
+fn pascal_case(text: &[u8]) -> String {
+    let mut out = String::new();
+    let mut rest = characters(text).peekable();
+    let (mut current, mut first_is_upper) = (None, false);
+    for c in rest.by_ref() {
+        current = Some(c);
+        if !is_connector(c) {
+            first_is_upper = c.is_uppercase();
+            current = Some(upper(c));
+            break;
+        }
+        out.push(c);
+    }
+    let Some(mut current) = current else {
+        return out;
+    };
+    // Only connectors, or a single character: the last one is written (again).
+    if rest.peek().is_none() {
+        out.push(current);
+        return out;
+    }
+    for c in rest {
+        let previous = std::mem::replace(&mut current, c);
+        if is_connector(c) && is_connector(previous) {
+            out.push(previous);
             continue;
         }
-        connectors = 0;
-        if raise {
-            capitals = c.is_uppercase();
-            out.push(upper(c));
-        } else if capitals && c.is_uppercase() {
-            out.push(lower(c));
+        if is_connector(previous) {
+            first_is_upper = c.is_uppercase();
+            current = upper(c);
         } else {
-            capitals = false;
-            out.push(c);
+            if first_is_upper {
+                if c.is_uppercase() {
+                    current = lower(c);
+                } else {
+                    first_is_upper = false;
+                }
+            }
+            out.push(previous);
         }
-        raise = false;
     }
-    out.push_str(&body[trailing..]);
+    out.push(current);
     out
 }
 
@@ -262,10 +370,8 @@ mod tests {
             ("FOO_BAR", "foo_bar", "FooBar"),
             ("", "", ""),
         ] {
-            assert_eq!(words_joined(name, '_'), snake);
-            assert_eq!(pascal_case(name), pascal);
+            assert_eq!(words_joined(name.as_bytes(), b'_'), snake.as_bytes());
+            assert_eq!(pascal_case(name.as_bytes()), pascal);
         }
-        assert_eq!(title("foo bar-baz"), "Foo Bar-Baz");
-        assert_eq!(swap_case("aB c"), "Ab C");
     }
 }

@@ -1,76 +1,76 @@
 //! Reading YAML and JSON inside a template. The forgiving functions put the complaint into the result.
 
-use super::{Function, bytes, error, fixed, string};
+use super::{Function, bytes, error, fixed, json};
 use crate::exec::{Env, Result};
 use crate::signature::Type::Str;
-use crate::value::Value;
+use crate::value::{Element, List, Map, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("fromYaml", &[Str], |env, args| {
         pay(env, args)?;
-        Ok(into_map(read_yaml(&string(args, 0))))
+        let map = into_map(read_yaml(bytes(args, 0)), Value::Map(Map::new()));
+        paid(env, map)
     }),
     fixed("fromYamlArray", &[Str], |env, args| {
         pay(env, args)?;
-        Ok(into_list(read_yaml(&string(args, 0))))
+        let list = into_list(read_yaml(bytes(args, 0)), Value::list(Vec::new()));
+        paid(env, list)
     }),
     fixed("fromJson", &[Str], |env, args| {
         pay(env, args)?;
-        Ok(into_map(read_json(bytes(args, 0))))
+        Ok(into_map(read_json(bytes(args, 0)), Value::Map(Map::nil())))
     }),
     fixed("fromJsonArray", &[Str], |env, args| {
         pay(env, args)?;
-        Ok(into_list(read_json(bytes(args, 0))))
+        Ok(into_list(
+            read_json(bytes(args, 0)),
+            Value::List(List::nil(Element::Any)),
+        ))
     }),
     fixed("mustFromJson", &[Str], |env, args| {
         pay(env, args)?;
-        match read_json(bytes(args, 0)) {
+        match json::read(bytes(args, 0)) {
             Ok(value) => Ok(value),
             Err(message) => error(message),
         }
     }),
 ];
 
-/// Pays for reading: a value takes more room than its text.
+/// Pays for reading: a value takes much more room than its text.
 fn pay(env: &mut Env<'_>, args: &[Value]) -> Result<()> {
-    env.context.charge(bytes(args, 0).len() as u64 / 4 + 1)
+    env.context.charge(bytes(args, 0).len() as u64 * 4 + 1)
 }
 
-fn read_yaml(text: &str) -> std::result::Result<Value, String> {
+/// Pays for what the aliases of a text became.
+fn paid(env: &mut Env<'_>, value: Value) -> Result<Value> {
+    env.context.charge_copy(&value)?;
+    Ok(value)
+}
+
+fn read_yaml(text: &[u8]) -> std::result::Result<Value, String> {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return Err("error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned());
+    };
     match capstan_yaml::parse_one(text, capstan_yaml::Mode::Kube11) {
         Ok(document) => Ok(Value::from_document(&document)),
-        Err(problem) => Err(format!(
-            "error converting YAML to JSON: yaml: {}",
-            go_yaml_message(&problem)
-        )),
-    }
-}
-
-/// The complaint with its line, as go-yaml writes it: errors on the first line name none.
-fn go_yaml_message(problem: &capstan_yaml::YamlError) -> String {
-    let message = problem.message.as_str();
-    if problem.line > 1 {
-        format!("line {}: {message}", problem.line)
-    } else {
-        message.to_owned()
-    }
-}
-
-fn read_json(text: &[u8]) -> std::result::Result<Value, String> {
-    match serde_json::from_slice::<serde_json::Value>(text) {
-        Ok(document) => Ok(Value::from_document(&document)),
-        Err(problem) if problem.is_eof() => Err("unexpected end of JSON input".to_owned()),
-        Err(problem) => {
-            let line = text
-                .split(|b| *b == b'\n')
-                .nth(problem.line().saturating_sub(1))
-                .unwrap_or_default();
-            let found = line
-                .get(problem.column().saturating_sub(1))
-                .map_or('?', |b| char::from(*b));
-            Err(format!("invalid character '{found}' looking for beginning of value"))
+        // Keys are looked at in a second step.
+        Err(problem)
+            if problem.go_message.starts_with("unsupported map key") || problem.go_message.starts_with("json: ") =>
+        {
+            Err(format!("error converting YAML to JSON: {}", problem.go_message))
         }
+        Err(problem) => Err(format!("error converting YAML to JSON: yaml: {}", problem.go_message)),
     }
+}
+
+/// As [`json::read`], for a wanted map or list: a number that no float can hold is first of all a number.
+fn read_json(text: &[u8]) -> std::result::Result<Value, String> {
+    let read = json::read(text);
+    let out_of_range = matches!(&read, Err(message) if message.starts_with("json: cannot unmarshal number"));
+    if out_of_range && !text.trim_ascii_start().starts_with(b"[") && !text.trim_ascii_start().starts_with(b"{") {
+        return Ok(Value::Float(0.0));
+    }
+    read
 }
 
 /// How Go names the JSON kind of a value.
@@ -84,29 +84,42 @@ fn json_kind(value: &Value) -> &'static str {
     }
 }
 
-fn into_map(read: std::result::Result<Value, String>) -> Value {
+/// A map, what `null` stands for, or a complaint.
+fn into_map(read: std::result::Result<Value, String>, null: Value) -> Value {
     let message = match read {
         Ok(value @ Value::Map(_)) => return value,
-        Ok(Value::Nil) => return Value::Map(crate::value::Map::new()),
-        Ok(other) => mismatch(&other, "map[string]interface {}"),
+        Ok(Value::Nil) => return null,
+        Ok(other) => mismatch(&other, "map[string]interface {}", &null),
         Err(message) => message,
     };
     Value::map([("Error", Value::from(message))])
 }
 
-fn into_list(read: std::result::Result<Value, String>) -> Value {
+/// A list, what `null` stands for, or a complaint.
+fn into_list(read: std::result::Result<Value, String>, null: Value) -> Value {
     let message = match read {
         Ok(value @ Value::List(_)) => return value,
-        Ok(Value::Nil) => return Value::list(Vec::new()),
-        Ok(other) => mismatch(&other, "[]interface {}"),
+        Ok(Value::Nil) => return null,
+        Ok(other) => mismatch(&other, "[]interface {}", &null),
         Err(message) => message,
     };
     Value::list(vec![Value::from(message)])
 }
 
-fn mismatch(value: &Value, wanted: &str) -> String {
+fn mismatch(value: &Value, wanted: &str, null: &Value) -> String {
+    // YAML is decoded in two steps, which the complaint tells.
+    let from_json = match null {
+        Value::Map(map) => map.is_nil(),
+        Value::List(list) => list.is_nil(),
+        _ => false,
+    };
+    let prefix = if from_json {
+        ""
+    } else {
+        "error unmarshaling JSON: while decoding JSON: "
+    };
     format!(
-        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type {wanted}",
+        "{prefix}json: cannot unmarshal {} into Go value of type {wanted}",
         json_kind(value)
     )
 }

@@ -13,11 +13,17 @@ use crate::value::{Element, List, Map, Value};
 pub(super) const FUNCTIONS: &[Function] = &[
     variadic("dict", &[], Any, |env, args| {
         env.context.charge_items(args.len() as u64)?;
-        let entries = args.chunks(2).map(|pair| {
+        if !args.is_empty() {
+            env.context.charge(crate::context::MAP_COST)?;
+        }
+        let limit = env.context.limits.output;
+        let mut entries = BTreeMap::new();
+        for pair in args.chunks(2) {
+            env.context.charge_value(&pair[0])?;
             let value = pair.get(1).cloned().unwrap_or_else(|| Value::from(""));
-            (to_text(&pair[0]).lossy().into_owned(), value)
-        });
-        Ok(Value::Map(Map::from_entries(entries.collect())))
+            entries.insert(to_text(&pair[0], limit).lossy().into_owned(), value);
+        }
+        Ok(Value::Map(Map::from_entries(entries)))
     }),
     fixed("get", &[MapType, Str], |_, args| {
         Ok(map(args, 0).get(&string(args, 1)).unwrap_or_else(|| Value::from("")))
@@ -26,6 +32,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let Value::Map(target) = &args[0] else {
             return error("assignment to entry in nil map");
         };
+        if target.is_nil() {
+            return error("assignment to entry in nil map");
+        }
         put(env, target, string(args, 1).into_owned(), args[2].clone())?;
         Ok(args[0].clone())
     }),
@@ -97,7 +106,7 @@ pub(super) fn equal(env: &Env<'_>, a: &Value, b: &Value) -> bool {
 
 /// Sets an entry; a container may close a cycle, which the context breaks at its end.
 fn put(env: &mut Env<'_>, target: &Map, key: String, value: Value) -> Result<()> {
-    env.context.charge(4)?;
+    env.context.charge(12 + key.len() as u64 / 8)?;
     if matches!(value, Value::Map(_) | Value::List(_)) {
         env.context.watched.push(target.watch());
     }
@@ -107,6 +116,7 @@ fn put(env: &mut Env<'_>, target: &Map, key: String, value: Value) -> Result<()>
 
 fn merge_all(env: &mut Env<'_>, args: &[Value], overwrite: bool) -> Result<Value> {
     let target = map(args, 0);
+    let target = if target.is_nil() { Map::new() } else { target };
     for i in 1..args.len() {
         merge(env, &target, &map(args, i), overwrite, 0)?;
     }
@@ -147,12 +157,17 @@ fn merge(env: &mut Env<'_>, target: &Map, source: &Map, overwrite: bool, depth: 
 }
 
 fn copy(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
-    env.context.charge_value(&args[0])?;
+    if args[0].is_nil() {
+        return error("reflect: call of reflect.Value.Type on zero Value");
+    }
+    env.context.charge_copy(&args[0])?;
     Ok(deep_copy(&args[0]))
 }
 
 fn deep_copy(value: &Value) -> Value {
     match value {
+        Value::List(list) if list.is_nil() => value.clone(),
+        Value::Map(map) if map.is_nil() => value.clone(),
         Value::List(list) => Value::List(List::typed(
             list.element(),
             list.items().iter().map(|item| grow(|| deep_copy(item))).collect(),
@@ -163,11 +178,9 @@ fn deep_copy(value: &Value) -> Value {
                 .into_iter()
                 .map(|(key, value)| (key, grow(|| deep_copy(&value))))
                 .collect();
-            Value::Map(match map.element() {
-                Element::Any => Map::from_entries(entries),
-                element => Map::typed(element, entries),
-            })
+            Value::Map(map.same_type(entries))
         }
+        Value::Object(object) => object.deep_copied().unwrap_or_else(|| value.clone()),
         other => other.clone(),
     }
 }
@@ -177,26 +190,37 @@ fn dig(args: &[Value]) -> Result<Value> {
         return error("dig needs at least three arguments");
     }
     let (keys, end) = args.split_at(args.len() - 2);
-    let converted = |value: &Value, wanted: &str| {
-        let actual = if value.is_nil() {
-            "nil".into()
-        } else {
-            value.type_name()
-        };
-        format!("interface conversion: interface {{}} is {actual}, not {wanted}")
-    };
-    let mut current = end[1].clone();
+    let mut current = plain_map(&end[1])?;
+    let mut names = Vec::with_capacity(keys.len());
     for key in keys {
         let Value::Str(key) = key else {
-            return error(converted(key, "string"));
+            return error(not_convertible(key, "string"));
         };
-        let Value::Map(map) = &current else {
-            return error(converted(&current, "map[string]interface {}"));
-        };
-        match map.get(&key.lossy()) {
-            Some(value) => current = value,
+        names.push(key.lossy());
+    }
+    for (i, name) in names.iter().enumerate() {
+        match current.get(name) {
             None => return Ok(end[0].clone()),
+            Some(value) if i + 1 == names.len() => return Ok(value),
+            Some(value) => current = plain_map(&value)?,
         }
     }
-    Ok(current)
+    Ok(end[0].clone())
+}
+
+/// A map of exactly Go's type `map[string]interface {}`.
+fn plain_map(value: &Value) -> Result<Map> {
+    match value {
+        Value::Map(map) if map.element() == Element::Any && map.type_name().is_none() => Ok(map.clone()),
+        other => error(not_convertible(other, "map[string]interface {}")),
+    }
+}
+
+fn not_convertible(value: &Value, wanted: &str) -> String {
+    let actual = if value.is_nil() {
+        "nil".into()
+    } else {
+        value.type_name()
+    };
+    format!("interface conversion: interface {{}} is {actual}, not {wanted}")
 }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value as Json};
 
-use super::{Function, bytes, fixed, text_result};
+use super::{Function, bytes, error, fixed, text_result};
 use crate::exec::{Env, Result};
 use crate::float::json_float;
 use crate::signature::Type::{Any, Str};
@@ -12,36 +12,25 @@ use crate::stack::grow;
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    fixed("toJson", &[Any], |env, args| json(env, args, None, true)),
-    fixed("mustToJson", &[Any], |env, args| json(env, args, None, true)),
-    fixed("toPrettyJson", &[Any], |env, args| json(env, args, Some("  "), true)),
+    fixed("toJson", &[Any], |env, args| json(env, args, COMPACT)),
+    fixed("mustToJson", &[Any], |env, args| {
+        json(env, args, Style { must: true, ..COMPACT })
+    }),
+    fixed("toPrettyJson", &[Any], |env, args| json(env, args, PRETTY)),
     fixed("mustToPrettyJson", &[Any], |env, args| {
-        json(env, args, Some("  "), true)
+        json(env, args, Style { must: true, ..PRETTY })
     }),
-    fixed("toRawJson", &[Any], |env, args| json(env, args, None, false)),
-    fixed("mustToRawJson", &[Any], |env, args| json(env, args, None, false)),
-    fixed("toYaml", &[Any], yaml),
-    fixed("mustToYaml", &[Any], yaml),
-    fixed("toYamlPretty", &[Any], |_, _| {
-        super::error("toYamlPretty is not available")
-    }),
+    fixed("toRawJson", &[Any], |env, args| json(env, args, RAW)),
+    fixed("mustToRawJson", &[Any], |env, args| json(env, args, RAW)),
+    fixed("toYaml", &[Any], |env, args| yaml(env, args, false)),
+    fixed("mustToYaml", &[Any], |env, args| yaml(env, args, true)),
+    fixed("toYamlPretty", &[Any], pretty_yaml),
     fixed("b64enc", &[Str], |env, args| {
         text_result(env, STANDARD.encode(bytes(args, 0)))
     }),
-    fixed("b64dec", &[Str], |env, args| {
-        // Go's decoder skips line breaks.
-        let text: Vec<u8> = bytes(args, 0)
-            .iter()
-            .copied()
-            .filter(|b| !matches!(b, b'\r' | b'\n'))
-            .collect();
-        match STANDARD.decode(&text) {
-            Ok(decoded) => text_result(env, decoded),
-            Err(_) => text_result(
-                env,
-                format!("illegal base64 data at input byte {}", bad_base64(bytes(args, 0))),
-            ),
-        }
+    fixed("b64dec", &[Str], |env, args| match go_base64(bytes(args, 0)) {
+        Ok(decoded) => text_result(env, decoded),
+        Err(message) => text_result(env, message),
     }),
     fixed("b32enc", &[Str], |env, args| {
         text_result(env, base32_encode(bytes(args, 0)))
@@ -52,59 +41,152 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// Where Go finds the first mistake of a base64 text.
-fn bad_base64(text: &[u8]) -> usize {
-    let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
-    match text.iter().position(|b| !valid(*b) && !matches!(b, b'\r' | b'\n')) {
-        Some(at) if text[at] == b'=' => at,
-        Some(at) => at,
-        // A text that ends inside a group of four: the group's beginning.
-        None => text.len() / 4 * 4,
+/// Base64 as Go's `StdEncoding` decodes it: line breaks are skipped, leftover bits are ignored.
+///
+/// # Errors
+/// Go's complaint, with the position it names.
+pub(super) fn go_base64(text: &[u8]) -> std::result::Result<Vec<u8>, String> {
+    let mut out = Vec::with_capacity(text.len() / 4 * 3);
+    let is_break = |b: u8| matches!(b, b'\r' | b'\n');
+    let corrupt = |at: usize| Err(format!("illegal base64 data at input byte {at}"));
+    let mut at = 0;
+    let skip_breaks = |at: &mut usize| {
+        while text.get(*at).copied().is_some_and(is_break) {
+            *at += 1;
+        }
+    };
+    loop {
+        let mut group = 0u32;
+        let mut count = 0;
+        while count < 4 {
+            skip_breaks(&mut at);
+            let Some(byte) = text.get(at).copied() else {
+                return if count == 0 { Ok(out) } else { corrupt(at - count) };
+            };
+            at += 1;
+            if let Some(digit) = base64_digit(byte) {
+                group = group << 6 | digit;
+                count += 1;
+                continue;
+            }
+            if byte != b'=' || count < 2 {
+                return corrupt(at - 1);
+            }
+            if count == 2 {
+                skip_breaks(&mut at);
+                match text.get(at) {
+                    None => return corrupt(text.len()),
+                    Some(b'=') => at += 1,
+                    Some(_) => return corrupt(at - 1),
+                }
+            }
+            skip_breaks(&mut at);
+            if at < text.len() {
+                return corrupt(at);
+            }
+            let bytes = (group << (6 * (4 - count))).to_be_bytes();
+            out.extend_from_slice(&bytes[1..count]);
+            return Ok(out);
+        }
+        out.extend_from_slice(&group.to_be_bytes()[1..]);
     }
 }
 
-fn json(env: &mut Env<'_>, args: &[Value], indent: Option<&str>, escape: bool) -> Result<Value> {
-    env.context.charge_value(&args[0])?;
+fn base64_digit(byte: u8) -> Option<u32> {
+    Some(u32::from(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    }))
+}
+
+/// How a function writes JSON.
+#[derive(Clone, Copy)]
+struct Style {
+    indent: Option<&'static str>,
+    /// `<`, `>` and `&` as escapes.
+    escape: bool,
+    /// What JSON cannot hold is an error, not an empty text.
+    must: bool,
+}
+
+const COMPACT: Style = Style {
+    indent: None,
+    escape: true,
+    must: false,
+};
+const PRETTY: Style = Style {
+    indent: Some("  "),
+    ..COMPACT
+};
+const RAW: Style = Style {
+    escape: false,
+    must: true,
+    ..COMPACT
+};
+
+fn json(env: &mut Env<'_>, args: &[Value], style: Style) -> Result<Value> {
+    env.context.charge_copy(&args[0])?;
+    let limit = env.context.limits.output;
     let mut writer = JsonWriter {
         out: Vec::new(),
-        indent,
-        escape,
+        style,
+        limit,
     };
     match writer.value(&args[0], 0) {
-        Some(()) => text_result(env, writer.out),
-        // What JSON cannot hold gives an empty text.
-        None => Ok(Value::from("")),
+        Err(message) if style.must => error(message),
+        Err(_) => Ok(Value::from("")),
+        Ok(()) => text_result(env, writer.out),
     }
 }
 
-struct JsonWriter<'a> {
-    out: Vec<u8>,
-    indent: Option<&'a str>,
-    escape: bool,
+/// A float as Go writes it, or its complaint about what is none.
+fn finite(value: f64) -> std::result::Result<String, String> {
+    json_float(value).ok_or_else(|| {
+        let shown = crate::float::format_float(value, 'g', None);
+        format!("json: unsupported value: {shown}")
+    })
 }
 
-impl JsonWriter<'_> {
+struct JsonWriter {
+    out: Vec<u8>,
+    style: Style,
+    /// Bytes after which writing ends; the caller's check of the length finds it.
+    limit: usize,
+}
+
+impl JsonWriter {
     fn line(&mut self, level: usize) {
-        if let Some(indent) = self.indent {
+        if let Some(indent) = self.style.indent {
             self.out.push(b'\n');
             self.out.extend_from_slice(indent.repeat(level).as_bytes());
         }
     }
 
-    fn value(&mut self, value: &Value, level: usize) -> Option<()> {
+    fn value(&mut self, value: &Value, level: usize) -> std::result::Result<(), String> {
+        if self.out.len() > self.limit {
+            return Ok(());
+        }
         match value {
             Value::Nil => self.out.extend_from_slice(b"null"),
             Value::Bool(b) => self.out.extend_from_slice(b.to_string().as_bytes()),
-            Value::Int(i) | Value::Int64(i) | Value::Duration(i) => {
+            Value::Int(i) | Value::Int64(i) | Value::Duration(i) | Value::Month(i) | Value::Weekday(i) => {
                 self.out.extend_from_slice(i.to_string().as_bytes());
             }
             Value::Uint(u) => self.out.extend_from_slice(u.to_string().as_bytes()),
-            Value::Float(f) => self.out.extend_from_slice(json_float(*f)?.as_bytes()),
+            Value::Uint8(u) => self.out.extend_from_slice(u.to_string().as_bytes()),
+            Value::Complex(..) => return Err("json: unsupported type: complex128".to_owned()),
+            Value::Float(f) => self.out.extend_from_slice(finite(*f)?.as_bytes()),
             Value::Str(text) => self.string(text.bytes()),
             Value::Bytes(bytes) => self.string(STANDARD.encode(bytes).as_bytes()),
             Value::Time(time) => {
                 self.string(crate::time::format(time, "2006-01-02T15:04:05.999999999Z07:00").as_bytes());
             }
+            Value::List(list) if list.is_nil() => self.out.extend_from_slice(b"null"),
+            Value::Map(map) if map.is_nil() => self.out.extend_from_slice(b"null"),
             Value::List(list) => {
                 self.out.push(b'[');
                 for (i, item) in list.items().iter().enumerate() {
@@ -129,7 +211,7 @@ impl JsonWriter<'_> {
                     self.line(level + 1);
                     self.string(key.as_bytes());
                     self.out
-                        .extend_from_slice(if self.indent.is_some() { b": " } else { b":" });
+                        .extend_from_slice(if self.style.indent.is_some() { b": " } else { b":" });
                     grow(|| self.value(item, level + 1))?;
                 }
                 if !entries.is_empty() {
@@ -139,12 +221,22 @@ impl JsonWriter<'_> {
             }
             Value::Object(object) => self.value(&object.document(), level)?,
         }
-        Some(())
+        Ok(())
     }
 
     fn string(&mut self, bytes: &[u8]) {
         self.out.push(b'"');
-        for c in String::from_utf8_lossy(bytes).chars() {
+        for chunk in bytes.utf8_chunks() {
+            self.characters(chunk.valid());
+            for _ in chunk.invalid() {
+                self.out.extend_from_slice(b"\\ufffd");
+            }
+        }
+        self.out.push(b'"');
+    }
+
+    fn characters(&mut self, text: &str) {
+        for c in text.chars() {
             match c {
                 '"' | '\\' => self.out.extend_from_slice(&[b'\\', c as u8]),
                 '\u{8}' => self.out.extend_from_slice(b"\\b"),
@@ -152,13 +244,12 @@ impl JsonWriter<'_> {
                 '\n' => self.out.extend_from_slice(b"\\n"),
                 '\r' => self.out.extend_from_slice(b"\\r"),
                 '\t' => self.out.extend_from_slice(b"\\t"),
-                '<' | '>' | '&' if self.escape => self.unicode(c),
+                '<' | '>' | '&' if self.style.escape => self.unicode(c),
                 '\u{2028}' | '\u{2029}' => self.unicode(c),
                 _ if u32::from(c) < 0x20 => self.unicode(c),
                 _ => self.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
-        self.out.push(b'"');
     }
 
     fn unicode(&mut self, c: char) {
@@ -167,43 +258,146 @@ impl JsonWriter<'_> {
     }
 }
 
-fn yaml(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
-    env.context.charge_value(&args[0])?;
-    let Some(document) = document(&args[0]) else {
-        return Ok(Value::from(""));
+fn yaml(env: &mut Env<'_>, args: &[Value], must: bool) -> Result<Value> {
+    env.context.charge_copy(&args[0])?;
+    let document = match document(&args[0]) {
+        Ok(document) => document,
+        Err(message) if must => return error(format!("error marshaling into JSON: {message}")),
+        Err(_) => return Ok(Value::from("")),
     };
-    let mut text = capstan_yaml::to_go_yaml(&document);
+    let limit = env.context.limits.output;
+    let mut text = capstan_yaml::to_go_yaml_within(&document, capstan_yaml::Layout::Compact, limit);
+    env.context.check_size(text.len())?;
     if text.ends_with('\n') {
         text.pop();
     }
     text_result(env, text)
 }
 
-/// A value as a JSON document; `None` for what JSON cannot hold.
-fn document(value: &Value) -> Option<Json> {
-    Some(match value {
+/// `toYamlPretty`: lists are indented below their key, and numbers keep their type.
+fn pretty_yaml(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
+    env.context.charge_copy(&args[0])?;
+    let document = match direct_document(&args[0]) {
+        Ok(document) => document,
+        Err(message) if message.starts_with("cannot marshal") => return error(message),
+        Err(_) => return Ok(Value::from("")),
+    };
+    let limit = env.context.limits.output;
+    let mut text = capstan_yaml::to_go_yaml_within(&document, capstan_yaml::Layout::Indented, limit);
+    env.context.check_size(text.len())?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    text_result(env, text)
+}
+
+/// A text with U+FFFD for every broken byte, as Go's encoder has it.
+fn lossy(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    out
+}
+
+/// What becomes of a text on Helm's way to YAML: it is written as JSON, and that is read as YAML, where some characters that JSON leaves
+/// alone are not allowed, and U+0085 is a line break.
+fn through_json(text: &str, is_key: bool) -> std::result::Result<String, String> {
+    let odd = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+    if text.is_ascii() && !text.contains('\u{7f}') || !text.contains(odd) {
+        return Ok(text.to_owned());
+    }
+    if text.contains(|c| odd(c) && c != '\u{85}') {
+        return Err("yaml: control characters are not allowed".to_owned());
+    }
+    if is_key {
+        return Err("yaml: mapping values are not allowed in this context".to_owned());
+    }
+    // A quoted text is folded: one break is a space, of several all but the first stay.
+    let mut lines = text.split('\u{85}');
+    let mut out = lines.next().unwrap_or_default().to_owned();
+    let (mut breaks, lines) = (0usize, lines.collect::<Vec<_>>());
+    for line in lines {
+        let line = line.trim_start_matches(' ');
+        if breaks == 0 {
+            out.truncate(out.trim_end_matches(' ').len());
+        }
+        breaks += 1;
+        if !line.is_empty() {
+            out.push_str(&folded(std::mem::take(&mut breaks)));
+            out.push_str(line);
+        }
+    }
+    out.push_str(&folded(breaks));
+    Ok(out)
+}
+
+fn folded(breaks: usize) -> String {
+    match breaks {
+        0 => String::new(),
+        1 => " ".to_owned(),
+        _ => "\n".repeat(breaks - 1),
+    }
+}
+
+/// A value as a JSON document, or Go's complaint about what JSON cannot hold.
+fn document(value: &Value) -> std::result::Result<Json, String> {
+    Ok(match value {
         Value::Nil => Json::Null,
         Value::Bool(b) => Json::Bool(*b),
-        Value::Int(i) | Value::Int64(i) | Value::Duration(i) => Json::Number((*i).into()),
+        Value::Int(i) | Value::Int64(i) | Value::Duration(i) | Value::Month(i) | Value::Weekday(i) => {
+            Json::Number((*i).into())
+        }
         Value::Uint(u) => Json::Number((*u).into()),
-        Value::Float(f) => Json::Number(Number::from_f64(*f)?),
-        Value::Str(text) => Json::String(text.lossy().into_owned()),
+        Value::Uint8(u) => Json::Number((*u).into()),
+        Value::Complex(..) => return Err("json: unsupported type: complex128".to_owned()),
+        Value::Float(f) => match Number::from_f64(*f) {
+            Some(number) => Json::Number(number),
+            None => return finite(*f).map(Json::String),
+        },
+        Value::Str(text) => Json::String(through_json(&lossy(text.bytes()), false)?),
         Value::Bytes(bytes) => Json::String(STANDARD.encode(bytes)),
         Value::Time(time) => Json::String(crate::time::format(time, "2006-01-02T15:04:05.999999999Z07:00")),
+        Value::List(list) if list.is_nil() => Json::Null,
+        Value::Map(map) if map.is_nil() => Json::Null,
         Value::List(list) => Json::Array(
             list.items()
                 .iter()
                 .map(|item| grow(|| document(item)))
-                .collect::<Option<_>>()?,
+                .collect::<std::result::Result<_, _>>()?,
         ),
         Value::Map(map) => {
-            let entries = map
-                .entries()
-                .into_iter()
-                .map(|(key, item)| Some((key, grow(|| document(&item))?)));
-            Json::Object(entries.collect::<Option<_>>()?)
+            let mut entries = serde_json::Map::new();
+            for (key, item) in map.entries() {
+                entries.insert(through_json(&key, true)?, grow(|| document(&item))?);
+            }
+            Json::Object(entries)
         }
         Value::Object(object) => document(&object.document())?,
+    })
+}
+
+/// A value as `toYamlPretty` sees it, which does not go through JSON.
+fn direct_document(value: &Value) -> std::result::Result<Json, String> {
+    Ok(match value {
+        Value::Str(text) => Json::String(lossy(text.bytes())),
+        Value::Duration(n) => Json::String(crate::time::duration_text(*n)),
+        Value::Complex(..) => return Err("cannot marshal type: complex128".to_owned()),
+        Value::List(list) if !list.is_nil() => {
+            let items = list.items().iter().map(|item| grow(|| direct_document(item)));
+            Json::Array(items.collect::<std::result::Result<_, _>>()?)
+        }
+        Value::Bytes(bytes) => Json::Array(bytes.iter().map(|b| Json::Number((*b).into())).collect()),
+        Value::List(_) => Json::Array(Vec::new()),
+        Value::Map(map) => {
+            let mut entries = serde_json::Map::new();
+            for (key, item) in map.entries() {
+                entries.insert(key, grow(|| direct_document(&item))?);
+            }
+            Json::Object(entries)
+        }
+        other => document(other)?,
     })
 }
 
@@ -224,27 +418,46 @@ fn base32_encode(bytes: &[u8]) -> String {
     out
 }
 
+/// Go's `StdEncoding` for base 32: the position of a complaint is where the group of eight is left.
 fn base32_decode(text: &[u8]) -> std::result::Result<Vec<u8>, usize> {
     let text: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
-    if !text.len().is_multiple_of(8) {
-        return Err(text.len());
-    }
+    let total = text.len();
     let mut out = Vec::new();
-    for (block, chunk) in text.chunks(8).enumerate() {
-        let letters = chunk.iter().position(|b| *b == b'=').unwrap_or(8);
-        let last = (block + 1) * 8 == text.len();
-        if (letters < 8 && !last)
-            || chunk[letters..].iter().any(|b| *b != b'=')
-            || !matches!(letters, 2 | 4 | 5 | 7 | 8)
-        {
-            return Err(block * 8 + letters);
+    let mut rest = text.as_slice();
+    while !rest.is_empty() {
+        let mut digits = [0u64; 8];
+        let mut count = 8;
+        let mut ended = false;
+        let mut j = 0;
+        while j < 8 {
+            let Some((byte, after)) = rest.split_first() else {
+                return Err(total - j);
+            };
+            rest = after;
+            if *byte == b'=' && j >= 2 && rest.len() < 8 {
+                if rest.len() + j < 7 {
+                    return Err(total);
+                }
+                if let Some(at) = (0..7 - j).find(|k| rest.get(*k).is_some_and(|b| *b != b'=')) {
+                    return Err(total - rest.len() + at - 1);
+                }
+                if matches!(j, 1 | 3 | 6) {
+                    return Err(total - rest.len() - 1);
+                }
+                (count, ended) = (j, true);
+                break;
+            }
+            let Some(digit) = BASE32.iter().position(|b| b == byte) else {
+                return Err(total - rest.len() - 1);
+            };
+            digits[j] = digit as u64;
+            j += 1;
         }
-        let mut bits = 0u64;
-        for (i, letter) in chunk[..letters].iter().enumerate() {
-            let value = BASE32.iter().position(|b| b == letter).ok_or(block * 8 + i)?;
-            bits |= (value as u64) << (35 - 5 * i);
+        let bits = digits.iter().fold(0, |bits, digit| bits << 5 | digit);
+        out.extend_from_slice(&bits.to_be_bytes()[3..3 + count * 5 / 8]);
+        if ended {
+            break;
         }
-        out.extend_from_slice(&bits.to_be_bytes()[3..3 + letters * 5 / 8]);
     }
     Ok(out)
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Function, bytes, error, fixed, string, text_result, variadic};
+use super::{Function, error, fixed, string, text_result, variadic};
 use crate::error::{ExecError, Limit, TemplateError, mark};
 use crate::exec::{Env, Exec, Result};
 use crate::set::{ROOT, Scope, parse};
@@ -36,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("include", &[Str, Any], |env, args| {
         include(env, &string(args, 0), &args[1])
     }),
-    fixed("tpl", &[Str, Any], |env, args| tpl(env, bytes(args, 0), &args[1])),
+    fixed("tpl", &[Str, Any], |env, args| tpl(env, &args[0], &args[1])),
     fixed("lookup", &[Str, Str, Str, Str], |env, args| {
         match &mut env.context.ambient.lookup {
             None => Ok(Value::Map(crate::value::Map::new())),
@@ -72,12 +72,18 @@ fn include(env: &mut Env<'_>, name: &str, data: &Value) -> Result<Value> {
     Ok(Value::Str(result?.into()))
 }
 
-fn tpl(env: &mut Env<'_>, source: &[u8], data: &Value) -> Result<Value> {
-    env.context.charge_bytes(source.len().saturating_mul(4))?;
-    let text = String::from_utf8_lossy(source);
-    if !text.contains("{{") {
-        return text_result(env, text.replace("<no value>", ""));
+fn tpl(env: &mut Env<'_>, source: &Value, data: &Value) -> Result<Value> {
+    let Value::Str(text) = source else {
+        return Ok(Value::from(""));
+    };
+    let source = text.bytes();
+    if memchr::memmem::find(source, b"{{").is_none() && memchr::memmem::find(source, NO_VALUE).is_none() {
+        return Ok(Value::Str(text.clone()));
     }
+    // The parsed form is much larger than the text.
+    env.context.charge_bytes(source.len())?;
+    env.context.charge(source.len() as u64 * 8)?;
+    let text = String::from_utf8_lossy(source);
     let shown = || crate::gofmt::quote(source);
     let mut parsed = match parse(ROOT, &text) {
         Ok(parsed) => parsed,
@@ -94,14 +100,7 @@ fn tpl(env: &mut Env<'_>, source: &[u8], data: &Value) -> Result<Value> {
     let result = Exec::run(env, &template, data.clone());
     env.scope = outer;
     match result {
-        Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes);
-            if text.contains("<no value>") {
-                text_result(env, text.replace("<no value>", ""))
-            } else {
-                text_result(env, bytes)
-            }
-        }
+        Ok(bytes) => text_result(env, without_no_value(bytes)),
         Err(inner) if inner.limit.is_some() => Err(inner),
         Err(inner) => {
             let message = format!("error during tpl function execution for {}: {}", shown(), inner.message);
@@ -112,4 +111,23 @@ fn tpl(env: &mut Env<'_>, source: &[u8], data: &Value) -> Result<Value> {
             })
         }
     }
+}
+
+/// What Go prints for absent values.
+const NO_VALUE: &[u8] = b"<no value>";
+
+/// The text without Go's marks for absent values.
+fn without_no_value(text: Vec<u8>) -> Vec<u8> {
+    let finder = memchr::memmem::Finder::new(NO_VALUE);
+    let Some(first) = finder.find(&text) else {
+        return text;
+    };
+    let (mut out, mut rest, mut next) = (Vec::with_capacity(text.len()), text.as_slice(), Some(first));
+    while let Some(at) = next {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + NO_VALUE.len()..];
+        next = finder.find(rest);
+    }
+    out.extend_from_slice(rest);
+    out
 }

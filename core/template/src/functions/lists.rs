@@ -43,7 +43,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("sortAlpha", &[Any], |env, args| {
         let mut texts = match args[0].slice_items() {
             Some(_) => to_texts(env, &args[0])?,
-            None => vec![to_text(&args[0])],
+            None => vec![to_text(&args[0], env.context.limits.output)],
         };
         texts.sort();
         env.context.charge_items(texts.len() as u64)?;
@@ -58,11 +58,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+/// Go's panic where sprig asks nil for its type.
+const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
+
 /// The items of a list, or sprig's complaint.
 fn items(env: &mut Env<'_>, value: &Value, what: &str) -> Result<Vec<Value>> {
     let Some(items) = value.slice_items() else {
         if value.is_nil() {
-            return error("runtime error: invalid memory address or nil pointer dereference");
+            return error(NIL_POINTER);
         }
         return error(format!("Cannot {what} type {}", value.kind()));
     };
@@ -94,15 +97,25 @@ fn last(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
 }
 
 fn rest(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
-    Ok(Value::list(
-        items(env, &args[0], "find rest on")?.into_iter().skip(1).collect(),
-    ))
+    let mut items = items(env, &args[0], "find rest on")?;
+    if items.is_empty() {
+        return Ok(nil_list());
+    }
+    items.remove(0);
+    Ok(Value::list(items))
 }
 
 fn initial(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     let mut items = items(env, &args[0], "find initial on")?;
-    items.pop();
-    Ok(Value::list(items))
+    match items.pop() {
+        Some(_) => Ok(Value::list(items)),
+        None => Ok(nil_list()),
+    }
+}
+
+/// Go's nil slice.
+fn nil_list() -> Value {
+    Value::List(List::nil(Element::Any))
 }
 
 fn reverse(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
@@ -160,8 +173,11 @@ fn has(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     Ok(Value::Bool(contains(env, &items, &args[0])?))
 }
 
-/// Go's `slice` for strings and lists, which sprig replaces: positions are cast to `int`, only lists are cut.
+/// Sprig's `slice`, which replaces Go's: positions are cast to `int`, only lists are cut.
 fn slice(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
+    if args[0].is_nil() {
+        return error(NIL_POINTER);
+    }
     if args[0].slice_items().is_none() {
         return error(format!("list should be type of slice or array but {}", args[0].kind()));
     }
@@ -176,6 +192,10 @@ fn slice(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     let Some(cut) = range.and_then(|(start, end)| items.get(start..end)) else {
         return error("reflect.Value.Slice: slice index out of bounds");
     };
+    if let Value::Bytes(bytes) = &args[0] {
+        let (start, end) = range.unwrap_or((0, 0));
+        return Ok(Value::Bytes(bytes[start..end].into()));
+    }
     let element = if let Value::List(list) = &args[0] {
         list.element()
     } else {
@@ -184,10 +204,28 @@ fn slice(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     Ok(Value::List(List::typed(element, cut.to_vec())))
 }
 
+/// The number of chunks comes from a division of floats, which decides what odd sizes do.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "Go converts the same way"
+)]
 fn chunk(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
+    const OUT_OF_RANGE: &str = "runtime error: makeslice: len out of range";
     let items = items(env, &args[1], "chunk")?;
-    let Some(size) = usize::try_from(int(args, 0)).ok().filter(|size| *size > 0) else {
-        return error("runtime error: integer divide by zero");
+    let size = int(args, 0);
+    let count = ((items.len() as f64 - 1.0) / size as f64).floor() + 1.0;
+    if !count.is_finite() || count < 0.0 {
+        return error(OUT_OF_RANGE);
+    }
+    if count as i64 == 0 {
+        return Ok(Value::List(List::typed(Element::List, Vec::new())));
+    }
+    // A negative size that gives chunks at all gives one, of everything.
+    let size = match usize::try_from(size) {
+        Ok(size) => size,
+        Err(_) if items.is_empty() => return error(OUT_OF_RANGE),
+        Err(_) => items.len(),
     };
     let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
     Ok(Value::List(List::typed(Element::List, chunks)))
@@ -196,10 +234,13 @@ fn chunk(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
 fn concat(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     let mut all = Vec::new();
     for list in args {
-        if list.slice_items().is_none() && !list.is_nil() {
+        if list.is_nil() {
+            return error(NIL_POINTER);
+        }
+        if list.slice_items().is_none() {
             return error(format!("Cannot concat type {} as list", list.kind()));
         }
         all.extend(items(env, list, "concat")?);
     }
-    Ok(Value::list(all))
+    Ok(if all.is_empty() { nil_list() } else { Value::list(all) })
 }

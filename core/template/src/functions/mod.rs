@@ -5,12 +5,15 @@
 mod builtin;
 mod casing;
 mod convert;
+mod crypto;
 mod dates;
+mod decimal;
 mod decode;
 mod dicts;
 mod digest;
 mod encode;
 mod flow;
+mod json;
 mod lists;
 mod numbers;
 mod paths;
@@ -19,7 +22,9 @@ mod random;
 mod semver;
 mod text;
 mod toml;
+mod urls;
 
+pub(crate) use pattern::Pattern;
 pub use semver::matches_constraint;
 
 use std::borrow::Cow;
@@ -66,6 +71,7 @@ static FUNCTIONS: LazyLock<BTreeMap<&'static str, Function>> = LazyLock::new(|| 
         builtin::FUNCTIONS,
         casing::FUNCTIONS,
         convert::FUNCTIONS,
+        crypto::FUNCTIONS,
         dates::FUNCTIONS,
         decode::FUNCTIONS,
         dicts::FUNCTIONS,
@@ -80,6 +86,7 @@ static FUNCTIONS: LazyLock<BTreeMap<&'static str, Function>> = LazyLock::new(|| 
         semver::FUNCTIONS,
         text::FUNCTIONS,
         toml::FUNCTIONS,
+        urls::FUNCTIONS,
     ]
     .into_iter()
     .flatten()
@@ -159,6 +166,7 @@ mod tests {
             builtin::FUNCTIONS,
             casing::FUNCTIONS,
             convert::FUNCTIONS,
+            crypto::FUNCTIONS,
             dates::FUNCTIONS,
             decode::FUNCTIONS,
             dicts::FUNCTIONS,
@@ -173,6 +181,7 @@ mod tests {
             semver::FUNCTIONS,
             text::FUNCTIONS,
             toml::FUNCTIONS,
+            urls::FUNCTIONS,
         ];
         let count: usize = all.iter().map(|functions| functions.len()).sum();
         assert_eq!(count, function_names().len());

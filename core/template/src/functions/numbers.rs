@@ -1,6 +1,7 @@
 //! Arithmetic: on `int64`, or on decimal fractions whose result is a `float64`.
 
 use super::convert::{to_f64, to_i64};
+use super::decimal::Decimal;
 use super::{Function, error, fixed, int, text_result, variadic};
 use crate::exec::{Env, Result};
 use crate::signature::Type::{Any, Float, Int};
@@ -34,26 +35,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("min", &[Any], Any, |_, args| {
         Ok(Value::Int64(args.iter().map(to_i64).min().unwrap_or(0)))
     }),
-    variadic("maxf", &[Any], Any, |_, args| Ok(Value::Float(fold(args, f64::max)))),
-    variadic("minf", &[Any], Any, |_, args| Ok(Value::Float(fold(args, f64::min)))),
-    fixed("add1f", &[Any], |_, args| {
-        Ok(Value::Float(decimal(to_f64(&args[0]) + 1.0)))
+    variadic("maxf", &[Any], Any, |_, args| Ok(Value::Float(fold(args, larger)))),
+    variadic("minf", &[Any], Any, |_, args| Ok(Value::Float(fold(args, smaller)))),
+    fixed("add1f", &[Any], |env, args| {
+        decimals(env, &[args[0].clone(), Value::Int(1)], |a, b| Some(a.add(b)))
     }),
-    variadic("addf", &[], Any, |_, args| {
-        Ok(Value::Float(decimal(args.iter().map(to_f64).sum())))
+    variadic("addf", &[], Any, |env, args| {
+        let args: Vec<Value> = std::iter::once(Value::Int(0)).chain(args.iter().cloned()).collect();
+        decimals(env, &args, |a, b| Some(a.add(b)))
     }),
-    variadic("subf", &[Any], Any, |_, args| {
-        Ok(Value::Float(decimal(fold(args, |a, b| a - b))))
+    variadic("subf", &[Any], Any, |env, args| {
+        decimals(env, args, |a, b| Some(a.sub(b)))
     }),
-    variadic("mulf", &[Any], Any, |_, args| {
-        Ok(Value::Float(decimal(fold(args, |a, b| a * b))))
+    variadic("mulf", &[Any], Any, |env, args| {
+        decimals(env, args, |a, b| Some(a.mul(b)))
     }),
-    variadic("divf", &[Any], Any, |_, args| {
-        if args[1..].iter().any(|x| to_f64(x) == 0.0) {
-            return error("decimal division by 0");
-        }
-        Ok(Value::Float(decimal(fold(args, |a, b| a / b))))
-    }),
+    variadic("divf", &[Any], Any, |env, args| decimals(env, args, Decimal::div)),
     fixed("floor", &[Any], |_, args| Ok(Value::Float(to_f64(&args[0]).floor()))),
     fixed("ceil", &[Any], |_, args| Ok(Value::Float(to_f64(&args[0]).ceil()))),
     variadic("round", &[Any, Int], Float, |_, args| {
@@ -85,20 +82,47 @@ fn fold(args: &[Value], operation: impl Fn(f64, f64) -> f64) -> f64 {
     args.iter().map(to_f64).reduce(operation).unwrap_or(0.0)
 }
 
-/// A sum or product of short decimal fractions without the noise of binary floats: 15 significant digits when that changes only the noise.
-fn decimal(value: f64) -> f64 {
-    let rounded: f64 = format!("{value:.14e}").parse().unwrap_or(value);
-    if (rounded - value).abs() <= value.abs() * 4.0 * f64::EPSILON {
-        rounded
-    } else {
-        value
+/// Go's `math.Max`: not a number if one of them is not.
+fn larger(a: f64, b: f64) -> f64 {
+    match (a, b) {
+        (f64::INFINITY, _) | (_, f64::INFINITY) => f64::INFINITY,
+        _ if a.is_nan() || b.is_nan() => f64::NAN,
+        _ if a == 0.0 && b == 0.0 => {
+            if a.is_sign_negative() {
+                b
+            } else {
+                a
+            }
+        }
+        _ => a.max(b),
     }
+}
+
+/// Go's `math.Min`.
+fn smaller(a: f64, b: f64) -> f64 {
+    -larger(-a, -b)
+}
+
+/// Folds the arguments as decimal fractions; the result is a `float64`.
+fn decimals(env: &mut Env<'_>, args: &[Value], operation: fn(&Decimal, &Decimal) -> Option<Decimal>) -> Result<Value> {
+    let number = |value: &Value| Decimal::from_float(to_f64(value)).or_else(error);
+    let mut result = number(&args[0])?;
+    for value in &args[1..] {
+        let next = number(value)?;
+        // Digits are multiplied with digits.
+        let cost = (result.length() / 16 + 1) * (next.length() / 16 + 1);
+        env.context.charge(cost)?;
+        let Some(combined) = operation(&result, &next) else {
+            return error("decimal division by 0");
+        };
+        result = combined;
+    }
+    Ok(Value::Float(result.to_float()))
 }
 
 /// Rounds to decimal places; a fraction from `at` on goes up.
 fn round(value: f64, places: i64, at: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "Go converts the same way")]
-    let scale = 10f64.powf(places as f64);
+    let scale = power_of_ten(places);
     let digit = scale * value;
     let rounded = if digit.fract() >= at {
         digit.ceil()
@@ -106,6 +130,37 @@ fn round(value: f64, places: i64, at: f64) -> f64 {
         digit.floor()
     };
     rounded / scale
+}
+
+/// `10^exponent` as Go's `math.Pow` computes it: by repeated squaring.
+fn power_of_ten(exponent: i64) -> f64 {
+    if exponent.unsigned_abs() > 400 {
+        return if exponent > 0 { f64::INFINITY } else { 0.0 };
+    }
+    let mut mantissa = 1.0f64;
+    let (mut factor, mut factor_exponent) = (0.625f64, 4i32);
+    let mut result_exponent = 0i32;
+    let mut left = exponent.unsigned_abs();
+    while left != 0 {
+        if left & 1 == 1 {
+            mantissa *= factor;
+            result_exponent += factor_exponent;
+        }
+        factor *= factor;
+        factor_exponent <<= 1;
+        if factor < 0.5 {
+            factor += factor;
+            factor_exponent -= 1;
+        }
+        left >>= 1;
+    }
+    if exponent < 0 {
+        mantissa = 1.0 / mantissa;
+        result_exponent = -result_exponent;
+    }
+    // In two steps, since a power of two may be out of range where the product is not.
+    let half = result_exponent / 2;
+    mantissa * 2f64.powi(half) * 2f64.powi(result_exponent - half)
 }
 
 /// The numbers from a start to before a stop.

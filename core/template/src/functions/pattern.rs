@@ -6,42 +6,77 @@
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Function, bytes, error, fixed, int, string, text_result};
+use crate::error::ExecError;
 use crate::exec::{Env, Result};
 use crate::signature::Type::{Int, Str};
-use crate::value::Value;
+use crate::value::{Element, List, Value};
 
-/// Bytes a compiled expression may take.
-const SIZE_LIMIT: usize = 4 << 20;
+/// A compiled expression with what it costs to search with it.
+pub(crate) struct Pattern {
+    regex: Regex,
+    /// Steps for sixteen bytes of the searched text.
+    weight: u64,
+}
+
+/// How large a compiled expression may get, in bytes, with the steps it costs to build and to search sixteen bytes.
+///
+/// The engine is linear in the text, but not in the expression: a repetition of a repetition of a class is tried with little room first,
+/// and pays for more.
+const SIZES: [(usize, u64, u64); 3] = [(64 << 10, 1000, 1), (512 << 10, 20_000, 64), (4 << 20, 200_000, 512)];
+
+/// How many expressions a render keeps compiled.
+const KEPT: usize = 64;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    fixed("regexMatch", &[Str, Str], |env, args| {
-        match compile(env, &string(args, 0))? {
-            Ok(regex) => search(env, args, |text| Value::Bool(regex.is_match(text))),
-            Err(_) => Ok(Value::Bool(false)),
-        }
+    fixed("regexMatch", &[Str, Str], |env, args| match must(env, args) {
+        Ok(regex) => Ok(Value::Bool(regex.is_match(bytes(args, 1)))),
+        Err(problem) if problem.limit.is_some() => Err(problem),
+        Err(_) => Ok(Value::Bool(false)),
     }),
     fixed("mustRegexMatch", &[Str, Str], |env, args| {
         let regex = must(env, args)?;
-        search(env, args, |text| Value::Bool(regex.is_match(text)))
+        Ok(Value::Bool(regex.is_match(bytes(args, 1))))
     }),
-    fixed("regexFind", &[Str, Str], find_first),
-    fixed("mustRegexFind", &[Str, Str], find_first),
-    fixed("regexFindAll", &[Str, Str, Int], find_all),
-    fixed("mustRegexFindAll", &[Str, Str, Int], find_all),
+    fixed("regexFind", &[Str, Str], |env, args| {
+        let regex = panicking(env, args)?;
+        find_first(env, args, &regex)
+    }),
+    fixed("mustRegexFind", &[Str, Str], |env, args| {
+        let regex = must(env, args)?;
+        find_first(env, args, &regex)
+    }),
+    fixed("regexFindAll", &[Str, Str, Int], |env, args| {
+        let regex = panicking(env, args)?;
+        find_all(env, args, &regex)
+    }),
+    fixed("mustRegexFindAll", &[Str, Str, Int], |env, args| {
+        let regex = must(env, args)?;
+        find_all(env, args, &regex)
+    }),
     fixed("regexReplaceAll", &[Str, Str, Str], |env, args| {
-        replace(env, args, true)
+        let regex = panicking(env, args)?;
+        replace(env, args, &regex, true)
     }),
     fixed("mustRegexReplaceAll", &[Str, Str, Str], |env, args| {
-        replace(env, args, true)
+        let regex = must(env, args)?;
+        replace(env, args, &regex, true)
     }),
     fixed("regexReplaceAllLiteral", &[Str, Str, Str], |env, args| {
-        replace(env, args, false)
+        let regex = panicking(env, args)?;
+        replace(env, args, &regex, false)
     }),
     fixed("mustRegexReplaceAllLiteral", &[Str, Str, Str], |env, args| {
-        replace(env, args, false)
+        let regex = must(env, args)?;
+        replace(env, args, &regex, false)
     }),
-    fixed("regexSplit", &[Str, Str, Int], split),
-    fixed("mustRegexSplit", &[Str, Str, Int], split),
+    fixed("regexSplit", &[Str, Str, Int], |env, args| {
+        let regex = panicking(env, args)?;
+        split(env, args, &regex)
+    }),
+    fixed("mustRegexSplit", &[Str, Str, Int], |env, args| {
+        let regex = must(env, args)?;
+        split(env, args, &regex)
+    }),
     fixed("regexQuoteMeta", &[Str], |env, args| {
         let mut out = Vec::new();
         for byte in bytes(args, 0) {
@@ -54,43 +89,104 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// A compiled expression, kept for the whole render.
-fn compile(env: &mut Env<'_>, pattern: &str) -> Result<std::result::Result<Regex, String>> {
-    if let Some(regex) = env.context.regexes.get(pattern) {
-        return Ok(Ok(regex.clone()));
+/// A compiled expression, kept for later calls; or Go's complaint.
+fn compile(env: &mut Env<'_>, pattern: &str) -> Result<std::result::Result<(Regex, u64), String>> {
+    if let Some(known) = env.context.patterns.get(pattern) {
+        return Ok(Ok((known.regex.clone(), known.weight)));
     }
-    env.context.charge(1000 + pattern.len() as u64 * 10)?;
-    let built = RegexBuilder::new(&translate(pattern))
-        .size_limit(SIZE_LIMIT)
-        .dfa_size_limit(SIZE_LIMIT)
-        .build();
-    Ok(match built {
-        Ok(regex) => {
-            env.context.regexes.insert(pattern.to_owned(), regex.clone());
-            Ok(regex)
+    env.context.charge_bytes(pattern.len().saturating_mul(80))?;
+    let translated = match translate(pattern) {
+        Ok(translated) => translated,
+        Err(problem) => return Ok(Err(format!("error parsing regexp: {problem}"))),
+    };
+    let mut problem = String::new();
+    for (size, cost, weight) in SIZES {
+        env.context.charge(cost)?;
+        let built = RegexBuilder::new(&translated)
+            .size_limit(size)
+            .dfa_size_limit(1 << 20)
+            .build();
+        match built {
+            Ok(regex) => {
+                if env.context.patterns.len() >= KEPT {
+                    env.context.patterns.clear();
+                }
+                let kept = Pattern {
+                    regex: regex.clone(),
+                    weight,
+                };
+                env.context.patterns.insert(pattern.to_owned(), kept);
+                return Ok(Ok((regex, weight)));
+            }
+            Err(regex::Error::CompiledTooBig(_)) => "expression too large".clone_into(&mut problem),
+            Err(other) => {
+                problem = go_complaint(&translated).unwrap_or_else(|| other.to_string());
+                break;
+            }
         }
-        Err(problem) => Err(format!("error parsing regexp: {problem}")),
+    }
+    Ok(Err(format!("error parsing regexp: {problem}")))
+}
+
+/// What Go says about an expression that is none.
+fn go_complaint(pattern: &str) -> Option<String> {
+    use regex_syntax::ast::ErrorKind;
+    let problem = regex_syntax::ast::parse::Parser::new().parse(pattern).err()?;
+    let span = problem.span();
+    let part = pattern.get(span.start.offset..span.end.offset).unwrap_or_default();
+    let rest = pattern.get(span.start.offset..).unwrap_or_default();
+    Some(match problem.kind() {
+        ErrorKind::GroupUnclosed => format!("missing closing ): `{pattern}`"),
+        ErrorKind::GroupUnopened => format!("unexpected ): `{pattern}`"),
+        ErrorKind::ClassUnclosed => format!("missing closing ]: `{rest}`"),
+        ErrorKind::ClassRangeInvalid => format!("invalid character class range: `{part}`"),
+        ErrorKind::RepetitionMissing => format!("missing argument to repetition operator: `{part}`"),
+        ErrorKind::EscapeUnexpectedEof => "trailing backslash at end of expression: ``".to_owned(),
+        ErrorKind::UnsupportedLookAround => format!("invalid or unsupported Perl syntax: `{part}`"),
+        ErrorKind::EscapeUnrecognized | ErrorKind::UnsupportedBackreference => {
+            format!("invalid escape sequence: `{part}`")
+        }
+        _ => return None,
     })
 }
 
+/// The expression of a call, whose search of the text is paid for.
 fn must(env: &mut Env<'_>, args: &[Value]) -> Result<Regex> {
-    let pattern = string(args, 0);
-    match compile(env, &pattern)? {
-        Ok(regex) => Ok(regex),
+    match compile(env, &string(args, 0))? {
+        Ok((regex, weight)) => {
+            env.context
+                .charge((bytes(args, 1).len() as u64 / 16 + 1).saturating_mul(weight))?;
+            Ok(regex)
+        }
         Err(message) => error(message),
     }
 }
 
-fn search(env: &mut Env<'_>, args: &[Value], run: impl Fn(&[u8]) -> Value) -> Result<Value> {
-    env.context.charge_bytes(bytes(args, 1).len())?;
-    Ok(run(bytes(args, 1)))
+/// The functions without `must` panic with the whole expression.
+fn panicking(env: &mut Env<'_>, args: &[Value]) -> Result<Regex> {
+    let regex = must(env, args);
+    regex.map_err(|problem| match problem.limit {
+        Some(_) => problem,
+        None => ExecError::plain(format!(
+            "regexp: Compile({}): {}",
+            quoted_pattern(bytes(args, 0)),
+            problem.message
+        )),
+    })
 }
 
-fn find_first(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
-    let regex = must(env, args)?;
-    search(env, args, |text| {
-        Value::Str(regex.find(text).map_or(&b""[..], |m| m.as_bytes()).into())
-    })
+/// Quoted with backquotes where that is possible.
+fn quoted_pattern(pattern: &[u8]) -> String {
+    if crate::gofmt::can_backquote(pattern) {
+        format!("`{}`", String::from_utf8_lossy(pattern))
+    } else {
+        crate::gofmt::quote(pattern)
+    }
+}
+
+fn find_first(env: &mut Env<'_>, args: &[Value], regex: &Regex) -> Result<Value> {
+    let found = regex.find(bytes(args, 1)).map_or(&b""[..], |m| m.as_bytes());
+    text_result(env, found)
 }
 
 /// At most `count` things; a negative count means all.
@@ -98,64 +194,145 @@ fn at_most(count: i64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-fn find_all(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
-    let regex = must(env, args)?;
-    env.context.charge_bytes(bytes(args, 1).len())?;
-    let found: Vec<&[u8]> = regex
-        .find_iter(bytes(args, 1))
-        .take(at_most(int(args, 2)))
-        .map(|m| m.as_bytes())
-        .collect();
-    env.context.charge_items(found.len() as u64)?;
+/// The matches as Go finds them: an empty match right behind another match does not count.
+fn matches<'r, 't>(regex: &'r Regex, text: &'t [u8]) -> impl Iterator<Item = regex::bytes::Match<'t>> + use<'r, 't> {
+    let mut end = None;
+    regex.find_iter(text).filter(move |found| {
+        let counts = !(found.is_empty() && (end == Some(found.start()) || is_inside(text, found.start())));
+        end = Some(found.end());
+        counts
+    })
+}
+
+/// Whether a position is inside a character.
+fn is_inside(text: &[u8], at: usize) -> bool {
+    let start = at.saturating_sub(3);
+    text.get(at).is_some_and(|b| b & 0xc0 == 0x80)
+        && (start..at).any(|from| {
+            let head = &text[from..text.len().min(from + 4)];
+            let first = head.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+            first.is_some_and(|c| from + c.len_utf8() > at)
+        })
+}
+
+fn find_all(env: &mut Env<'_>, args: &[Value], regex: &Regex) -> Result<Value> {
+    let mut found = Vec::new();
+    for part in matches(regex, bytes(args, 1)).take(at_most(int(args, 2))) {
+        env.context.charge_items(1)?;
+        found.push(part.as_bytes());
+    }
+    if found.is_empty() {
+        return Ok(Value::List(List::nil(Element::Str)));
+    }
     Ok(Value::strings(found))
 }
 
-fn replace(env: &mut Env<'_>, args: &[Value], expand: bool) -> Result<Value> {
-    let regex = must(env, args)?;
+fn replace(env: &mut Env<'_>, args: &[Value], regex: &Regex, expand: bool) -> Result<Value> {
     let (text, replacement) = (bytes(args, 1), bytes(args, 2));
-    env.context.charge_bytes(text.len())?;
+    let pieces = if expand {
+        template(regex, replacement)
+    } else {
+        vec![Piece::Literal(replacement)]
+    };
     let (mut out, mut end) = (Vec::new(), 0);
+    let mut last_match = None;
     for found in regex.captures_iter(text) {
         let Some(whole) = found.get(0) else { continue };
+        if whole.is_empty() && (last_match == Some(whole.start()) || is_inside(text, whole.start())) {
+            continue;
+        }
+        last_match = Some(whole.end());
         out.extend_from_slice(&text[end..whole.start()]);
         end = whole.end();
         let before = out.len();
-        if expand {
-            found.expand(replacement, &mut out);
-        } else {
-            out.extend_from_slice(replacement);
+        for piece in &pieces {
+            match piece {
+                Piece::Literal(literal) => out.extend_from_slice(literal),
+                Piece::Group(group) => out.extend_from_slice(found.get(*group).map_or(b"", |m| m.as_bytes())),
+            }
+            env.context.check_size(out.len())?;
         }
-        env.context.charge((out.len() - before) as u64 / 16 + 1)?;
-        if out.len() > env.context.limits.output {
-            env.context.charge_bytes(out.len())?;
-        }
+        env.context.charge((out.len() - before) as u64 / 8 + 1)?;
     }
     out.extend_from_slice(&text[end..]);
     text_result(env, out)
 }
 
-fn split(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
-    let regex = must(env, args)?;
-    let (text, count) = (bytes(args, 1), int(args, 2));
-    env.context.charge_bytes(text.len())?;
-    if count == 0 {
-        return Ok(Value::strings(Vec::<&[u8]>::new()));
-    }
-    if !args[0].truth() || text.is_empty() {
-        let parts = if text.is_empty() {
-            vec![text]
-        } else {
-            super::text::split(text, b"", at_most(count))
+/// A part of a replacement.
+enum Piece<'a> {
+    Literal(&'a [u8]),
+    Group(usize),
+}
+
+/// Go's templates for replacements: `$1`, `$name`, `${name}`, `$$`.
+fn template<'a>(regex: &Regex, mut rest: &'a [u8]) -> Vec<Piece<'a>> {
+    let mut pieces = Vec::new();
+    while let Some(at) = memchr::memchr(b'$', rest) {
+        pieces.push(Piece::Literal(&rest[..at]));
+        let after = &rest[at + 1..];
+        if after.first() == Some(&b'$') {
+            pieces.push(Piece::Literal(b"$"));
+            rest = &after[1..];
+            continue;
+        }
+        let braced = after.first() == Some(&b'{');
+        let body = if braced { &after[1..] } else { after };
+        let name = word(body);
+        let closed = !braced || body.get(name.len()) == Some(&b'}');
+        if name.is_empty() || !closed {
+            pieces.push(Piece::Literal(b"$"));
+            rest = after;
+            continue;
+        }
+        rest = &body[name.len() + usize::from(braced)..];
+        let name = String::from_utf8_lossy(name);
+        let number = name
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| name.parse::<usize>().unwrap_or(usize::MAX));
+        // A number with a leading zero or out of range is a name that no group has.
+        let group = match number {
+            Some(number) if number < 100_000_000 => Some(number),
+            _ => regex.capture_names().position(|known| known == Some(&name)),
         };
-        return Ok(Value::strings(parts));
+        if let Some(group) = group {
+            pieces.push(Piece::Group(group));
+        }
+    }
+    pieces.push(Piece::Literal(rest));
+    pieces
+}
+
+/// The letters, digits and underscores at the beginning.
+fn word(text: &[u8]) -> &[u8] {
+    let mut end = 0;
+    if let Some(chunk) = text.utf8_chunks().next() {
+        for c in chunk.valid().chars() {
+            if !(c == '_' || c.is_alphanumeric()) {
+                break;
+            }
+            end += c.len_utf8();
+        }
+    }
+    &text[..end]
+}
+
+fn split(env: &mut Env<'_>, args: &[Value], regex: &Regex) -> Result<Value> {
+    let (text, count) = (bytes(args, 1), int(args, 2));
+    if count == 0 {
+        return Ok(Value::List(List::nil(Element::Str)));
+    }
+    if args[0].truth() && text.is_empty() {
+        return Ok(Value::strings([text]));
     }
     let (mut parts, mut begin, mut end): (Vec<&[u8]>, usize, usize) = (Vec::new(), 0, 0);
-    for found in regex.find_iter(text) {
+    for found in matches(regex, text).take(at_most(count)) {
         if count > 0 && parts.len() + 1 == at_most(count) {
             break;
         }
         end = found.start();
         if found.end() != 0 {
+            env.context.charge_items(1)?;
             parts.push(&text[begin..end]);
         }
         begin = found.end();
@@ -163,12 +340,11 @@ fn split(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     if end != text.len() {
         parts.push(&text[begin..]);
     }
-    env.context.charge_items(parts.len() as u64)?;
     Ok(Value::strings(parts))
 }
 
-/// An expression of Go as one of the engine here.
-fn translate(pattern: &str) -> String {
+/// An expression of Go as one of the engine here, or why it is none.
+fn translate(pattern: &str) -> std::result::Result<String, String> {
     let characters: Vec<char> = pattern.chars().collect();
     let mut out = String::with_capacity(pattern.len());
     let (mut at, mut in_class) = (0, false);
@@ -224,11 +400,45 @@ fn translate(pattern: &str) -> String {
                 out.push(']');
             }
             '{' if !in_class && !is_repetition(&characters[at..]) => out.push_str("\\{"),
+            '*' | '+' | '?' | '{' if !in_class => {
+                at = repetition(&characters, at, &mut out)?;
+                continue;
+            }
             _ => out.push(c),
         }
         at += 1;
     }
-    out
+    Ok(out)
+}
+
+/// A repetition with its lazy mark. Another one behind it is an error in Go, and so are counts above 1000.
+fn repetition(characters: &[char], at: usize, out: &mut String) -> std::result::Result<usize, String> {
+    let length = |from: usize| match characters.get(from) {
+        Some('*' | '+' | '?') => 1,
+        Some('{') if is_repetition(&characters[from..]) => characters[from..]
+            .iter()
+            .position(|c| *c == '}')
+            .map_or(1, |end| end + 1),
+        _ => 0,
+    };
+    let shown = |from: usize, to: usize| characters[from..to].iter().collect::<String>();
+    let end = at + length(at);
+    let counts = shown(at, end);
+    let too_large = |count: &str| count.len() > 4 || count.parse::<u32>().is_ok_and(|count| count > 1000);
+    if counts.starts_with('{') && counts[1..counts.len() - 1].split(',').any(too_large) {
+        return Err(format!("invalid repeat count: `{counts}`"));
+    }
+    let lazy = usize::from(characters.get(end) == Some(&'?'));
+    let next = end + lazy;
+    let more = length(next);
+    if more > 0 {
+        return Err(format!(
+            "invalid nested repetition operator: `{}`",
+            shown(at, next + more)
+        ));
+    }
+    out.push_str(&shown(at, next));
+    Ok(next)
 }
 
 /// `{n}`, `{n,}` or `{n,m}`.
@@ -277,7 +487,7 @@ mod tests {
             (r"\bfoo\b", "a foo b", Some("foo")),
             (r"\/x", "/x", Some("/x")),
         ] {
-            let regex = Regex::new(&translate(pattern)).expect(pattern);
+            let regex = Regex::new(&translate(pattern).expect(pattern)).expect(pattern);
             let shown = regex
                 .find(text.as_bytes())
                 .map(|m| String::from_utf8_lossy(m.as_bytes()).into_owned());

@@ -1,8 +1,8 @@
-//! Randomness, drawn from the generator the caller passes in. What needs key material is not available.
+//! Randomness, drawn from the generator the caller passes in.
 
-use super::{Function, error, fixed, int, string, text_result, variadic};
+use super::{Function, error, fixed, int, string, text_result};
 use crate::exec::{Env, Result};
-use crate::signature::Type::{Any, Int, Str};
+use crate::signature::Type::{Int, Str};
 use crate::value::{Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -62,36 +62,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
         text_result(env, characters.into_iter().collect::<String>())
     }),
-    fixed("bcrypt", &[Str], |_, _| unavailable("bcrypt")),
-    fixed("htpasswd", &[Str, Str], |_, _| unavailable("htpasswd")),
-    fixed("derivePassword", &[Any, Str, Str, Str, Str], |_, _| {
-        unavailable("derivePassword")
-    }),
-    fixed("encryptAES", &[Str, Str], |_, _| unavailable("encryptAES")),
-    fixed("decryptAES", &[Str, Str], |_, _| unavailable("decryptAES")),
-    fixed("genPrivateKey", &[Str], |_, _| unavailable("genPrivateKey")),
-    fixed("buildCustomCert", &[Str, Str], |_, _| unavailable("buildCustomCert")),
-    fixed("genCA", &[Str, Int], |_, _| unavailable("genCA")),
-    fixed("genCAWithKey", &[Str, Int, Str], |_, _| unavailable("genCAWithKey")),
-    variadic("genSelfSignedCert", &[Str, Any, Any, Int], Any, |_, _| {
-        unavailable("genSelfSignedCert")
-    }),
-    variadic("genSelfSignedCertWithKey", &[Str, Any, Any, Int, Str], Any, |_, _| {
-        unavailable("genSelfSignedCertWithKey")
-    }),
-    variadic("genSignedCert", &[Str, Any, Any, Int, Any], Any, |_, _| {
-        unavailable("genSignedCert")
-    }),
-    variadic("genSignedCertWithKey", &[Str, Any, Any, Int, Any, Str], Any, |_, _| {
-        unavailable("genSignedCertWithKey")
-    }),
 ];
-
-fn unavailable(name: &str) -> Result<Value> {
-    error(format!(
-        "{name} is not available: give the secret or certificate as a value instead"
-    ))
-}
 
 /// A number below another, every one equally likely.
 fn below(env: &mut Env<'_>, span: u64) -> Result<u64> {

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{Function, error, fixed, string};
-use crate::object::Record;
-use crate::signature::Type::Str;
+use crate::object::Object;
+use crate::signature::Type::{self, Str};
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -68,17 +68,23 @@ static VALID: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 impl Version {
     fn parse(text: &str) -> Result<Self, String> {
-        let invalid = || "invalid semantic version".to_owned();
+        if text.len() > 256 {
+            return Err("version string is too long (max 256 bytes)".to_owned());
+        }
         let found = VERSION
             .as_ref()
             .and_then(|pattern| pattern.captures(text))
-            .ok_or_else(invalid)?;
+            .ok_or_else(|| "invalid semantic version".to_owned())?;
         let part = |i: usize| found.get(i).map_or("", |m| m.as_str());
         let mut numbers = [0; 3];
         for (i, number) in numbers.iter_mut().enumerate() {
             let digits = part(i + 1);
             if !digits.is_empty() {
-                *number = digits.parse().map_err(|_| invalid())?;
+                *number = digits.parse().map_err(|_| {
+                    format!(
+                        "error parsing version segment: strconv.ParseUint: parsing \"{digits}\": value out of range"
+                    )
+                })?;
             }
         }
         let pre = part(4);
@@ -122,46 +128,122 @@ impl Version {
             })
     }
 
-    /// The version with the fields and methods templates use.
-    fn value(&self) -> Value {
-        let numbers = self.numbers;
-        let shown = Value::from(self.text());
-        let bump = |index: usize| {
-            let mut numbers = numbers;
-            numbers[index] = numbers[index].saturating_add(1);
-            numbers[index + 1..].fill(0);
-            let [major, minor, patch] = numbers;
-            format!("{major}.{minor}.{patch}")
+    /// A version with one of its numbers raised.
+    fn raised(&self, index: usize) -> Self {
+        let mut numbers = self.numbers;
+        let keeps_patch = index == 2 && !self.pre.is_empty();
+        if !keeps_patch {
+            numbers[index] = numbers[index].wrapping_add(1);
+        }
+        numbers[index + 1..].fill(0);
+        let mut raised = Self {
+            numbers,
+            pre: String::new(),
+            metadata: String::new(),
+            original: String::new(),
         };
-        let method = |value: Value| move |_: &[Value]| Ok(value.clone());
-        let mine = self.clone();
-        let plain_patch = if self.pre.is_empty() {
-            bump(2)
-        } else {
-            let [major, minor, patch] = numbers;
-            format!("{major}.{minor}.{patch}")
+        let v = if self.original.starts_with('v') { "v" } else { "" };
+        raised.original = format!("{v}{}", raised.text());
+        raised
+    }
+
+    fn value(self) -> Value {
+        Value::Object(std::rc::Rc::new(self))
+    }
+}
+
+/// The fields and methods templates use.
+impl Object for Version {
+    fn type_name(&self) -> String {
+        "*semver.Version".to_owned()
+    }
+
+    fn method(&self, name: &str) -> Option<&[Type]> {
+        match name {
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String" | "IncMajor"
+            | "IncMinor" | "IncPatch" => Some(&[]),
+            "SetPrerelease" | "SetMetadata" => Some(&[Str]),
+            "Compare" | "Equal" | "LessThan" | "LessThanEqual" | "GreaterThan" | "GreaterThanEqual" => {
+                Some(&[Type::Any])
+            }
+            _ => None,
+        }
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+        let argument = arguments.first().map(crate::gofmt::shown).unwrap_or_default();
+        Ok(match name {
+            "Major" => Value::Uint(self.numbers[0]),
+            "Minor" => Value::Uint(self.numbers[1]),
+            "Patch" => Value::Uint(self.numbers[2]),
+            "Prerelease" => Value::from(self.pre.as_str()),
+            "Metadata" => Value::from(self.metadata.as_str()),
+            "Original" => Value::from(self.original.as_str()),
+            "String" => Value::from(self.text()),
+            "IncMajor" => self.raised(0).value(),
+            "IncMinor" => self.raised(1).value(),
+            "IncPatch" => self.raised(2).value(),
+            "SetPrerelease" => self.with(Some(argument), None)?.value(),
+            "SetMetadata" => self.with(None, Some(argument))?.value(),
+            _ => {
+                let order = self.compare(&Self::parse(&argument)?);
+                match name {
+                    "Equal" => Value::Bool(order.is_eq()),
+                    "LessThan" => Value::Bool(order.is_lt()),
+                    "LessThanEqual" => Value::Bool(order.is_le()),
+                    "GreaterThan" => Value::Bool(order.is_gt()),
+                    "GreaterThanEqual" => Value::Bool(order.is_ge()),
+                    _ => Value::Int(order as i64),
+                }
+            }
+        })
+    }
+
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(vec![
+            ("major", Value::Uint(self.numbers[0])),
+            ("minor", Value::Uint(self.numbers[1])),
+            ("patch", Value::Uint(self.numbers[2])),
+            ("pre", Value::from(self.pre.as_str())),
+            ("metadata", Value::from(self.metadata.as_str())),
+            ("original", Value::from(self.original.as_str())),
+        ])
+    }
+
+    fn is_stringer(&self) -> bool {
+        true
+    }
+
+    fn deep_copied(&self) -> Option<Value> {
+        let zero = Self {
+            numbers: [0; 3],
+            pre: String::new(),
+            metadata: String::new(),
+            original: String::new(),
         };
-        Record::new("*semver.Version", self.text())
-            .method("Major", &[], method(Value::Uint(numbers[0])))
-            .method("Minor", &[], method(Value::Uint(numbers[1])))
-            .method("Patch", &[], method(Value::Uint(numbers[2])))
-            .method("Prerelease", &[], method(Value::from(self.pre.as_str())))
-            .method("Metadata", &[], method(Value::from(self.metadata.as_str())))
-            .method("Original", &[], method(Value::from(self.original.as_str())))
-            .method("String", &[], method(shown))
-            .method("IncMajor", &[], method(Value::from(bump(0))))
-            .method("IncMinor", &[], method(Value::from(bump(1))))
-            .method("IncPatch", &[], method(Value::from(plain_patch)))
-            .method("Compare", &[crate::signature::Type::Any], move |args| {
-                let other = String::from_utf8_lossy(&crate::gofmt::sprint(args)).into_owned();
-                let other = Self::parse(&other)?;
-                Ok(Value::Int(match mine.compare(&other) {
-                    Ordering::Less => -1,
-                    Ordering::Equal => 0,
-                    Ordering::Greater => 1,
-                }))
-            })
-            .build()
+        Some(zero.value())
+    }
+
+    fn print(&self) -> String {
+        self.text()
+    }
+
+    fn document(&self) -> Value {
+        Value::from(self.text())
+    }
+}
+
+impl Version {
+    /// A version with another pre-release or metadata.
+    fn with(&self, pre: Option<String>, metadata: Option<String>) -> Result<Self, String> {
+        let changed = Self {
+            pre: pre.unwrap_or_else(|| self.pre.clone()),
+            metadata: metadata.unwrap_or_else(|| self.metadata.clone()),
+            ..self.clone()
+        };
+        let v = if self.original.starts_with('v') { "v" } else { "" };
+        let text = format!("{v}{}", changed.text());
+        Self::parse(&text)
     }
 }
 
@@ -202,7 +284,7 @@ fn parse_constraints(constraint: &str) -> Result<Vec<Vec<Range>>, String> {
         return Err("constraint string is too long (max 512 bytes)".to_owned());
     }
     let rewritten = match HYPHEN.as_ref() {
-        Some(pattern) => pattern.replace_all(constraint, ">=$1 <=$7 ").into_owned(),
+        Some(pattern) => pattern.replace_all(constraint, ">= $1, <= $7 ").into_owned(),
         None => constraint.to_owned(),
     };
     let groups: Vec<&str> = rewritten.split("||").collect();

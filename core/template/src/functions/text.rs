@@ -9,7 +9,7 @@ use crate::value::{Element, Map, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("trim", &[Str], |env, args| {
-        text_result(env, string_or_bytes(args, 0, |s| s.trim()))
+        text_result(env, trim_by(bytes(args, 0), char::is_whitespace))
     }),
     fixed("trimall", &[Str, Str], trim_all),
     fixed("trimAll", &[Str, Str], trim_all),
@@ -61,111 +61,142 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(args[usize::from(int(args, 2) != 1)].clone())
     }),
     fixed("splitList", &[Str, Str], |env, args| {
-        let parts = split(bytes(args, 1), bytes(args, 0), usize::MAX);
-        env.context.charge_items(parts.len() as u64)?;
-        Ok(Value::strings(parts))
+        Ok(Value::strings(split(env, bytes(args, 1), bytes(args, 0), usize::MAX)?))
     }),
     fixed("split", &[Str, Str], |env, args| {
-        numbered(env, split(bytes(args, 1), bytes(args, 0), usize::MAX))
+        let parts = split(env, bytes(args, 1), bytes(args, 0), usize::MAX)?;
+        numbered(env, parts)
     }),
     fixed("splitn", &[Str, Int, Str], |env, args| {
-        let parts = match usize::try_from(int(args, 1)) {
-            Ok(count) => split(bytes(args, 2), bytes(args, 0), count),
-            Err(_) => split(bytes(args, 2), bytes(args, 0), usize::MAX),
-        };
+        let count = usize::try_from(int(args, 1)).unwrap_or(usize::MAX);
+        let parts = split(env, bytes(args, 2), bytes(args, 0), count)?;
         numbered(env, parts)
     }),
     fixed("abbrev", &[Int, Str], |env, args| {
-        let text = string(args, 1);
         let width = int(args, 0);
         if width < 4 {
             return Ok(args[1].clone());
         }
-        text_result(env, abbreviate(&text, 0, width))
+        text_result(env, abbreviate(bytes(args, 1), 0, width))
     }),
     fixed("abbrevboth", &[Int, Int, Str], |env, args| {
         let (left, right) = (int(args, 0), int(args, 1));
         if right < 4 || (left > 0 && right < 7) {
             return Ok(args[2].clone());
         }
-        text_result(env, abbreviate(&string(args, 2), left, right))
+        text_result(env, abbreviate(bytes(args, 2), left, right))
     }),
     fixed("nospace", &[Str], |env, args| {
-        text_result(
-            env,
-            string(args, 0)
-                .chars()
-                .filter(|c| !c.is_whitespace())
-                .collect::<String>(),
-        )
+        let text = bytes(args, 0);
+        if !text.iter().any(|b| is_space_byte(*b)) {
+            return Ok(args[0].clone());
+        }
+        let kept = text.iter().filter(|b| !is_space_byte(**b)).map(|b| char::from(*b));
+        text_result(env, kept.collect::<String>())
     }),
     fixed("initials", &[Str], |env, args| {
-        let text = string(args, 0);
-        let initials: String = text.split_whitespace().filter_map(|word| word.chars().next()).collect();
+        let mut after_gap = true;
+        let mut initials = String::new();
+        for byte in bytes(args, 0) {
+            if is_space_byte(*byte) {
+                after_gap = true;
+            } else if std::mem::take(&mut after_gap) {
+                initials.push(char::from(*byte));
+            }
+        }
         text_result(env, initials)
     }),
     fixed("wrap", &[Int, Str], |env, args| {
-        wrap(env, &string(args, 1), int(args, 0), "\n", false)
+        wrap(env, bytes(args, 1), int(args, 0), b"\n", false)
     }),
     fixed("wrapWith", &[Int, Str, Str], |env, args| {
-        wrap(env, &string(args, 2), int(args, 0), &string(args, 1), true)
+        wrap(env, bytes(args, 2), int(args, 0), bytes(args, 1), true)
     }),
 ];
 
-/// Applies a function of text; bytes that are not UTF-8 are kept when nothing changes.
-fn string_or_bytes(args: &[Value], i: usize, change: impl Fn(&str) -> &str) -> Vec<u8> {
-    match std::str::from_utf8(bytes(args, i)) {
-        Ok(text) => change(text).as_bytes().to_vec(),
-        Err(_) => change(&string(args, i)).as_bytes().to_vec(),
+/// Cuts characters from both ends of a text, where a broken byte is U+FFFD.
+fn trim_by(text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
+    let mut text = text;
+    while !text.is_empty() {
+        let length = first_length(text);
+        if !cut(character(&text[..length])) {
+            break;
+        }
+        text = &text[length..];
     }
+    while let Some(last) = last_length(text) {
+        let (rest, end) = text.split_at(text.len() - last);
+        if !cut(character(end)) {
+            break;
+        }
+        text = rest;
+    }
+    text
+}
+
+fn character(bytes: &[u8]) -> char {
+    std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| text.chars().next())
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// The length of the last character; a broken byte is one.
+fn last_length(text: &[u8]) -> Option<usize> {
+    let whole = (1..=text.len().min(4))
+        .find(|length| std::str::from_utf8(&text[text.len() - length..]).is_ok_and(|tail| tail.chars().count() == 1));
+    whole.or(Some(1)).filter(|_| !text.is_empty())
 }
 
 fn trim_all(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
-    let set = string(args, 0).into_owned();
-    text_result(
-        env,
-        string_or_bytes(args, 1, |text| text.trim_matches(|c| set.contains(c))),
-    )
+    let set: std::collections::BTreeSet<char> = string(args, 0).chars().collect();
+    text_result(env, trim_by(bytes(args, 1), |c| set.contains(&c)))
 }
 
 /// Where a part begins in a text.
 pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    if part.is_empty() {
-        return Some(0);
-    }
-    text.windows(part.len()).position(|window| window == part)
+    memchr::memmem::find(text, part)
 }
 
-/// Go's `strings.SplitN`; an empty separator splits into characters.
-pub(super) fn split<'a>(text: &'a [u8], separator: &[u8], count: usize) -> Vec<&'a [u8]> {
+/// The length of the first character; every broken byte is one.
+fn first_length(text: &[u8]) -> usize {
+    let head = &text[..text.len().min(4)];
+    match head.utf8_chunks().next() {
+        Some(chunk) => chunk.valid().chars().next().map_or(1, char::len_utf8),
+        None => 0,
+    }
+}
+
+/// Go's `strings.SplitN`; an empty separator splits into characters. Pays for the parts.
+pub(super) fn split<'a>(env: &mut Env<'_>, text: &'a [u8], separator: &[u8], count: usize) -> Result<Vec<&'a [u8]>> {
     let mut parts = Vec::new();
     if count == 0 {
-        return parts;
+        return Ok(parts);
     }
+    env.context.charge_bytes(text.len())?;
+    let finder = memchr::memmem::Finder::new(separator);
     let mut rest = text;
     while parts.len() + 1 < count {
         let (end, next) = if separator.is_empty() {
-            let step = std::str::from_utf8(rest)
-                .ok()
-                .and_then(|t| t.chars().next())
-                .map_or(1, char::len_utf8);
+            let step = first_length(rest);
             if step >= rest.len() {
                 break;
             }
             (step, step)
         } else {
-            match find(rest, separator) {
+            match finder.find(rest) {
                 Some(at) => (at, at + separator.len()),
                 None => break,
             }
         };
+        env.context.charge_items(1)?;
         parts.push(&rest[..end]);
         rest = &rest[next..];
     }
     if !(separator.is_empty() && text.is_empty()) {
         parts.push(rest);
     }
-    parts
+    Ok(parts)
 }
 
 /// `map[string]string` with the keys `_0`, `_1`, ….
@@ -181,31 +212,31 @@ fn numbered(env: &mut Env<'_>, parts: Vec<&[u8]>) -> Result<Value> {
 
 fn replace(env: &mut Env<'_>, text: &[u8], old: &[u8], new: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
-    if old.is_empty() {
-        let count = String::from_utf8_lossy(text).chars().count() + 1;
-        env.context
-            .charge_bytes(new.len().saturating_mul(count).saturating_add(text.len()))?;
-        let text = String::from_utf8_lossy(text);
-        for c in text.chars() {
-            out.extend_from_slice(new);
-            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        }
+    env.context.charge_bytes(text.len())?;
+    let step = |env: &mut Env<'_>, out: &mut Vec<u8>| {
         out.extend_from_slice(new);
+        env.context.check_size(out.len())?;
+        env.context.charge(new.len() as u64 / 8 + 1)
+    };
+    let mut rest = text;
+    if old.is_empty() {
+        step(env, &mut out)?;
+        while !rest.is_empty() {
+            let (head, tail) = rest.split_at(first_length(rest));
+            out.extend_from_slice(head);
+            step(env, &mut out)?;
+            rest = tail;
+        }
         return Ok(out);
     }
-    env.context.charge_bytes(text.len())?;
-    let mut rest = text;
-    while let Some(at) = find(rest, old) {
-        env.context
-            .charge_bytes(out.len().saturating_add(new.len()).min(new.len() + 1))?;
-        if out.len() > env.context.limits.output {
-            env.context.charge_bytes(out.len())?;
-        }
+    let finder = memchr::memmem::Finder::new(old);
+    while let Some(at) = finder.find(rest) {
         out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(new);
+        step(env, &mut out)?;
         rest = &rest[at + old.len()..];
     }
     out.extend_from_slice(rest);
+    env.context.check_size(out.len())?;
     Ok(out)
 }
 
@@ -243,68 +274,83 @@ fn substr(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
     match range.and_then(|(from, to)| text.get(from..to)) {
         Some(cut) => text_result(env, cut),
-        None => error(format!(
-            "runtime error: slice bounds out of range [{from}:{to}] with length {length}"
+        None if to > length => error(format!(
+            "runtime error: slice bounds out of range [:{to}] with length {length}"
         )),
+        None if to < 0 => error(format!("runtime error: slice bounds out of range [:{to}]")),
+        None => error(format!("runtime error: slice bounds out of range [{from}:{to}]")),
     }
 }
 
+/// Space by the library's notion: it takes every byte for a character.
+fn is_space_byte(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ' | 0x85 | 0xa0)
+}
+
 /// Shortens a text to a width with `...` at its end, and at its beginning when it starts later.
-fn abbreviate(text: &str, offset: i64, width: i64) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let length = i64::try_from(characters.len()).unwrap_or(i64::MAX);
-    let part = |from: i64, to: i64| -> String {
+fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
+    let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let part = |from: i64, to: i64| -> &[u8] {
         let from = usize::try_from(from.clamp(0, length)).unwrap_or(0);
         let to = usize::try_from(to.clamp(0, length)).unwrap_or(0);
-        characters.get(from..to).unwrap_or_default().iter().collect()
+        text.get(from..to).unwrap_or_default()
     };
+    if width < 4 {
+        return Vec::new();
+    }
     if length <= width {
-        return text.to_owned();
+        return text.to_vec();
     }
     let mut offset = offset.min(length);
     if length - offset < width - 3 {
         offset = length - (width - 3);
     }
     if offset <= 4 {
-        return format!("{}...", part(0, width - 3));
+        return [part(0, width - 3), b"..."].concat();
+    }
+    if width < 7 {
+        return Vec::new();
     }
     if offset + width - 3 < length {
-        return format!("...{}", abbreviate(&part(offset, length), 0, width - 3));
+        return [b"...".to_vec(), abbreviate(part(offset, length), 0, width - 3)].concat();
     }
-    format!("...{}", part(length - (width - 3), length))
+    [b"...", part(length - (width - 3), length)].concat()
 }
 
-/// Breaks a text at spaces so that lines have at most `width` characters; long words are cut only if asked.
-fn wrap(env: &mut Env<'_>, text: &str, width: i64, newline: &str, cut_words: bool) -> Result<Value> {
+/// Breaks a text at spaces so that lines have at most `width` bytes; long words are cut only if asked.
+fn wrap(env: &mut Env<'_>, text: &[u8], width: i64, newline: &[u8], cut_words: bool) -> Result<Value> {
     let width = usize::try_from(width.max(1)).unwrap_or(1);
-    let newline = if newline.is_empty() { "\n" } else { newline };
-    env.context.charge_bytes(text.len().saturating_mul(newline.len() + 1))?;
-    let characters: Vec<char> = text.chars().collect();
-    let (mut out, mut offset) = (String::new(), 0);
-    while characters.len() - offset > width {
-        if characters[offset] == ' ' {
+    let newline = if newline.is_empty() { b"\n" } else { newline };
+    env.context.charge_bytes(text.len())?;
+    let (mut out, mut offset) = (Vec::new(), 0);
+    while text.len() - offset > width {
+        if text[offset] == b' ' {
             offset += 1;
             continue;
         }
-        let end = width + offset + 1;
-        let space = characters[offset..end.min(characters.len())]
+        let end = width + offset;
+        let space = text[offset..=end]
             .iter()
-            .rposition(|c| *c == ' ')
+            .rposition(|b| *b == b' ')
             .map(|at| at + offset);
         let (upto, next) = match space {
             Some(at) => (at, at + 1),
-            None if cut_words => (width + offset, width + offset),
-            None => match characters[width + offset..].iter().position(|c| *c == ' ') {
-                Some(at) => (at + width + offset, at + width + offset + 1),
-                None => (characters.len(), characters.len()),
+            None if cut_words => (end, end),
+            None => match text[end..].iter().position(|b| *b == b' ') {
+                Some(at) => (at + end, at + end + 1),
+                None => {
+                    out.extend_from_slice(&text[offset..]);
+                    offset = text.len();
+                    break;
+                }
             },
         };
-        out.extend(&characters[offset..upto]);
-        if space.is_some() || cut_words || upto < characters.len() {
-            out.push_str(newline);
-        }
+        out.extend_from_slice(&text[offset..upto]);
+        out.extend_from_slice(newline);
+        env.context.charge(newline.len() as u64 / 16 + 1)?;
+        env.context.check_size(out.len())?;
         offset = next;
     }
-    out.extend(&characters[offset..]);
+    out.extend_from_slice(&text[offset..]);
     text_result(env, out)
 }

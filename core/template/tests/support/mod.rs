@@ -47,7 +47,7 @@ impl Object for Files {
 
     fn method(&self, name: &str) -> Option<&[Type]> {
         match name {
-            "Get" | "Glob" | "Lines" => Some(&[Type::Str]),
+            "Get" | "GetBytes" | "Glob" | "Lines" => Some(&[Type::Str]),
             "AsConfig" | "AsSecrets" => Some(&[]),
             _ => None,
         }
@@ -61,6 +61,11 @@ impl Object for Files {
         };
         Ok(match name {
             "Get" => Value::from(self.text(&first)),
+            "GetBytes" => self
+                .0
+                .get(&first)
+                .cloned()
+                .unwrap_or_else(|| Value::Bytes(Arc::from(&b""[..]))),
             "Glob" => Value::Object(Rc::new(self.glob(&first))),
             "Lines" => Value::strings(self.text(&first).trim_end_matches('\n').split('\n')),
             "AsConfig" => self.yaml(str::to_owned),

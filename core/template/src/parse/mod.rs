@@ -1,15 +1,20 @@
 //! Builds templates from tokens, by Go's grammar and with Go's complaints.
 
+mod pipeline;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ast::{Branch, Command, Expr, ExprKind, Pipe, Source, Stmt, Template, is_blank};
-use crate::lex::{Kind, Token, tokens};
+use crate::ast::{Branch, Source, Stmt, Template, is_blank};
+use crate::lex::{Kind, Lexer, Token};
 use crate::literal;
 use crate::stack::grow;
 
 /// How deep blocks and parentheses may nest.
 pub(crate) const MAX_NESTING: usize = 500;
+
+/// How many nodes one text may have: its parsed form takes some 200 bytes for each.
+pub(crate) const MAX_NODES: usize = 1_000_000;
 
 /// A text that is not a template. The message starts with `template: name:line: `, as Go's does.
 pub(crate) type ParseResult<T> = Result<T, String>;
@@ -25,9 +30,11 @@ pub(crate) fn parse(
         text: text.to_owned(),
     });
     let mut parser = Parser {
-        tokens: tokens(text),
+        lexer: Lexer::new(text),
         at: 0,
         reached: 0,
+        reached_line: 1,
+        nodes: 0,
         action_line: 0,
         depth: 0,
         range_depth: 0,
@@ -41,12 +48,14 @@ pub(crate) fn parse(
     Ok(parser.defined)
 }
 
-struct Parser<'f> {
-    tokens: Vec<Token>,
-    /// The next token.
+struct Parser<'a, 'f> {
+    lexer: Lexer<'a>,
+    /// The number of the next token.
     at: usize,
-    /// The furthest token looked at: where Go's errors say they are.
+    /// The furthest token looked at, and its line: where Go's errors say they are.
     reached: usize,
+    reached_line: usize,
+    nodes: usize,
     action_line: usize,
     depth: usize,
     range_depth: usize,
@@ -77,18 +86,30 @@ enum Item {
     End(End),
 }
 
-impl Parser<'_> {
-    fn peek(&mut self) -> &Token {
-        // The last token is always `Eof` or `Error` and never passed.
-        let at = self.at.min(self.tokens.len() - 1);
-        self.reached = self.reached.max(at);
-        &self.tokens[at]
+impl<'a> Parser<'a, '_> {
+    fn peek(&mut self) -> &Token<'a> {
+        let (number, token) = self.lexer.token(self.at);
+        if number >= self.reached {
+            self.reached = number;
+            self.reached_line = token.line;
+        }
+        token
     }
 
-    fn next(&mut self) -> Token {
+    fn next(&mut self) -> Token<'a> {
         let token = self.peek().clone();
-        self.at = (self.at + 1).min(self.tokens.len());
+        // The last token is never passed.
+        if !matches!(token.kind, Kind::Eof | Kind::Error) {
+            self.at += 1;
+        }
         token
+    }
+
+    /// Goes back by the token that was just taken.
+    fn back(&mut self, token: &Token<'_>) {
+        if !matches!(token.kind, Kind::Eof | Kind::Error) {
+            self.at -= 1;
+        }
     }
 
     fn skip_spaces(&mut self) {
@@ -97,22 +118,33 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> Token {
+    fn peek_non_space(&mut self) -> Token<'a> {
         self.skip_spaces();
         self.peek().clone()
     }
 
-    fn next_non_space(&mut self) -> Token {
+    fn next_non_space(&mut self) -> Token<'a> {
         self.skip_spaces();
         self.next()
     }
 
     fn error<T>(&self, message: impl std::fmt::Display) -> ParseResult<T> {
-        let line = self.tokens[self.reached.min(self.tokens.len() - 1)].line;
-        Err(format!("template: {}:{line}: {message}", self.source.name))
+        Err(format!(
+            "template: {}:{}: {message}",
+            self.source.name, self.reached_line
+        ))
     }
 
-    fn unexpected<T>(&self, token: &Token, context: &str) -> ParseResult<T> {
+    /// Counts a node.
+    fn count(&mut self) -> ParseResult<()> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return self.error(format!("limit nodes: a template of more than {MAX_NODES} nodes"));
+        }
+        Ok(())
+    }
+
+    fn unexpected<T>(&self, token: &Token<'_>, context: &str) -> ParseResult<T> {
         if token.kind == Kind::Error {
             let mut extra = String::new();
             if self.action_line != 0 && self.action_line != token.line {
@@ -126,7 +158,7 @@ impl Parser<'_> {
         self.error(format!("unexpected {token} in {context}"))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> ParseResult<Token> {
+    fn expect(&mut self, kind: Kind, context: &str) -> ParseResult<Token<'a>> {
         let token = self.next_non_space();
         if token.kind == kind {
             Ok(token)
@@ -206,11 +238,12 @@ impl Parser<'_> {
     }
 
     fn text_or_action(&mut self) -> ParseResult<Item> {
+        self.count()?;
         let token = self.next_non_space();
         match token.kind {
             Kind::Text => Ok(Item::Stmt(Stmt::Text {
                 pos: token.pos,
-                text: crate::value::Text::from(token.val),
+                text: crate::value::Text::from(token.val.as_ref()),
             })),
             Kind::LeftDelim => {
                 self.action_line = token.line;
@@ -263,7 +296,7 @@ impl Parser<'_> {
                 Stmt::Template { pos, name, pipe }
             }
             _ => {
-                self.at -= 1;
+                self.back(&token);
                 let pos = self.peek().pos;
                 Stmt::Action {
                     pos,
@@ -362,199 +395,6 @@ impl Parser<'_> {
             }
         }
         Ok(Branch { pipe, list, otherwise })
-    }
-
-    fn pipeline(&mut self, context: &str, end: Kind) -> ParseResult<Pipe> {
-        let mut pipe = Pipe {
-            pos: self.peek_non_space().pos,
-            assign: false,
-            declared: Vec::new(),
-            commands: Vec::new(),
-        };
-        self.declarations(&mut pipe, context)?;
-        loop {
-            let token = self.next_non_space();
-            match token.kind {
-                kind if kind == end => {
-                    self.check(&pipe, context)?;
-                    return Ok(pipe);
-                }
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::Nil
-                | Kind::RawString
-                | Kind::String
-                | Kind::Variable
-                | Kind::LeftParen => {
-                    self.at -= 1;
-                    let command = self.command()?;
-                    pipe.commands.push(command);
-                }
-                _ => return self.unexpected(&token, context),
-            }
-        }
-    }
-
-    /// `$x :=`, `$x =`, and `$i, $x :=` of `range`.
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> ParseResult<()> {
-        loop {
-            let variable = self.peek_non_space();
-            if variable.kind != Kind::Variable {
-                return Ok(());
-            }
-            let before = self.at;
-            self.next();
-            let next = self.peek_non_space();
-            match next.kind {
-                Kind::Assign | Kind::Declare => {
-                    self.next();
-                    pipe.assign = next.kind == Kind::Assign;
-                    pipe.declared.push(variable.val.clone());
-                    self.variables.push(variable.val);
-                    return Ok(());
-                }
-                Kind::Char if next.val == "," => {
-                    self.next();
-                    pipe.declared.push(variable.val.clone());
-                    self.variables.push(variable.val);
-                    if context != "range" || pipe.declared.len() >= 2 {
-                        return self.error(format!("too many declarations in {context}"));
-                    }
-                    if !matches!(
-                        self.peek_non_space().kind,
-                        Kind::Variable | Kind::RightDelim | Kind::RightParen
-                    ) {
-                        return self.error("range can only initialize variables");
-                    }
-                }
-                _ => {
-                    self.at = before;
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    fn check(&self, pipe: &Pipe, context: &str) -> ParseResult<()> {
-        if pipe.commands.is_empty() {
-            return self.error(format!("missing value for {context}"));
-        }
-        for (i, command) in pipe.commands.iter().enumerate().skip(1) {
-            let literal = command.args.first().is_some_and(|first| {
-                matches!(
-                    first.kind,
-                    ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::Str { .. }
-                )
-            });
-            if literal {
-                return self.error(format!("non executable command in pipeline stage {}", i + 1));
-            }
-        }
-        Ok(())
-    }
-
-    fn command(&mut self) -> ParseResult<Command> {
-        let mut command = Command {
-            pos: self.peek_non_space().pos,
-            args: Vec::new(),
-        };
-        loop {
-            self.skip_spaces();
-            if let Some(operand) = self.operand()? {
-                command.args.push(operand);
-            }
-            let token = self.next();
-            match token.kind {
-                Kind::Space => continue,
-                Kind::RightDelim | Kind::RightParen => self.at -= 1,
-                Kind::Pipe => {}
-                _ => return self.unexpected(&token, "operand"),
-            }
-            break;
-        }
-        if command.args.is_empty() {
-            return self.error("empty command");
-        }
-        Ok(command)
-    }
-
-    fn operand(&mut self) -> ParseResult<Option<Expr>> {
-        let Some(node) = self.term()? else {
-            return Ok(None);
-        };
-        if self.peek().kind != Kind::Field {
-            return Ok(Some(node));
-        }
-        let pos = self.peek().pos;
-        let mut fields = Vec::new();
-        while self.peek().kind == Kind::Field {
-            fields.push(self.next().val[1..].to_owned());
-        }
-        let kind = match node.kind {
-            ExprKind::Field(mut names) => {
-                names.append(&mut fields);
-                ExprKind::Field(names)
-            }
-            ExprKind::Variable(mut names) => {
-                names.append(&mut fields);
-                ExprKind::Variable(names)
-            }
-            ExprKind::Bool(_) | ExprKind::Str { .. } | ExprKind::Number(_) | ExprKind::Nil | ExprKind::Dot => {
-                let shown = crate::gofmt::quote(node.to_string().as_bytes());
-                return self.error(format!("unexpected . after term {shown}"));
-            }
-            _ => ExprKind::Chain(Box::new(node), fields),
-        };
-        Ok(Some(Expr { pos, kind }))
-    }
-
-    fn term(&mut self) -> ParseResult<Option<Expr>> {
-        let token = self.next_non_space();
-        let pos = token.pos;
-        let kind = match token.kind {
-            Kind::Identifier => {
-                if !(self.has_function)(&token.val) {
-                    let shown = crate::gofmt::quote(token.val.as_bytes());
-                    return self.error(format!("function {shown} not defined"));
-                }
-                ExprKind::Identifier(token.val)
-            }
-            Kind::Dot => ExprKind::Dot,
-            Kind::Nil => ExprKind::Nil,
-            Kind::Variable => {
-                if !self.variables.contains(&token.val) {
-                    let shown = crate::gofmt::quote(token.val.as_bytes());
-                    return self.error(format!("undefined variable {shown}"));
-                }
-                ExprKind::Variable(vec![token.val])
-            }
-            Kind::Field => ExprKind::Field(vec![token.val[1..].to_owned()]),
-            Kind::Bool => ExprKind::Bool(token.val == "true"),
-            Kind::CharConstant | Kind::Number => match literal::number(&token.val, token.kind == Kind::CharConstant) {
-                Ok(number) => ExprKind::Number(number),
-                Err(message) => return self.error(message),
-            },
-            Kind::LeftParen => {
-                let pipe = self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
-                ExprKind::Pipe(Box::new(pipe))
-            }
-            Kind::String | Kind::RawString => match literal::unquote(&token.val) {
-                Some(bytes) => ExprKind::Str {
-                    quoted: token.val,
-                    text: bytes.into(),
-                },
-                None => return self.error("invalid syntax"),
-            },
-            _ => {
-                self.at -= 1;
-                return Ok(None);
-            }
-        };
-        Ok(Some(Expr { pos, kind }))
     }
 }
 
