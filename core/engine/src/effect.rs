@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use capstan_model::{ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey};
+use capstan_model::{ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey, SyncPhase};
 use serde_json::Value;
 
 use crate::compare::CompareTask;
@@ -90,6 +90,27 @@ pub enum EffectKind {
         /// The patch of the whole object.
         patch: Value,
     },
+    /// Hand the fields that a manager owns by client-side apply over to server-side apply, as it is done once when an application
+    /// changes from the one to the other.
+    MigrateFields {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        key: ResourceKey,
+        /// At which version.
+        gvk: GroupVersionKind,
+        /// The manager whose `Update` entry of `metadata.managedFields` is taken over.
+        from: String,
+    },
+    /// Let the time between two waves pass (only with `guards: argo`).
+    Pause {
+        /// The phase that ended a wave.
+        phase: SyncPhase,
+        /// The wave.
+        wave: i64,
+        /// Nothing comes after it.
+        is_last: bool,
+    },
     /// Write the Application's status: a JSON merge patch of `status`. A barrier where the engine says so by emitting nothing that
     /// depends on it before it completes.
     PatchStatus {
@@ -159,6 +180,8 @@ pub struct ApplyTask {
     pub dry_run: bool,
     /// Refuse unknown fields.
     pub validate: bool,
+    /// What cannot be changed in place is deleted and created anew (`Force=true`).
+    pub recreate: bool,
 }
 
 /// How an object is written.
@@ -169,6 +192,9 @@ pub enum ApplyMode {
         /// Take fields from other managers.
         force: bool,
     },
+    /// As `kubectl apply` without `--server-side`: what was applied last time and is not declared any more goes, by the annotation that
+    /// keeps it (only with `guards: argo`).
+    ClientSide,
     /// Create; it must not exist. Hooks are made so: a second creation is a conflict, never a second run.
     Create,
     /// Replace, if the version is still this.

@@ -30,6 +30,10 @@ pub const INSTALLATION_ID: &str = "argocd.argoproj.io/installation-id";
 pub const REFRESH: &str = "argocd.argoproj.io/refresh";
 /// `argocd.argoproj.io/deletion-approved`, on an Application.
 pub const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";
+/// `argocd.argoproj.io/client-side-apply-migration-manager`, on an Application: whose fields server-side apply takes over.
+pub const MIGRATION_MANAGER: &str = "argocd.argoproj.io/client-side-apply-migration-manager";
+/// `argocd.argoproj.io/hook-finalizer`: Argo CD holds its hooks by it until their outcome was seen.
+pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 /// `argocd.argoproj.io/skip-reconcile`, on an Application.
 pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
 /// Which operation created a hook: `<application uid>:<epoch>:<attempt>:<phase>`. It makes a hook's creation recognisable after a crash.
@@ -113,6 +117,9 @@ pub enum DeleteOption {
 }
 
 /// Sync options, of an Application (`spec.syncPolicy.syncOptions`), an operation or one object. `None` where nothing was said.
+///
+/// Where one place says both `X=true` and `X=false`, the word counts that Argo CD looks for, wherever it stands: `true`, but `false` of
+/// `Validate`, `ServerSideApply` and `ClientSideApplyMigration`. Of `Prune`, `Delete` and the propagation the first one counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncOptions {
     /// `Prune=`.
@@ -170,26 +177,28 @@ impl SyncOptions {
         };
         let slot = match key {
             "Prune" => {
-                self.prune = match value {
-                    "true" => Some(PruneOption::Allow),
-                    "false" => Some(PruneOption::Never),
-                    "confirm" => Some(PruneOption::Confirm),
+                let prune = match value {
+                    "true" => PruneOption::Allow,
+                    "false" => PruneOption::Never,
+                    "confirm" => PruneOption::Confirm,
                     _ => return false,
                 };
+                self.prune.get_or_insert(prune);
                 return true;
             }
             "Delete" => {
-                self.delete = match value {
-                    "true" => Some(DeleteOption::Allow),
-                    "false" => Some(DeleteOption::Never),
-                    "confirm" => Some(DeleteOption::Confirm),
+                let delete = match value {
+                    "true" => DeleteOption::Allow,
+                    "false" => DeleteOption::Never,
+                    "confirm" => DeleteOption::Confirm,
                     _ => return false,
                 };
+                self.delete.get_or_insert(delete);
                 return true;
             }
-            "PrunePropagationPolicy" => {
-                self.prune_propagation_policy = Some(value.to_owned());
-                return matches!(value, "foreground" | "background" | "orphan");
+            "PrunePropagationPolicy" if matches!(value, "foreground" | "background" | "orphan") => {
+                self.prune_propagation_policy.get_or_insert_with(|| value.to_owned());
+                return true;
             }
             "Validate" => &mut self.validate,
             "SkipDryRunOnMissingResource" => &mut self.skip_dry_run_on_missing_resource,
@@ -204,7 +213,10 @@ impl SyncOptions {
             "RespectIgnoreDifferences" => &mut self.respect_ignore_differences,
             _ => return false,
         };
-        *slot = flag;
+        let wins = !matches!(key, "Validate" | "ServerSideApply" | "ClientSideApplyMigration");
+        if *slot != Some(wins) {
+            *slot = flag.or(*slot);
+        }
         flag.is_some()
     }
 }
@@ -212,12 +224,14 @@ impl SyncOptions {
 /// What an object's annotations say about how it is to be handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectMeta {
-    /// Wave: `sync-wave`, else Helm's hook weight, else 0.
-    pub wave: i32,
+    /// Wave: `sync-wave`, else Helm's hook weight, else 0. As Go reads integers: `+3` and `007` are some, ` 2` and `1.5` are not.
+    pub wave: i64,
     /// Empty for an ordinary object. A hook annotation of only unknown words gives `is_hook` with no type.
     pub hooks: BTreeSet<HookType>,
     /// Has a hook annotation at all, Argo's or a Helm one that Argo maps to a hook or ignores.
     pub is_hook: bool,
+    /// Hook type `Skip` and no other: the object is neither applied nor pruned.
+    pub skip: bool,
     /// Never empty for a hook: the default is `BeforeHookCreation`.
     pub hook_delete_policies: BTreeSet<HookDeletePolicy>,
     /// `sync-options`, plus `Delete=false` for Helm's `resource-policy: keep`.
@@ -250,20 +264,25 @@ impl ObjectMeta {
 
     /// Is this an ordinary object: applied in phase Sync, compared, pruned?
     pub fn is_resource(&self) -> bool {
-        !self.is_hook
+        !self.is_hook && !self.skip
     }
 
     fn read_hooks(&mut self, annotations: &BTreeMap<&str, &str>) {
-        if let Some(text) = annotations.get(HOOK) {
-            self.is_hook = true;
-            for word in words(text) {
-                match HookType::from_argo(word) {
-                    Some(hook) => drop(self.hooks.insert(hook)),
-                    None => self.warnings.push(format!("{HOOK}: unknown hook type {word:?}")),
-                }
+        let argo = annotations.get(HOOK);
+        for word in argo.into_iter().flat_map(|text| words(text)) {
+            match HookType::from_argo(word) {
+                Some(hook) => drop(self.hooks.insert(hook)),
+                None => self.warnings.push(format!("{HOOK}: unknown hook type {word:?}")),
             }
-        } else if let Some(text) = annotations.get(HELM_HOOK) {
+        }
+        self.is_hook = argo.is_some();
+        if let Some(text) = annotations.get(HELM_HOOK)
+            && self.hooks.is_empty()
+        {
             self.read_helm_hooks(text);
+        }
+        if self.hooks == BTreeSet::from([HookType::Skip]) {
+            (self.is_hook, self.skip) = (false, true);
         }
         if !self.is_hook {
             return;
@@ -289,21 +308,17 @@ impl ObjectMeta {
         }
     }
 
-    /// `crd-install` is an ordinary object; test and rollback hooks are never applied.
+    /// `crd-install` alone is an ordinary object; test and rollback hooks are never applied.
     fn read_helm_hooks(&mut self, text: &str) {
+        self.is_hook |= text != "crd-install";
         for word in words(text) {
             let hook = match word {
                 "pre-install" | "pre-upgrade" => HookType::PreSync,
                 "post-install" | "post-upgrade" => HookType::PostSync,
                 "pre-delete" => HookType::PreDelete,
                 "post-delete" => HookType::PostDelete,
-                "crd-install" => continue,
-                _ => {
-                    self.is_hook = true;
-                    continue;
-                }
+                _ => continue,
             };
-            self.is_hook = true;
             self.hooks.insert(hook);
         }
     }
@@ -311,14 +326,15 @@ impl ObjectMeta {
     fn read_wave(&mut self, annotations: &BTreeMap<&str, &str>) {
         for name in [SYNC_WAVE, HELM_HOOK_WEIGHT] {
             let Some(text) = annotations.get(name) else { continue };
-            match text.trim().parse() {
+            // Rust reads what Go's `Atoi` reads: a sign and digits that fit 64 bits, nothing around them.
+            match text.parse() {
                 Ok(wave) => {
                     self.wave = wave;
                     return;
                 }
                 Err(_) => self
                     .warnings
-                    .push(format!("{name}: {text:?} is not an integer; wave 0 is used")),
+                    .push(format!("{name}: {text:?} is not an integer and does not count")),
             }
         }
     }

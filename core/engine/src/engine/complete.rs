@@ -38,6 +38,8 @@ impl Engine {
             (InFlight::OperationRender, Outcome::Rendered(result)) => self.operation_rendered(now, app, result),
             (InFlight::Compare(pairs), Outcome::Compared(verdicts)) => take_verdicts(app, &pairs, verdicts),
             (InFlight::Task(node), outcome) => self.task_completed(now, app, node, outcome),
+            (InFlight::Pass(row), outcome) => self.pass_answered(app, row, outcome),
+            (InFlight::Seen(key), outcome) => self.pass_seen(app, key, outcome),
             (InFlight::Heal(key), Outcome::Applied(result)) => self.healed(now, app, &key, result),
             (InFlight::Cleanup(key), Outcome::Deleted(_)) => {
                 // A hook that could not be cleaned up is in the way of its next run, which deletes it then.

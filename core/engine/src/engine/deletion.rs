@@ -75,7 +75,7 @@ impl Engine {
     }
 
     /// What is still to go: wave, and whether it is going. `None` while that is not known.
-    fn left_of(&self, app: &ApplicationState) -> Option<BTreeMap<ResourceKey, (i32, bool)>> {
+    fn left_of(&self, app: &ApplicationState) -> Option<BTreeMap<ResourceKey, (i64, bool)>> {
         let cluster = self.cluster(app)?;
         let id = app.id();
         let mut left = BTreeMap::new();

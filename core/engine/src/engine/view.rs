@@ -154,6 +154,7 @@ fn running_view(operation: &OperationRun) -> OperationView {
             since: run.since,
         })
     });
+    let passes = operation.parity.iter().flat_map(super::operation::Parity::views);
     OperationView {
         phase: match operation.stage {
             Stage::Ended(phase) => phase,
@@ -166,7 +167,7 @@ fn running_view(operation: &OperationRun) -> OperationView {
         started_at: operation.started_at,
         finished_at: None,
         retry_count: operation.attempt,
-        tasks: tasks.collect(),
+        tasks: tasks.chain(passes).collect(),
     }
 }
 

@@ -22,7 +22,12 @@ impl Engine {
         for targets in app.desired.iter().map(|desired| &desired.targets).chain(operation) {
             kinds.extend(targets.objects().iter().map(|target| target.key.group_kind()));
         }
-        if app.application.spec.sync_policy.options().create_namespace == Some(true) {
+        let spec = &app.application.spec;
+        let options = match &app.operation {
+            Some(operation) => operation.options(spec),
+            None => spec.sync_policy.options(),
+        };
+        if options.create_namespace == Some(true) {
             kinds.insert(GroupKind::new("", "Namespace"));
         }
         for kind in kinds.clone() {

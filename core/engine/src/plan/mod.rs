@@ -11,8 +11,9 @@
 
 mod build;
 mod order;
-pub(crate) use build::defined_kind;
+pub(crate) use build::{defined_kind, phase_of, selected};
 mod render;
+pub(crate) use order::rank;
 
 use std::fmt;
 
@@ -36,7 +37,7 @@ pub struct SyncTask {
     /// Phase.
     pub phase: SyncPhase,
     /// Wave in which it runs: an earlier one than declared where something earlier needs it.
-    pub wave: i32,
+    pub wave: i64,
     /// What it does.
     pub action: TaskAction,
     /// Where its object is declared.
@@ -109,7 +110,7 @@ pub struct PruneItem {
     /// At which version.
     pub gvk: GroupVersionKind,
     /// Its wave, by its own annotation.
-    pub wave: i32,
+    pub wave: i64,
     /// Its own or the application's `PruneLast`.
     pub last: bool,
 }

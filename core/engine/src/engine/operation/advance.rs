@@ -36,6 +36,9 @@ impl Engine {
         if operation.stage == Stage::Planning {
             self.prepare(now, app, operation, gate);
         }
+        if operation.parity.is_some() && matches!(operation.stage, Stage::Running | Stage::Terminating { .. }) {
+            return self.step_parity(now, app, operation, gate);
+        }
         if operation.stage == Stage::Running {
             self.run_tasks(now, app, operation, gate);
             self.conclude(now, app, operation);

@@ -6,7 +6,8 @@
 //! runs it again, this one does not.
 
 use capstan_live::Node;
-use capstan_model::annotations::OPERATION;
+use capstan_model::annotations::{OPERATION, TRACKING_ID};
+use capstan_model::tracking::tracking_id;
 use capstan_model::{Blob, HealthStatusCode, ResourceKey, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
@@ -96,13 +97,40 @@ impl Engine {
             cluster: app.application.spec.destination.cluster(),
             key: task.key.clone(),
             gvk: task.gvk.clone(),
-            object: Blob::new(&named(object, &task.key, identity)),
+            object: Blob::new(&self.named(app, object, &task.key, identity)),
             mode: ApplyMode::Create,
             dry_run: false,
             validate: target.meta.sync_options.validate != Some(false),
+            recreate: false,
         };
         self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
         self.set_hook(now, app, operation, node, HookTask::Creating);
+    }
+
+    fn named(&self, app: &ApplicationState, mut object: Value, key: &ResourceKey, identity: &str) -> Value {
+        self.rename(app, &mut object, key);
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+            annotations[OPERATION] = json!(identity);
+        }
+        object
+    }
+
+    /// Gives `object` the name and the scope of `key`: known only now for an object that has its name from us, or whose kind was not
+    /// served when it was rendered. Its tracking id names it by both.
+    pub(super) fn rename(&self, app: &ApplicationState, object: &mut Value, key: &ResourceKey) {
+        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return;
+        };
+        metadata.remove("generateName");
+        metadata.insert("name".into(), json!(key.name));
+        if key.namespace.is_empty() {
+            metadata.remove("namespace");
+        }
+        let destination = &app.application.spec.destination.namespace;
+        let id = tracking_id(&app.id(), &self.settings.control_namespace, destination, key);
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        annotations[TRACKING_ID] = json!(id);
     }
 
     /// An object of its name that this attempt did not make: an earlier run of it.
@@ -369,16 +397,6 @@ fn may_vanish(key: &ResourceKey, object: &Value) -> bool {
         _ => false,
     };
     !stays
-}
-
-fn named(mut object: Value, key: &ResourceKey, identity: &str) -> Value {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("generateName");
-        metadata.insert("name".into(), json!(key.name));
-        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
-        annotations[OPERATION] = json!(identity);
-    }
-    object
 }
 
 /// A delete effect.

@@ -11,11 +11,13 @@
 mod advance;
 mod finish;
 mod hook;
+mod parity;
 mod prepare;
 mod prune;
 mod record;
 mod start;
 pub(in crate::engine) use hook::delete;
+pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use start::last_attempt;
 pub(in crate::engine) use write::retry_at;
@@ -111,6 +113,8 @@ pub(crate) struct OperationRun {
     pub(crate) restored: Vec<ResourceResult>,
     /// Hooks that an earlier process may have created.
     pub(crate) maybe_created: BTreeSet<NodeIndex>,
+    /// With `guards: argo`: the operation as Argo CD carries it out.
+    pub(crate) parity: Option<Parity>,
     /// The intent is durable.
     pub(crate) is_durable: bool,
     /// Not tried again, however it ended.
@@ -161,10 +165,12 @@ impl OperationRun {
             Stage::BackingOff { until } => Some(until),
             _ => None,
         };
+        let pass = self.parity.as_ref().and_then(|parity| parity.next_at);
         self.tasks
             .values()
             .filter_map(|task| task.state.deadline())
             .chain(stage)
+            .chain(pass)
             .min()
     }
 
@@ -184,8 +190,9 @@ impl OperationRun {
     }
 
     pub(crate) fn options(&self, spec: &capstan_model::ApplicationSpec) -> SyncOptions {
+        // The operation's own come first: of options with values, the first one counts.
         let own = self.operation.sync.iter().flat_map(|sync| &sync.sync_options);
-        SyncOptions::parse(spec.sync_policy.sync_options.iter().chain(own).map(String::as_str))
+        SyncOptions::parse(own.chain(&spec.sync_policy.sync_options).map(String::as_str))
     }
 
     pub(crate) fn prunes(&self) -> bool {
@@ -243,6 +250,7 @@ impl OperationRun {
             recorded: BTreeSet::new(),
             restored: result.resources,
             maybe_created: BTreeSet::new(),
+            parity: None,
             is_durable: true,
             is_final: false,
             refused: Vec::new(),
@@ -259,6 +267,7 @@ impl OperationRun {
         self.tasks.clear();
         self.recorded.clear();
         self.maybe_created.clear();
+        self.parity = None;
         self.restored.clear();
         self.refused.clear();
         self.is_durable = false;

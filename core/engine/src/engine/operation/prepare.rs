@@ -7,6 +7,7 @@ use capstan_model::{
 };
 use petgraph::stable_graph::NodeIndex;
 
+use super::parity::Parity;
 use super::{INFO_PLAN, OperationRun, Stage, TaskRun};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
@@ -17,6 +18,7 @@ use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
 use crate::machine::{HookTask, PruneTask, Refresh, TaskState, WriteTask};
 use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
 use crate::policy::{Verb, authorize};
+use crate::settings::Guards;
 use crate::targets::Targets;
 
 /// What stands in the way of a plan.
@@ -36,7 +38,7 @@ impl Engine {
         gate: &Gate,
     ) {
         let Some(project) = gate.project() else { return };
-        if let Some(refusal) = unsupported(operation) {
+        if let Some(refusal) = unsupported(operation, self.settings.guards) {
             operation.message = refusal;
             operation.is_final = true;
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
@@ -45,6 +47,9 @@ impl Engine {
             return;
         };
         operation.set_info(INFO_PLAN, targets.digest().to_string());
+        if self.settings.guards == Guards::Argo {
+            return self.prepare_parity(now, app, operation, &targets);
+        }
         match self.plan_operation(app, operation, &targets, project) {
             Ok(plan) => {
                 operation.message.clear();
@@ -63,6 +68,29 @@ impl Engine {
                 self.enter(now, app, operation, Stage::Ended(phase));
             }
         }
+    }
+
+    /// `guards: argo`: there is no plan but what each pass makes of the cluster.
+    fn prepare_parity(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        targets: &Targets,
+    ) {
+        let options = operation.options(&app.application.spec);
+        let owner_of = |target: &crate::targets::Target| {
+            let owner = self.cluster(app)?.node(&target.key)?.tracked_by()?;
+            (*owner != app.id()).then(|| format!("{} belongs to application {owner}", target.key))
+        };
+        let shared = targets.objects().iter().find_map(owner_of);
+        if let Some(shared) = shared.filter(|_| options.fail_on_shared_resource == Some(true)) {
+            operation.message = format!("shared resource found, and FailOnSharedResource=true: {shared}");
+            return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
+        }
+        operation.parity = Some(Parity::restore(std::mem::take(&mut operation.restored)));
+        let stage = if operation.is_durable { Stage::Running } else { Stage::PersistingIntent };
+        self.enter(now, app, operation, stage);
     }
 
     /// The objects at the pinned commits; asks for what is missing.
@@ -408,9 +436,9 @@ impl Engine {
     }
 }
 
-fn unsupported(operation: &OperationRun) -> Option<String> {
+fn unsupported(operation: &OperationRun, guards: Guards) -> Option<String> {
     let sync = operation.operation.sync.as_ref()?;
-    if sync.dry_run {
+    if sync.dry_run && guards == Guards::Capstan {
         return Some(
             "operation.sync.dryRun is not supported: nothing was done; `capstan plan` shows what a sync would do"
                 .into(),

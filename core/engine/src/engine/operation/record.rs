@@ -31,6 +31,10 @@ impl OperationRun {
             }
             fill(&mut result, &self.tasks.get(&node)?.state).then_some(result)
         });
+        let results: Vec<ResourceResult> = match &self.parity {
+            Some(parity) => parity.results.clone(),
+            None => results.chain(self.refused.iter().cloned()).collect(),
+        };
         OperationState {
             operation,
             phase: self.phase(),
@@ -39,7 +43,7 @@ impl OperationRun {
             finished_at,
             retry_count: self.attempt,
             sync_result: Some(SyncOperationResult {
-                resources: results.chain(self.refused.iter().cloned()).collect(),
+                resources: results,
                 revision: if is_multi {
                     String::new()
                 } else {

@@ -12,6 +12,7 @@ use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Desired, Existence};
 use crate::journal::Cause;
 use crate::machine::Refresh;
+use crate::settings::Guards;
 use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
 
 impl Engine {
@@ -109,6 +110,7 @@ impl Engine {
             recorded: std::collections::BTreeSet::new(),
             restored: Vec::new(),
             maybe_created: std::collections::BTreeSet::new(),
+            parity: None,
             is_durable: false,
             is_final: false,
             refused: Vec::new(),
@@ -138,7 +140,9 @@ impl Engine {
 
     /// A newer set of desired objects ends an automated operation at the next safe point. So a revert restores a stalled rollout.
     fn supersede(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
-        let Some(desired) = app.desired.as_ref().filter(|_| app.refresh == Refresh::Compared) else {
+        // Argo CD holds on to the old commit.
+        let supersedes = self.settings.guards == Guards::Capstan && app.refresh == Refresh::Compared;
+        let Some(desired) = app.desired.as_ref().filter(|_| supersedes) else {
             return;
         };
         let is_newer = operation

@@ -134,6 +134,7 @@ impl Engine {
             mode,
             dry_run: false,
             validate: own.validate.or(options.validate) != Some(false),
+            recreate: false,
         }
     }
 
@@ -344,7 +345,7 @@ pub(super) fn located(operation: &OperationRun, node: NodeIndex, message: &str) 
 }
 
 /// The namespace of `CreateNamespace=true`: without a tracking id, so that it is never pruned and never deleted with the application.
-fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
+pub(super) fn namespace_object(app: &ApplicationState, name: &str) -> Value {
     let metadata = app
         .application
         .spec
@@ -352,20 +353,25 @@ fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
         .managed_namespace_metadata
         .clone()
         .unwrap_or_default();
-    let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": task.key.name}});
+    let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     if !metadata.labels.is_empty() {
         object["metadata"]["labels"] = json!(metadata.labels);
     }
     if !metadata.annotations.is_empty() {
         object["metadata"]["annotations"] = json!(metadata.annotations);
     }
+    object
+}
+
+fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
     ApplyTask {
         cluster: app.application.spec.destination.cluster(),
         key: task.key.clone(),
         gvk: task.gvk.clone(),
-        object: Blob::new(&object),
+        object: Blob::new(&namespace_object(app, &task.key.name)),
         mode: ApplyMode::ServerSide { force: true },
         dry_run: false,
         validate: true,
+        recreate: false,
     }
 }

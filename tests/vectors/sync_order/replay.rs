@@ -1,0 +1,630 @@
+//! A case played over the engine: its requests are carried out on the simulated cluster, round by round.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use capstan_engine::compare::compare;
+use capstan_engine::effect::{ApplyMode, ApplyTask, Effect, EffectKind, Propagation};
+use capstan_engine::event::{Deletion, Discovery, Outcome, ResolvedRevision, ServedKind, WriteError};
+use capstan_engine::health::{HealthRules, HealthVerdict};
+use capstan_engine::settings::Guards;
+use capstan_engine::targets::{TargetContext, Targets};
+use capstan_engine::{Engine, Event, Settings};
+use capstan_model::annotations::{DELETION_APPROVED, TRACKING_ID};
+use capstan_model::tracking::tracking_id;
+use capstan_model::{
+    AppProject, Application, ApplicationId, ClusterId, GroupKind, HealthStatus, HealthStatusCode, Manifest, Operation,
+    OperationPhase, ProjectResource, ResourceKey, SourceLocation, Timestamp,
+};
+use serde_json::{Value, json};
+
+use super::case::{Case, Round, Row, Script};
+use super::world::{HOOK_FINALIZER, Refusal, World};
+
+/// Rounds that are played at most, as in the recordings.
+const ROUNDS: u32 = 12;
+/// Time between two rounds: longer than any wait of the engine that is not for the cluster.
+const BETWEEN: Duration = Duration::from_secs(40);
+/// Requests of one round; more is a loop.
+const STEPS: usize = 20_000;
+
+/// What came of a case.
+#[derive(Debug)]
+pub(crate) struct Played {
+    pub(crate) rounds: Vec<Round>,
+    pub(crate) phase: String,
+    pub(crate) message: String,
+    pub(crate) operation: Option<capstan_engine::view::OperationView>,
+    pub(crate) results: Vec<Value>,
+    pub(crate) deadline: Option<Timestamp>,
+    /// What the cluster holds in the end.
+    pub(crate) world: World,
+}
+
+/// The health that the cluster's script gives an object.
+#[derive(Debug)]
+struct Scripted;
+
+impl HealthRules for Scripted {
+    fn assess(&self, object: &Value) -> HealthVerdict {
+        let message = object["status"]["message"].as_str().unwrap_or_default();
+        let code = match object["status"]["scripted"].as_str() {
+            None | Some("none") => return HealthVerdict::NoHealth,
+            Some("error") => return HealthVerdict::Failed("the health check broke".into()),
+            Some("Healthy") => HealthStatusCode::Healthy,
+            Some("Progressing") => HealthStatusCode::Progressing,
+            Some("Suspended") => HealthStatusCode::Suspended,
+            Some("Degraded") => HealthStatusCode::Degraded,
+            Some("Unknown") => HealthStatusCode::Unknown,
+            // An empty status is neither good nor bad, as Missing is.
+            Some("Missing" | "") => HealthStatusCode::Missing,
+            Some(other) => panic!("unknown health {other:?}"),
+        };
+        HealthVerdict::Is(HealthStatus::new(code, message))
+    }
+}
+
+struct Player<'a> {
+    case: &'a Case,
+    engine: Engine,
+    world: World,
+    now: Timestamp,
+    application: Value,
+    versions: u64,
+    /// What the engine was told of the cluster.
+    told: BTreeMap<String, Value>,
+    served: usize,
+    watched: BTreeSet<GroupKind>,
+    pending: VecDeque<Effect>,
+    ops: Vec<(usize, Vec<Row>)>,
+    waves: Vec<(String, i64, bool)>,
+}
+
+pub(crate) fn id() -> ApplicationId {
+    ApplicationId::new("argocd", "app1")
+}
+
+/// Plays `case` with these guards.
+pub(crate) fn play(case: &Case, script: Script, guards: Guards) -> Played {
+    let settings = Settings {
+        guards,
+        ..Settings::default()
+    };
+    let mut world = World::new(case, script);
+    track(case, &mut world);
+    let mut player = Player {
+        case,
+        engine: Engine::with_health(settings, Arc::new(Scripted)),
+        application: application(case, &world),
+        world,
+        now: case.app.started_at.parse().expect("startedAt is a time"),
+        versions: 1000,
+        told: BTreeMap::new(),
+        served: 0,
+        watched: BTreeSet::new(),
+        pending: VecDeque::new(),
+        ops: Vec::new(),
+        waves: Vec::new(),
+    };
+    player.start();
+    let mut rounds = Vec::new();
+    for round in 1..=ROUNDS {
+        rounds.push(player.round(round));
+        if player.phase() != OperationPhase::Running && player.phase() != OperationPhase::Terminating {
+            break;
+        }
+    }
+    player.finish(rounds)
+}
+
+/// Live objects that the application tracks say so.
+fn track(case: &Case, world: &mut World) {
+    for live in case.live.iter().filter(|live| !live.unmanaged) {
+        let key = super::case::key_of(&live.obj);
+        let id = tracking_id(&id(), "argocd", &case.app.namespace, &resource_key(&key));
+        let Some(object) = world.objects.get_mut(&key) else { continue };
+        object.value["metadata"]["annotations"][TRACKING_ID] = json!(id);
+    }
+}
+
+fn resource_key(key: &str) -> ResourceKey {
+    let mut parts = key.splitn(4, '/');
+    let mut next = || parts.next().unwrap_or_default().to_owned();
+    let (group, kind, namespace, name) = (next(), next(), next(), next());
+    ResourceKey::new(group, kind, namespace, name)
+}
+
+/// As the recordings name an object: without a namespace where its kind has none, even while nobody serves the kind.
+fn key_text(key: &ResourceKey) -> String {
+    if super::world::is_cluster_scoped(&key.group, &key.kind) {
+        return format!("{}/{}//{}", key.group, key.kind, key.name);
+    }
+    format!("{}/{}/{}/{}", key.group, key.kind, key.namespace, key.name)
+}
+
+fn application(case: &Case, world: &World) -> Value {
+    let tracked = world.objects.iter().filter(|(_, object)| {
+        object.value.pointer("/metadata/annotations").is_some_and(|all| all.get(TRACKING_ID).is_some())
+    });
+    let resources: Vec<Value> = tracked
+        .map(|(key, _)| {
+            let key = resource_key(key);
+            json!({"group": key.group, "version": "v1", "kind": key.kind, "namespace": key.namespace, "name": key.name})
+        })
+        .collect();
+    let mut policy = json!({"syncOptions": case.op.sync_options});
+    if let Some(labels) = &case.app.managed_namespace_labels {
+        policy["managedNamespaceMetadata"] = json!({"labels": labels});
+    }
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": "app1", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1"},
+        "spec": {
+            "project": "default",
+            "source": {"repoURL": "https://example.com/r.git", "path": "x", "targetRevision": "main"},
+            "destination": {"server": ClusterId::IN_CLUSTER, "namespace": case.app.namespace},
+            "syncPolicy": policy
+        },
+        "status": {"resources": resources}
+    })
+}
+
+/// The `operation` of the case.
+fn operation(case: &Case) -> Operation {
+    let op = &case.op;
+    let strategy = if op.apply_strategy { "apply" } else { "hook" };
+    let value = json!({
+        "initiatedBy": {"username": "ada"},
+        "sync": {
+            "prune": op.prune, "dryRun": op.dry_run, "resources": op.resources, "syncOptions": op.sync_options,
+            "syncStrategy": {strategy: {"force": op.force}},
+        }
+    });
+    serde_json::from_value(value).expect("an operation")
+}
+
+/// What the cluster serves: the kinds that the case speaks of, each where its objects live, and custom ones while they are defined.
+fn discovery(case: &Case, world: &World) -> Discovery {
+    let always = [
+        ("", "v1", "Namespace", false),
+        ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", false),
+    ];
+    let mut kinds = BTreeMap::new();
+    let objects = case.desired.iter().chain(case.live.iter().map(|live| &live.obj));
+    for object in objects {
+        let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (group, version) = text("/apiVersion").split_once('/').unwrap_or(("", text("/apiVersion")));
+        if !super::world::is_custom(group) {
+            let namespaced = !text("/metadata/namespace").is_empty();
+            kinds.insert(GroupKind::new(group, text("/kind")), served(version, text("/kind"), namespaced));
+        }
+    }
+    for (group, version, kind, namespaced) in always.into_iter().chain(world.custom_kinds()) {
+        kinds.insert(GroupKind::new(group, kind), served(version, kind, namespaced));
+    }
+    Discovery {
+        cluster_uid: "c".into(),
+        version: "v1.36.0".into(),
+        kinds,
+        incomplete_groups: Vec::new(),
+    }
+}
+
+fn served(version: &str, kind: &str, namespaced: bool) -> ServedKind {
+    ServedKind {
+        version: version.to_owned(),
+        versions: vec![version.to_owned()],
+        plural: format!("{}s", kind.to_lowercase()),
+        namespaced,
+        watchable: true,
+    }
+}
+
+impl Player<'_> {
+    fn start(&mut self) {
+        let mut project = AppProject::permissive("default");
+        for (key, _) in self.world.denials() {
+            let key = resource_key(key);
+            let rule = ProjectResource {
+                group: key.group,
+                kind: key.kind,
+                name: key.name,
+            };
+            match key.namespace.is_empty() {
+                true => project.spec.cluster_resource_blacklist.push(rule),
+                false => project.spec.namespace_resource_blacklist.push(rule),
+            }
+        }
+        self.served = self.world.custom_kinds().len();
+        self.told = self.world.view();
+        let connected = Event::ClusterConnected(ClusterId::in_cluster(), discovery(self.case, &self.world));
+        self.handle(Event::ProjectObserved(Box::new(project)));
+        self.handle(Event::ProjectsListed);
+        self.handle(connected);
+        let observed = self.observed_application();
+        self.handle(observed);
+        self.handle(Event::ApplicationsListed);
+        self.drive();
+    }
+
+    fn observed_application(&self) -> Event {
+        Event::ApplicationObserved(Box::new(Application::parse(&self.application).expect("an application")))
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.engine.handle(self.now, event);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(effect) = self.engine.poll_effect() {
+            self.pending.push_back(effect);
+        }
+    }
+
+    fn phase(&self) -> OperationPhase {
+        let view = self.engine.view(&id()).expect("the application is known");
+        view.operation.map_or(OperationPhase::Running, |operation| operation.phase)
+    }
+
+    fn round(&mut self, round: u32) -> Round {
+        self.ops.clear();
+        self.waves.clear();
+        let terminates = self.case.script.terminate_at == Some(round);
+        let terminate = Event::TerminateRequested {
+            id: id(),
+            by: "ada".into(),
+        };
+        let mut events = Vec::new();
+        if round == 1 {
+            if self.case.script.prune_confirmed_at == Some(1) {
+                self.approve(&mut events);
+            }
+            events.push(Event::SyncRequested {
+                id: id(),
+                operation: Box::new(operation(self.case)),
+            });
+            self.engine.handle_all(self.now, events);
+            self.collect();
+            if terminates {
+                self.handle(terminate);
+            }
+        } else {
+            self.now = self.now + BETWEEN;
+            self.world.tick();
+            events = self.news();
+            if self.case.script.prune_confirmed_at == Some(round) {
+                self.approve(&mut events);
+            }
+            if terminates {
+                events.push(terminate);
+            }
+            self.engine.handle_all(self.now, events);
+            self.collect();
+        }
+        self.drive();
+        let view = self.engine.view(&id()).and_then(|view| view.operation);
+        let mut ops: Vec<Vec<Row>> = Vec::new();
+        let mut last = None;
+        for (batch, rows) in self.ops.drain(..) {
+            match ops.last_mut() {
+                Some(open) if last == Some(batch) => open.extend(rows),
+                _ => ops.push(rows),
+            }
+            last = Some(batch);
+        }
+        for rows in &mut ops {
+            rows.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        Round {
+            ops,
+            waves: std::mem::take(&mut self.waves),
+            phase: view.as_ref().map(|view| view.phase.to_string()).unwrap_or_default(),
+            message: view.map(|view| view.message).unwrap_or_default(),
+            repeat: 0,
+        }
+    }
+
+    /// The application is annotated with the approval of its deletions.
+    fn approve(&mut self, events: &mut Vec<Event>) {
+        self.application["metadata"]["annotations"][DELETION_APPROVED] = json!(self.now.to_string());
+        self.versions += 1;
+        self.application["metadata"]["resourceVersion"] = json!(self.versions.to_string());
+        events.push(self.observed_application());
+    }
+
+    /// What changed in the cluster since the engine was last told.
+    fn news(&mut self) -> Vec<Event> {
+        let cluster = ClusterId::in_cluster();
+        let seen = self.world.view();
+        let mut events = Vec::new();
+        let kinds = self.world.custom_kinds().len();
+        if kinds != self.served {
+            self.served = kinds;
+            events.push(Event::ClusterConnected(cluster.clone(), discovery(self.case, &self.world)));
+        }
+        for (key, old) in &self.told {
+            let uid = |object: &Value| object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+            if seen.get(key).is_none_or(|new| uid(new) != uid(old)) {
+                events.push(Event::LiveGone {
+                    cluster: cluster.clone(),
+                    key: resource_key(key),
+                    uid: uid(old),
+                });
+            }
+        }
+        for (key, object) in &seen {
+            if self.told.get(key) != Some(object) {
+                let object = self.versioned(object);
+                events.push(Event::LiveObserved(cluster.clone(), Box::new(object)));
+            }
+        }
+        self.told = seen;
+        events
+    }
+
+    fn versioned(&mut self, object: &Value) -> Value {
+        let mut object = object.clone();
+        self.versions += 1;
+        object["metadata"]["resourceVersion"] = json!(self.versions.to_string());
+        object["metadata"]["generation"] = json!(1);
+        object
+    }
+
+    /// Carries out requests until there are none.
+    fn drive(&mut self) {
+        for _ in 0..STEPS {
+            let Some(effect) = self.pending.pop_front() else { return };
+            self.perform(&effect);
+        }
+        panic!("{}: it never comes to rest", self.case.id);
+    }
+
+    fn perform(&mut self, effect: &Effect) {
+        let place = self.engine.place_of(&effect.id);
+        let Some((outcome, row)) = self.carry_out(effect) else { return };
+        if let (Some((op, key, flags)), Some((phase, wave, batch))) = (row, place) {
+            let row = Row {
+                key,
+                phase: phase.to_string(),
+                wave,
+                op,
+                flags: flags.join(","),
+            };
+            self.ops.push((batch, vec![row]));
+        }
+        self.handle(Event::Completed(effect.id.clone(), outcome));
+        if matches!(effect.kind, EffectKind::PatchStatus { .. } | EffectKind::PatchApplication { .. }) {
+            let observed = self.observed_application();
+            self.handle(observed);
+        }
+    }
+
+    /// The outcome, and the row of the recording: operation, key, flags.
+    fn carry_out(&mut self, effect: &Effect) -> Option<(Outcome, Option<(String, String, Vec<&'static str>)>)> {
+        let done = match &effect.kind {
+            EffectKind::ResolveRevision { .. } => {
+                let revision = ResolvedRevision {
+                    revision: self.case.app.revision.clone(),
+                    ..ResolvedRevision::default()
+                };
+                (Outcome::Resolved(Ok(vec![revision])), None)
+            }
+            EffectKind::Render(task) => (Outcome::Rendered(Ok(targets(self.case, &task.context))), None),
+            EffectKind::Compare(task) => (Outcome::Compared(compare(task)), None),
+            EffectKind::Apply(task) => self.apply(task),
+            EffectKind::Delete { permit, propagation, .. } => {
+                let key = key_text(permit.key());
+                let is_hook = self.is_hook(&key);
+                let live = self.world.view().get(&key).map(|object| self.versioned(object));
+                if let Some(Err(refusal)) = live.map(|live| permit.check(&live)) {
+                    return Some((Outcome::Deleted(Ok(Deletion::Refused(refusal))), None));
+                }
+                let result = self.world.delete(&key);
+                let mut flags = flags_of(&result);
+                flags.push(if is_hook { "hook" } else { "prune" });
+                match propagation {
+                    Propagation::Background if !is_hook => flags.push("background"),
+                    Propagation::Orphan if !is_hook => flags.push("orphan"),
+                    _ => {}
+                }
+                let outcome = result.map_err(write_error).map(|is_gone| match is_gone {
+                    true => Deletion::Gone,
+                    false => Deletion::Accepted,
+                });
+                (Outcome::Deleted(outcome), Some(("delete".to_owned(), key, flags)))
+            }
+            EffectKind::Observe { key, .. } => {
+                let object = self.world.view().get(&key_text(key)).map(|object| Box::new(self.versioned(object)));
+                (Outcome::Observed(Ok(object)), None)
+            }
+            EffectKind::RemoveFinalizer { key, finalizer, .. } => {
+                let key = key_text(key);
+                let result = self.world.release(&key, finalizer);
+                let mut flags = flags_of(&result);
+                flags.push("finalizer");
+                let outcome = result.map(|()| String::new()).map_err(write_error);
+                (Outcome::Patched(outcome), Some(("update".to_owned(), key, flags)))
+            }
+            EffectKind::MigrateFields { key, .. } => {
+                let key = key_text(key);
+                let result = self.world.migrate(&key);
+                let flags = flags_of(&result);
+                let outcome = result.map(|()| String::new()).map_err(write_error);
+                (Outcome::Patched(outcome), Some(("migrate".to_owned(), key, flags)))
+            }
+            EffectKind::Pause { phase, wave, is_last } => {
+                self.waves.push((phase.to_string(), *wave, *is_last));
+                (Outcome::Paused(self.pause(&phase.to_string(), *wave)), None)
+            }
+            EffectKind::PatchStatus { patch, .. } => (self.patch(&["status"], patch), None),
+            EffectKind::PatchApplication { patch, .. } => (self.patch(&[], patch), None),
+            EffectKind::WatchKinds { kinds, .. } => {
+                for kind in kinds.difference(&self.watched.clone()) {
+                    self.relist(kind.clone());
+                }
+                self.watched.clone_from(kinds);
+                return None;
+            }
+        };
+        Some(done)
+    }
+
+    fn pause(&self, phase: &str, wave: i64) -> Result<(), String> {
+        let Some(script) = &self.case.script.wave_hook_fails else { return Ok(()) };
+        match script["phase"] == phase && script["wave"] == wave {
+            true => Err(script["message"].as_str().unwrap_or("the wave hook failed").to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    fn is_hook(&self, key: &str) -> bool {
+        let object = self.world.objects.get(key);
+        let annotations = object.and_then(|object| object.value.pointer("/metadata/annotations")).cloned();
+        let named = |name: &str| annotations.as_ref().is_some_and(|all| all.get(name).is_some());
+        object.is_none() || named("argocd.argoproj.io/hook") || named("helm.sh/hook")
+    }
+
+    fn apply(&mut self, task: &ApplyTask) -> (Outcome, Option<(String, String, Vec<&'static str>)>) {
+        let key = key_text(&task.key);
+        let in_place = task.key.kind == "Namespace" || task.key.kind == "CustomResourceDefinition";
+        let op = match &task.mode {
+            ApplyMode::Create => "create",
+            ApplyMode::Replace { .. } if in_place => "update",
+            ApplyMode::Replace { .. } => "replace",
+            ApplyMode::ServerSide { .. } | ApplyMode::ClientSide => "apply",
+        };
+        let object = task.object.value().expect("a stored object");
+        let result = match task.dry_run {
+            true => self.world.rehearse(&key, true),
+            false => self.world.write(&key, &object),
+        };
+        let mut flags = flags_of(&result);
+        if matches!(task.mode, ApplyMode::ServerSide { .. }) {
+            flags.push("ssa");
+        }
+        if task.recreate && matches!(op, "apply" | "replace") {
+            flags.push("force");
+        }
+        if !task.validate && matches!(op, "apply" | "create") {
+            flags.push("novalidate");
+        }
+        let prefix = if task.dry_run { "dry-run-" } else { "" };
+        let outcome = match result {
+            Ok(()) if task.dry_run => Ok(Box::new(object)),
+            Ok(()) => {
+                self.definitions_changed();
+                let seen = self.world.view();
+                let object = self.versioned(&seen[&key]);
+                self.told.insert(key.clone(), seen[&key].clone());
+                Ok(Box::new(object))
+            }
+            Err(refusal) => Err(write_error(refusal)),
+        };
+        (Outcome::Applied(outcome), Some((format!("{prefix}{op}"), key, flags)))
+    }
+
+    /// A definition that was just written is established at once.
+    fn definitions_changed(&mut self) {
+        let kinds = self.world.custom_kinds().len();
+        if kinds != self.served {
+            self.served = kinds;
+            let connected = Event::ClusterConnected(ClusterId::in_cluster(), discovery(self.case, &self.world));
+            self.handle(connected);
+        }
+    }
+
+    fn relist(&mut self, kind: GroupKind) {
+        let seen = self.world.view();
+        let mut objects = Vec::new();
+        for (key, object) in seen {
+            if resource_key(&key).group_kind() == kind {
+                objects.push(self.versioned(&object));
+                self.told.insert(key, object);
+            }
+        }
+        self.handle(Event::Relisted {
+            cluster: ClusterId::in_cluster(),
+            kind,
+            objects,
+        });
+    }
+
+    fn patch(&mut self, field: &[&str], patch: &Value) -> Outcome {
+        let mut at = &mut self.application;
+        for name in field {
+            at = &mut at[*name];
+        }
+        merge_patch(at, patch);
+        self.versions += 1;
+        self.application["metadata"]["resourceVersion"] = json!(self.versions.to_string());
+        Outcome::Patched(Ok(self.versions.to_string()))
+    }
+
+    fn finish(self, rounds: Vec<Round>) -> Played {
+        let view = self.engine.view(&id()).expect("the application is known");
+        let results = self.application.pointer("/status/operationState/syncResult/resources").cloned();
+        Played {
+            phase: view.operation.as_ref().map(|operation| operation.phase.to_string()).unwrap_or_default(),
+            message: view.operation.as_ref().map(|operation| operation.message.clone()).unwrap_or_default(),
+            operation: view.operation,
+            rounds,
+            results: results.and_then(|results| results.as_array().cloned()).unwrap_or_default(),
+            deadline: self.engine.poll_timeout(),
+            world: self.world,
+        }
+    }
+}
+
+fn flags_of<T>(result: &Result<T, Refusal>) -> Vec<&'static str> {
+    match result {
+        Ok(_) => Vec::new(),
+        Err(Refusal::NotFound) => vec!["notfound"],
+        Err(Refusal::Because(_)) => vec!["fail"],
+    }
+}
+
+/// What the cluster refuses here is nothing that goes away, and nothing that a new object would be spared.
+fn write_error(refusal: Refusal) -> WriteError {
+    match refusal {
+        Refusal::NotFound => WriteError::NotFound("not found".into()),
+        Refusal::Because(why) => WriteError::Forbidden(why),
+    }
+}
+
+fn targets(case: &Case, context: &TargetContext) -> Targets {
+    let manifests = case.desired.iter().map(|value| {
+        let location = SourceLocation {
+            file: "all.yaml".into(),
+            line: 1,
+        };
+        Manifest::parse(value.clone(), location).expect("a manifest")
+    });
+    Targets::prepare(manifests.collect(), context, "Directory").expect("a complete set")
+}
+
+fn merge_patch(into: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            if let Some(into) = into.as_object_mut() {
+                into.remove(name);
+            }
+        } else {
+            merge_patch(&mut into[name.as_str()], value);
+        }
+    }
+}
+
+/// The finalizer that only Argo CD's way of running hooks leaves.
+pub(crate) fn is_held(object: &Value) -> bool {
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+    finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == HOOK_FINALIZER))
+}
