@@ -176,12 +176,25 @@ pub struct ApplyTask {
     pub object: Blob,
     /// How.
     pub mode: ApplyMode,
-    /// Change nothing, only ask.
-    pub dry_run: bool,
+    /// Change nothing.
+    pub dry_run: DryRun,
     /// Refuse unknown fields.
     pub validate: bool,
-    /// What cannot be changed in place is deleted and created anew (`Force=true`).
+    /// The object may be deleted and created anew where it cannot be changed in place (`Force=true`).
     pub recreate: bool,
+}
+
+/// A write that is not one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DryRun {
+    /// It is one.
+    #[default]
+    No,
+    /// The server says what it would do: admission and immutable fields included.
+    Server,
+    /// As `kubectl --dry-run=client`: is the kind served, can the object be put together? The server is not asked to write, so that
+    /// a namespace which is about to be created need not be there (only with `guards: argo`).
+    Client,
 }
 
 /// How an object is written.

@@ -77,3 +77,34 @@ fn difference(case: &Case, expected: &[Round], played: &Played) -> Option<String
     let ends = expected.len() == played.rounds.len();
     (!ends).then(|| format!("{} rounds ({}), but {}", expected.len(), case.expect.end, played.rounds.len()))
 }
+
+/// Development.
+pub(crate) fn classify(folder: &Path) {
+    let text = std::fs::read_to_string(folder.join("cases.jsonl")).unwrap();
+    let mut classes: std::collections::BTreeMap<String, Vec<String>> = Default::default();
+    let mut same = 0;
+    for line in text.lines() {
+        let case: Case = serde_json::from_str(line).unwrap();
+        let mut played = Vec::new();
+        for guards in [Guards::Argo, Guards::Capstan] {
+            let again: Case = serde_json::from_str(line).unwrap();
+            played.push(play(&case, again.script, guards));
+        }
+        let (argo, ours) = (&played[0], &played[1]);
+        let state = |played: &Played| -> std::collections::BTreeMap<String, String> {
+            played.world.objects.iter().filter(|(key, object)| played.world.settled().contains(*key) && !object.value.pointer("/metadata/annotations").is_some_and(|a| a.get("argocd.argoproj.io/hook").is_some() || a.get("helm.sh/hook").is_some()))
+            .map(|(key, object)| (key.clone(), object.value.pointer("/metadata/labels/rev").map(|v| v.to_string()).unwrap_or_default())).collect()
+        };
+        let (a, o) = (state(argo), state(ours));
+        let mut kinds = std::collections::BTreeSet::new();
+        for key in a.keys().chain(o.keys()) {
+            let d = match (a.get(key), o.get(key)) { (Some(x), Some(y)) if x == y => continue, (Some(_), Some(y)) => if y.contains('1') {"applied"} else {"notapplied"}, (Some(_), None) => if case.live.iter().any(|l| case::key_of(&l.obj) == *key) { "deleted" } else {"notcreated"}, (None, _) => if case.live.iter().any(|l| case::key_of(&l.obj) == *key) { "kept" } else {"created"} };
+            kinds.insert(d);
+        }
+        if kinds.is_empty() { same += 1; }
+        let class = format!("argo {} ours {} {kinds:?}{}", argo.phase, ours.phase, if case.op.dry_run {" dry"} else {""});
+        classes.entry(class).or_default().push(format!("{} argo {:?}\n      ours {:?}", case.id, argo.message, ours.message));
+    }
+    println!("same {same}");
+    for (class, cases) in classes { println!("{} {class}", cases.len()); for c in cases.iter().take(3) { println!("    {c}"); } }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, ApplyTask, Effect, EffectKind, Propagation};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, Propagation};
 use capstan_engine::event::{Deletion, Discovery, Outcome, ResolvedRevision, ServedKind, WriteError};
 use capstan_engine::health::{HealthRules, HealthVerdict};
 use capstan_engine::settings::Guards;
@@ -496,7 +496,8 @@ impl Player<'_> {
             ApplyMode::ServerSide { .. } | ApplyMode::ClientSide => "apply",
         };
         let object = task.object.value().expect("a stored object");
-        let result = match task.dry_run {
+        let is_dry = task.dry_run != DryRun::No;
+        let result = match is_dry {
             true => self.world.rehearse(&key, true),
             false => self.world.write(&key, &object),
         };
@@ -510,9 +511,9 @@ impl Player<'_> {
         if !task.validate && matches!(op, "apply" | "create") {
             flags.push("novalidate");
         }
-        let prefix = if task.dry_run { "dry-run-" } else { "" };
+        let prefix = if is_dry { "dry-run-" } else { "" };
         let outcome = match result {
-            Ok(()) if task.dry_run => Ok(Box::new(object)),
+            Ok(()) if is_dry => Ok(Box::new(object)),
             Ok(()) => {
                 self.definitions_changed();
                 let seen = self.world.view();

@@ -61,12 +61,15 @@ impl Engine {
         node: petgraph::stable_graph::NodeIndex,
         outcome: Outcome,
     ) {
-        use crate::machine::{HookTask, TaskState};
+        use crate::machine::{HookTask, TaskState, WriteTask};
         let state = app
             .operation
             .as_ref()
             .and_then(|operation| Some(operation.tasks.get(&node)?.state.clone()));
         match (state, outcome) {
+            (Some(TaskState::Write(WriteTask::Recreating { .. })), Outcome::Deleted(result)) => {
+                self.recreating(now, app, node, result);
+            }
             (Some(TaskState::Write(_)), Outcome::Applied(result)) => self.write_completed(now, app, node, result),
             (Some(TaskState::Hook(HookTask::Creating)), Outcome::Applied(result)) => {
                 self.hook_created(now, app, node, result);

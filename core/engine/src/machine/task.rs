@@ -30,6 +30,8 @@ pub(crate) enum WriteTask {
     },
     /// Written (or found as desired); not settled until an observation of at least this generation is healthy.
     AwaitingHealth { uid: String, generation: i64 },
+    /// It cannot be changed in place and is being deleted to be created anew (`Force=true`). Left when it is observed gone.
+    Recreating { uid: String, why: String },
     /// Settled.
     Synced,
     /// Will not work until the object changes.
@@ -127,7 +129,7 @@ impl TaskState {
     /// Has it begun and not ended, by itself or by somebody else's doing?
     pub(crate) fn is_active(&self) -> bool {
         match self {
-            Self::Write(state) => matches!(state, WriteTask::Applying),
+            Self::Write(state) => matches!(state, WriteTask::Applying | WriteTask::Recreating { .. }),
             Self::Hook(state) => !matches!(state, HookTask::Blocked | HookTask::Succeeded | HookTask::Failed(_)),
             Self::Prune(state) => matches!(state, PruneTask::Deleting { .. }),
             Self::Milestone { .. } => false,
@@ -170,6 +172,7 @@ impl TaskState {
                 WriteTask::Applying => "Applying",
                 WriteTask::BackingOff { .. } => "BackingOff",
                 WriteTask::AwaitingHealth { .. } => "AwaitingHealth",
+                WriteTask::Recreating { .. } => "Recreating",
                 WriteTask::Synced => "Synced",
                 WriteTask::SyncFailed(_) => "SyncFailed",
             },

@@ -319,7 +319,8 @@ impl Run {
             EffectKind::Observe { key, .. } => {
                 Outcome::Observed(Ok(self.rig.cluster.objects.get(key).cloned().map(Box::new)))
             }
-            EffectKind::RemoveFinalizer { .. } => Outcome::Patched(Ok(String::new())),
+            EffectKind::RemoveFinalizer { .. } | EffectKind::MigrateFields { .. } => Outcome::Patched(Ok(String::new())),
+            EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
             EffectKind::PatchApplication { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&[], patch))),
             EffectKind::PatchStatus { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&["status"], patch))),
             EffectKind::WatchKinds { kinds, .. } => {
@@ -400,6 +401,8 @@ pub(crate) fn describe(effect: &Effect) -> String {
         EffectKind::Delete { permit, .. } => format!("delete {}", permit.key()),
         EffectKind::Observe { key, .. } => format!("observe {key}"),
         EffectKind::RemoveFinalizer { key, .. } => format!("unfinalize {key}"),
+        EffectKind::MigrateFields { key, from, .. } => format!("migrate {key} from {from}"),
+        EffectKind::Pause { phase, wave, .. } => format!("pause after {phase} {wave}"),
         EffectKind::PatchApplication { patch, .. } => format!("patch application {patch}"),
         EffectKind::PatchStatus { patch, .. } => format!("status {patch}"),
         EffectKind::WatchKinds { kinds, .. } => format!(

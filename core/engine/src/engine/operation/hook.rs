@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::OperationRun;
 use super::write::{attempts, located, retry_at};
-use crate::effect::{ApplyMode, ApplyTask, EffectKind, Propagation};
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
@@ -99,7 +99,7 @@ impl Engine {
             gvk: task.gvk.clone(),
             object: Blob::new(&self.named(app, object, &task.key, identity)),
             mode: ApplyMode::Create,
-            dry_run: false,
+            dry_run: DryRun::No,
             validate: target.meta.sync_options.validate != Some(false),
             recreate: false,
         };

@@ -199,6 +199,18 @@ impl OperationRun {
         self.operation.sync.as_ref().is_some_and(|sync| sync.prune)
     }
 
+    /// `force` of the strategy: what cannot be changed in place is made anew.
+    pub(crate) fn is_forced(&self) -> bool {
+        let strategy = self.operation.sync.as_ref().and_then(|sync| sync.sync_strategy.as_ref());
+        let strategies = strategy.into_iter().flat_map(|strategy| [&strategy.apply, &strategy.hook]);
+        strategies.flatten().any(|strategy| strategy.force)
+    }
+
+    /// Tries everything and changes nothing.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.operation.sync.as_ref().is_some_and(|sync| sync.dry_run)
+    }
+
     pub(crate) fn is_selective(&self) -> bool {
         self.operation
             .sync

@@ -63,7 +63,9 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
         TaskState::Write(state) => match state {
             WriteTask::Blocked => return false,
             WriteTask::Applying => (None, OperationPhase::Running, ""),
-            WriteTask::BackingOff { why, .. } => (None, OperationPhase::Running, why.as_str()),
+            WriteTask::BackingOff { why, .. } | WriteTask::Recreating { why, .. } => {
+                (None, OperationPhase::Running, why.as_str())
+            }
             WriteTask::AwaitingHealth { .. } => (Some(ResultCode::Synced), OperationPhase::Running, ""),
             WriteTask::Synced => (Some(ResultCode::Synced), OperationPhase::Succeeded, ""),
             WriteTask::SyncFailed(why) => (Some(ResultCode::SyncFailed), OperationPhase::Failed, why.as_str()),

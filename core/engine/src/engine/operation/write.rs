@@ -6,11 +6,13 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
 use super::{OperationRun, Stage};
-use crate::effect::{ApplyMode, ApplyTask, EffectKind};
+use super::hook::delete;
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
-use crate::event::{KindLookup, WriteError};
+use crate::event::{Deletion, KindLookup, WriteError};
+use crate::guard::is_protected;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::{SyncTask, TaskAction};
@@ -132,7 +134,7 @@ impl Engine {
             gvk: target.gvk.clone(),
             object: target.object.clone(),
             mode,
-            dry_run: false,
+            dry_run: DryRun::No,
             validate: own.validate.or(options.validate) != Some(false),
             recreate: false,
         }
@@ -198,6 +200,18 @@ impl Engine {
                             self.launch_write(now, app, operation, node, gate);
                         }
                     }
+                }
+            }
+            WriteTask::Recreating { uid, .. } => {
+                let key = operation.plan.task(node).key.clone();
+                let is_gone = match self.cluster(app).map(|cluster| cluster.existence(&key)) {
+                    Some((_, Some(live))) => live.uid() != uid,
+                    Some((existence, None)) => existence == Existence::Missing,
+                    None => false,
+                };
+                let is_deleting = app.is_in_flight(|what| matches!(what, InFlight::Task(other) if *other == node));
+                if is_gone && !is_deleting && self.may_write(app) {
+                    self.launch_write(now, app, operation, node, gate);
                 }
             }
             WriteTask::Blocked | WriteTask::Applying | WriteTask::Synced | WriteTask::SyncFailed(_) => {}
@@ -273,6 +287,7 @@ impl Engine {
                 };
                 self.set(now, app, &mut operation, node, TaskState::Write(state), "");
             }
+            Err(WriteError::Invalid(why)) if self.recreate(now, app, &mut operation, node, &why) => {}
             Err(error) => {
                 let message = located(&operation, node, &error.to_string());
                 let state = match retry_at(now, attempts(&operation, node) + 1, &error) {
@@ -285,6 +300,70 @@ impl Engine {
                 };
                 self.set(now, app, &mut operation, node, TaskState::Write(state), message);
             }
+        }
+        app.operation = Some(operation);
+    }
+}
+
+impl Engine {
+    /// `Force=true`: an object that cannot be changed in place is deleted and made anew. What holds others, or data, only where its own
+    /// annotation says so. Gives whether that has begun.
+    fn recreate(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        why: &str,
+    ) -> bool {
+        let task = operation.plan.task(node).clone();
+        let target = task.target.and_then(|index| operation.targets.as_ref()?.objects().get(index));
+        let own = target.and_then(|target| target.meta.sync_options.force) == Some(true);
+        let forced = own || operation.is_forced() && !is_protected(&task.key);
+        let uid = self.cluster(app).and_then(|cluster| cluster.node(&task.key)).map(Node::uid);
+        let Some(uid) = uid.filter(|_| forced) else { return false };
+        let Some(permit) = self.hook_permit(app, &task.key, &uid) else { return false };
+        let message = format!("it cannot be changed in place and is made anew (Force=true): {why}");
+        self.emit(app, delete(app, permit, Propagation::Foreground), InFlight::Task(node));
+        let state = WriteTask::Recreating {
+            uid,
+            why: message.clone(),
+        };
+        self.set(now, app, operation, node, TaskState::Write(state), message);
+        true
+    }
+
+    /// The answer to the delete of an object that is made anew.
+    pub(in crate::engine) fn recreating(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: NodeIndex,
+        result: Result<Deletion, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        let (key, uid) = match operation.tasks.get(&node).map(|run| &run.state) {
+            Some(TaskState::Write(WriteTask::Recreating { uid, .. })) => {
+                (operation.plan.task(node).key.clone(), uid.clone())
+            }
+            _ => (ResourceKey::default(), String::new()),
+        };
+        let failure = match result {
+            Ok(Deletion::Gone) | Err(WriteError::NotFound(_)) => {
+                let cluster = app.application.spec.destination.cluster();
+                self.gone(&cluster, &key, &uid);
+                None
+            }
+            Ok(Deletion::Accepted) => None,
+            Ok(Deletion::Refused(refusal)) => Some(refusal.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(why) = failure {
+            let message = located(&operation, node, &format!("it could not be deleted to be made anew: {why}"));
+            let state = TaskState::Write(WriteTask::SyncFailed(message.clone()));
+            self.set(now, app, &mut operation, node, state, message);
         }
         app.operation = Some(operation);
     }
@@ -370,7 +449,7 @@ fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
         gvk: task.gvk.clone(),
         object: Blob::new(&namespace_object(app, &task.key.name)),
         mode: ApplyMode::ServerSide { force: true },
-        dry_run: false,
+        dry_run: DryRun::No,
         validate: true,
         recreate: false,
     }

@@ -29,12 +29,12 @@ use self::tasks::{World, hook_type};
 use super::prune::is_approved;
 use super::write::namespace_object;
 use super::{OperationRun, Stage};
-use crate::effect::{ApplyTask, EffectKind, Propagation};
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
-use crate::guard::{CompleteLive, CompleteRender, DeletePermit};
+use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_protected};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::view::TaskView;
 
@@ -70,10 +70,45 @@ struct PassRun {
     batch: Vec<Call>,
     arrived: Vec<Option<Answer>>,
     unsent: VecDeque<usize>,
+    /// Rows whose object is being deleted to be made anew, and why it could not be changed.
+    recreating: BTreeMap<usize, String>,
     wrote: bool,
 }
 
 impl PassRun {
+    /// `Force=true`: an object that cannot be changed is deleted, and then created. Gives the answer when that is over, or not begun.
+    fn or_recreate(&mut self, row: usize, answer: Answer) -> Option<Answer> {
+        let call = self.batch.get_mut(row)?;
+        if let Some(why) = self.recreating.get(&row).cloned() {
+            if call.what != What::Delete {
+                return Some(answer);
+            }
+            if let Some(failure) = answer.failure() {
+                return Some(Answer::Failed(format!("{why}; it could not be deleted either: {failure}")));
+            }
+            call.what = What::Write {
+                mode: ApplyMode::Create,
+                dry_run: false,
+                migrate: false,
+            };
+            self.unsent.push_front(row);
+            return None;
+        }
+        let task = self.tasks.get(call.task)?;
+        let is_write = matches!(&call.what, What::Write { mode, dry_run: false, .. } if *mode != ApplyMode::Create);
+        match answer {
+            Answer::Invalid(why) | Answer::Conflict(why)
+                if is_write && task.manner.force && self.permits[call.task].is_some() =>
+            {
+                self.recreating.insert(row, why);
+                call.what = What::Delete;
+                self.unsent.push_front(row);
+                None
+            }
+            answer => Some(answer),
+        }
+    }
+
     fn is_waiting(&self) -> bool {
         self.arrived.iter().any(Option::is_none)
     }
@@ -180,10 +215,10 @@ impl Engine {
             targets: &targets,
             options: &options,
             sync: &sync,
+            is_forced: operation.is_forced(),
             seen: &parity.seen,
             name_parts: (operation.revision(), operation.started_at.as_seconds()),
             migration_manager: manager.map_or(facts::CLIENT_SIDE_MANAGER, String::as_str),
-            is_current: app.desired.as_ref().is_some_and(|desired| desired.targets.digest() == targets.digest()),
         };
         let unseen: Vec<_> = world
             .unseen()
@@ -212,6 +247,7 @@ impl Engine {
             batch: Vec::new(),
             arrived: Vec::new(),
             unsent: VecDeque::new(),
+            recreating: BTreeMap::new(),
             wrote: false,
         })
     }
@@ -255,7 +291,11 @@ impl Engine {
             let render = CompleteRender::of_resources(targets);
             return DeletePermit::prune(render, live, &task.key, &app.id(), installation).map(Box::new);
         }
-        let uid = &task.live.as_ref().filter(|_| task.is_hook)?.uid;
+        let uid = &task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?.uid;
+        // What holds others, or data, is not deleted to be made anew because the whole application says `Force`.
+        if !task.is_hook && is_protected(&task.key) && !task.forces_itself {
+            return None;
+        }
         DeletePermit::hook(live, &task.key, uid, &app.id(), installation).map(Box::new)
     }
 
@@ -306,7 +346,7 @@ impl Engine {
                 key,
                 gvk,
                 mode: mode.clone(),
-                dry_run: *dry_run,
+                dry_run: if *dry_run { DryRun::Client } else { DryRun::No },
                 validate: task.manner.validate,
                 recreate: task.manner.force,
             })),
@@ -508,6 +548,7 @@ impl Parity {
                 }
             }
         }
+        let Some(answer) = run.or_recreate(row, answer) else { return };
         if let Some(slot) = run.arrived.get_mut(row) {
             *slot = Some(answer);
         }
@@ -518,6 +559,7 @@ fn refused(error: WriteError) -> Answer {
     match error {
         WriteError::NotFound(_) => Answer::NotFound,
         WriteError::Conflict(why) => Answer::Conflict(why),
+        WriteError::Invalid(why) => Answer::Invalid(why),
         error => Answer::Failed(error.to_string()),
     }
 }

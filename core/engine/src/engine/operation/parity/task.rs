@@ -60,6 +60,8 @@ pub(crate) struct Task {
     pub(crate) policies: BTreeSet<HookDeletePolicy>,
     pub(crate) live: Option<Live>,
     pub(crate) manner: Manner,
+    /// Its own annotation says `Force=true`.
+    pub(crate) forces_itself: bool,
     pub(crate) prune: Option<PruneOption>,
     pub(crate) prune_last: bool,
     /// Its kind is not served yet.
@@ -156,6 +158,8 @@ pub(crate) enum Answer {
     NotFound,
     /// Somebody wrote between.
     Conflict(String),
+    /// The object cannot be changed so.
+    Invalid(String),
     Failed(String),
 }
 
@@ -165,7 +169,7 @@ impl Answer {
         match self {
             Self::Done | Self::Seen(_) => None,
             Self::NotFound => Some("not found"),
-            Self::Conflict(why) | Self::Failed(why) => Some(why),
+            Self::Conflict(why) | Self::Invalid(why) | Self::Failed(why) => Some(why),
         }
     }
 }

@@ -28,12 +28,13 @@ pub(super) struct World<'a> {
     pub(super) targets: &'a Targets,
     pub(super) options: &'a SyncOptions,
     pub(super) sync: &'a SyncOperation,
+    /// `force` of the operation's strategy.
+    pub(super) is_forced: bool,
     /// Whole objects that the live view keeps only the facts of.
     pub(super) seen: &'a BTreeMap<ResourceKey, Value>,
     /// Of names that hooks are given: revision and time.
     pub(super) name_parts: (&'a str, i64),
     pub(super) migration_manager: &'a str,
-    pub(super) is_current: bool,
 }
 
 impl World<'_> {
@@ -131,12 +132,13 @@ impl World<'_> {
             policies: target.meta.hook_delete_policies.clone(),
             manner: Manner {
                 replace: any(|options| options.replace),
-                force: self.is_forced() || of_own(own) == Some(true) || of_own(&of_live) == Some(true),
+                force: self.is_forced || of_own(own) == Some(true) || of_own(&of_live) == Some(true),
                 server_side: own.server_side_apply.or(app.server_side_apply) == Some(true),
                 migrate: app.client_side_apply_migration != Some(false),
                 validate: app.validate != Some(false) && own.validate != Some(false),
             },
-            is_unmodified: self.is_current
+            forces_itself: own.force == Some(true),
+            is_unmodified: self.is_current(target, &key)
                 && live.is_some()
                 && assessed.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced)),
             live,
@@ -144,11 +146,10 @@ impl World<'_> {
         }
     }
 
-    /// `force` of the operation's strategy.
-    fn is_forced(&self) -> bool {
-        let strategy = self.sync.sync_strategy.as_ref();
-        let strategies = strategy.into_iter().flat_map(|strategy| [&strategy.apply, &strategy.hook]);
-        strategies.flatten().any(|strategy| strategy.force)
+    /// Is what was compared with the live object what this operation applies?
+    fn is_current(&self, target: &Target, key: &ResourceKey) -> bool {
+        let compared = self.app.desired.as_ref().and_then(|desired| desired.resource(key));
+        compared.is_some_and(|compared| compared.object.digest() == target.object.digest())
     }
 
     /// The live object, if it is one that this application may speak of.
@@ -235,7 +236,7 @@ impl World<'_> {
                 server_side: is_managed || self.options.server_side_apply == Some(true),
                 migrate: self.options.client_side_apply_migration != Some(false),
                 validate: self.options.validate != Some(false),
-                force: self.is_forced(),
+                force: self.is_forced,
             },
             live,
             ..bare(key)
@@ -282,6 +283,7 @@ fn bare(key: ResourceKey) -> Task {
         policies: BTreeSet::new(),
         live: None,
         manner: Manner::default(),
+        forces_itself: false,
         prune: None,
         prune_last: false,
         skip_dry_run: false,
