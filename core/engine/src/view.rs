@@ -96,6 +96,9 @@ pub struct TaskView {
     pub message: String,
     /// In this state since.
     pub since: Timestamp,
+    /// Until when it is waited for at the latest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// One object.

@@ -40,6 +40,11 @@ pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
 pub const OPERATION: &str = "capstan.dev/operation";
 /// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`.
 pub const DEPENDS_ON: &str = "capstan.dev/depends-on";
+/// How long this object (or hook) is waited for in a sync, or an Application's sync may last as a whole: a Go duration such as `90s`
+/// or `2h`.
+pub const SYNC_TIMEOUT: &str = "capstan.dev/sync-timeout";
+/// On an Application: how long one wave of its syncs may last, as a Go duration.
+pub const WAVE_TIMEOUT: &str = "capstan.dev/wave-timeout";
 /// `helm.sh/hook`.
 pub const HELM_HOOK: &str = "helm.sh/hook";
 /// `helm.sh/hook-weight`.
@@ -240,6 +245,8 @@ pub struct ObjectMeta {
     pub ignore_extraneous: bool,
     /// `ignore-healthcheck: "true"`.
     pub ignore_healthcheck: bool,
+    /// `capstan.dev/sync-timeout`.
+    pub sync_timeout: Option<std::time::Duration>,
     /// `capstan.dev/depends-on`, as written.
     pub depends_on: Vec<String>,
     /// Words that were not understood, with the annotation they stand in.
@@ -355,6 +362,13 @@ impl ObjectMeta {
         let compare = annotations.get(COMPARE_OPTIONS).copied().unwrap_or_default();
         self.ignore_extraneous = words(compare).any(|word| word == "IgnoreExtraneous");
         self.ignore_healthcheck = annotations.get(IGNORE_HEALTHCHECK).is_some_and(|text| *text == "true");
+        if let Some(text) = annotations.get(SYNC_TIMEOUT) {
+            self.sync_timeout = crate::parse_duration(text);
+            if self.sync_timeout.is_none() {
+                self.warnings
+                    .push(format!("{SYNC_TIMEOUT}: {text:?} is not a duration such as 90s or 2h"));
+            }
+        }
         let depends_on = annotations.get(DEPENDS_ON).copied().unwrap_or_default();
         self.depends_on = words(depends_on).map(str::to_owned).collect();
     }

@@ -40,6 +40,7 @@ impl Engine {
             (InFlight::Task(node), outcome) => self.task_completed(now, app, node, outcome),
             (InFlight::Pass(row), outcome) => self.pass_answered(app, row, outcome),
             (InFlight::Seen(key), outcome) => self.pass_seen(app, key, outcome),
+            (InFlight::Rehearsal(node), Outcome::Applied(result)) => self.tried(app, node, result),
             (InFlight::Heal(key), Outcome::Applied(result)) => self.healed(now, app, &key, result),
             (InFlight::Cleanup(key), Outcome::Deleted(_)) => {
                 // A hook that could not be cleaned up is in the way of its next run, which deletes it then.
@@ -77,6 +78,9 @@ impl Engine {
             (Some(TaskState::Hook(HookTask::Looking)), Outcome::Observed(result)) => {
                 self.hook_looked_at(now, app, node, result);
             }
+            (Some(TaskState::Hook(HookTask::Releasing { .. })), Outcome::Patched(result)) => {
+                self.previous_released(now, app, node, result);
+            }
             (Some(TaskState::Hook(HookTask::DeletingPrevious { .. })), Outcome::Deleted(result)) => {
                 self.previous_deleted(now, app, node, result);
             }
@@ -104,7 +108,12 @@ impl Engine {
                 if patch.intent {
                     operation.is_durable = true;
                     if operation.stage == Stage::PersistingIntent {
-                        self.enter(now, app, &mut operation, Stage::Running);
+                        let next = if operation.rehearsal.is_some() {
+                            Stage::Rehearsing
+                        } else {
+                            Stage::Running
+                        };
+                        self.enter(now, app, &mut operation, next);
                     }
                     self.empty_operation_field(app, &mut operation);
                 }

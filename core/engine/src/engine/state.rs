@@ -141,6 +141,8 @@ pub(crate) enum InFlight {
     OperationRender,
     /// A write (or a look) of one task of the operation.
     Task(NodeIndex),
+    /// One task of the operation is tried as a dry run.
+    Rehearsal(NodeIndex),
     /// One row of what a pass asked for (`guards: argo`).
     Pass(usize),
     /// A whole object that a pass needs is read.
@@ -162,7 +164,7 @@ impl InFlight {
     pub(crate) fn is_write(&self) -> bool {
         matches!(
             self,
-            Self::Task(_) | Self::Pass(_) | Self::Heal(_) | Self::Cleanup(_) | Self::Cascade(_)
+            Self::Task(_) | Self::Rehearsal(_) | Self::Pass(_) | Self::Heal(_) | Self::Cleanup(_) | Self::Cascade(_)
         )
     }
 }

@@ -127,6 +127,7 @@ fn operation_view(app: &ApplicationState) -> Option<OperationView> {
         },
         message: resource.message.clone(),
         since: state.finished_at.unwrap_or(state.started_at),
+        until: None,
     });
     Some(OperationView {
         phase: state.phase,
@@ -152,6 +153,7 @@ fn running_view(operation: &OperationRun) -> OperationView {
             state: run.state.name().to_owned(),
             message: run.message.clone(),
             since: run.since,
+            until: run.until.filter(|_| run.is_waited_for()),
         })
     });
     let passes = operation.parity.iter().flat_map(super::operation::Parity::views);

@@ -45,6 +45,8 @@ pub(crate) enum HookTask {
     Blocked,
     /// The intent to create it is being made durable. Left when the status write is acknowledged.
     Recording,
+    /// An earlier one of its name is held by Argo CD's hook finalizer, which is being taken off. Left by its outcome.
+    Releasing { uid: String },
     /// The DELETE of an earlier one of its name is under way. Left by its outcome.
     DeletingPrevious { uid: String },
     /// An earlier one of its name has finalizers. Left when it is observed gone.
@@ -179,6 +181,7 @@ impl TaskState {
             Self::Hook(state) => match state {
                 HookTask::Blocked => "Blocked",
                 HookTask::Recording => "Recording",
+                HookTask::Releasing { .. } => "Releasing",
                 HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. } => "DeletingPrevious",
                 HookTask::Creating => "Creating",
                 HookTask::Looking => "Looking",

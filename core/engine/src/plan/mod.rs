@@ -202,6 +202,13 @@ impl Plan {
         &self.graph[node]
     }
 
+    /// The scope of a task's kind became known only now: its object has no namespace.
+    pub(crate) fn drop_namespace(&mut self, node: NodeIndex) {
+        if let Some(task) = self.graph.node_weight_mut(node) {
+            task.key.namespace.clear();
+        }
+    }
+
     /// What a task waits for, and why.
     pub fn dependencies(&self, node: NodeIndex) -> impl Iterator<Item = (NodeIndex, Dependency)> {
         self.graph

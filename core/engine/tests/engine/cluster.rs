@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_engine::effect::{ApplyMode, ApplyTask};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
 use capstan_engine::guard::DeletePermit;
 use capstan_model::{GroupKind, ResourceKey};
@@ -103,6 +103,9 @@ impl Cluster {
             json!([{"manager": "capstan", "operation": "Apply", "fieldsV1": fields(&desired)}]);
         if old.as_ref().is_some_and(|old| old["spec"] != new["spec"]) {
             new["metadata"]["generation"] = json!(new["metadata"]["generation"].as_i64().unwrap() + 1);
+        }
+        if task.dry_run != DryRun::No {
+            return Ok(new);
         }
         // What changes nothing commits nothing.
         if old.as_ref().is_none_or(|old| *old != new) {

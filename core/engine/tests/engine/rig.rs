@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, Effect, EffectKind};
+use capstan_engine::effect::{ApplyMode, DryRun, Effect, EffectKind};
 use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure};
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
@@ -303,7 +303,9 @@ impl Run {
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),
             EffectKind::Apply(task) => {
                 let result = self.rig.cluster.apply(task);
-                if let Ok(object) = &result {
+                if let Ok(object) = &result
+                    && task.dry_run == DryRun::No
+                {
                     self.see(object.clone());
                 }
                 Outcome::Applied(result.map(Box::new))
@@ -396,7 +398,8 @@ pub(crate) fn describe(effect: &Effect) -> String {
             } else {
                 "apply"
             };
-            format!("{verb} {} {}", task.key, task.object.digest())
+            let tried = if task.dry_run == DryRun::No { "" } else { "try to " };
+            format!("{tried}{verb} {} {}", task.key, task.object.digest())
         }
         EffectKind::Delete { permit, .. } => format!("delete {}", permit.key()),
         EffectKind::Observe { key, .. } => format!("observe {key}"),

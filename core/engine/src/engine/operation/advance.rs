@@ -12,6 +12,7 @@ use crate::engine::state::ApplicationState;
 use crate::limits::NAMED_IN_MESSAGE;
 use crate::machine::{HookTask, TaskState, WriteTask};
 use crate::plan::{HealthGate, TaskAction};
+use crate::settings::Guards;
 
 impl Engine {
     pub(super) fn advance(
@@ -26,6 +27,9 @@ impl Engine {
         {
             self.enter(now, app, operation, Stage::Terminating { by });
         }
+        if self.settings.guards == Guards::Capstan {
+            self.expire(now, app, operation);
+        }
         if let Stage::BackingOff { until } = operation.stage
             && until <= now
             && self.may_write(app)
@@ -39,11 +43,16 @@ impl Engine {
         if operation.parity.is_some() && matches!(operation.stage, Stage::Running | Stage::Terminating { .. }) {
             return self.step_parity(now, app, operation, gate);
         }
+        if operation.stage == Stage::Rehearsing {
+            self.rehearse(now, app, operation);
+        }
         if operation.stage == Stage::Running {
+            self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
             self.conclude(now, app, operation);
         }
         if operation.stage == Stage::Failing {
+            self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
             if !operation.is_active() {
                 self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
@@ -110,6 +119,7 @@ impl Engine {
                 });
                 if is_ready && self.may_write(app) {
                     self.launch(now, app, operation, node, gate);
+                    self.begin_waiting(now, app, operation, node);
                 }
             }
             if let Some(run) = operation.tasks.get(&node) {
@@ -238,9 +248,9 @@ impl Engine {
     }
 }
 
-/// What an operation waits for, and why. How far a rollout is changes with every pod: the brief message leaves that out.
+/// What an operation waits for, why, since when and until when. How far a rollout is changes with every pod: the brief message leaves that out.
 fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
-    let waiting: Vec<(String, &str)> = operation
+    let waiting: Vec<(String, &super::TaskRun)> = operation
         .plan
         .tasks()
         .filter_map(|(node, task)| {
@@ -251,24 +261,31 @@ fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
             let what = match &run.state {
                 TaskState::Write(WriteTask::AwaitingHealth { .. }) => "healthy state of",
                 TaskState::Write(_) => "write of",
-                TaskState::Hook(HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. }) => {
-                    "deletion of the earlier hook"
-                }
+                TaskState::Hook(
+                    HookTask::Releasing { .. }
+                    | HookTask::DeletingPrevious { .. }
+                    | HookTask::PreviousFinalizing { .. },
+                ) => "deletion of the earlier hook",
                 TaskState::Hook(_) => "completion of hook",
                 TaskState::Prune(crate::machine::PruneTask::AwaitingConfirmation) => "confirmation to prune",
                 TaskState::Prune(_) => "deletion of",
                 TaskState::Milestone { .. } => return None,
             };
-            Some((format!("{what} {}", task.key), run.message.as_str()))
+            Some((format!("{what} {}", task.key), run))
         })
         .collect();
-    let Some((first, why)) = waiting.first() else {
+    let Some((first, run)) = waiting.first() else {
         return String::new();
     };
+    let why = run.message.as_str();
     let is_told = !why.is_empty() && (with_progress || why.starts_with("Degraded"));
     let why = if is_told { format!(" ({why})") } else { String::new() };
+    let times = match (run.begun, run.until) {
+        (Some(since), Some(until)) => format!(", since {since}, until {until}"),
+        _ => String::new(),
+    };
     match waiting.len() - NAMED_IN_MESSAGE {
-        0 => format!("waiting for {first}{why}"),
-        more => format!("waiting for {first}{why} and {more} more"),
+        0 => format!("waiting for {first}{why}{times}"),
+        more => format!("waiting for {first}{why}{times}, and for {more} more"),
     }
 }

@@ -9,12 +9,14 @@
 //! known which may have been; everything else is found out again from what is live.
 
 mod advance;
+mod deadline;
 mod finish;
 mod hook;
 mod parity;
 mod prepare;
 mod prune;
 mod record;
+mod rehearse;
 mod start;
 pub(in crate::engine) use hook::delete;
 pub(in crate::engine) use parity::Parity;
@@ -49,6 +51,8 @@ pub(crate) enum Stage {
     Planning,
     /// The status write that makes the intent durable is to be acknowledged. Left by that.
     PersistingIntent,
+    /// Everything is tried as a dry run. Left when all answers are there.
+    Rehearsing,
     /// Tasks run. Left when all are done, or one failed and nothing is under way.
     Running,
     /// `SyncFail` hooks run. Left when they ended.
@@ -66,6 +70,7 @@ impl Stage {
         match self {
             Self::Planning => "Planning",
             Self::PersistingIntent => "PersistingIntent",
+            Self::Rehearsing => "Rehearsing",
             Self::Running => "Running",
             Self::Failing => "Failing",
             Self::Terminating { .. } => "Terminating",
@@ -86,6 +91,17 @@ pub(crate) struct TaskRun {
     pub(crate) message: String,
     /// Times it was put off in a row.
     pub(crate) attempts: u32,
+    /// When its turn came.
+    pub(crate) begun: Option<Timestamp>,
+    /// Until when it is waited for, once its turn came.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl TaskRun {
+    /// It has begun, and is not over.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.begun.is_some() && !self.state.is_settled() && self.state.failure().is_none()
+    }
 }
 
 /// An operation.
@@ -115,8 +131,12 @@ pub(crate) struct OperationRun {
     pub(crate) maybe_created: BTreeSet<NodeIndex>,
     /// With `guards: argo`: the operation as Argo CD carries it out.
     pub(crate) parity: Option<Parity>,
+    /// What is tried before anything is written.
+    pub(crate) rehearsal: Option<rehearse::Rehearsal>,
     /// The intent is durable.
     pub(crate) is_durable: bool,
+    /// When it ends at the latest.
+    pub(crate) until: Option<Timestamp>,
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
     /// Results of what did not become a task.
@@ -166,11 +186,14 @@ impl OperationRun {
             _ => None,
         };
         let pass = self.parity.as_ref().and_then(|parity| parity.next_at);
+        let overdue = self.tasks.values().filter(|task| task.is_waited_for()).filter_map(|task| task.until);
         self.tasks
             .values()
             .filter_map(|task| task.state.deadline())
+            .chain(overdue)
             .chain(stage)
             .chain(pass)
+            .chain(self.until)
             .min()
     }
 
@@ -263,6 +286,8 @@ impl OperationRun {
             restored: result.resources,
             maybe_created: BTreeSet::new(),
             parity: None,
+            rehearsal: None,
+            until: None,
             is_durable: true,
             is_final: false,
             refused: Vec::new(),
@@ -280,6 +305,7 @@ impl OperationRun {
         self.recorded.clear();
         self.maybe_created.clear();
         self.parity = None;
+        self.rehearsal = None;
         self.restored.clear();
         self.refused.clear();
         self.is_durable = false;

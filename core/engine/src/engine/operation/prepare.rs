@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use capstan_model::{
-    AppProject, GroupKind, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, Timestamp,
+    AppProject, GroupKind, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, SyncOptions, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
@@ -38,7 +38,7 @@ impl Engine {
         gate: &Gate,
     ) {
         let Some(project) = gate.project() else { return };
-        if let Some(refusal) = unsupported(operation, self.settings.guards) {
+        if let Some(refusal) = unsupported(operation) {
             operation.message = refusal;
             operation.is_final = true;
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
@@ -242,7 +242,7 @@ impl Engine {
         };
         let plan = Plan::new(&request)
             .map_err(|error| Obstacle::Fail(OperationPhase::Failed, error.to_string(), Vec::new()))?;
-        self.validate(app, &plan, targets, project)?;
+        self.validate(app, &plan, targets, project, &options)?;
         Ok(plan)
     }
 
@@ -306,6 +306,7 @@ impl Engine {
         plan: &Plan,
         targets: &Targets,
         project: &AppProject,
+        options: &SyncOptions,
     ) -> Result<(), Obstacle> {
         let Some(cluster) = self.cluster(app) else {
             return Ok(());
@@ -314,6 +315,12 @@ impl Engine {
             .tasks()
             .filter_map(|(_, task)| crate::plan::defined_kind(&targets.objects()[task.target?]))
             .collect();
+        // Waited for: somebody else may bring the definition.
+        let tolerates = |task: &SyncTask| {
+            let own = task.target.map(|index| &targets.objects()[index].meta.sync_options);
+            let own = own.and_then(|options| options.skip_dry_run_on_missing_resource);
+            own.or(options.skip_dry_run_on_missing_resource) == Some(true)
+        };
         let mut results = Vec::new();
         for (_, task) in plan.tasks() {
             let kind = task.key.group_kind();
@@ -328,7 +335,7 @@ impl Engine {
                         "it is not known whether the cluster serves {kind}: discovery of its group failed"
                     )));
                 }
-                KindLookup::Served(_) | KindLookup::NotServed if defined.contains(&kind) => Ok(()),
+                KindLookup::Served(_) | KindLookup::NotServed if defined.contains(&kind) || tolerates(task) => Ok(()),
                 KindLookup::Served(_) | KindLookup::NotServed => Err(no_matches(task)),
             };
             let verb = if task.action == TaskAction::Prune {
@@ -381,21 +388,28 @@ impl Engine {
                 since: now,
                 message: String::new(),
                 attempts: 0,
+                begun: None,
+                until: None,
             };
             operation.tasks.insert(node, run);
         }
         let restored = std::mem::take(&mut operation.restored);
-        self.take_up(app, operation, &restored);
+        // What an earlier process had begun was tried by it.
+        let was_begun = !restored.is_empty();
+        self.take_up(now, app, operation, &restored);
+        operation.rehearsal = self.rehearsal(app, operation).filter(|_| !was_begun);
         let needs_intent = !operation.plan.is_idempotent() || !operation.is_automated();
         let stage = if needs_intent && !operation.is_durable {
             Stage::PersistingIntent
+        } else if operation.rehearsal.is_some() {
+            Stage::Rehearsing
         } else {
             Stage::Running
         };
         self.enter(now, app, operation, stage);
     }
 
-    fn take_up(&self, app: &ApplicationState, operation: &mut OperationRun, restored: &[ResourceResult]) {
+    fn take_up(&self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun, restored: &[ResourceResult]) {
         let cluster = self.cluster(app);
         let nodes: Vec<(NodeIndex, SyncTask)> = operation
             .plan
@@ -432,18 +446,13 @@ impl Engine {
             if let Some(run) = operation.tasks.get_mut(&node) {
                 run.state = state;
             }
+            self.begin_waiting(now, app, operation, node);
         }
     }
 }
 
-fn unsupported(operation: &OperationRun, guards: Guards) -> Option<String> {
+fn unsupported(operation: &OperationRun) -> Option<String> {
     let sync = operation.operation.sync.as_ref()?;
-    if sync.dry_run && guards == Guards::Capstan {
-        return Some(
-            "operation.sync.dryRun is not supported: nothing was done; `capstan plan` shows what a sync would do"
-                .into(),
-        );
-    }
     if !sync.manifests.is_empty() {
         return Some(
             "operation.sync.manifests is not supported: nothing was done; what is deployed comes from Git".into(),

@@ -72,9 +72,10 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
         },
         TaskState::Hook(state) => match state {
             // What deletes an earlier one has not touched this one.
-            HookTask::Blocked | HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. } => {
-                return false;
-            }
+            HookTask::Blocked
+            | HookTask::Releasing { .. }
+            | HookTask::DeletingPrevious { .. }
+            | HookTask::PreviousFinalizing { .. } => return false,
             HookTask::Recording | HookTask::Creating | HookTask::Looking | HookTask::Running { .. } => {
                 (None, OperationPhase::Running, "")
             }

@@ -111,6 +111,8 @@ impl Engine {
             restored: Vec::new(),
             maybe_created: std::collections::BTreeSet::new(),
             parity: None,
+            rehearsal: None,
+            until: None,
             is_durable: false,
             is_final: false,
             refused: Vec::new(),

@@ -54,15 +54,36 @@ impl Engine {
             });
             return self.set(now, app, operation, node, state, why);
         }
+        let task = self.scoped(app, operation, node);
         let effect = match task
             .target
             .and_then(|index| operation.targets.as_ref()?.objects().get(index))
         {
-            Some(target) => self.apply_task(app, target, &operation.options(&app.application.spec)),
+            Some(target) => {
+                let mut effect = self.apply_task(app, target, &operation.options(&app.application.spec));
+                if effect.key != task.key
+                    && let Ok(mut object) = effect.object.value()
+                {
+                    self.rename(app, &mut object, &task.key);
+                    (effect.key, effect.object) = (task.key.clone(), Blob::new(&object));
+                }
+                effect
+            }
             None => namespace_write(app, &task),
         };
         self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
         self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+    }
+
+    /// The task, under the key that the cluster will know it by: its kind may be served only since the plan was made.
+    pub(super) fn scoped(&self, app: &ApplicationState, operation: &mut OperationRun, node: NodeIndex) -> SyncTask {
+        let kind = operation.plan.task(node).key.group_kind();
+        if let Some(KindLookup::Served(served)) = self.cluster(app).map(|cluster| cluster.kind(&kind))
+            && !served.namespaced
+        {
+            operation.plan.drop_namespace(node);
+        }
+        operation.plan.task(node).clone()
     }
 
     /// Why an object must be left to another application: that one tracks it and declares it, too. Taking it would only start a tug of
@@ -78,7 +99,7 @@ impl Engine {
     }
 
     /// An object that is as desired already needs no write in an automated sync; nor does a namespace that is there.
-    fn already(
+    pub(super) fn already(
         &self,
         app: &ApplicationState,
         operation: &OperationRun,
@@ -105,7 +126,7 @@ impl Engine {
     }
 
     /// A kind whose definition this very sync brings is served a moment after.
-    fn not_served_yet(&self, app: &ApplicationState, task: &SyncTask) -> Option<String> {
+    pub(super) fn not_served_yet(&self, app: &ApplicationState, task: &SyncTask) -> Option<String> {
         let kind = task.key.group_kind();
         match self.cluster(app)?.kind(&kind) {
             KindLookup::Served(_) => None,

@@ -506,6 +506,7 @@ impl Parity {
             },
             message: task.message.clone(),
             since: self.since,
+            until: None,
         })
     }
 
