@@ -1,9 +1,9 @@
 //! The engine's effects, carried out on a world: one request each, two where a delete must look first.
 
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
-use capstan_engine::writing::{client_side, take_over_fields};
 use capstan_engine::event::{Deletion, WriteError};
 use capstan_engine::guard::DeletePermit;
+use capstan_engine::writing::{client_side, take_over_fields};
 use capstan_model::{ApplicationId, GroupVersionKind, ResourceKey, Timestamp};
 use capstan_sim::{Method, Request, Response, World, text};
 use serde_json::{Value, json};

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use capstan_model::{ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey, SyncPhase};
+use capstan_model::{
+    ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey, SyncPhase,
+};
 use serde_json::Value;
 
 use crate::compare::CompareTask;

@@ -16,8 +16,12 @@ pub fn client_side(desired: &Value, live: Option<&Value>) -> Value {
     let Some(live) = live else { return annotated };
     let text = |object: &Value, name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let node = Node::of_kind(&text(desired, "apiVersion"), &text(desired, "kind")).unwrap_or(Node::Deduced);
-    let last = live.pointer("/metadata/annotations").and_then(|all| all.get(LAST_APPLIED)?.as_str());
-    let last: Value = last.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let last = live
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(LAST_APPLIED)?.as_str());
+    let last: Value = last
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
     let mut merged = live.clone();
     merge(&mut merged, &annotated, Some(&last), node);
     merged
@@ -102,7 +106,11 @@ pub fn take_over_fields(live: &Value, from: &str) -> Option<Value> {
     };
     let taken: Vec<&Value> = entries.iter().filter(|entry| is(entry, from, "Update")).collect();
     let first = *taken.first()?;
-    let mut kept: Vec<Value> = entries.iter().filter(|entry| !is(entry, from, "Update")).cloned().collect();
+    let mut kept: Vec<Value> = entries
+        .iter()
+        .filter(|entry| !is(entry, from, "Update"))
+        .cloned()
+        .collect();
     let at = kept.iter().position(|entry| is(entry, FIELD_MANAGER, "Apply"));
     let mut ours = match at {
         Some(at) => kept.remove(at),
@@ -169,7 +177,9 @@ mod tests {
             merged["spec"]["ports"],
             json!([{"port": 80, "name": "web", "nodePort": 30080, "protocol": "TCP"}])
         );
-        let text = merged["metadata"]["annotations"][LAST_APPLIED].as_str().unwrap_or_default();
+        let text = merged["metadata"]["annotations"][LAST_APPLIED]
+            .as_str()
+            .unwrap_or_default();
         assert_eq!(serde_json::from_str::<Value>(text).ok(), Some(next));
     }
 
@@ -177,7 +187,10 @@ mod tests {
     fn lists_of_a_kind_nobody_describes_are_one_value() {
         let object = |items: Value| json!({"apiVersion": "x.io/v1", "kind": "X", "metadata": {"name": "a"}, "spec": {"items": items}});
         let live = client_side(&object(json!([1, 2])), None);
-        assert_eq!(client_side(&object(json!([3])), Some(&live))["spec"]["items"], json!([3]));
+        assert_eq!(
+            client_side(&object(json!([3])), Some(&live))["spec"]["items"],
+            json!([3])
+        );
     }
 
     #[test]
@@ -191,7 +204,10 @@ mod tests {
         let patch = take_over_fields(&live, "kubectl-client-side-apply").expect("there is something to hand over");
         let entries = patch[0]["value"].as_array().expect("entries");
         assert_eq!(entries.len(), 2);
-        assert_eq!(entries[1], entry("capstan", "Apply", json!({"f:data": {"f:a": {}, "f:b": {}}})));
+        assert_eq!(
+            entries[1],
+            entry("capstan", "Apply", json!({"f:data": {"f:a": {}, "f:b": {}}}))
+        );
         let after = json!({"metadata": {"managedFields": entries}});
         assert_eq!(take_over_fields(&after, "kubectl-client-side-apply"), None);
     }

@@ -1,8 +1,8 @@
 //! `Apply`: write one object.
 
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
-use capstan_engine::writing::{client_side, take_over_fields};
 use capstan_engine::event::WriteError;
+use capstan_engine::writing::{client_side, take_over_fields};
 use capstan_model::{GroupVersionKind, ResourceKey};
 use http::Method;
 use serde_json::Value;

@@ -79,7 +79,6 @@ pub(crate) struct Fail {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Expect {
     pub(crate) rounds: Vec<Round>,
-    pub(crate) results: Vec<Value>,
     pub(crate) end: String,
 }
 

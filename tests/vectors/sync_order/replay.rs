@@ -20,7 +20,7 @@ use capstan_model::{
 use serde_json::{Value, json};
 
 use super::case::{Case, Round, Row, Script};
-use super::world::{HOOK_FINALIZER, Refusal, World};
+use super::world::{Refusal, World};
 
 /// Rounds that are played at most, as in the recordings.
 const ROUNDS: u32 = 12;
@@ -35,8 +35,6 @@ pub(crate) struct Played {
     pub(crate) rounds: Vec<Round>,
     pub(crate) phase: String,
     pub(crate) message: String,
-    pub(crate) operation: Option<capstan_engine::view::OperationView>,
-    pub(crate) results: Vec<Value>,
     pub(crate) deadline: Option<Timestamp>,
     /// What the cluster holds in the end.
     pub(crate) world: World,
@@ -123,7 +121,9 @@ fn track(case: &Case, world: &mut World) {
     for live in case.live.iter().filter(|live| !live.unmanaged) {
         let key = super::case::key_of(&live.obj);
         let id = tracking_id(&id(), "argocd", &case.app.namespace, &resource_key(&key));
-        let Some(object) = world.objects.get_mut(&key) else { continue };
+        let Some(object) = world.objects.get_mut(&key) else {
+            continue;
+        };
         object.value["metadata"]["annotations"][TRACKING_ID] = json!(id);
     }
 }
@@ -145,7 +145,10 @@ fn key_text(key: &ResourceKey) -> String {
 
 fn application(case: &Case, world: &World) -> Value {
     let tracked = world.objects.iter().filter(|(_, object)| {
-        object.value.pointer("/metadata/annotations").is_some_and(|all| all.get(TRACKING_ID).is_some())
+        object
+            .value
+            .pointer("/metadata/annotations")
+            .is_some_and(|all| all.get(TRACKING_ID).is_some())
     });
     let resources: Vec<Value> = tracked
         .map(|(key, _)| {
@@ -197,7 +200,10 @@ fn discovery(case: &Case, world: &World) -> Discovery {
         let (group, version) = text("/apiVersion").split_once('/').unwrap_or(("", text("/apiVersion")));
         if !super::world::is_custom(group) {
             let namespaced = !text("/metadata/namespace").is_empty();
-            kinds.insert(GroupKind::new(group, text("/kind")), served(version, text("/kind"), namespaced));
+            kinds.insert(
+                GroupKind::new(group, text("/kind")),
+                served(version, text("/kind"), namespaced),
+            );
         }
     }
     for (group, version, kind, namespaced) in always.into_iter().chain(world.custom_kinds()) {
@@ -265,7 +271,8 @@ impl Player<'_> {
 
     fn phase(&self) -> OperationPhase {
         let view = self.engine.view(&id()).expect("the application is known");
-        view.operation.map_or(OperationPhase::Running, |operation| operation.phase)
+        view.operation
+            .map_or(OperationPhase::Running, |operation| operation.phase)
     }
 
     fn round(&mut self, round: u32) -> Round {
@@ -342,7 +349,10 @@ impl Player<'_> {
         let kinds = self.world.custom_kinds().len();
         if kinds != self.served {
             self.served = kinds;
-            events.push(Event::ClusterConnected(cluster.clone(), discovery(self.case, &self.world)));
+            events.push(Event::ClusterConnected(
+                cluster.clone(),
+                discovery(self.case, &self.world),
+            ));
         }
         for (key, old) in &self.told {
             let uid = |object: &Value| object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
@@ -383,7 +393,9 @@ impl Player<'_> {
 
     fn perform(&mut self, effect: &Effect) {
         let place = self.engine.place_of(&effect.id);
-        let Some((outcome, row)) = self.carry_out(effect) else { return };
+        let Some((outcome, row)) = self.carry_out(effect) else {
+            return;
+        };
         if let (Some((op, key, flags)), Some((phase, wave, batch))) = (row, place) {
             let row = Row {
                 key,
@@ -395,7 +407,10 @@ impl Player<'_> {
             self.ops.push((batch, vec![row]));
         }
         self.handle(Event::Completed(effect.id.clone(), outcome));
-        if matches!(effect.kind, EffectKind::PatchStatus { .. } | EffectKind::PatchApplication { .. }) {
+        if matches!(
+            effect.kind,
+            EffectKind::PatchStatus { .. } | EffectKind::PatchApplication { .. }
+        ) {
             let observed = self.observed_application();
             self.handle(observed);
         }
@@ -414,7 +429,9 @@ impl Player<'_> {
             EffectKind::Render(task) => (Outcome::Rendered(Ok(targets(self.case, &task.context))), None),
             EffectKind::Compare(task) => (Outcome::Compared(compare(task)), None),
             EffectKind::Apply(task) => self.apply(task),
-            EffectKind::Delete { permit, propagation, .. } => {
+            EffectKind::Delete {
+                permit, propagation, ..
+            } => {
                 let key = key_text(permit.key());
                 let is_hook = self.is_hook(&key);
                 let live = self.world.view().get(&key).map(|object| self.versioned(object));
@@ -436,7 +453,11 @@ impl Player<'_> {
                 (Outcome::Deleted(outcome), Some(("delete".to_owned(), key, flags)))
             }
             EffectKind::Observe { key, .. } => {
-                let object = self.world.view().get(&key_text(key)).map(|object| Box::new(self.versioned(object)));
+                let object = self
+                    .world
+                    .view()
+                    .get(&key_text(key))
+                    .map(|object| Box::new(self.versioned(object)));
                 (Outcome::Observed(Ok(object)), None)
             }
             EffectKind::RemoveFinalizer { key, finalizer, .. } => {
@@ -472,7 +493,9 @@ impl Player<'_> {
     }
 
     fn pause(&self, phase: &str, wave: i64) -> Result<(), String> {
-        let Some(script) = &self.case.script.wave_hook_fails else { return Ok(()) };
+        let Some(script) = &self.case.script.wave_hook_fails else {
+            return Ok(());
+        };
         match script["phase"] == phase && script["wave"] == wave {
             true => Err(script["message"].as_str().unwrap_or("the wave hook failed").to_owned()),
             false => Ok(()),
@@ -481,7 +504,9 @@ impl Player<'_> {
 
     fn is_hook(&self, key: &str) -> bool {
         let object = self.world.objects.get(key);
-        let annotations = object.and_then(|object| object.value.pointer("/metadata/annotations")).cloned();
+        let annotations = object
+            .and_then(|object| object.value.pointer("/metadata/annotations"))
+            .cloned();
         let named = |name: &str| annotations.as_ref().is_some_and(|all| all.get(name).is_some());
         object.is_none() || named("argocd.argoproj.io/hook") || named("helm.sh/hook")
     }
@@ -565,13 +590,14 @@ impl Player<'_> {
 
     fn finish(self, rounds: Vec<Round>) -> Played {
         let view = self.engine.view(&id()).expect("the application is known");
-        let results = self.application.pointer("/status/operationState/syncResult/resources").cloned();
         Played {
-            phase: view.operation.as_ref().map(|operation| operation.phase.to_string()).unwrap_or_default(),
-            message: view.operation.as_ref().map(|operation| operation.message.clone()).unwrap_or_default(),
-            operation: view.operation,
+            phase: view
+                .operation
+                .as_ref()
+                .map(|operation| operation.phase.to_string())
+                .unwrap_or_default(),
+            message: view.operation.map(|operation| operation.message).unwrap_or_default(),
             rounds,
-            results: results.and_then(|results| results.as_array().cloned()).unwrap_or_default(),
             deadline: self.engine.poll_timeout(),
             world: self.world,
         }
@@ -622,10 +648,4 @@ fn merge_patch(into: &mut Value, patch: &Value) {
             merge_patch(&mut into[name.as_str()], value);
         }
     }
-}
-
-/// The finalizer that only Argo CD's way of running hooks leaves.
-pub(crate) fn is_held(object: &Value) -> bool {
-    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
-    finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == HOOK_FINALIZER))
 }

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use super::case::{Case, Script, key_of};
 
-pub(crate) const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 const MIGRATED: &str = "kubectl-client-side-apply";
 
 /// Kinds that are served while their definition is live: definition, group, version, kind, namespaced.
@@ -23,7 +22,9 @@ pub(crate) fn is_custom(group: &str) -> bool {
 
 /// Is it a custom resource without a namespace?
 pub(crate) fn is_cluster_scoped(group: &str, kind: &str) -> bool {
-    CUSTOM.iter().any(|custom| custom.1 == group && custom.3 == kind && !custom.4)
+    CUSTOM
+        .iter()
+        .any(|custom| custom.1 == group && custom.3 == kind && !custom.4)
 }
 
 /// Kinds that are healthy unless the script says otherwise.
@@ -113,7 +114,9 @@ impl World {
     fn definition_of(key: &str) -> Option<&'static str> {
         let mut parts = key.split('/');
         let (group, kind) = (parts.next()?, parts.next()?);
-        let custom = CUSTOM.into_iter().find(|custom| custom.1 == group && custom.3 == kind)?;
+        let custom = CUSTOM
+            .into_iter()
+            .find(|custom| custom.1 == group && custom.3 == kind)?;
         Some(custom.0)
     }
 
@@ -139,7 +142,9 @@ impl World {
             .map(|vanish| (vanish.key.clone(), vanish.force))
             .collect();
         for (key, force) in due {
-            let Some(object) = self.objects.get_mut(&key) else { continue };
+            let Some(object) = self.objects.get_mut(&key) else {
+                continue;
+            };
             if force && let Some(metadata) = object.value["metadata"].as_object_mut() {
                 metadata.remove("finalizers");
             }
@@ -325,5 +330,9 @@ fn owned_fields(value: &Value) -> Value {
 
 fn fields(value: &Value) -> Value {
     let entries = value.as_object().into_iter().flatten();
-    Value::Object(entries.map(|(name, value)| (format!("f:{name}"), fields(value))).collect())
+    Value::Object(
+        entries
+            .map(|(name, value)| (format!("f:{name}"), fields(value)))
+            .collect(),
+    )
 }

@@ -77,7 +77,9 @@ impl Engine {
                 let cluster = self.cluster_mut(&id);
                 let was_complete = cluster.live.is_complete(&kind);
                 cluster.unavailable.remove(&kind);
-                let changes = cluster.live.relist(&kind, objects, &|object| assess_with(&*rules, object));
+                let changes = cluster
+                    .live
+                    .relist(&kind, objects, &|object| assess_with(&*rules, object));
                 for change in &changes {
                     self.mark_change(change, true);
                 }

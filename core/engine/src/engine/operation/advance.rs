@@ -54,6 +54,7 @@ impl Engine {
         if operation.stage == Stage::Failing {
             self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
+            self.tell_failing(operation);
             if !operation.is_active() {
                 self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
             }
@@ -198,6 +199,21 @@ impl Engine {
         self.note(now, app, Some(&key), machine, from, to, message, cause);
     }
 
+    /// While the hooks of a failure run, what failed and what is waited for are both told.
+    fn tell_failing(&self, operation: &mut OperationRun) {
+        let failures: Vec<String> = operation
+            .plan
+            .tasks()
+            .filter_map(|(node, task)| {
+                let failure = operation.tasks.get(&node)?.state.failure()?;
+                Some(format!("{}: {failure}", task.key))
+            })
+            .collect();
+        let failed = format!("one or more tasks failed: {}", failures.join("; "));
+        operation.message = also(&failed, &waiting_message(operation, true));
+        operation.brief = also(&failed, &waiting_message(operation, false));
+    }
+
     /// Is it over, or what does it wait for?
     fn conclude(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
         let failures: Vec<String> = operation
@@ -209,11 +225,14 @@ impl Engine {
             })
             .collect();
         if !failures.is_empty() {
-            operation.message = format!("one or more tasks failed: {}", failures.join("; "));
-            operation.brief.clone_from(&operation.message);
+            let failed = format!("one or more tasks failed: {}", failures.join("; "));
             if operation.is_active() {
+                operation.message = also(&failed, &waiting_message(operation, true));
+                operation.brief = also(&failed, &waiting_message(operation, false));
                 return;
             }
+            operation.message.clone_from(&failed);
+            operation.brief = failed;
             let has_hooks = operation
                 .plan
                 .tasks()
@@ -245,6 +264,14 @@ impl Engine {
         }
         operation.message = waiting_message(operation, true);
         operation.brief = waiting_message(operation, false);
+    }
+}
+
+/// A failure, and what is waited for all the same.
+fn also(failed: &str, waiting: &str) -> String {
+    match waiting {
+        "" => failed.to_owned(),
+        waiting => format!("{failed}; {waiting}"),
     }
 }
 

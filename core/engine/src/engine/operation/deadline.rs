@@ -29,10 +29,14 @@ impl Engine {
             .target
             .and_then(|index| operation.targets.as_ref()?.objects().get(index)?.meta.sync_timeout);
         let mut limit = own.unwrap_or(self.settings.object_timeout);
-        if matches!(operation.tasks.get(&node).map(|run| &run.state), Some(TaskState::Prune(PruneTask::AwaitingConfirmation))) {
+        if matches!(
+            operation.tasks.get(&node).map(|run| &run.state),
+            Some(TaskState::Prune(PruneTask::AwaitingConfirmation))
+        ) {
             limit = limit.max(self.settings.confirmation_timeout);
         }
-        let wave = wave_begun(operation, group).unwrap_or(now) + of_application(app, WAVE_TIMEOUT).unwrap_or(self.settings.wave_timeout);
+        let wave = wave_begun(operation, group).unwrap_or(now)
+            + of_application(app, WAVE_TIMEOUT).unwrap_or(self.settings.wave_timeout);
         // Somebody who says more for one object says it for its wave, too.
         let until = match own {
             Some(_) => now + limit,
@@ -53,7 +57,9 @@ impl Engine {
             .map(|(node, _)| *node)
             .collect();
         for node in overdue {
-            let Some(run) = operation.tasks.get(&node) else { continue };
+            let Some(run) = operation.tasks.get(&node) else {
+                continue;
+            };
             let since = run.begun.unwrap_or(run.since);
             let last = match run.message.as_str() {
                 "" => String::new(),
@@ -64,9 +70,9 @@ impl Engine {
                 text(now.since(since))
             );
             let state = match operation.plan.task(node).action {
-                TaskAction::Prune if is_unconfirmed(operation, node) => {
-                    TaskState::Prune(PruneTask::PruneSkipped(format!("left: it was not confirmed since {since}")))
-                }
+                TaskAction::Prune if is_unconfirmed(operation, node) => TaskState::Prune(PruneTask::PruneSkipped(
+                    format!("left: it was not confirmed since {since}"),
+                )),
                 TaskAction::Prune => TaskState::Prune(PruneTask::PruneFailed(why.clone())),
                 TaskAction::Hook(_) => TaskState::Hook(HookTask::Failed(why.clone())),
                 TaskAction::Apply | TaskAction::CreateNamespace => TaskState::Write(WriteTask::SyncFailed(why.clone())),

@@ -443,7 +443,10 @@ impl Engine {
 
 /// Does Argo CD hold it by its hook finalizer?
 fn is_held(live: &Node) -> bool {
-    let object = live.manifest().and_then(|manifest| manifest.value().ok()).unwrap_or_default();
+    let object = live
+        .manifest()
+        .and_then(|manifest| manifest.value().ok())
+        .unwrap_or_default();
     let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
     finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == HOOK_FINALIZER))
 }

@@ -186,7 +186,11 @@ impl OperationRun {
             _ => None,
         };
         let pass = self.parity.as_ref().and_then(|parity| parity.next_at);
-        let overdue = self.tasks.values().filter(|task| task.is_waited_for()).filter_map(|task| task.until);
+        let overdue = self
+            .tasks
+            .values()
+            .filter(|task| task.is_waited_for())
+            .filter_map(|task| task.until);
         self.tasks
             .values()
             .filter_map(|task| task.state.deadline())
@@ -224,8 +228,14 @@ impl OperationRun {
 
     /// `force` of the strategy: what cannot be changed in place is made anew.
     pub(crate) fn is_forced(&self) -> bool {
-        let strategy = self.operation.sync.as_ref().and_then(|sync| sync.sync_strategy.as_ref());
-        let strategies = strategy.into_iter().flat_map(|strategy| [&strategy.apply, &strategy.hook]);
+        let strategy = self
+            .operation
+            .sync
+            .as_ref()
+            .and_then(|sync| sync.sync_strategy.as_ref());
+        let strategies = strategy
+            .into_iter()
+            .flat_map(|strategy| [&strategy.apply, &strategy.hook]);
         strategies.flatten().any(|strategy| strategy.force)
     }
 

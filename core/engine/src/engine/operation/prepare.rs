@@ -89,7 +89,11 @@ impl Engine {
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
         }
         operation.parity = Some(Parity::restore(std::mem::take(&mut operation.restored)));
-        let stage = if operation.is_durable { Stage::Running } else { Stage::PersistingIntent };
+        let stage = if operation.is_durable {
+            Stage::Running
+        } else {
+            Stage::PersistingIntent
+        };
         self.enter(now, app, operation, stage);
     }
 
@@ -409,7 +413,13 @@ impl Engine {
         self.enter(now, app, operation, stage);
     }
 
-    fn take_up(&self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun, restored: &[ResourceResult]) {
+    fn take_up(
+        &self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        restored: &[ResourceResult],
+    ) {
         let cluster = self.cluster(app);
         let nodes: Vec<(NodeIndex, SyncTask)> = operation
             .plan

@@ -118,7 +118,11 @@ impl Engine {
     fn rehearsed(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
         let rehearsal = operation.rehearsal.take().unwrap_or_default();
         if !rehearsal.refused.is_empty() {
-            operation.refused = rehearsal.refused.iter().map(|(node, why)| of(operation, *node, why)).collect();
+            operation.refused = rehearsal
+                .refused
+                .iter()
+                .map(|(node, why)| of(operation, *node, why))
+                .collect();
             let reasons: BTreeSet<&str> = rehearsal.refused.iter().map(|(_, why)| why.as_str()).collect();
             let reasons: Vec<&str> = reasons.into_iter().collect();
             operation.message = format!("tried out, and nothing was written: {}", reasons.join("; "));

@@ -12,8 +12,8 @@ use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Desired, Existence};
 use crate::journal::Cause;
 use crate::machine::Refresh;
-use crate::settings::Guards;
 use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
+use crate::settings::Guards;
 
 impl Engine {
     /// Moves the operation on, ends it, begins the next: until there is nothing to do before something happens.

@@ -5,8 +5,8 @@ use capstan_model::{Blob, HealthStatusCode, ResourceKey, SyncStatusCode, Timesta
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
-use super::{OperationRun, Stage};
 use super::hook::delete;
+use super::{OperationRun, Stage};
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -338,12 +338,21 @@ impl Engine {
         why: &str,
     ) -> bool {
         let task = operation.plan.task(node).clone();
-        let target = task.target.and_then(|index| operation.targets.as_ref()?.objects().get(index));
+        let target = task
+            .target
+            .and_then(|index| operation.targets.as_ref()?.objects().get(index));
         let own = target.and_then(|target| target.meta.sync_options.force) == Some(true);
         let forced = own || operation.is_forced() && !is_protected(&task.key);
-        let uid = self.cluster(app).and_then(|cluster| cluster.node(&task.key)).map(Node::uid);
-        let Some(uid) = uid.filter(|_| forced) else { return false };
-        let Some(permit) = self.hook_permit(app, &task.key, &uid) else { return false };
+        let uid = self
+            .cluster(app)
+            .and_then(|cluster| cluster.node(&task.key))
+            .map(Node::uid);
+        let Some(uid) = uid.filter(|_| forced) else {
+            return false;
+        };
+        let Some(permit) = self.hook_permit(app, &task.key, &uid) else {
+            return false;
+        };
         let message = format!("it cannot be changed in place and is made anew (Force=true): {why}");
         self.emit(app, delete(app, permit, Propagation::Foreground), InFlight::Task(node));
         let state = WriteTask::Recreating {
@@ -382,7 +391,11 @@ impl Engine {
             Err(error) => Some(error.to_string()),
         };
         if let Some(why) = failure {
-            let message = located(&operation, node, &format!("it could not be deleted to be made anew: {why}"));
+            let message = located(
+                &operation,
+                node,
+                &format!("it could not be deleted to be made anew: {why}"),
+            );
             let state = TaskState::Write(WriteTask::SyncFailed(message.clone()));
             self.set(now, app, &mut operation, node, state, message);
         }

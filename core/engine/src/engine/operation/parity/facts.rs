@@ -23,7 +23,9 @@ pub(super) fn live(rules: &dyn HealthRules, object: &Value, manager: &str) -> Li
     Live {
         uid: text("/metadata/uid"),
         resource_version: text("/metadata/resourceVersion"),
-        is_deleting: object.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string),
+        is_deleting: object
+            .pointer("/metadata/deletionTimestamp")
+            .is_some_and(Value::is_string),
         is_held: list("/metadata/finalizers").any(|finalizer| finalizer == HOOK_FINALIZER),
         health: judge(rules, object),
         is_client_side: list("/metadata/managedFields").any(is_theirs),

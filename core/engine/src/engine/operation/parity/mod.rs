@@ -84,7 +84,9 @@ impl PassRun {
                 return Some(answer);
             }
             if let Some(failure) = answer.failure() {
-                return Some(Answer::Failed(format!("{why}; it could not be deleted either: {failure}")));
+                return Some(Answer::Failed(format!(
+                    "{why}; it could not be deleted either: {failure}"
+                )));
             }
             call.what = What::Write {
                 mode: ApplyMode::Create,
@@ -160,8 +162,18 @@ impl Engine {
     ) -> bool {
         let Some(run) = &mut parity.pass else { return true };
         let rules = self.health.clone();
-        let mut pass = Pass::new(&run.settings, &*rules, run.tasks.clone(), parity.results.clone(), &run.answers);
-        let step = if run.is_termination { pass.terminate() } else { pass.sync() };
+        let mut pass = Pass::new(
+            &run.settings,
+            &*rules,
+            run.tasks.clone(),
+            parity.results.clone(),
+            &run.answers,
+        );
+        let step = if run.is_termination {
+            pass.terminate()
+        } else {
+            pass.sync()
+        };
         if let Err(calls) = step {
             run.unsent = (0..calls.len()).collect();
             run.arrived = vec![None; calls.len()];
@@ -230,7 +242,10 @@ impl Engine {
             return None;
         }
         let tasks = world.tasks(&parity.results);
-        let permits = tasks.iter().map(|task| self.parity_permit(app, &targets, task)).collect();
+        let permits = tasks
+            .iter()
+            .map(|task| self.parity_permit(app, &targets, task))
+            .collect();
         app.live_changed = false;
         Some(PassRun {
             settings: PassSettings {
@@ -256,7 +271,11 @@ impl Engine {
         for (key, gvk) in unseen {
             if !app.is_in_flight(|what| matches!(what, InFlight::Seen(other) if *other == key)) {
                 let cluster = app.application.spec.destination.cluster();
-                let effect = EffectKind::Observe { cluster, key: key.clone(), gvk };
+                let effect = EffectKind::Observe {
+                    cluster,
+                    key: key.clone(),
+                    gvk,
+                };
                 self.emit(app, effect, InFlight::Seen(key));
             }
         }
@@ -266,8 +285,10 @@ impl Engine {
     fn blind_spot(&self, app: &ApplicationState, targets: &crate::targets::Targets) -> Option<String> {
         let cluster = self.cluster(app)?;
         let desired = targets.objects().iter().map(|target| target.key.group_kind());
-        let kinds: std::collections::BTreeSet<_> =
-            desired.chain(app.inventory.keys().map(ResourceKey::group_kind)).chain(app.kinds.iter().cloned()).collect();
+        let kinds: std::collections::BTreeSet<_> = desired
+            .chain(app.inventory.keys().map(ResourceKey::group_kind))
+            .chain(app.kinds.iter().cloned())
+            .collect();
         kinds.iter().find_map(|kind| match cluster.kind(kind) {
             KindLookup::Unknown => Some(format!(
                 "it is not known whether the cluster serves {kind}: discovery of its group failed"
@@ -394,14 +415,20 @@ impl Engine {
             Body::Target(index) => index,
             Body::Namespace | Body::Live => return Ok(Blob::new(&namespace_object(app, &key.name))),
         };
-        let targets = operation.targets.as_ref().map(crate::targets::Targets::objects).unwrap_or_default();
+        let targets = operation
+            .targets
+            .as_ref()
+            .map(crate::targets::Targets::objects)
+            .unwrap_or_default();
         let target = targets.get(index).ok_or_else(|| format!("{key} is not declared"))?;
         if !task.is_hook && target.key == *key {
             return Ok(target.object.clone());
         }
         let mut object = target.object.value().map_err(|error| error.to_string())?;
         self.rename(app, &mut object, key);
-        if task.is_hook && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        if task.is_hook
+            && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        {
             let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
             if let Some(finalizers) = finalizers.as_array_mut()
                 && !finalizers.iter().any(|finalizer| finalizer == HOOK_FINALIZER)
@@ -424,7 +451,9 @@ impl Engine {
     /// Something that a pass asked for came back.
     pub(in crate::engine) fn pass_answered(&mut self, app: &mut ApplicationState, row: usize, outcome: Outcome) {
         let cluster = app.application.spec.destination.cluster();
-        let Some(mut operation) = app.operation.take() else { return };
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
         let answer = match outcome {
             Outcome::Applied(Ok(object)) => {
                 let is_rehearsal = operation.parity.as_ref().is_some_and(|parity| parity.is_rehearsal(row));
@@ -475,7 +504,10 @@ impl Engine {
                 }
             }
             Outcome::Observed(Ok(None)) => {
-                let uid = self.cluster(app).and_then(|cluster| cluster.node(&key)).map(capstan_live::Node::uid);
+                let uid = self
+                    .cluster(app)
+                    .and_then(|cluster| cluster.node(&key))
+                    .map(capstan_live::Node::uid);
                 self.gone(&cluster, &key, &uid.unwrap_or_default());
             }
             // Asked again with the next pass.
@@ -487,7 +519,10 @@ impl Engine {
 impl Parity {
     /// What was recorded before a restart.
     pub(super) fn restore(results: Vec<ResourceResult>) -> Self {
-        Self { results, ..Self::default() }
+        Self {
+            results,
+            ..Self::default()
+        }
     }
 
     /// The tasks as of the last pass, for readers.
@@ -549,7 +584,9 @@ impl Parity {
                 }
             }
         }
-        let Some(answer) = run.or_recreate(row, answer) else { return };
+        let Some(answer) = run.or_recreate(row, answer) else {
+            return;
+        };
         if let Some(slot) = run.arrived.get_mut(row) {
             *slot = Some(answer);
         }

@@ -47,7 +47,10 @@ fn reverse_prunes(tasks: &mut [Task]) {
 
 /// What is to be pruned last gets a wave after every other of phase Sync.
 fn prune_last(tasks: &mut [Task]) {
-    let waves = tasks.iter().filter(|task| task.phase == SyncPhase::Sync).map(|task| task.wave);
+    let waves = tasks
+        .iter()
+        .filter(|task| task.phase == SyncPhase::Sync)
+        .map(|task| task.wave);
     let after = waves.max().unwrap_or(0).max(0).saturating_add(1);
     for task in tasks.iter_mut().filter(|task| task.is_prune() && task.prune_last) {
         task.wave = after;

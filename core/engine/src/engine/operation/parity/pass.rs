@@ -225,10 +225,7 @@ impl<'a> Pass<'a> {
         }
         tasks.retain(|&task| !self.is_left_out(task));
         if self.run(&tasks, true)? == State::Failed {
-            self.end(
-                OperationPhase::Failed,
-                "one or more objects failed to apply (dry run)",
-            );
+            self.end(OperationPhase::Failed, "one or more objects failed to apply (dry run)");
             return Ok(false);
         }
         Ok(true)
@@ -248,10 +245,9 @@ impl<'a> Pass<'a> {
             };
             let status = task.status;
             let (state, message) = match (task.is_hook, &live.health) {
-                (true, HealthVerdict::Failed(why)) => (
-                    OperationPhase::Error,
-                    format!("failed to get resource health: {why}"),
-                ),
+                (true, HealthVerdict::Failed(why)) => {
+                    (OperationPhase::Error, format!("failed to get resource health: {why}"))
+                }
                 (true, health) => hook_state(&task.key.name, health),
                 (false, HealthVerdict::NoHealth) => (OperationPhase::Succeeded, String::new()),
                 (false, HealthVerdict::Is(health)) => match health.status {
@@ -271,7 +267,11 @@ impl<'a> Pass<'a> {
         let is_multi = group(self.tasks.first()) != group(self.tasks.last());
         let running = self.indices(|task| (is_multi || task.is_hook) && task.is_running());
         if !running.is_empty() {
-            for &task in running.iter().filter(|&&task| self.tasks[task].live.is_none()).collect::<Vec<_>>() {
+            for &task in running
+                .iter()
+                .filter(|&&task| self.tasks[task].live.is_none())
+                .collect::<Vec<_>>()
+            {
                 self.look_for_missing(task)?;
             }
             self.set_waiting(&running, false);
@@ -295,7 +295,12 @@ impl<'a> Pass<'a> {
                     "Resource {} is missing, it might have been deleted",
                     self.tasks[task].title()
                 );
-                self.set(task, Some(ResultCode::SyncFailed), Some(OperationPhase::Error), &message);
+                self.set(
+                    task,
+                    Some(ResultCode::SyncFailed),
+                    Some(OperationPhase::Error),
+                    &message,
+                );
             }
             answer => {
                 let why = answer.failure().unwrap_or_default();
@@ -373,13 +378,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Records what is known of a task. An empty message keeps the one before.
-    pub(super) fn set(
-        &mut self,
-        at: usize,
-        status: Option<ResultCode>,
-        state: Option<OperationPhase>,
-        message: &str,
-    ) {
+    pub(super) fn set(&mut self, at: usize, status: Option<ResultCode>, state: Option<OperationPhase>, message: &str) {
         let task = &mut self.tasks[at];
         (task.status, task.state) = (status, state);
         if !message.is_empty() {

@@ -57,7 +57,13 @@ impl Pass<'_> {
             })
             .copied()
             .collect();
-        let calls = held.iter().map(|&task| Call { task, what: What::Release }).collect();
+        let calls = held
+            .iter()
+            .map(|&task| Call {
+                task,
+                what: What::Release,
+            })
+            .collect();
         let answers = self.batch(calls)?;
         let mut worked = true;
         for (&task, answer) in held.iter().zip(answers) {
@@ -135,11 +141,20 @@ impl Pass<'_> {
             })
             .copied()
             .collect();
-        let calls = doomed.iter().map(|&task| Call { task, what: What::Delete }).collect();
+        let calls = doomed
+            .iter()
+            .map(|&task| Call {
+                task,
+                what: What::Delete,
+            })
+            .collect();
         let answers = self.batch(calls)?;
         let mut state = State::Successful;
         for &task in tasks {
-            let answer = doomed.iter().position(|&other| other == task).and_then(|at| answers.get(at));
+            let answer = doomed
+                .iter()
+                .position(|&other| other == task)
+                .and_then(|at| answers.get(at));
             let failure = answer
                 .filter(|answer| !matches!(answer, Answer::NotFound))
                 .and_then(Answer::failure);
@@ -150,9 +165,11 @@ impl Pass<'_> {
                     OperationPhase::Succeeded,
                     "ignored (requires pruning)",
                 ),
-                None if !may(self, task) => {
-                    (ResultCode::PruneSkipped, OperationPhase::Succeeded, "ignored (no prune)")
-                }
+                None if !may(self, task) => (
+                    ResultCode::PruneSkipped,
+                    OperationPhase::Succeeded,
+                    "ignored (no prune)",
+                ),
                 None if dry_run => (ResultCode::Pruned, OperationPhase::Succeeded, "pruned (dry run)"),
                 None => (ResultCode::Pruned, OperationPhase::Succeeded, "pruned"),
             };
@@ -174,7 +191,13 @@ impl Pass<'_> {
             .filter(|&&task| !dry_run && self.tasks[task].is_in_the_way())
             .copied()
             .collect();
-        let calls = stale.iter().map(|&task| Call { task, what: What::Delete }).collect();
+        let calls = stale
+            .iter()
+            .map(|&task| Call {
+                task,
+                what: What::Delete,
+            })
+            .collect();
         let answers = self.batch(calls)?;
         let mut state = State::Successful;
         for (&task, answer) in stale.iter().zip(&answers) {
@@ -221,7 +244,11 @@ impl Pass<'_> {
                 None => self.set_written(task, dry_run),
             }
         }
-        Ok(if failures.is_empty() { State::Successful } else { State::Failed })
+        Ok(if failures.is_empty() {
+            State::Successful
+        } else {
+            State::Failed
+        })
     }
 
     fn set_written(&mut self, task: usize, dry_run: bool) {

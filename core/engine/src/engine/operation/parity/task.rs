@@ -146,7 +146,11 @@ pub(crate) enum What {
     Release,
     Look,
     /// The pause after a wave.
-    Pause { phase: SyncPhase, wave: i64, last: bool },
+    Pause {
+        phase: SyncPhase,
+        wave: i64,
+        last: bool,
+    },
 }
 
 /// What came of it.

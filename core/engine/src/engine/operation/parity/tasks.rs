@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_live::Node;
 use capstan_model::{
-    AppProject, ApplicationId, GroupKind, HookType, ObjectMeta, ResourceKey, ResourceResult, SyncOperation, SyncOptions,
-    SyncPhase, SyncStatusCode,
+    AppProject, ApplicationId, GroupKind, HookType, ObjectMeta, ResourceKey, ResourceResult, SyncOperation,
+    SyncOptions, SyncPhase, SyncStatusCode,
 };
 use serde_json::Value;
 
@@ -93,7 +93,11 @@ impl World<'_> {
             return;
         }
         let skips_hooks = !self.sync.resources.is_empty()
-            || self.sync.sync_strategy.as_ref().is_some_and(|strategy| strategy.apply.is_some());
+            || self
+                .sync
+                .sync_strategy
+                .as_ref()
+                .is_some_and(|strategy| strategy.apply.is_some());
         if skips_hooks || target.meta.skip {
             return;
         }
@@ -111,15 +115,18 @@ impl World<'_> {
     fn task(&self, index: usize, target: &Target, key: ResourceKey, phase: SyncPhase) -> Task {
         let object = self.object(&key, target.generate_name.is_some());
         let live = object.as_ref().map(|object| self.facts(object));
-        let of_live = object.map(|object| ObjectMeta::of(&object).sync_options).unwrap_or_default();
+        let of_live = object
+            .map(|object| ObjectMeta::of(&object).sync_options)
+            .unwrap_or_default();
         let (app, own) = (self.options, &target.meta.sync_options);
-        let any = |of: fn(&SyncOptions) -> Option<bool>| {
-            [app, own, &of_live].iter().any(|options| of(options) == Some(true))
-        };
+        let any =
+            |of: fn(&SyncOptions) -> Option<bool>| [app, own, &of_live].iter().any(|options| of(options) == Some(true));
         let of_own = |options: &SyncOptions| options.force;
         let mut reported = key.clone();
         if reported.namespace.is_empty() {
-            reported.namespace.clone_from(&self.app.application.spec.destination.namespace);
+            reported
+                .namespace
+                .clone_from(&self.app.application.spec.destination.namespace);
         }
         let assessed = self.app.assessment.objects.get(&key);
         Task {
@@ -207,11 +214,21 @@ impl World<'_> {
     fn namespace(&self) -> Option<Task> {
         let name = &self.app.application.spec.destination.namespace;
         let key = ResourceKey::new("", "Namespace", "", name);
-        let is_declared = self.targets.objects().iter().any(|target| !target.meta.is_hook && target.key == key);
+        let is_declared = self
+            .targets
+            .objects()
+            .iter()
+            .any(|target| !target.meta.is_hook && target.key == key);
         if self.options.create_namespace != Some(true) || name.is_empty() || is_declared {
             return None;
         }
-        let is_managed = self.app.application.spec.sync_policy.managed_namespace_metadata.is_some();
+        let is_managed = self
+            .app
+            .application
+            .spec
+            .sync_policy
+            .managed_namespace_metadata
+            .is_some();
         let node = self.cluster.node(&key);
         if node.is_some() && !is_managed {
             return None;
@@ -259,7 +276,12 @@ impl World<'_> {
             return;
         }
         let own = match task.body {
-            Body::Target(index) => self.targets.objects()[index].meta.sync_options.skip_dry_run_on_missing_resource,
+            Body::Target(index) => {
+                self.targets.objects()[index]
+                    .meta
+                    .sync_options
+                    .skip_dry_run_on_missing_resource
+            }
             Body::Namespace | Body::Live => None,
         };
         let tolerates = [self.options.skip_dry_run_on_missing_resource, own].contains(&Some(true));
