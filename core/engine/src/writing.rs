@@ -148,7 +148,7 @@ fn union(into: &mut Value, other: &Value) {
 mod tests {
     use super::*;
 
-    fn service(ports: Value, labels: Value) -> Value {
+    fn service(ports: &Value, labels: &Value) -> Value {
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "labels": labels},
             "spec": {"ports": ports}})
     }
@@ -157,8 +157,8 @@ mod tests {
     fn what_was_applied_and_is_not_declared_any_more_goes_and_the_rest_stays() {
         let first = client_side(
             &service(
-                json!([{"port": 80, "name": "http"}, {"port": 90, "name": "old"}]),
-                json!({"a": "1", "b": "1"}),
+                &json!([{"port": 80, "name": "http"}, {"port": 90, "name": "old"}]),
+                &json!({"a": "1", "b": "1"}),
             ),
             None,
         );
@@ -168,7 +168,7 @@ mod tests {
         live["spec"]["clusterIP"] = json!("10.0.0.1");
         live["spec"]["ports"][0]["nodePort"] = json!(30080);
         live["spec"]["ports"][0]["protocol"] = json!("TCP");
-        let next = service(json!([{"port": 80, "name": "web"}]), json!({"a": "2"}));
+        let next = service(&json!([{"port": 80, "name": "web"}]), &json!({"a": "2"}));
         let merged = client_side(&next, Some(&live));
         assert_eq!(merged["metadata"]["labels"], json!({"a": "2", "theirs": "x"}));
         assert_eq!(merged["metadata"]["resourceVersion"], "7");

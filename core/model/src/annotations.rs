@@ -171,40 +171,36 @@ impl SyncOptions {
         options
     }
 
+    /// Options that are more than on and off. The first one counts.
+    fn set_valued(&mut self, key: &str, value: &str) -> bool {
+        match (key, value) {
+            ("Prune", "true") => drop(self.prune.get_or_insert(PruneOption::Allow)),
+            ("Prune", "false") => drop(self.prune.get_or_insert(PruneOption::Never)),
+            ("Prune", "confirm") => drop(self.prune.get_or_insert(PruneOption::Confirm)),
+            ("Delete", "true") => drop(self.delete.get_or_insert(DeleteOption::Allow)),
+            ("Delete", "false") => drop(self.delete.get_or_insert(DeleteOption::Never)),
+            ("Delete", "confirm") => drop(self.delete.get_or_insert(DeleteOption::Confirm)),
+            ("PrunePropagationPolicy", "foreground" | "background" | "orphan") => {
+                self.prune_propagation_policy.get_or_insert_with(|| value.to_owned());
+            }
+            _ => return false,
+        }
+        true
+    }
+
     fn set(&mut self, word: &str) -> bool {
         let Some((key, value)) = word.split_once('=') else {
             return false;
         };
+        if self.set_valued(key, value) {
+            return true;
+        }
         let flag = match value {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
         };
         let slot = match key {
-            "Prune" => {
-                let prune = match value {
-                    "true" => PruneOption::Allow,
-                    "false" => PruneOption::Never,
-                    "confirm" => PruneOption::Confirm,
-                    _ => return false,
-                };
-                self.prune.get_or_insert(prune);
-                return true;
-            }
-            "Delete" => {
-                let delete = match value {
-                    "true" => DeleteOption::Allow,
-                    "false" => DeleteOption::Never,
-                    "confirm" => DeleteOption::Confirm,
-                    _ => return false,
-                };
-                self.delete.get_or_insert(delete);
-                return true;
-            }
-            "PrunePropagationPolicy" if matches!(value, "foreground" | "background" | "orphan") => {
-                self.prune_propagation_policy.get_or_insert_with(|| value.to_owned());
-                return true;
-            }
             "Validate" => &mut self.validate,
             "SkipDryRunOnMissingResource" => &mut self.skip_dry_run_on_missing_resource,
             "PruneLast" => &mut self.prune_last,

@@ -30,6 +30,19 @@ impl Cluster {
         self.json_patch(key, gvk, &patch).await
     }
 
+    /// Client-side apply: what is to be sent, and how.
+    async fn merged(&self, task: &ApplyTask, desired: &Value) -> Result<(Value, ApplyMode), WriteError> {
+        let live = self.observe(&task.key, &task.gvk).await?;
+        let object = client_side(desired, live.as_deref());
+        let mode = match object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
+            Some(version) => ApplyMode::Replace {
+                resource_version: version.to_owned(),
+            },
+            None => ApplyMode::Create,
+        };
+        Ok((object, mode))
+    }
+
     /// Writes the object as the task says and gives it back as the server now has it.
     pub async fn apply(&self, task: &ApplyTask) -> Result<Box<Value>, WriteError> {
         let mut object = task
@@ -39,14 +52,7 @@ impl Cluster {
         let mut url = self.object_url(&task.key, &task.gvk).await?;
         let mut mode = task.mode.clone();
         if mode == ApplyMode::ClientSide {
-            let live = self.observe(&task.key, &task.gvk).await?;
-            object = client_side(&object, live.as_deref());
-            mode = match object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
-                Some(version) => ApplyMode::Replace {
-                    resource_version: version.to_owned(),
-                },
-                None => ApplyMode::Create,
-            };
+            (object, mode) = self.merged(task, &object).await?;
         }
         if task.dry_run == DryRun::Client {
             return Ok(Box::new(object));

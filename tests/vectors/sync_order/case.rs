@@ -123,7 +123,8 @@ impl Row {
 
     /// It changes something that a user sees: no dry run, no finalizer of Argo CD's own.
     pub(crate) fn is_real(&self) -> bool {
-        !self.op.starts_with("dry-run-") && !(self.op == "update" && self.has("finalizer"))
+        let is_finalizer = self.op == "update" && self.has("finalizer");
+        !is_finalizer && !self.op.starts_with("dry-run-")
     }
 }
 

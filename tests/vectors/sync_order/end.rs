@@ -83,7 +83,7 @@ impl End {
             spoilt,
             phases: [argo.phase.clone(), ours.phase.clone()],
             messages: [argo.message.clone(), ours.message.clone()],
-            is_unclear: waits && !says || waits && ours.deadline.is_none(),
+            is_unclear: waits && (!says || ours.deadline.is_none()),
         }
     }
 

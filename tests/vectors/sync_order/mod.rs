@@ -1,8 +1,10 @@
 //! Syncs recorded from Argo CD's own engine, replayed over ours.
 
+mod answer;
 pub(crate) mod case;
 mod end;
 mod replay;
+mod setup;
 mod world;
 
 use std::collections::BTreeMap;

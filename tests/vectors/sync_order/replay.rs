@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, Propagation};
-use capstan_engine::event::{Deletion, Discovery, Outcome, ResolvedRevision, ServedKind, WriteError};
+use capstan_engine::event::{Deletion, Outcome, ResolvedRevision};
+use capstan_engine::guard::DeletePermit;
 use capstan_engine::health::{HealthRules, HealthVerdict};
 use capstan_engine::settings::Guards;
-use capstan_engine::targets::{TargetContext, Targets};
 use capstan_engine::{Engine, Event, Settings};
-use capstan_model::annotations::{DELETION_APPROVED, TRACKING_ID};
-use capstan_model::tracking::tracking_id;
+use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{
-    AppProject, Application, ApplicationId, ClusterId, GroupKind, HealthStatus, HealthStatusCode, Manifest, Operation,
-    OperationPhase, ProjectResource, ResourceKey, SourceLocation, Timestamp,
+    AppProject, Application, ClusterId, GroupKind, HealthStatus, HealthStatusCode, OperationPhase, ProjectResource,
+    Timestamp,
 };
 use serde_json::{Value, json};
 
+use super::answer::{Answered, flags_of, merge_patch, patched, write_error};
 use super::case::{Case, Round, Row, Script};
-use super::world::{Refusal, World};
+use super::setup::{application, discovery, id, key_text, operation, resource_key, targets, track};
+use super::world::World;
 
 /// Rounds that are played at most, as in the recordings.
 const ROUNDS: u32 = 12;
@@ -79,10 +80,6 @@ struct Player<'a> {
     waves: Vec<(String, i64, bool)>,
 }
 
-pub(crate) fn id() -> ApplicationId {
-    ApplicationId::new("argocd", "app1")
-}
-
 /// Plays `case` with these guards.
 pub(crate) fn play(case: &Case, script: Script, guards: Guards) -> Played {
     let settings = Settings {
@@ -114,117 +111,6 @@ pub(crate) fn play(case: &Case, script: Script, guards: Guards) -> Played {
         }
     }
     player.finish(rounds)
-}
-
-/// Live objects that the application tracks say so.
-fn track(case: &Case, world: &mut World) {
-    for live in case.live.iter().filter(|live| !live.unmanaged) {
-        let key = super::case::key_of(&live.obj);
-        let id = tracking_id(&id(), "argocd", &case.app.namespace, &resource_key(&key));
-        let Some(object) = world.objects.get_mut(&key) else {
-            continue;
-        };
-        object.value["metadata"]["annotations"][TRACKING_ID] = json!(id);
-    }
-}
-
-fn resource_key(key: &str) -> ResourceKey {
-    let mut parts = key.splitn(4, '/');
-    let mut next = || parts.next().unwrap_or_default().to_owned();
-    let (group, kind, namespace, name) = (next(), next(), next(), next());
-    ResourceKey::new(group, kind, namespace, name)
-}
-
-/// As the recordings name an object: without a namespace where its kind has none, even while nobody serves the kind.
-fn key_text(key: &ResourceKey) -> String {
-    if super::world::is_cluster_scoped(&key.group, &key.kind) {
-        return format!("{}/{}//{}", key.group, key.kind, key.name);
-    }
-    format!("{}/{}/{}/{}", key.group, key.kind, key.namespace, key.name)
-}
-
-fn application(case: &Case, world: &World) -> Value {
-    let tracked = world.objects.iter().filter(|(_, object)| {
-        object
-            .value
-            .pointer("/metadata/annotations")
-            .is_some_and(|all| all.get(TRACKING_ID).is_some())
-    });
-    let resources: Vec<Value> = tracked
-        .map(|(key, _)| {
-            let key = resource_key(key);
-            json!({"group": key.group, "version": "v1", "kind": key.kind, "namespace": key.namespace, "name": key.name})
-        })
-        .collect();
-    let mut policy = json!({"syncOptions": case.op.sync_options});
-    if let Some(labels) = &case.app.managed_namespace_labels {
-        policy["managedNamespaceMetadata"] = json!({"labels": labels});
-    }
-    json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-        "metadata": {"name": "app1", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1"},
-        "spec": {
-            "project": "default",
-            "source": {"repoURL": "https://example.com/r.git", "path": "x", "targetRevision": "main"},
-            "destination": {"server": ClusterId::IN_CLUSTER, "namespace": case.app.namespace},
-            "syncPolicy": policy
-        },
-        "status": {"resources": resources}
-    })
-}
-
-/// The `operation` of the case.
-fn operation(case: &Case) -> Operation {
-    let op = &case.op;
-    let strategy = if op.apply_strategy { "apply" } else { "hook" };
-    let value = json!({
-        "initiatedBy": {"username": "ada"},
-        "sync": {
-            "prune": op.prune, "dryRun": op.dry_run, "resources": op.resources, "syncOptions": op.sync_options,
-            "syncStrategy": {strategy: {"force": op.force}},
-        }
-    });
-    serde_json::from_value(value).expect("an operation")
-}
-
-/// What the cluster serves: the kinds that the case speaks of, each where its objects live, and custom ones while they are defined.
-fn discovery(case: &Case, world: &World) -> Discovery {
-    let always = [
-        ("", "v1", "Namespace", false),
-        ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", false),
-    ];
-    let mut kinds = BTreeMap::new();
-    let objects = case.desired.iter().chain(case.live.iter().map(|live| &live.obj));
-    for object in objects {
-        let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (group, version) = text("/apiVersion").split_once('/').unwrap_or(("", text("/apiVersion")));
-        if !super::world::is_custom(group) {
-            let namespaced = !text("/metadata/namespace").is_empty();
-            kinds.insert(
-                GroupKind::new(group, text("/kind")),
-                served(version, text("/kind"), namespaced),
-            );
-        }
-    }
-    for (group, version, kind, namespaced) in always.into_iter().chain(world.custom_kinds()) {
-        kinds.insert(GroupKind::new(group, kind), served(version, kind, namespaced));
-    }
-    Discovery {
-        cluster_uid: "c".into(),
-        version: "v1.36.0".into(),
-        kinds,
-        incomplete_groups: Vec::new(),
-    }
-}
-
-fn served(version: &str, kind: &str, namespaced: bool) -> ServedKind {
-    ServedKind {
-        version: version.to_owned(),
-        versions: vec![version.to_owned()],
-        plural: format!("{}s", kind.to_lowercase()),
-        namespaced,
-        watchable: true,
-    }
 }
 
 impl Player<'_> {
@@ -278,38 +164,7 @@ impl Player<'_> {
     fn round(&mut self, round: u32) -> Round {
         self.ops.clear();
         self.waves.clear();
-        let terminates = self.case.script.terminate_at == Some(round);
-        let terminate = Event::TerminateRequested {
-            id: id(),
-            by: "ada".into(),
-        };
-        let mut events = Vec::new();
-        if round == 1 {
-            if self.case.script.prune_confirmed_at == Some(1) {
-                self.approve(&mut events);
-            }
-            events.push(Event::SyncRequested {
-                id: id(),
-                operation: Box::new(operation(self.case)),
-            });
-            self.engine.handle_all(self.now, events);
-            self.collect();
-            if terminates {
-                self.handle(terminate);
-            }
-        } else {
-            self.now = self.now + BETWEEN;
-            self.world.tick();
-            events = self.news();
-            if self.case.script.prune_confirmed_at == Some(round) {
-                self.approve(&mut events);
-            }
-            if terminates {
-                events.push(terminate);
-            }
-            self.engine.handle_all(self.now, events);
-            self.collect();
-        }
+        self.begin_round(round);
         self.drive();
         let view = self.engine.view(&id()).and_then(|view| view.operation);
         let mut ops: Vec<Vec<Row>> = Vec::new();
@@ -330,6 +185,36 @@ impl Player<'_> {
             phase: view.as_ref().map(|view| view.phase.to_string()).unwrap_or_default(),
             message: view.map(|view| view.message).unwrap_or_default(),
             repeat: 0,
+        }
+    }
+
+    /// Everything that is new in this round, told at once.
+    fn begin_round(&mut self, round: u32) {
+        let mut events = Vec::new();
+        if round > 1 {
+            self.now = self.now + BETWEEN;
+            self.world.tick();
+            events = self.news();
+        }
+        if self.case.script.prune_confirmed_at == Some(round) {
+            self.approve(&mut events);
+        }
+        let mut terminate = (self.case.script.terminate_at == Some(round)).then(|| Event::TerminateRequested {
+            id: id(),
+            by: "ada".into(),
+        });
+        match round {
+            1 => events.push(Event::SyncRequested {
+                id: id(),
+                operation: Box::new(operation(self.case)),
+            }),
+            _ => events.extend(terminate.take()),
+        }
+        self.engine.handle_all(self.now, events);
+        self.collect();
+        // What is to be stopped must have begun.
+        if let Some(terminate) = terminate {
+            self.handle(terminate);
         }
     }
 
@@ -417,7 +302,7 @@ impl Player<'_> {
     }
 
     /// The outcome, and the row of the recording: operation, key, flags.
-    fn carry_out(&mut self, effect: &Effect) -> Option<(Outcome, Option<(String, String, Vec<&'static str>)>)> {
+    fn carry_out(&mut self, effect: &Effect) -> Option<Answered> {
         let done = match &effect.kind {
             EffectKind::ResolveRevision { .. } => {
                 let revision = ResolvedRevision {
@@ -431,27 +316,7 @@ impl Player<'_> {
             EffectKind::Apply(task) => self.apply(task),
             EffectKind::Delete {
                 permit, propagation, ..
-            } => {
-                let key = key_text(permit.key());
-                let is_hook = self.is_hook(&key);
-                let live = self.world.view().get(&key).map(|object| self.versioned(object));
-                if let Some(Err(refusal)) = live.map(|live| permit.check(&live)) {
-                    return Some((Outcome::Deleted(Ok(Deletion::Refused(refusal))), None));
-                }
-                let result = self.world.delete(&key);
-                let mut flags = flags_of(&result);
-                flags.push(if is_hook { "hook" } else { "prune" });
-                match propagation {
-                    Propagation::Background if !is_hook => flags.push("background"),
-                    Propagation::Orphan if !is_hook => flags.push("orphan"),
-                    _ => {}
-                }
-                let outcome = result.map_err(write_error).map(|is_gone| match is_gone {
-                    true => Deletion::Gone,
-                    false => Deletion::Accepted,
-                });
-                (Outcome::Deleted(outcome), Some(("delete".to_owned(), key, flags)))
-            }
+            } => self.delete(permit, *propagation),
             EffectKind::Observe { key, .. } => {
                 let object = self
                     .world
@@ -463,17 +328,12 @@ impl Player<'_> {
             EffectKind::RemoveFinalizer { key, finalizer, .. } => {
                 let key = key_text(key);
                 let result = self.world.release(&key, finalizer);
-                let mut flags = flags_of(&result);
-                flags.push("finalizer");
-                let outcome = result.map(|()| String::new()).map_err(write_error);
-                (Outcome::Patched(outcome), Some(("update".to_owned(), key, flags)))
+                patched("update", key, result, Some("finalizer"))
             }
             EffectKind::MigrateFields { key, .. } => {
                 let key = key_text(key);
                 let result = self.world.migrate(&key);
-                let flags = flags_of(&result);
-                let outcome = result.map(|()| String::new()).map_err(write_error);
-                (Outcome::Patched(outcome), Some(("migrate".to_owned(), key, flags)))
+                patched("migrate", key, result, None)
             }
             EffectKind::Pause { phase, wave, is_last } => {
                 self.waves.push((phase.to_string(), *wave, *is_last));
@@ -490,6 +350,28 @@ impl Player<'_> {
             }
         };
         Some(done)
+    }
+
+    fn delete(&mut self, permit: &DeletePermit, propagation: Propagation) -> Answered {
+        let key = key_text(permit.key());
+        let is_hook = self.is_hook(&key);
+        let live = self.world.view().get(&key).map(|object| self.versioned(object));
+        if let Some(Err(refusal)) = live.map(|live| permit.check(&live)) {
+            return (Outcome::Deleted(Ok(Deletion::Refused(refusal))), None);
+        }
+        let result = self.world.delete(&key);
+        let mut flags = flags_of(&result);
+        flags.push(if is_hook { "hook" } else { "prune" });
+        match propagation {
+            Propagation::Background if !is_hook => flags.push("background"),
+            Propagation::Orphan if !is_hook => flags.push("orphan"),
+            _ => {}
+        }
+        let outcome = result.map_err(write_error).map(|is_gone| match is_gone {
+            true => Deletion::Gone,
+            false => Deletion::Accepted,
+        });
+        (Outcome::Deleted(outcome), Some(("delete".to_owned(), key, flags)))
     }
 
     fn pause(&self, phase: &str, wave: i64) -> Result<(), String> {
@@ -511,7 +393,7 @@ impl Player<'_> {
         object.is_none() || named("argocd.argoproj.io/hook") || named("helm.sh/hook")
     }
 
-    fn apply(&mut self, task: &ApplyTask) -> (Outcome, Option<(String, String, Vec<&'static str>)>) {
+    fn apply(&mut self, task: &ApplyTask) -> Answered {
         let key = key_text(&task.key);
         let in_place = task.key.kind == "Namespace" || task.key.kind == "CustomResourceDefinition";
         let op = match &task.mode {
@@ -600,52 +482,6 @@ impl Player<'_> {
             rounds,
             deadline: self.engine.poll_timeout(),
             world: self.world,
-        }
-    }
-}
-
-fn flags_of<T>(result: &Result<T, Refusal>) -> Vec<&'static str> {
-    match result {
-        Ok(_) => Vec::new(),
-        Err(Refusal::NotFound) => vec!["notfound"],
-        Err(Refusal::Because(_)) => vec!["fail"],
-    }
-}
-
-/// What the cluster refuses here is nothing that goes away, and nothing that a new object would be spared.
-fn write_error(refusal: Refusal) -> WriteError {
-    match refusal {
-        Refusal::NotFound => WriteError::NotFound("not found".into()),
-        Refusal::Because(why) => WriteError::Forbidden(why),
-    }
-}
-
-fn targets(case: &Case, context: &TargetContext) -> Targets {
-    let manifests = case.desired.iter().map(|value| {
-        let location = SourceLocation {
-            file: "all.yaml".into(),
-            line: 1,
-        };
-        Manifest::parse(value.clone(), location).expect("a manifest")
-    });
-    Targets::prepare(manifests.collect(), context, "Directory").expect("a complete set")
-}
-
-fn merge_patch(into: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        *into = patch.clone();
-        return;
-    };
-    if !into.is_object() {
-        *into = json!({});
-    }
-    for (name, value) in fields {
-        if value.is_null() {
-            if let Some(into) = into.as_object_mut() {
-                into.remove(name);
-            }
-        } else {
-            merge_patch(&mut into[name.as_str()], value);
         }
     }
 }

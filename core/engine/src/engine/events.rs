@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use capstan_live::Change;
 use capstan_model::annotations::REFRESH;
-use capstan_model::{Application, ApplicationId, ClusterId, ResourceKey, Timestamp};
+use capstan_model::{Application, ApplicationId, ClusterId, GroupKind, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -73,20 +73,7 @@ impl Engine {
                 cluster: id,
                 kind,
                 objects,
-            } => {
-                let cluster = self.cluster_mut(&id);
-                let was_complete = cluster.live.is_complete(&kind);
-                cluster.unavailable.remove(&kind);
-                let changes = cluster
-                    .live
-                    .relist(&kind, objects, &|object| assess_with(&*rules, object));
-                for change in &changes {
-                    self.mark_change(change, true);
-                }
-                if !was_complete {
-                    self.mark_cluster(&id);
-                }
-            }
+            } => self.relisted(&id, &kind, objects),
             Event::LiveObserved(id, object) => {
                 let live = &mut self.cluster_mut(&id).live;
                 let change = live.apply(&object, &|object| assess_with(&*rules, object));
@@ -107,6 +94,22 @@ impl Engine {
                 self.mark_cluster(&id);
             }
             _ => {}
+        }
+    }
+
+    fn relisted(&mut self, id: &ClusterId, kind: &GroupKind, objects: Vec<Value>) {
+        let rules = self.health.clone();
+        let cluster = self.cluster_mut(id);
+        let was_complete = cluster.live.is_complete(kind);
+        cluster.unavailable.remove(kind);
+        let changes = cluster
+            .live
+            .relist(kind, objects, &|object| assess_with(&*rules, object));
+        for change in &changes {
+            self.mark_change(change, true);
+        }
+        if !was_complete {
+            self.mark_cluster(id);
         }
     }
 

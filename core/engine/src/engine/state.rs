@@ -287,19 +287,7 @@ impl ApplicationState {
             .operation_state
             .as_ref()
             .map_or(0, super::operation::recorded_number);
-        let entry = |resource: &capstan_model::ResourceStatus| {
-            let entry = InventoryEntry {
-                version: resource.version.clone(),
-                wave: resource.sync_wave,
-            };
-            (resource.key(), entry)
-        };
-        let inventory = status
-            .resources
-            .iter()
-            .filter(|resource| !resource.hook)
-            .map(entry)
-            .collect();
+        let inventory = inventory_of(status);
         Self {
             invalid: None,
             epoch: recorded + 1,
@@ -357,4 +345,14 @@ impl ApplicationState {
         }
         self.application = application;
     }
+}
+
+/// The objects that a status says the application has.
+fn inventory_of(status: &capstan_model::ApplicationStatus) -> BTreeMap<ResourceKey, InventoryEntry> {
+    let objects = status.resources.iter().filter(|resource| !resource.hook);
+    let entry = |resource: &capstan_model::ResourceStatus| InventoryEntry {
+        version: resource.version.clone(),
+        wave: resource.sync_wave,
+    };
+    objects.map(|resource| (resource.key(), entry(resource))).collect()
 }

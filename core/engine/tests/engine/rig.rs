@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, DryRun, Effect, EffectKind};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind};
 use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure};
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
@@ -301,15 +301,7 @@ impl Run {
                 })
             }
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),
-            EffectKind::Apply(task) => {
-                let result = self.rig.cluster.apply(task);
-                if let Ok(object) = &result
-                    && task.dry_run == DryRun::No
-                {
-                    self.see(object.clone());
-                }
-                Outcome::Applied(result.map(Box::new))
-            }
+            EffectKind::Apply(task) => self.write(task),
             EffectKind::Delete { permit, .. } => {
                 let before = self.rig.cluster.objects.get(permit.key()).cloned();
                 let result = self.rig.cluster.delete(permit);
@@ -332,6 +324,16 @@ impl Run {
                 return None;
             }
         })
+    }
+
+    fn write(&mut self, task: &ApplyTask) -> Outcome {
+        let result = self.rig.cluster.apply(task);
+        if let Ok(object) = &result
+            && task.dry_run == DryRun::No
+        {
+            self.see(object.clone());
+        }
+        Outcome::Applied(result.map(Box::new))
     }
 
     fn watch(&mut self, kinds: &BTreeSet<GroupKind>) {

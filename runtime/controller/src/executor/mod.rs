@@ -118,6 +118,25 @@ impl Executor {
     }
 }
 
+impl Executor {
+    /// What only `guards: argo` asks for.
+    fn execute_rare(&self, kind: EffectKind) -> BoxFuture<'static, Outcome> {
+        match kind {
+            EffectKind::MigrateFields {
+                cluster,
+                key,
+                gvk,
+                from,
+            } => self.on_cluster(&cluster, Outcome::Patched, |cluster| {
+                apply::migrate_fields(cluster, key, gvk, from)
+            }),
+            EffectKind::Pause { is_last, .. } => pause(is_last).boxed(),
+            // Configured, not executed: the driver never asks.
+            _ => futures::future::pending().boxed(),
+        }
+    }
+}
+
 impl Execute for Executor {
     fn execute(&self, application: ApplicationId, kind: EffectKind) -> BoxFuture<'static, Outcome> {
         let shared = self.shared.clone();
@@ -155,29 +174,13 @@ impl Execute for Executor {
             } => self.on_cluster(&cluster, Outcome::Patched, |cluster| {
                 finalizer::remove(cluster, key, gvk, uid, finalizer)
             }),
-            EffectKind::MigrateFields {
-                cluster,
-                key,
-                gvk,
-                from,
-            } => self.on_cluster(&cluster, Outcome::Patched, move |cluster| async move {
-                cluster.migrate_fields(&key, &gvk, &from).await
-            }),
-            // What comes after the last wave waits for nobody.
-            EffectKind::Pause { is_last: true, .. } => futures::future::ready(Outcome::Paused(Ok(()))).boxed(),
-            EffectKind::Pause { .. } => async {
-                tokio::time::sleep(WAVE_PAUSE).await;
-                Outcome::Paused(Ok(()))
-            }
-            .boxed(),
             EffectKind::PatchApplication { uid, patch } => self.on_cluster(control, Outcome::Patched, |cluster| {
                 patch::application(cluster, application, uid, patch)
             }),
             EffectKind::PatchStatus { uid, patch } => self.on_cluster(control, Outcome::Patched, |cluster| {
                 patch::status(cluster, application, uid, patch)
             }),
-            // Configured, not executed: the driver never asks.
-            EffectKind::WatchKinds { .. } => futures::future::pending().boxed(),
+            kind => self.execute_rare(kind),
         }
     }
 
@@ -194,6 +197,14 @@ impl Execute for Executor {
     fn forget(&self, application: &ApplicationId) {
         self.shared.renders.forget(application);
     }
+}
+
+/// Between two waves; what comes after the last one waits for nobody.
+async fn pause(is_last: bool) -> Outcome {
+    if !is_last {
+        tokio::time::sleep(WAVE_PAUSE).await;
+    }
+    Outcome::Paused(Ok(()))
 }
 
 /// The outcome of an effect that ended in a panic: a failure of its kind.

@@ -16,8 +16,10 @@ mod parity;
 mod prepare;
 mod prune;
 mod record;
+mod recreate;
 mod rehearse;
 mod start;
+mod validate;
 pub(in crate::engine) use hook::delete;
 pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use record::clipped;
@@ -148,6 +150,35 @@ pub(crate) struct OperationRun {
 }
 
 impl OperationRun {
+    /// One that has not begun.
+    pub(crate) fn new(number: u64, operation: Operation, sources: Vec<ApplicationSource>, now: Timestamp) -> Self {
+        Self {
+            number,
+            attempt: 0,
+            operation,
+            from_field: false,
+            started_at: now,
+            stage: Stage::Planning,
+            cause: Cause::Start,
+            sources,
+            revisions: Vec::new(),
+            targets: None,
+            plan: Plan::default(),
+            tasks: BTreeMap::new(),
+            recorded: BTreeSet::new(),
+            restored: Vec::new(),
+            maybe_created: BTreeSet::new(),
+            parity: None,
+            rehearsal: None,
+            until: None,
+            is_durable: false,
+            is_final: false,
+            refused: Vec::new(),
+            message: String::new(),
+            brief: String::new(),
+        }
+    }
+
     pub(crate) fn is_automated(&self) -> bool {
         self.operation.initiated_by.automated
     }
@@ -274,36 +305,23 @@ impl OperationRun {
             Some(source) => vec![source],
             None => result.sources,
         };
-        Self {
-            number: recorded_number(state),
-            attempt: state.retry_count,
-            operation: state.operation.clone(),
-            from_field: false,
-            started_at: state.started_at,
-            stage: match state.phase {
-                OperationPhase::Terminating => Stage::Terminating {
-                    by: state.operation.initiated_by.username.clone(),
-                },
-                _ => Stage::Planning,
-            },
-            cause: Cause::Start,
+        let mut run = Self::new(
+            recorded_number(state),
+            state.operation.clone(),
             sources,
-            revisions,
-            targets: None,
-            plan: Plan::default(),
-            tasks: BTreeMap::new(),
-            recorded: BTreeSet::new(),
-            restored: result.resources,
-            maybe_created: BTreeSet::new(),
-            parity: None,
-            rehearsal: None,
-            until: None,
-            is_durable: true,
-            is_final: false,
-            refused: Vec::new(),
-            message: state.message.clone(),
-            brief: state.message.clone(),
+            state.started_at,
+        );
+        run.attempt = state.retry_count;
+        if state.phase == OperationPhase::Terminating {
+            let by = state.operation.initiated_by.username.clone();
+            run.stage = Stage::Terminating { by };
         }
+        run.revisions = revisions;
+        run.restored = result.resources;
+        run.is_durable = true;
+        run.message.clone_from(&state.message);
+        run.brief.clone_from(&state.message);
+        run
     }
 
     /// Enters another attempt.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use capstan_model::{
-    AppProject, GroupKind, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, SyncOptions, Timestamp,
+    AppProject, GroupKind, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
@@ -17,12 +17,11 @@ use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
 use crate::machine::{HookTask, PruneTask, Refresh, TaskState, WriteTask};
 use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
-use crate::policy::{Verb, authorize};
 use crate::settings::Guards;
 use crate::targets::Targets;
 
 /// What stands in the way of a plan.
-enum Obstacle {
+pub(super) enum Obstacle {
     /// It may go away by itself.
     Wait(String),
     /// It does not.
@@ -303,74 +302,6 @@ impl Engine {
         node.is_some_and(|node| node.tracked_by() == Some(&app.id()) && !node.is_owned())
     }
 
-    /// Every task before any of them: is its kind served, may the project do it?
-    fn validate(
-        &self,
-        app: &ApplicationState,
-        plan: &Plan,
-        targets: &Targets,
-        project: &AppProject,
-        options: &SyncOptions,
-    ) -> Result<(), Obstacle> {
-        let Some(cluster) = self.cluster(app) else {
-            return Ok(());
-        };
-        let defined: BTreeSet<GroupKind> = plan
-            .tasks()
-            .filter_map(|(_, task)| crate::plan::defined_kind(&targets.objects()[task.target?]))
-            .collect();
-        // Waited for: somebody else may bring the definition.
-        let tolerates = |task: &SyncTask| {
-            let own = task.target.map(|index| &targets.objects()[index].meta.sync_options);
-            let own = own.and_then(|options| options.skip_dry_run_on_missing_resource);
-            own.or(options.skip_dry_run_on_missing_resource) == Some(true)
-        };
-        let mut results = Vec::new();
-        for (_, task) in plan.tasks() {
-            let kind = task.key.group_kind();
-            let found = match cluster.kind(&kind) {
-                KindLookup::Served(served)
-                    if served.versions.contains(&task.gvk.version) || served.version == task.gvk.version =>
-                {
-                    Ok(())
-                }
-                KindLookup::Unknown => {
-                    return Err(Obstacle::Wait(format!(
-                        "it is not known whether the cluster serves {kind}: discovery of its group failed"
-                    )));
-                }
-                KindLookup::Served(_) | KindLookup::NotServed if defined.contains(&kind) || tolerates(task) => Ok(()),
-                KindLookup::Served(_) | KindLookup::NotServed => Err(no_matches(task)),
-            };
-            let verb = if task.action == TaskAction::Prune {
-                Verb::Delete
-            } else {
-                Verb::Apply
-            };
-            let permitted = || {
-                let refusal = authorize(project, &app.application.spec.destination, &task.key, verb);
-                refusal.map_err(|refusal| format!("{}{refusal}", place(task)))
-            };
-            if let Err(message) = found.and_then(|()| permitted()) {
-                results.push(ResourceResult {
-                    status: Some(ResultCode::SyncFailed),
-                    message,
-                    sync_phase: Some(task.phase),
-                    ..ResourceResult::of(&task.key, &task.gvk)
-                });
-            }
-        }
-        if results.is_empty() {
-            return Ok(());
-        }
-        let messages: BTreeSet<&str> = results.iter().map(|result| result.message.as_str()).collect();
-        let message = format!(
-            "one or more synchronization tasks are not valid, and nothing was written: {}",
-            messages.into_iter().collect::<Vec<_>>().join("; ")
-        );
-        Err(Obstacle::Fail(OperationPhase::Failed, message, results))
-    }
-
     /// Puts the plan in place, with what an earlier process recorded of it.
     fn install(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun, plan: Plan) {
         let options = operation.options(&app.application.spec);
@@ -469,23 +400,6 @@ fn unsupported(operation: &OperationRun) -> Option<String> {
         );
     }
     None
-}
-
-fn place(task: &SyncTask) -> String {
-    task.location
-        .as_ref()
-        .map(|location| format!("{location}: "))
-        .unwrap_or_default()
-}
-
-fn no_matches(task: &SyncTask) -> String {
-    format!(
-        "{}no matches for kind {:?} in version {:?} ({}): install its CustomResourceDefinition first, or correct apiVersion and kind",
-        place(task),
-        task.gvk.kind,
-        task.gvk.api_version(),
-        task.key
-    )
 }
 
 /// The object's own `Prune=` is stronger than the application's.

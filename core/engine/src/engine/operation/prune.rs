@@ -185,7 +185,7 @@ pub(super) fn is_approved(app: &ApplicationState, operation: &OperationRun) -> b
 }
 
 /// Foreground unless the options say otherwise, as in Argo CD.
-fn propagation(options: &SyncOptions) -> Propagation {
+pub(super) fn propagation(options: &SyncOptions) -> Propagation {
     match options.prune_propagation_policy.as_deref() {
         Some("background") => Propagation::Background,
         Some("orphan") => Propagation::Orphan,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use capstan_model::{GroupKind, OperationPhase, ResourceResult, ResultCode, Timestamp};
+use capstan_model::{OperationPhase, ResourceResult, ResultCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
@@ -38,8 +38,6 @@ impl Engine {
         if !operation.is_dry_run() && !prunes {
             return None;
         }
-        let targets = operation.targets.as_ref()?;
-        let brought: BTreeSet<GroupKind> = targets.objects().iter().filter_map(crate::plan::defined_kind).collect();
         let can_be_tried = |node: NodeIndex| {
             let task = operation.plan.task(node);
             let cluster = self.cluster(app)?;
@@ -50,7 +48,7 @@ impl Engine {
                 || cluster.existence(&namespace).0 != Existence::Missing
                 || !operation.plan.tasks().any(|(_, other)| other.key == namespace);
             let is_write = matches!(task.action, TaskAction::Apply | TaskAction::Hook(_));
-            (is_write && is_served && has_place && !(brought.contains(&kind) && !is_served)).then_some(node)
+            (is_write && is_served && has_place).then_some(node)
         };
         let left: Vec<NodeIndex> = operation
             .plan

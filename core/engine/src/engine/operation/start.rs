@@ -94,31 +94,8 @@ impl Engine {
             (None, []) => app.application.spec.sources().to_vec(),
             (None, sources) => sources.to_vec(),
         };
-        let mut run = OperationRun {
-            number: app.epoch,
-            attempt: 0,
-            operation,
-            from_field,
-            started_at: now,
-            stage: Stage::Planning,
-            cause: Cause::Cluster,
-            sources,
-            revisions: Vec::new(),
-            targets: None,
-            plan: crate::plan::Plan::default(),
-            tasks: std::collections::BTreeMap::new(),
-            recorded: std::collections::BTreeSet::new(),
-            restored: Vec::new(),
-            maybe_created: std::collections::BTreeSet::new(),
-            parity: None,
-            rehearsal: None,
-            until: None,
-            is_durable: false,
-            is_final: false,
-            refused: Vec::new(),
-            message: String::new(),
-            brief: String::new(),
-        };
+        let mut run = OperationRun::new(app.epoch, operation, sources, now);
+        run.from_field = from_field;
         run.set_info(INFO_EPOCH, run.number.to_string());
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
         if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {

@@ -5,14 +5,12 @@ use capstan_model::{Blob, HealthStatusCode, ResourceKey, SyncStatusCode, Timesta
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
-use super::hook::delete;
 use super::{OperationRun, Stage};
-use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
-use crate::event::{Deletion, KindLookup, WriteError};
-use crate::guard::is_protected;
+use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::{SyncTask, TaskAction};
@@ -55,7 +53,13 @@ impl Engine {
             return self.set(now, app, operation, node, state, why);
         }
         let task = self.scoped(app, operation, node);
-        let effect = match task
+        let effect = self.write_effect(app, operation, &task);
+        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
+        self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+    }
+
+    fn write_effect(&self, app: &ApplicationState, operation: &OperationRun, task: &SyncTask) -> ApplyTask {
+        match task
             .target
             .and_then(|index| operation.targets.as_ref()?.objects().get(index))
         {
@@ -69,10 +73,8 @@ impl Engine {
                 }
                 effect
             }
-            None => namespace_write(app, &task),
-        };
-        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
-        self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+            None => namespace_write(app, task),
+        }
     }
 
     /// The task, under the key that the cluster will know it by: its kind may be served only since the plan was made.
@@ -186,42 +188,7 @@ impl Engine {
                 }
             }
             WriteTask::AwaitingHealth { uid, generation } => {
-                let key = operation.plan.task(node).key.clone();
-                match self.settling(app, operation, node, &key, &uid, generation) {
-                    Settling::Settled => {
-                        let message = operation.tasks[&node].message.clone();
-                        let message = if message == "unchanged" { message } else { String::new() };
-                        self.set(now, app, operation, node, TaskState::Write(WriteTask::Synced), message);
-                    }
-                    Settling::Waits(why) => {
-                        if let Some(run) = operation.tasks.get_mut(&node) {
-                            run.message = why;
-                        }
-                    }
-                    Settling::Failed(why) => {
-                        self.set(
-                            now,
-                            app,
-                            operation,
-                            node,
-                            TaskState::Write(WriteTask::SyncFailed(why.clone())),
-                            why,
-                        );
-                    }
-                    Settling::Gone => {
-                        if self.may_write(app) && operation.stage == Stage::Running {
-                            self.set(
-                                now,
-                                app,
-                                operation,
-                                node,
-                                TaskState::Write(WriteTask::Blocked),
-                                "was deleted; written again",
-                            );
-                            self.launch_write(now, app, operation, node, gate);
-                        }
-                    }
-                }
+                self.evolve_awaiting(now, app, operation, node, gate, (&uid, generation));
             }
             WriteTask::Recreating { uid, .. } => {
                 let key = operation.plan.task(node).key.clone();
@@ -236,6 +203,53 @@ impl Engine {
                 }
             }
             WriteTask::Blocked | WriteTask::Applying | WriteTask::Synced | WriteTask::SyncFailed(_) => {}
+        }
+    }
+
+    fn evolve_awaiting(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        gate: &Gate,
+        (uid, generation): (&str, i64),
+    ) {
+        let key = operation.plan.task(node).key.clone();
+        match self.settling(app, operation, node, &key, uid, generation) {
+            Settling::Settled => {
+                let message = operation.tasks[&node].message.clone();
+                let message = if message == "unchanged" { message } else { String::new() };
+                self.set(now, app, operation, node, TaskState::Write(WriteTask::Synced), message);
+            }
+            Settling::Waits(why) => {
+                if let Some(run) = operation.tasks.get_mut(&node) {
+                    run.message = why;
+                }
+            }
+            Settling::Failed(why) => {
+                self.set(
+                    now,
+                    app,
+                    operation,
+                    node,
+                    TaskState::Write(WriteTask::SyncFailed(why.clone())),
+                    why,
+                );
+            }
+            Settling::Gone => {
+                if self.may_write(app) && operation.stage == Stage::Running {
+                    self.set(
+                        now,
+                        app,
+                        operation,
+                        node,
+                        TaskState::Write(WriteTask::Blocked),
+                        "was deleted; written again",
+                    );
+                    self.launch_write(now, app, operation, node, gate);
+                }
+            }
         }
     }
 
@@ -321,83 +335,6 @@ impl Engine {
                 };
                 self.set(now, app, &mut operation, node, TaskState::Write(state), message);
             }
-        }
-        app.operation = Some(operation);
-    }
-}
-
-impl Engine {
-    /// `Force=true`: an object that cannot be changed in place is deleted and made anew. What holds others, or data, only where its own
-    /// annotation says so. Gives whether that has begun.
-    fn recreate(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        operation: &mut OperationRun,
-        node: NodeIndex,
-        why: &str,
-    ) -> bool {
-        let task = operation.plan.task(node).clone();
-        let target = task
-            .target
-            .and_then(|index| operation.targets.as_ref()?.objects().get(index));
-        let own = target.and_then(|target| target.meta.sync_options.force) == Some(true);
-        let forced = own || operation.is_forced() && !is_protected(&task.key);
-        let uid = self
-            .cluster(app)
-            .and_then(|cluster| cluster.node(&task.key))
-            .map(Node::uid);
-        let Some(uid) = uid.filter(|_| forced) else {
-            return false;
-        };
-        let Some(permit) = self.hook_permit(app, &task.key, &uid) else {
-            return false;
-        };
-        let message = format!("it cannot be changed in place and is made anew (Force=true): {why}");
-        self.emit(app, delete(app, permit, Propagation::Foreground), InFlight::Task(node));
-        let state = WriteTask::Recreating {
-            uid,
-            why: message.clone(),
-        };
-        self.set(now, app, operation, node, TaskState::Write(state), message);
-        true
-    }
-
-    /// The answer to the delete of an object that is made anew.
-    pub(in crate::engine) fn recreating(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        node: NodeIndex,
-        result: Result<Deletion, WriteError>,
-    ) {
-        let Some(mut operation) = app.operation.take() else {
-            return;
-        };
-        let (key, uid) = match operation.tasks.get(&node).map(|run| &run.state) {
-            Some(TaskState::Write(WriteTask::Recreating { uid, .. })) => {
-                (operation.plan.task(node).key.clone(), uid.clone())
-            }
-            _ => (ResourceKey::default(), String::new()),
-        };
-        let failure = match result {
-            Ok(Deletion::Gone) | Err(WriteError::NotFound(_)) => {
-                let cluster = app.application.spec.destination.cluster();
-                self.gone(&cluster, &key, &uid);
-                None
-            }
-            Ok(Deletion::Accepted) => None,
-            Ok(Deletion::Refused(refusal)) => Some(refusal.to_string()),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(why) = failure {
-            let message = located(
-                &operation,
-                node,
-                &format!("it could not be deleted to be made anew: {why}"),
-            );
-            let state = TaskState::Write(WriteTask::SyncFailed(message.clone()));
-            self.set(now, app, &mut operation, node, state, message);
         }
         app.operation = Some(operation);
     }

@@ -9,6 +9,7 @@
 //!
 //! **What stays on.** Guards by type: a delete needs a permit, so only what this application tracks is deleted, whatever a pass wants.
 
+mod ask;
 mod facts;
 mod order;
 mod pass;
@@ -19,22 +20,21 @@ mod tasks;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use capstan_model::annotations::{HOOK_FINALIZER, MIGRATION_MANAGER};
-use capstan_model::{Blob, OperationPhase, ResourceKey, ResourceResult, SyncPhase, Timestamp};
-use serde_json::{Value, json};
+use capstan_model::annotations::MIGRATION_MANAGER;
+use capstan_model::{OperationPhase, ResourceKey, ResourceResult, SyncOperation, SyncOptions, SyncPhase, Timestamp};
+use serde_json::Value;
 
 use self::pass::{Pass, PassSettings};
-use self::task::{Answer, Body, Call, Task, What};
+use self::task::{Answer, Call, Task, What};
 use self::tasks::{World, hook_type};
 use super::prune::is_approved;
-use super::write::namespace_object;
 use super::{OperationRun, Stage};
-use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
+use crate::effect::{ApplyMode, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, InFlight};
-use crate::event::{Deletion, KindLookup, Outcome, WriteError};
-use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_protected};
+use crate::event::{KindLookup, Outcome};
+use crate::guard::DeletePermit;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::view::TaskView;
 
@@ -76,6 +76,26 @@ struct PassRun {
 }
 
 impl PassRun {
+    fn new(
+        settings: PassSettings,
+        tasks: Vec<Task>,
+        permits: Vec<Option<Box<DeletePermit>>>,
+        is_termination: bool,
+    ) -> Self {
+        Self {
+            settings,
+            tasks,
+            permits,
+            is_termination,
+            answers: Vec::new(),
+            batch: Vec::new(),
+            arrived: Vec::new(),
+            unsent: VecDeque::new(),
+            recreating: BTreeMap::new(),
+            wrote: false,
+        }
+    }
+
     /// `Force=true`: an object that cannot be changed is deleted, and then created. Gives the answer when that is over, or not begun.
     fn or_recreate(&mut self, row: usize, answer: Answer) -> Option<Answer> {
         let call = self.batch.get_mut(row)?;
@@ -232,11 +252,7 @@ impl Engine {
             name_parts: (operation.revision(), operation.started_at.as_seconds()),
             migration_manager: manager.map_or(facts::CLIENT_SIDE_MANAGER, String::as_str),
         };
-        let unseen: Vec<_> = world
-            .unseen()
-            .into_iter()
-            .map(|target| (world.scoped(target), target.gvk.clone()))
-            .collect();
+        let unseen = world.unseen();
         if !unseen.is_empty() {
             self.look_at(app, unseen);
             return None;
@@ -247,24 +263,9 @@ impl Engine {
             .map(|task| self.parity_permit(app, &targets, task))
             .collect();
         app.live_changed = false;
-        Some(PassRun {
-            settings: PassSettings {
-                dry_run: sync.dry_run,
-                prune: sync.prune,
-                is_confirmed: is_approved(app, operation),
-                out_of_sync_only: options.apply_out_of_sync_only == Some(true),
-                namespace: app.application.spec.destination.namespace.clone(),
-            },
-            tasks,
-            permits,
-            is_termination: matches!(operation.stage, Stage::Terminating { .. }),
-            answers: Vec::new(),
-            batch: Vec::new(),
-            arrived: Vec::new(),
-            unsent: VecDeque::new(),
-            recreating: BTreeMap::new(),
-            wrote: false,
-        })
+        let settings = pass_settings(app, operation, &sync, &options);
+        let is_termination = matches!(operation.stage, Stage::Terminating { .. });
+        Some(PassRun::new(settings, tasks, permits, is_termination))
     }
 
     fn look_at(&mut self, app: &mut ApplicationState, unseen: Vec<(ResourceKey, capstan_model::GroupVersionKind)>) {
@@ -300,26 +301,6 @@ impl Engine {
         })
     }
 
-    fn parity_permit(
-        &self,
-        app: &ApplicationState,
-        targets: &crate::targets::Targets,
-        task: &Task,
-    ) -> Option<Box<DeletePermit>> {
-        let live = CompleteLive::of(&self.cluster(app)?.live, [&task.key.group_kind()]).ok()?;
-        let installation = &self.settings.installation_id;
-        if task.is_prune() {
-            let render = CompleteRender::of_resources(targets);
-            return DeletePermit::prune(render, live, &task.key, &app.id(), installation).map(Box::new);
-        }
-        let uid = &task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?.uid;
-        // What holds others, or data, is not deleted to be made anew because the whole application says `Force`.
-        if !task.is_hook && is_protected(&task.key) && !task.forces_itself {
-            return None;
-        }
-        DeletePermit::hook(live, &task.key, uid, &app.id(), installation).map(Box::new)
-    }
-
     /// Asks for what the pass wants, so many at a time.
     fn send(&mut self, app: &mut ApplicationState, operation: &OperationRun, run: &mut PassRun) {
         while app.writes_in_flight() < MAX_WRITES_IN_FLIGHT && self.may_write(app) {
@@ -330,167 +311,6 @@ impl Engine {
                 Err(why) => run.arrived[row] = Some(Answer::Failed(why)),
             }
         }
-    }
-
-    fn effect_of(
-        &self,
-        app: &ApplicationState,
-        operation: &OperationRun,
-        run: &PassRun,
-        call: &Call,
-    ) -> Result<EffectKind, String> {
-        let task = &run.tasks[call.task];
-        let cluster = app.application.spec.destination.cluster();
-        let (mut key, gvk) = (task.key.clone(), task.gvk.clone());
-        // Its definition may have been written in this very pass.
-        if let Some(KindLookup::Served(served)) = self.cluster(app).map(|cluster| cluster.kind(&key.group_kind()))
-            && !served.namespaced
-        {
-            key.namespace.clear();
-        }
-        Ok(match &call.what {
-            What::Write { migrate: true, .. } => EffectKind::MigrateFields {
-                cluster,
-                key,
-                gvk,
-                from: app
-                    .application
-                    .metadata
-                    .annotations
-                    .get(MIGRATION_MANAGER)
-                    .map_or(facts::CLIENT_SIDE_MANAGER, String::as_str)
-                    .to_owned(),
-            },
-            What::Write { mode, dry_run, .. } => EffectKind::Apply(Box::new(ApplyTask {
-                cluster,
-                object: self.body(app, operation, task, &key)?,
-                key,
-                gvk,
-                mode: mode.clone(),
-                dry_run: if *dry_run { DryRun::Client } else { DryRun::No },
-                validate: task.manner.validate,
-                recreate: task.manner.force,
-            })),
-            What::Delete => {
-                let permit = match &run.permits[call.task] {
-                    Some(permit) => Some(permit.clone()),
-                    None => self.fresh_permit(app, operation, task),
-                };
-                let options = operation.options(&app.application.spec);
-                EffectKind::Delete {
-                    cluster,
-                    permit: permit.ok_or_else(|| format!("{key} does not belong to this application: it is left"))?,
-                    propagation: match options.prune_propagation_policy.as_deref() {
-                        Some("background") => Propagation::Background,
-                        Some("orphan") => Propagation::Orphan,
-                        _ => Propagation::Foreground,
-                    },
-                }
-            }
-            What::Release => EffectKind::RemoveFinalizer {
-                cluster,
-                key,
-                gvk,
-                uid: task.live.as_ref().map(|live| live.uid.clone()).unwrap_or_default(),
-                finalizer: HOOK_FINALIZER.to_owned(),
-            },
-            What::Look => EffectKind::Observe { cluster, key, gvk },
-            What::Pause { phase, wave, last } => EffectKind::Pause {
-                phase: *phase,
-                wave: *wave,
-                is_last: *last,
-            },
-        })
-    }
-
-    /// The object of a task as it is written under `key`.
-    fn body(
-        &self,
-        app: &ApplicationState,
-        operation: &OperationRun,
-        task: &Task,
-        key: &ResourceKey,
-    ) -> Result<Blob, String> {
-        let index = match task.body {
-            Body::Target(index) => index,
-            Body::Namespace | Body::Live => return Ok(Blob::new(&namespace_object(app, &key.name))),
-        };
-        let targets = operation
-            .targets
-            .as_ref()
-            .map(crate::targets::Targets::objects)
-            .unwrap_or_default();
-        let target = targets.get(index).ok_or_else(|| format!("{key} is not declared"))?;
-        if !task.is_hook && target.key == *key {
-            return Ok(target.object.clone());
-        }
-        let mut object = target.object.value().map_err(|error| error.to_string())?;
-        self.rename(app, &mut object, key);
-        if task.is_hook
-            && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
-        {
-            let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
-            if let Some(finalizers) = finalizers.as_array_mut()
-                && !finalizers.iter().any(|finalizer| finalizer == HOOK_FINALIZER)
-            {
-                finalizers.push(json!(HOOK_FINALIZER));
-            }
-        }
-        Ok(Blob::new(&object))
-    }
-
-    /// Of a hook that was made in this very pass.
-    fn fresh_permit(&self, app: &ApplicationState, operation: &OperationRun, task: &Task) -> Option<Box<DeletePermit>> {
-        let targets = operation.targets.as_ref()?;
-        let live = self.cluster(app)?.node(&task.key)?.manifest()?.value().ok()?;
-        let mut task = task.clone();
-        task.live = Some(facts::live(&*self.health, &live, facts::CLIENT_SIDE_MANAGER));
-        self.parity_permit(app, targets, &task)
-    }
-
-    /// Something that a pass asked for came back.
-    pub(in crate::engine) fn pass_answered(&mut self, app: &mut ApplicationState, row: usize, outcome: Outcome) {
-        let cluster = app.application.spec.destination.cluster();
-        let Some(mut operation) = app.operation.take() else {
-            return;
-        };
-        let answer = match outcome {
-            Outcome::Applied(Ok(object)) => {
-                let is_rehearsal = operation.parity.as_ref().is_some_and(|parity| parity.is_rehearsal(row));
-                if !is_rehearsal {
-                    self.observed(&cluster, &object);
-                }
-                Answer::Done
-            }
-            Outcome::Deleted(Ok(Deletion::Gone)) => {
-                if let Some((key, uid)) = operation.parity.as_ref().and_then(|parity| parity.live_of(row)) {
-                    self.gone(&cluster, &key, &uid);
-                }
-                Answer::Done
-            }
-            Outcome::Deleted(Ok(Deletion::Accepted)) => Answer::Done,
-            Outcome::Deleted(Ok(Deletion::Refused(refusal))) => Answer::Failed(refusal.to_string()),
-            Outcome::Observed(Ok(found)) => {
-                if let Some(object) = &found {
-                    self.observed(&cluster, object);
-                }
-                Answer::Seen(found)
-            }
-            Outcome::Patched(Ok(_)) | Outcome::Paused(Ok(())) => Answer::Done,
-            Outcome::Paused(Err(why)) => Answer::Failed(why),
-            Outcome::Applied(Err(error)) => refused(error),
-            Outcome::Deleted(Err(error)) => refused(error),
-            Outcome::Observed(Err(error)) => refused(error),
-            Outcome::Patched(Err(error)) => refused(error),
-            Outcome::Resolved(_) | Outcome::Rendered(_) | Outcome::Compared(_) => {
-                self.late_completions += 1;
-                Answer::Failed("the request was answered with something else".into())
-            }
-        };
-        if let Some(parity) = &mut operation.parity {
-            parity.take(row, answer);
-        }
-        app.operation = Some(operation);
     }
 
     /// A whole object that a pass needs came back.
@@ -593,11 +413,17 @@ impl Parity {
     }
 }
 
-fn refused(error: WriteError) -> Answer {
-    match error {
-        WriteError::NotFound(_) => Answer::NotFound,
-        WriteError::Conflict(why) => Answer::Conflict(why),
-        WriteError::Invalid(why) => Answer::Invalid(why),
-        error => Answer::Failed(error.to_string()),
+fn pass_settings(
+    app: &ApplicationState,
+    operation: &OperationRun,
+    sync: &SyncOperation,
+    options: &SyncOptions,
+) -> PassSettings {
+    PassSettings {
+        dry_run: sync.dry_run,
+        prune: sync.prune,
+        is_confirmed: is_approved(app, operation),
+        out_of_sync_only: options.apply_out_of_sync_only == Some(true),
+        namespace: app.application.spec.destination.namespace.clone(),
     }
 }

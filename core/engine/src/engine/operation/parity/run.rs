@@ -158,21 +158,7 @@ impl Pass<'_> {
             let failure = answer
                 .filter(|answer| !matches!(answer, Answer::NotFound))
                 .and_then(Answer::failure);
-            let (status, phase, message) = match failure {
-                Some(why) => (ResultCode::SyncFailed, OperationPhase::Failed, why),
-                None if !self.settings.prune => (
-                    ResultCode::PruneSkipped,
-                    OperationPhase::Succeeded,
-                    "ignored (requires pruning)",
-                ),
-                None if !may(self, task) => (
-                    ResultCode::PruneSkipped,
-                    OperationPhase::Succeeded,
-                    "ignored (no prune)",
-                ),
-                None if dry_run => (ResultCode::Pruned, OperationPhase::Succeeded, "pruned (dry run)"),
-                None => (ResultCode::Pruned, OperationPhase::Succeeded, "pruned"),
-            };
+            let (status, phase, message) = self.prune_verdict(failure, may(self, task), dry_run);
             let is_failed = status == ResultCode::SyncFailed;
             if is_failed {
                 state = State::Failed;
@@ -182,6 +168,22 @@ impl Pass<'_> {
             }
         }
         Ok(state)
+    }
+
+    fn prune_verdict<'m>(
+        &self,
+        failure: Option<&'m str>,
+        may_prune: bool,
+        dry_run: bool,
+    ) -> (ResultCode, OperationPhase, &'m str) {
+        let (status, message) = match failure {
+            Some(why) => return (ResultCode::SyncFailed, OperationPhase::Failed, why),
+            None if !self.settings.prune => (ResultCode::PruneSkipped, "ignored (requires pruning)"),
+            None if !may_prune => (ResultCode::PruneSkipped, "ignored (no prune)"),
+            None if dry_run => (ResultCode::Pruned, "pruned (dry run)"),
+            None => (ResultCode::Pruned, "pruned"),
+        };
+        (status, OperationPhase::Succeeded, message)
     }
 
     /// Hooks whose earlier run must vanish first.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_live::Node;
 use capstan_model::{
-    AppProject, ApplicationId, GroupKind, HookType, ObjectMeta, ResourceKey, ResourceResult, SyncOperation,
-    SyncOptions, SyncPhase, SyncStatusCode,
+    AppProject, ApplicationId, GroupKind, GroupVersionKind, HookType, ObjectMeta, ResourceKey, ResourceResult,
+    SyncOperation, SyncOptions, SyncPhase, SyncStatusCode,
 };
 use serde_json::Value;
 
@@ -64,13 +64,14 @@ impl World<'_> {
     }
 
     /// Desired objects that are live and of which not enough is kept: they are to be looked at first.
-    pub(super) fn unseen(&self) -> Vec<&Target> {
+    pub(super) fn unseen(&self) -> Vec<(ResourceKey, GroupVersionKind)> {
         let is_unseen = |target: &&Target| {
             let key = self.scoped(target);
             let node = self.cluster.node(&key).filter(|node| node.manifest().is_none());
             target.generate_name.is_none() && node.is_some() && !self.seen.contains_key(&key)
         };
-        self.targets.objects().iter().filter(is_unseen).collect()
+        let unseen = self.targets.objects().iter().filter(is_unseen);
+        unseen.map(|target| (self.scoped(target), target.gvk.clone())).collect()
     }
 
     /// The key under which the cluster has it. Its scope may be known only since the object was rendered.
@@ -245,7 +246,7 @@ impl World<'_> {
             is_client_side: false,
         });
         Some(Task {
-            gvk: capstan_model::GroupVersionKind::from_api_version("v1", "Namespace"),
+            gvk: GroupVersionKind::from_api_version("v1", "Namespace"),
             phase: SyncPhase::PreSync,
             body: Body::Namespace,
             manner: Manner {
@@ -297,7 +298,7 @@ fn bare(key: ResourceKey) -> Task {
     Task {
         reported: key.clone(),
         key,
-        gvk: capstan_model::GroupVersionKind::default(),
+        gvk: GroupVersionKind::default(),
         phase: SyncPhase::Sync,
         wave: 0,
         body: Body::Live,
