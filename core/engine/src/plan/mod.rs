@@ -10,6 +10,7 @@
 //! Deliberately absent: whether a task has anything to do. That is found out when its turn comes.
 
 mod build;
+mod draw;
 mod order;
 pub(crate) use build::{defined_kind, phase_of, selected};
 mod render;

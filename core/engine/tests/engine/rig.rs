@@ -313,9 +313,13 @@ impl Run {
             EffectKind::Observe { key, .. } => {
                 Outcome::Observed(Ok(self.rig.cluster.objects.get(key).cloned().map(Box::new)))
             }
-            EffectKind::RemoveFinalizer { .. } | EffectKind::MigrateFields { .. } => {
+            EffectKind::RemoveFinalizer { key, finalizer, .. } => {
+                if let Some(object) = self.rig.cluster.release(key, finalizer) {
+                    self.gone(key, &object);
+                }
                 Outcome::Patched(Ok(String::new()))
             }
+            EffectKind::MigrateFields { .. } => Outcome::Patched(Ok(String::new())),
             EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
             EffectKind::PatchApplication { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&[], patch))),
             EffectKind::PatchStatus { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&["status"], patch))),

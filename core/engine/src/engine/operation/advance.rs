@@ -6,6 +6,7 @@ use capstan_model::{OperationPhase, SyncPhase, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use super::{OperationRun, Stage};
+use crate::effect::Freshness;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
@@ -35,6 +36,16 @@ impl Engine {
             && self.may_write(app)
         {
             operation.begin_attempt();
+            if operation.retry(&app.application.spec).refresh {
+                // What the branch is now, not what it was.
+                operation.revisions.clear();
+                operation.targets = None;
+                if let Some(sync) = &mut operation.operation.sync {
+                    sync.revision.clear();
+                    sync.revisions.clear();
+                }
+                app.want_refresh(Freshness::Remote, false);
+            }
             self.enter(now, app, operation, Stage::Planning);
         }
         if operation.stage == Stage::Planning {
