@@ -25,7 +25,7 @@ fn with_option(mut object: Value, option: &str) -> Value {
 }
 
 /// A person's sync, to its end.
-fn by_hand(objects: Vec<Value>, sync: Value) -> Run {
+fn by_hand(objects: Vec<Value>, sync: &Value) -> Run {
     let mut rig = Rig::new(objects);
     rig.resource["spec"]["syncPolicy"] = json!({});
     rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": sync});
@@ -38,7 +38,7 @@ fn by_hand(objects: Vec<Value>, sync: Value) -> Run {
 fn a_dry_run_asks_for_everything_and_changes_nothing() {
     let run = by_hand(
         vec![config("a", 0, "1"), hook("before", "PreSync")],
-        json!({"dryRun": true}),
+        &json!({"dryRun": true}),
     );
     assert_eq!(writes(&run), 0, "{}", run.log.join("\n"));
     assert_eq!(run.rig.status("/operationState/phase"), "Succeeded");

@@ -4,10 +4,14 @@
 //! was answered it is run again from its beginning with the answers so far, which lead it to where it was: the same input and answers
 //! give the same calls. So there is no program counter to be lost, and a pass can be held against a recording call by call.
 
-use capstan_model::{HealthStatusCode, HookDeletePolicy, OperationPhase, ResourceResult, ResultCode, SyncPhase};
+use std::collections::BTreeMap;
+
+use capstan_model::{
+    HealthStatusCode, HookDeletePolicy, OperationPhase, ResourceKey, ResourceResult, ResultCode, SyncPhase,
+};
 
 use super::run::State;
-use super::task::{Answer, Call, Task, What};
+use super::task::{Answer, Call, Task, What, index};
 use crate::health::{HealthRules, HealthVerdict};
 
 /// What a pass runs on.
@@ -33,6 +37,7 @@ pub(crate) struct Pass<'a> {
     pub(super) tasks: Vec<Task>,
     /// In the order in which they were first recorded.
     pub(crate) results: Vec<ResourceResult>,
+    index: BTreeMap<(ResourceKey, SyncPhase), usize>,
     answers: &'a [Vec<Answer>],
     at: usize,
     pub(crate) phase: OperationPhase,
@@ -51,6 +56,7 @@ impl<'a> Pass<'a> {
             settings,
             rules,
             tasks,
+            index: index(&results),
             results,
             answers,
             at: 0,
@@ -385,15 +391,17 @@ impl<'a> Pass<'a> {
             message.clone_into(&mut task.message);
         }
         let task = &self.tasks[at];
-        let known = self.results.iter_mut().find(|result| task.is_of(result));
+        let key = task.result_key();
+        let known = self.index.get(&key).copied();
         let result = match known {
-            Some(result) => result,
+            Some(known) => &mut self.results[known],
             None => {
                 let mut result = ResourceResult::of(&task.reported, &task.gvk);
                 result.sync_phase = Some(task.phase);
                 result.hook_type = task.is_hook.then(|| super::hook_type(task.phase));
                 self.results.push(result);
                 let last = self.results.len() - 1;
+                self.index.insert(key, last);
                 &mut self.results[last]
             }
         };

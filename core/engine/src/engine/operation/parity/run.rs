@@ -1,6 +1,8 @@
 //! Carrying out tasks of one wave, in Argo CD's strict order: finalizers of hooks that are there, prunes, hooks in the way, writes by
 //! kind. What fails ends the wave there, but not the writes: a kind that failed does not keep the next from being written.
 
+use std::collections::BTreeMap;
+
 use capstan_model::{HookDeletePolicy, OperationPhase, PruneOption, ResultCode};
 
 use super::pass::{Pass, Step, hook_state};
@@ -149,12 +151,10 @@ impl Pass<'_> {
             })
             .collect();
         let answers = self.batch(calls)?;
+        let answers: BTreeMap<usize, &Answer> = doomed.iter().copied().zip(&answers).collect();
         let mut state = State::Successful;
         for &task in tasks {
-            let answer = doomed
-                .iter()
-                .position(|&other| other == task)
-                .and_then(|at| answers.get(at));
+            let answer = answers.get(&task).copied();
             let failure = answer
                 .filter(|answer| !matches!(answer, Answer::NotFound))
                 .and_then(Answer::failure);
@@ -233,13 +233,13 @@ impl Pass<'_> {
             })
             .collect();
         let answers = self.batch(calls)?;
-        let mut failures: Vec<(usize, String)> = Vec::new();
+        let mut failures: BTreeMap<usize, String> = BTreeMap::new();
         for (&task, answer) in group.iter().zip(&answers) {
             failures.extend(answer.failure().map(|why| (task, why.to_owned())));
         }
         for &task in &group {
-            match failures.iter().find(|(other, _)| *other == task) {
-                Some((_, why)) => {
+            match failures.get(&task) {
+                Some(why) => {
                     let why = why.clone();
                     self.set(task, Some(ResultCode::SyncFailed), Some(OperationPhase::Failed), &why);
                 }

@@ -1,6 +1,6 @@
 //! One task of a pass, and what a pass asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     GroupVersionKind, HookDeletePolicy, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, SyncPhase,
@@ -116,13 +116,20 @@ impl Task {
         format!("{}/{}/{}", self.key.group, self.key.kind, self.key.name)
     }
 
-    pub(crate) fn is_of(&self, result: &ResourceResult) -> bool {
-        result.sync_phase == Some(self.phase)
-            && result.name == self.reported.name
-            && result.kind == self.reported.kind
-            && result.group == self.reported.group
-            && result.namespace == self.reported.namespace
+    /// Under what its result is kept.
+    pub(crate) fn result_key(&self) -> (ResourceKey, SyncPhase) {
+        (self.reported.clone(), self.phase)
     }
+}
+
+/// Where each result is.
+pub(crate) fn index(results: &[ResourceResult]) -> BTreeMap<(ResourceKey, SyncPhase), usize> {
+    let key = |result: &ResourceResult| (result.key(), result.sync_phase.unwrap_or(SyncPhase::Sync));
+    results
+        .iter()
+        .enumerate()
+        .map(|(at, result)| (key(result), at))
+        .collect()
 }
 
 /// One thing a pass wants done.

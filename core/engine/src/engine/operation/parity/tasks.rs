@@ -10,7 +10,7 @@ use capstan_model::{
 use serde_json::Value;
 
 use super::facts;
-use super::task::{Body, Live, Manner, Task};
+use super::task::{Body, Live, Manner, Task, index};
 use crate::engine::cluster::Cluster;
 use crate::engine::state::ApplicationState;
 use crate::event::KindLookup;
@@ -54,8 +54,9 @@ impl World<'_> {
             Body::Target(index) => defined_kind(&self.targets.objects()[index]),
             Body::Namespace | Body::Live => None,
         });
+        let index = index(results);
         for task in &mut tasks {
-            if let Some(result) = results.iter().find(|result| task.is_of(result)) {
+            if let Some(result) = index.get(&task.result_key()).map(|&at| &results[at]) {
                 (task.status, task.state) = (result.status, result.hook_phase);
                 task.message.clone_from(&result.message);
             }
