@@ -300,6 +300,10 @@ impl EngineStage<'_> {
                 finalizer,
                 ..
             } => Outcome::Patched(executor.remove_finalizer(&key, &gvk, &uid, &finalizer)),
+            EffectKind::MigrateFields { key, gvk, from, .. } => {
+                Outcome::Patched(executor.migrate_fields(&key, &gvk, &from))
+            }
+            EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
             EffectKind::PatchApplication { uid, patch } => Outcome::Patched(executor.patch(&application, &uid, patch)),
             EffectKind::PatchStatus { uid, patch } => {
                 let patch = serde_json::json!({ "status": patch });

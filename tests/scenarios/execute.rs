@@ -1,8 +1,9 @@
 //! The engine's effects, carried out on a world: one request each, two where a delete must look first.
 
-use capstan_engine::effect::{ApplyMode, ApplyTask, Propagation};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
 use capstan_engine::event::{Deletion, WriteError};
 use capstan_engine::guard::DeletePermit;
+use capstan_engine::writing::{client_side, take_over_fields};
 use capstan_model::{ApplicationId, GroupVersionKind, ResourceKey, Timestamp};
 use capstan_sim::{Method, Request, Response, World, text};
 use serde_json::{Value, json};
@@ -39,15 +40,29 @@ impl Executor<'_> {
             ("fieldManager", MANAGER),
             ("fieldValidation", if task.validate { "Strict" } else { "Ignore" }),
         ];
-        if task.dry_run {
+        if task.dry_run == DryRun::Server {
             query.push(("dryRun", "All"));
         }
-        let mut request = match &task.mode {
+        let mut mode = task.mode.clone();
+        if mode == ApplyMode::ClientSide {
+            let live = self.observe(&task.key, &task.gvk)?;
+            object = client_side(&object, live.as_deref());
+            mode = match object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
+                Some(version) => ApplyMode::Replace {
+                    resource_version: version.to_owned(),
+                },
+                None => ApplyMode::Create,
+            };
+        }
+        if task.dry_run == DryRun::Client {
+            return Ok(Box::new(object));
+        }
+        let mut request = match &mode {
             ApplyMode::ServerSide { force } => {
                 query.push(("force", if *force { "true" } else { "false" }));
                 Request::typed(Method::Patch, &path, "application/apply-patch+yaml", object)
             }
-            ApplyMode::Create => {
+            ApplyMode::ClientSide | ApplyMode::Create => {
                 let collection = path
                     .rsplit_once('/')
                     .map_or(path.as_str(), |(collection, _)| collection);
@@ -63,6 +78,22 @@ impl Executor<'_> {
             .map(|(key, value)| (key.into(), value.into()))
             .collect();
         self.send(request).map(Box::new)
+    }
+
+    pub(crate) fn migrate_fields(
+        &mut self,
+        key: &ResourceKey,
+        gvk: &GroupVersionKind,
+        from: &str,
+    ) -> Result<String, WriteError> {
+        let live = self.observe(key, gvk)?;
+        let live = live.ok_or_else(|| WriteError::NotFound(format!("{key} does not exist")))?;
+        let Some(patch) = take_over_fields(&live, from) else {
+            return Ok(version(&live));
+        };
+        let path = self.path(key, gvk)?;
+        let request = Request::typed(Method::Patch, &path, "application/json-patch+json", patch);
+        self.send(request).map(|object| version(&object))
     }
 
     pub(crate) fn observe(

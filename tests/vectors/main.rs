@@ -7,10 +7,12 @@
 
 mod api;
 mod diff;
+mod differences;
 mod health;
 mod helm;
 #[path = "../../core/template/tests/support/mod.rs"]
 mod support;
+mod sync_order;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +31,8 @@ const HEALTH_BUILTIN: usize = 1000;
 const DIFF: usize = 990;
 const HELM: usize = 990;
 const API: usize = 990;
+const SYNC_ORDER: usize = 980;
+const SYNC_ORDER_DEFAULT: usize = 990;
 
 /// How many differences are shown.
 const SHOWN: usize = 60;
@@ -49,7 +53,12 @@ fn folder(name: &str) -> Option<PathBuf> {
 
 /// Runs a folder and holds its score against the bar.
 fn hold(name: &str, bar: usize, run: impl FnOnce(&Path) -> Score) {
-    let Some(folder) = folder(name) else { return };
+    hold_folder(name, name, bar, run);
+}
+
+/// The same, under another name than the folder's.
+fn hold_folder(name: &str, folder_name: &str, bar: usize, run: impl FnOnce(&Path) -> Score) {
+    let Some(folder) = folder(folder_name) else { return };
     let Score {
         equal,
         total,
@@ -74,6 +83,21 @@ fn health_builtin() {
 #[test]
 fn diff() {
     hold("diff", DIFF, diff::run);
+}
+
+#[test]
+fn sync_order() {
+    hold_folder("sync_order", "sync-order", SYNC_ORDER, sync_order::run);
+}
+
+#[test]
+fn sync_order_default() {
+    hold_folder(
+        "sync_order_default",
+        "sync-order",
+        SYNC_ORDER_DEFAULT,
+        sync_order::run_default,
+    );
 }
 
 #[test]

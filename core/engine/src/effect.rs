@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use capstan_model::{
-    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey,
+    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey, SyncPhase,
 };
 use serde_json::Value;
 
@@ -92,6 +92,27 @@ pub enum EffectKind {
         /// The patch of the whole object.
         patch: Value,
     },
+    /// Hand the fields that a manager owns by client-side apply over to server-side apply, as it is done once when an application
+    /// changes from the one to the other.
+    MigrateFields {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        key: ResourceKey,
+        /// At which version.
+        gvk: GroupVersionKind,
+        /// The manager whose `Update` entry of `metadata.managedFields` is taken over.
+        from: String,
+    },
+    /// Let the time between two waves pass (only with `guards: argo`).
+    Pause {
+        /// The phase that ended a wave.
+        phase: SyncPhase,
+        /// The wave.
+        wave: i64,
+        /// Nothing comes after it.
+        is_last: bool,
+    },
     /// Write the Application's status: a JSON merge patch of `status`. A barrier where the engine says so by emitting nothing that
     /// depends on it before it completes.
     PatchStatus {
@@ -159,10 +180,25 @@ pub struct ApplyTask {
     pub object: Blob,
     /// How.
     pub mode: ApplyMode,
-    /// Change nothing, only ask.
-    pub dry_run: bool,
+    /// Change nothing.
+    pub dry_run: DryRun,
     /// Refuse unknown fields.
     pub validate: bool,
+    /// The object may be deleted and created anew where it cannot be changed in place (`Force=true`).
+    pub recreate: bool,
+}
+
+/// A write that is not one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DryRun {
+    /// It is one.
+    #[default]
+    No,
+    /// The server says what it would do: admission and immutable fields included.
+    Server,
+    /// As `kubectl --dry-run=client`: is the kind served, can the object be put together? The server is not asked to write, so that
+    /// a namespace which is about to be created need not be there (only with `guards: argo`).
+    Client,
 }
 
 /// How an object is written.
@@ -173,6 +209,9 @@ pub enum ApplyMode {
         /// Take fields from other managers.
         force: bool,
     },
+    /// As `kubectl apply` without `--server-side`: what was applied last time and is not declared any more goes, by the annotation that
+    /// keeps it (only with `guards: argo`).
+    ClientSide,
     /// Create; it must not exist. Hooks are made so: a second creation is a conflict, never a second run.
     Create,
     /// Replace, if the version is still this.

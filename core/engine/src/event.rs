@@ -187,7 +187,9 @@ pub enum Outcome {
     Deleted(Result<Deletion, WriteError>),
     /// Of `Observe`: the object, or its proven absence.
     Observed(Result<Option<Box<Value>>, WriteError>),
-    /// Of `RemoveFinalizer`, `PatchApplication` and `PatchStatus`: the object's new version.
+    /// Of `Pause`: it may go on, or why it must not.
+    Paused(Result<(), String>),
+    /// Of `RemoveFinalizer`, `MigrateFields`, `PatchApplication` and `PatchStatus`: the object's new version.
     Patched(Result<String, WriteError>),
 }
 

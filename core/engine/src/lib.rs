@@ -27,6 +27,7 @@ pub mod policy;
 pub mod settings;
 pub mod targets;
 pub mod view;
+pub mod writing;
 
 pub use effect::{Effect, EffectId, EffectKind};
 pub use engine::Engine;

@@ -21,6 +21,14 @@ pub struct Settings {
     pub refresh_backoff: Duration,
     /// Longest such wait.
     pub refresh_backoff_cap: Duration,
+    /// How long one object or hook is waited for in a sync, where its annotation says nothing.
+    pub object_timeout: Duration,
+    /// How long one wave of a sync may last, where the Application's annotation says nothing.
+    pub wave_timeout: Duration,
+    /// How long a sync may last, retries included, where the Application's annotation says nothing.
+    pub sync_timeout: Duration,
+    /// How long a prune waits for its confirmation.
+    pub confirmation_timeout: Duration,
     /// How long one write may take before it is re-observed.
     pub write_timeout: Duration,
     /// Entries the journal keeps.
@@ -50,6 +58,10 @@ impl Default for Settings {
             self_heal_cap: Duration::from_secs(300),
             refresh_backoff: Duration::from_secs(5),
             refresh_backoff_cap: Duration::from_secs(180),
+            object_timeout: Duration::from_secs(3600),
+            wave_timeout: Duration::from_secs(6 * 3600),
+            sync_timeout: Duration::from_secs(24 * 3600),
+            confirmation_timeout: Duration::from_secs(12 * 3600),
             write_timeout: Duration::from_secs(30),
             journal_capacity: 4096,
             guards: Guards::default(),

@@ -85,7 +85,7 @@ pub struct TaskView {
     /// Phase.
     pub phase: SyncPhase,
     /// Wave.
-    pub wave: i32,
+    pub wave: i64,
     /// Type of the hook, if it is one.
     pub hook: Option<HookType>,
     /// Deletes its object.
@@ -96,6 +96,9 @@ pub struct TaskView {
     pub message: String,
     /// In this state since.
     pub since: Timestamp,
+    /// Until when it is waited for at the latest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// One object.
@@ -113,7 +116,7 @@ pub struct ResourceView {
     /// Health; `None` for a kind without.
     pub health: Option<HealthStatus>,
     /// Wave.
-    pub wave: i32,
+    pub wave: i64,
     /// Is a hook.
     pub hook: bool,
     /// Is no longer in the source.

@@ -30,12 +30,21 @@ pub const INSTALLATION_ID: &str = "argocd.argoproj.io/installation-id";
 pub const REFRESH: &str = "argocd.argoproj.io/refresh";
 /// `argocd.argoproj.io/deletion-approved`, on an Application.
 pub const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";
+/// `argocd.argoproj.io/client-side-apply-migration-manager`, on an Application: whose fields server-side apply takes over.
+pub const MIGRATION_MANAGER: &str = "argocd.argoproj.io/client-side-apply-migration-manager";
+/// `argocd.argoproj.io/hook-finalizer`: Argo CD holds its hooks by it until their outcome was seen.
+pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 /// `argocd.argoproj.io/skip-reconcile`, on an Application.
 pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
 /// Which operation created a hook: `<application uid>:<epoch>:<attempt>:<phase>`. It makes a hook's creation recognisable after a crash.
 pub const OPERATION: &str = "capstan.dev/operation";
 /// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`.
 pub const DEPENDS_ON: &str = "capstan.dev/depends-on";
+/// How long this object (or hook) is waited for in a sync, or an Application's sync may last as a whole: a Go duration such as `90s`
+/// or `2h`.
+pub const SYNC_TIMEOUT: &str = "capstan.dev/sync-timeout";
+/// On an Application: how long one wave of its syncs may last, as a Go duration.
+pub const WAVE_TIMEOUT: &str = "capstan.dev/wave-timeout";
 /// `helm.sh/hook`.
 pub const HELM_HOOK: &str = "helm.sh/hook";
 /// `helm.sh/hook-weight`.
@@ -113,6 +122,9 @@ pub enum DeleteOption {
 }
 
 /// Sync options, of an Application (`spec.syncPolicy.syncOptions`), an operation or one object. `None` where nothing was said.
+///
+/// Where one place says both `X=true` and `X=false`, the word counts that Argo CD looks for, wherever it stands: `true`, but `false` of
+/// `Validate`, `ServerSideApply` and `ClientSideApplyMigration`. Of `Prune`, `Delete` and the propagation the first one counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncOptions {
     /// `Prune=`.
@@ -159,38 +171,36 @@ impl SyncOptions {
         options
     }
 
+    /// Options that are more than on and off. The first one counts.
+    fn set_valued(&mut self, key: &str, value: &str) -> bool {
+        match (key, value) {
+            ("Prune", "true") => drop(self.prune.get_or_insert(PruneOption::Allow)),
+            ("Prune", "false") => drop(self.prune.get_or_insert(PruneOption::Never)),
+            ("Prune", "confirm") => drop(self.prune.get_or_insert(PruneOption::Confirm)),
+            ("Delete", "true") => drop(self.delete.get_or_insert(DeleteOption::Allow)),
+            ("Delete", "false") => drop(self.delete.get_or_insert(DeleteOption::Never)),
+            ("Delete", "confirm") => drop(self.delete.get_or_insert(DeleteOption::Confirm)),
+            ("PrunePropagationPolicy", "foreground" | "background" | "orphan") => {
+                self.prune_propagation_policy.get_or_insert_with(|| value.to_owned());
+            }
+            _ => return false,
+        }
+        true
+    }
+
     fn set(&mut self, word: &str) -> bool {
         let Some((key, value)) = word.split_once('=') else {
             return false;
         };
+        if self.set_valued(key, value) {
+            return true;
+        }
         let flag = match value {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
         };
         let slot = match key {
-            "Prune" => {
-                self.prune = match value {
-                    "true" => Some(PruneOption::Allow),
-                    "false" => Some(PruneOption::Never),
-                    "confirm" => Some(PruneOption::Confirm),
-                    _ => return false,
-                };
-                return true;
-            }
-            "Delete" => {
-                self.delete = match value {
-                    "true" => Some(DeleteOption::Allow),
-                    "false" => Some(DeleteOption::Never),
-                    "confirm" => Some(DeleteOption::Confirm),
-                    _ => return false,
-                };
-                return true;
-            }
-            "PrunePropagationPolicy" => {
-                self.prune_propagation_policy = Some(value.to_owned());
-                return matches!(value, "foreground" | "background" | "orphan");
-            }
             "Validate" => &mut self.validate,
             "SkipDryRunOnMissingResource" => &mut self.skip_dry_run_on_missing_resource,
             "PruneLast" => &mut self.prune_last,
@@ -204,7 +214,10 @@ impl SyncOptions {
             "RespectIgnoreDifferences" => &mut self.respect_ignore_differences,
             _ => return false,
         };
-        *slot = flag;
+        let wins = !matches!(key, "Validate" | "ServerSideApply" | "ClientSideApplyMigration");
+        if *slot != Some(wins) {
+            *slot = flag.or(*slot);
+        }
         flag.is_some()
     }
 }
@@ -212,12 +225,14 @@ impl SyncOptions {
 /// What an object's annotations say about how it is to be handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectMeta {
-    /// Wave: `sync-wave`, else Helm's hook weight, else 0.
-    pub wave: i32,
+    /// Wave: `sync-wave`, else Helm's hook weight, else 0. As Go reads integers: `+3` and `007` are some, ` 2` and `1.5` are not.
+    pub wave: i64,
     /// Empty for an ordinary object. A hook annotation of only unknown words gives `is_hook` with no type.
     pub hooks: BTreeSet<HookType>,
     /// Has a hook annotation at all, Argo's or a Helm one that Argo maps to a hook or ignores.
     pub is_hook: bool,
+    /// Hook type `Skip` and no other: the object is neither applied nor pruned.
+    pub skip: bool,
     /// Never empty for a hook: the default is `BeforeHookCreation`.
     pub hook_delete_policies: BTreeSet<HookDeletePolicy>,
     /// `sync-options`, plus `Delete=false` for Helm's `resource-policy: keep`.
@@ -226,6 +241,8 @@ pub struct ObjectMeta {
     pub ignore_extraneous: bool,
     /// `ignore-healthcheck: "true"`.
     pub ignore_healthcheck: bool,
+    /// `capstan.dev/sync-timeout`.
+    pub sync_timeout: Option<std::time::Duration>,
     /// `capstan.dev/depends-on`, as written.
     pub depends_on: Vec<String>,
     /// Words that were not understood, with the annotation they stand in.
@@ -250,20 +267,25 @@ impl ObjectMeta {
 
     /// Is this an ordinary object: applied in phase Sync, compared, pruned?
     pub fn is_resource(&self) -> bool {
-        !self.is_hook
+        !self.is_hook && !self.skip
     }
 
     fn read_hooks(&mut self, annotations: &BTreeMap<&str, &str>) {
-        if let Some(text) = annotations.get(HOOK) {
-            self.is_hook = true;
-            for word in words(text) {
-                match HookType::from_argo(word) {
-                    Some(hook) => drop(self.hooks.insert(hook)),
-                    None => self.warnings.push(format!("{HOOK}: unknown hook type {word:?}")),
-                }
+        let argo = annotations.get(HOOK);
+        for word in argo.into_iter().flat_map(|text| words(text)) {
+            match HookType::from_argo(word) {
+                Some(hook) => drop(self.hooks.insert(hook)),
+                None => self.warnings.push(format!("{HOOK}: unknown hook type {word:?}")),
             }
-        } else if let Some(text) = annotations.get(HELM_HOOK) {
+        }
+        self.is_hook = argo.is_some();
+        if let Some(text) = annotations.get(HELM_HOOK)
+            && self.hooks.is_empty()
+        {
             self.read_helm_hooks(text);
+        }
+        if self.hooks == BTreeSet::from([HookType::Skip]) {
+            (self.is_hook, self.skip) = (false, true);
         }
         if !self.is_hook {
             return;
@@ -289,21 +311,17 @@ impl ObjectMeta {
         }
     }
 
-    /// `crd-install` is an ordinary object; test and rollback hooks are never applied.
+    /// `crd-install` alone is an ordinary object; test and rollback hooks are never applied.
     fn read_helm_hooks(&mut self, text: &str) {
+        self.is_hook |= text != "crd-install";
         for word in words(text) {
             let hook = match word {
                 "pre-install" | "pre-upgrade" => HookType::PreSync,
                 "post-install" | "post-upgrade" => HookType::PostSync,
                 "pre-delete" => HookType::PreDelete,
                 "post-delete" => HookType::PostDelete,
-                "crd-install" => continue,
-                _ => {
-                    self.is_hook = true;
-                    continue;
-                }
+                _ => continue,
             };
-            self.is_hook = true;
             self.hooks.insert(hook);
         }
     }
@@ -311,14 +329,15 @@ impl ObjectMeta {
     fn read_wave(&mut self, annotations: &BTreeMap<&str, &str>) {
         for name in [SYNC_WAVE, HELM_HOOK_WEIGHT] {
             let Some(text) = annotations.get(name) else { continue };
-            match text.trim().parse() {
+            // Rust reads what Go's `Atoi` reads: a sign and digits that fit 64 bits, nothing around them.
+            match text.parse() {
                 Ok(wave) => {
                     self.wave = wave;
                     return;
                 }
                 Err(_) => self
                     .warnings
-                    .push(format!("{name}: {text:?} is not an integer; wave 0 is used")),
+                    .push(format!("{name}: {text:?} is not an integer and does not count")),
             }
         }
     }
@@ -339,6 +358,13 @@ impl ObjectMeta {
         let compare = annotations.get(COMPARE_OPTIONS).copied().unwrap_or_default();
         self.ignore_extraneous = words(compare).any(|word| word == "IgnoreExtraneous");
         self.ignore_healthcheck = annotations.get(IGNORE_HEALTHCHECK).is_some_and(|text| *text == "true");
+        if let Some(text) = annotations.get(SYNC_TIMEOUT) {
+            self.sync_timeout = crate::parse_duration(text);
+            if self.sync_timeout.is_none() {
+                self.warnings
+                    .push(format!("{SYNC_TIMEOUT}: {text:?} is not a duration such as 90s or 2h"));
+            }
+        }
         let depends_on = annotations.get(DEPENDS_ON).copied().unwrap_or_default();
         self.depends_on = words(depends_on).map(str::to_owned).collect();
     }

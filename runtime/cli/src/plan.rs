@@ -29,9 +29,15 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// Phases and waves in order.
     #[default]
     Text,
+    /// For programs.
     Json,
+    /// For Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
 }
 
 /// Runs the command. Which kinds live in namespaces is not known without a cluster: all are taken to.
@@ -65,6 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
     match arguments.output {
         Format::Text => print(&plan.text()),
         Format::Json => print_value(&plan.json(), false),
+        Format::Dot => print(&plan.dot()),
+        Format::Svg => print(&plan.svg()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,9 @@
 //! `Apply`: write one object.
 
-use capstan_engine::effect::{ApplyMode, ApplyTask};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
 use capstan_engine::event::WriteError;
+use capstan_engine::writing::{client_side, take_over_fields};
+use capstan_model::{GroupVersionKind, ResourceKey};
 use http::Method;
 use serde_json::Value;
 
@@ -10,6 +12,37 @@ use crate::request::{Ask, JSON};
 use crate::url;
 
 impl Cluster {
+    /// Hands the fields that `from` owns by client-side apply over to us; an object that has none such is left as it is. Gives the
+    /// object's version.
+    pub async fn migrate_fields(
+        &self,
+        key: &ResourceKey,
+        gvk: &GroupVersionKind,
+        from: &str,
+    ) -> Result<String, WriteError> {
+        let Some(live) = self.observe(key, gvk).await? else {
+            return Err(WriteError::NotFound(format!("{key} does not exist")));
+        };
+        let Some(patch) = take_over_fields(&live, from) else {
+            let version = live.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+            return Ok(version.unwrap_or_default().to_owned());
+        };
+        self.json_patch(key, gvk, &patch).await
+    }
+
+    /// Client-side apply: what is to be sent, and how.
+    async fn merged(&self, task: &ApplyTask, desired: &Value) -> Result<(Value, ApplyMode), WriteError> {
+        let live = self.observe(&task.key, &task.gvk).await?;
+        let object = client_side(desired, live.as_deref());
+        let mode = match object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
+            Some(version) => ApplyMode::Replace {
+                resource_version: version.to_owned(),
+            },
+            None => ApplyMode::Create,
+        };
+        Ok((object, mode))
+    }
+
     /// Writes the object as the task says and gives it back as the server now has it.
     pub async fn apply(&self, task: &ApplyTask) -> Result<Box<Value>, WriteError> {
         let mut object = task
@@ -17,13 +50,21 @@ impl Cluster {
             .value()
             .map_err(|error| WriteError::Invalid(error.to_string()))?;
         let mut url = self.object_url(&task.key, &task.gvk).await?;
-        let (verb, method, media_type) = match &task.mode {
+        let mut mode = task.mode.clone();
+        if mode == ApplyMode::ClientSide {
+            (object, mode) = self.merged(task, &object).await?;
+        }
+        if task.dry_run == DryRun::Client {
+            return Ok(Box::new(object));
+        }
+        let (verb, method, media_type) = match &mode {
             ApplyMode::ServerSide { force } => {
                 let force = if *force { "true" } else { "false" };
                 url::push_query(&mut url, "force", force);
                 ("apply", Method::PATCH, "application/apply-patch+yaml")
             }
-            ApplyMode::Create => {
+            // Was made one of the others.
+            ApplyMode::ClientSide | ApplyMode::Create => {
                 // An object is created in its collection, one segment up.
                 url.truncate(url.rfind('/').unwrap_or(url.len()));
                 ("create", Method::POST, JSON)
@@ -38,7 +79,7 @@ impl Cluster {
         url::push_query(&mut url, "fieldManager", &self.settings().field_manager);
         let validation = if task.validate { "Strict" } else { "Ignore" };
         url::push_query(&mut url, "fieldValidation", validation);
-        if task.dry_run {
+        if task.dry_run == DryRun::Server {
             url::push_query(&mut url, "dryRun", "All");
         }
         let ask = Ask::write(method, url.clone(), media_type, &object);
@@ -46,7 +87,7 @@ impl Cluster {
         let answered = done.and_then(|answer| answer.json(&url));
         match answered {
             Ok(object) => Ok(Box::new(object)),
-            Err(error) if task.dry_run => Err(error.into_read_error()),
+            Err(error) if task.dry_run == DryRun::Server => Err(error.into_read_error()),
             Err(error) => Err(error.into_write_error()),
         }
     }

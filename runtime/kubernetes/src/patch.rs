@@ -93,6 +93,19 @@ impl Cluster {
             .map(|object| version_of(&object))
     }
 
+    /// A JSON patch of any object. Gives its new version.
+    pub(crate) async fn json_patch(
+        &self,
+        key: &ResourceKey,
+        gvk: &GroupVersionKind,
+        patch: &Value,
+    ) -> Result<String, WriteError> {
+        let url = self.object_url(key, gvk).await?;
+        self.send_patch(key, url, JSON_PATCH, patch)
+            .await
+            .map(|object| version_of(&object))
+    }
+
     async fn merge(&self, key: &ResourceKey, url: String, patch: Value, uid: &str) -> Result<String, WriteError> {
         let object = self.send_patch(key, url, MERGE, &patch).await?;
         let live = object

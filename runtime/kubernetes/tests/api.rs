@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use capstan_engine::Event;
-use capstan_engine::effect::ApplyMode;
+use capstan_engine::effect::{ApplyMode, DryRun};
 use capstan_kubernetes::{Cluster, ControlWatches, KubeconfigSource, LiveWatches, Monitor};
 use capstan_model::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey};
 use serde_json::{Value, json};
@@ -95,7 +95,7 @@ async fn writes(cluster: &Cluster) {
     );
 
     let mut dry = task(&settings_map("dry", "1"));
-    dry.dry_run = true;
+    dry.dry_run = DryRun::Server;
     cluster.apply(&dry).await.unwrap();
     let gvk = dry.gvk.clone();
     assert!(

@@ -38,6 +38,9 @@ impl Engine {
             (InFlight::OperationRender, Outcome::Rendered(result)) => self.operation_rendered(now, app, result),
             (InFlight::Compare(pairs), Outcome::Compared(verdicts)) => take_verdicts(app, &pairs, verdicts),
             (InFlight::Task(node), outcome) => self.task_completed(now, app, node, outcome),
+            (InFlight::Pass(row), outcome) => self.pass_answered(app, row, outcome),
+            (InFlight::Seen(key), outcome) => self.pass_seen(app, key, outcome),
+            (InFlight::Rehearsal(node), Outcome::Applied(result)) => self.tried(app, node, result),
             (InFlight::Heal(key), Outcome::Applied(result)) => self.healed(now, app, &key, result),
             (InFlight::Cleanup(key), Outcome::Deleted(_)) => {
                 // A hook that could not be cleaned up is in the way of its next run, which deletes it then.
@@ -59,18 +62,24 @@ impl Engine {
         node: petgraph::stable_graph::NodeIndex,
         outcome: Outcome,
     ) {
-        use crate::machine::{HookTask, TaskState};
+        use crate::machine::{HookTask, TaskState, WriteTask};
         let state = app
             .operation
             .as_ref()
             .and_then(|operation| Some(operation.tasks.get(&node)?.state.clone()));
         match (state, outcome) {
+            (Some(TaskState::Write(WriteTask::Recreating { .. })), Outcome::Deleted(result)) => {
+                self.recreating(now, app, node, result);
+            }
             (Some(TaskState::Write(_)), Outcome::Applied(result)) => self.write_completed(now, app, node, result),
             (Some(TaskState::Hook(HookTask::Creating)), Outcome::Applied(result)) => {
                 self.hook_created(now, app, node, result);
             }
             (Some(TaskState::Hook(HookTask::Looking)), Outcome::Observed(result)) => {
                 self.hook_looked_at(now, app, node, result);
+            }
+            (Some(TaskState::Hook(HookTask::Releasing { .. })), Outcome::Patched(result)) => {
+                self.previous_released(now, app, node, result);
             }
             (Some(TaskState::Hook(HookTask::DeletingPrevious { .. })), Outcome::Deleted(result)) => {
                 self.previous_deleted(now, app, node, result);
@@ -99,7 +108,12 @@ impl Engine {
                 if patch.intent {
                     operation.is_durable = true;
                     if operation.stage == Stage::PersistingIntent {
-                        self.enter(now, app, &mut operation, Stage::Running);
+                        let next = if operation.rehearsal.is_some() {
+                            Stage::Rehearsing
+                        } else {
+                            Stage::Running
+                        };
+                        self.enter(now, app, &mut operation, next);
                     }
                     self.empty_operation_field(app, &mut operation);
                 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{
     DeleteOption, ObjectMeta, RESOURCES_FINALIZER, RESOURCES_FINALIZER_BACKGROUND, ResourceKey, Timestamp,
 };
@@ -47,7 +48,14 @@ impl Engine {
         } else {
             Propagation::Foreground
         };
+        app.deletion_errors.retain(|key, _| left.contains_key(key));
         for (key, (of, is_deleting)) in left {
+            if of == wave && !is_deleting && self.is_held(app, &key) {
+                let why =
+                    format!("Delete=confirm: annotate the Application with {DELETION_APPROVED}: <time> to delete it");
+                app.deletion_errors.insert(key, why);
+                continue;
+            }
             if of != wave || is_deleting || is_in_flight(app, &key) || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
                 continue;
             }
@@ -74,8 +82,27 @@ impl Engine {
         Some(Box::new(permit))
     }
 
+    /// Does it wait for an approval, given since the deletion was asked for?
+    fn is_held(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
+        let metadata = &app.application.metadata;
+        let approved = metadata
+            .annotations
+            .get(DELETION_APPROVED)
+            .and_then(|text| text.parse::<Timestamp>().ok());
+        let is_approved = approved
+            .zip(metadata.deletion_timestamp)
+            .is_some_and(|(at, asked)| at >= asked.truncated());
+        let object = self
+            .cluster(app)
+            .and_then(|cluster| cluster.node(key)?.manifest()?.value().ok())
+            .unwrap_or_default();
+        let own = ObjectMeta::of(&object).sync_options.delete;
+        let option = own.or(app.application.spec.sync_policy.options().delete);
+        option == Some(DeleteOption::Confirm) && !is_approved
+    }
+
     /// What is still to go: wave, and whether it is going. `None` while that is not known.
-    fn left_of(&self, app: &ApplicationState) -> Option<BTreeMap<ResourceKey, (i32, bool)>> {
+    fn left_of(&self, app: &ApplicationState) -> Option<BTreeMap<ResourceKey, (i64, bool)>> {
         let cluster = self.cluster(app)?;
         let id = app.id();
         let mut left = BTreeMap::new();
@@ -95,7 +122,8 @@ impl Engine {
                 .and_then(|blob| blob.value().ok())
                 .map(|object| ObjectMeta::of(&object))
                 .unwrap_or_default();
-            if meta.sync_options.delete != Some(DeleteOption::Never) {
+            let of_application = app.application.spec.sync_policy.options().delete;
+            if meta.sync_options.delete.or(of_application) != Some(DeleteOption::Never) {
                 left.insert(key.clone(), (meta.wave, node.is_deleting()));
             }
         }

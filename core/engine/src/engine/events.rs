@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use capstan_live::Change;
 use capstan_model::annotations::REFRESH;
-use capstan_model::{Application, ApplicationId, ClusterId, ResourceKey, Timestamp};
+use capstan_model::{Application, ApplicationId, ClusterId, GroupKind, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -12,7 +12,7 @@ use super::cluster::Cluster;
 use super::state::{ApplicationState, InFlight};
 use crate::effect::{EffectKind, Freshness};
 use crate::event::Event;
-use crate::health::assess;
+use crate::health::assess_with;
 use crate::journal::Cause;
 
 impl Engine {
@@ -56,6 +56,7 @@ impl Engine {
     }
 
     fn cluster_event(&mut self, event: Event) {
+        let rules = self.health.clone();
         match event {
             Event::ClusterConnected(id, discovery) => {
                 self.cluster_mut(&id).connect(discovery);
@@ -72,22 +73,15 @@ impl Engine {
                 cluster: id,
                 kind,
                 objects,
-            } => {
-                let cluster = self.cluster_mut(&id);
-                let was_complete = cluster.live.is_complete(&kind);
-                cluster.unavailable.remove(&kind);
-                let changes = cluster.live.relist(&kind, objects, &assess);
-                for change in &changes {
-                    self.mark_change(change);
-                }
-                if !was_complete {
-                    self.mark_cluster(&id);
-                }
+            } => self.relisted(&id, &kind, objects),
+            Event::LiveObserved(id, object) => {
+                let live = &mut self.cluster_mut(&id).live;
+                let change = live.apply(&object, &|object| assess_with(&*rules, object));
+                self.mark_change(&change, true);
             }
-            Event::LiveObserved(id, object) => self.observed(&id, &object),
             Event::LiveGone { cluster, key, uid } => {
                 let change = self.cluster_mut(&cluster).live.remove(&key, &uid);
-                self.mark_change(&change);
+                self.mark_change(&change, true);
             }
             Event::KindUnavailable {
                 cluster: id,
@@ -103,16 +97,34 @@ impl Engine {
         }
     }
 
-    /// One object as a cluster now has it, by a watch or as the answer to a write.
+    fn relisted(&mut self, id: &ClusterId, kind: &GroupKind, objects: Vec<Value>) {
+        let rules = self.health.clone();
+        let cluster = self.cluster_mut(id);
+        let was_complete = cluster.live.is_complete(kind);
+        cluster.unavailable.remove(kind);
+        let changes = cluster
+            .live
+            .relist(kind, objects, &|object| assess_with(&*rules, object));
+        for change in &changes {
+            self.mark_change(change, true);
+        }
+        if !was_complete {
+            self.mark_cluster(id);
+        }
+    }
+
+    /// One object as a cluster now has it, as the answer to a request.
     pub(super) fn observed(&mut self, id: &ClusterId, object: &Value) {
-        let change = self.cluster_mut(id).live.apply(object, &assess);
-        self.mark_change(&change);
+        let rules = self.health.clone();
+        let live = &mut self.cluster_mut(id).live;
+        let change = live.apply(object, &|object| assess_with(&*rules, object));
+        self.mark_change(&change, false);
     }
 
     /// One object that a cluster no longer has.
     pub(super) fn gone(&mut self, id: &ClusterId, key: &ResourceKey, uid: &str) {
         let change = self.cluster_mut(id).live.remove(key, uid);
-        self.mark_change(&change);
+        self.mark_change(&change, false);
     }
 
     fn cluster_mut(&mut self, id: &ClusterId) -> &mut Cluster {
@@ -122,13 +134,18 @@ impl Engine {
             .or_insert_with(|| Cluster::new(control_namespace))
     }
 
-    fn mark_change(&mut self, change: &Change) {
+    /// `is_watched`: it was seen, and not brought about by ourselves.
+    fn mark_change(&mut self, change: &Change, is_watched: bool) {
         if !change.is_change() {
             return;
         }
-        self.dirty.extend(change.applications.iter().cloned());
-        self.dirty
-            .extend(self.claims.get(&change.key).into_iter().flatten().cloned());
+        let claimants = self.claims.get(&change.key).into_iter().flatten();
+        for id in change.applications.iter().chain(claimants) {
+            if let Some(app) = self.applications.get_mut(id) {
+                app.live_changed |= is_watched;
+            }
+            self.dirty.insert(id.clone());
+        }
     }
 
     fn mark_cluster(&mut self, id: &ClusterId) {

@@ -29,11 +29,13 @@ mod view;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, Timestamp};
+use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, SyncPhase, Timestamp};
 
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event::Event;
+use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
 use crate::settings::Settings;
 use crate::view::ApplicationView;
@@ -45,6 +47,7 @@ use state::{ApplicationState, InFlight};
 #[derive(Debug)]
 pub struct Engine {
     settings: Settings,
+    health: Arc<dyn HealthRules>,
     journal: Journal,
     effects: VecDeque<Effect>,
     applications: BTreeMap<ApplicationId, ApplicationState>,
@@ -65,7 +68,13 @@ pub struct Engine {
 impl Engine {
     /// An engine that knows nothing yet.
     pub fn new(settings: Settings) -> Self {
+        Self::with_health(settings, Arc::new(BuiltIn))
+    }
+
+    /// The same, with health rules of one's own before the built-in ones.
+    pub fn with_health(settings: Settings, health: Arc<dyn HealthRules>) -> Self {
         Self {
+            health,
             journal: Journal::new(settings.journal_capacity),
             settings,
             effects: VecDeque::new(),
@@ -88,6 +97,14 @@ impl Engine {
     pub fn handle(&mut self, now: Timestamp, event: Event) {
         self.take_in(now, event);
         self.run(now);
+    }
+
+    /// Takes in several events of one moment, and looks at what they concern once: what changed together is seen together.
+    pub fn handle_all(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.take_in(now, event);
+        }
+        self.handle_timeout(now);
     }
 
     /// A deadline of [`Engine::poll_timeout`] has come. Too early or too often does no harm.
@@ -130,6 +147,21 @@ impl Engine {
     /// What happened.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// To which phase and wave of the operation that runs a request belongs that is under way, and to which batch of it: what is asked
+    /// for together has one number (in a pass of `guards: argo`).
+    pub fn place_of(&self, id: &EffectId) -> Option<(SyncPhase, i64, usize)> {
+        let app = self.applications.get(&id.application)?;
+        let operation = app.operation.as_ref()?;
+        match app.in_flight.get(id)? {
+            InFlight::Task(node) => {
+                let task = operation.plan.task(*node);
+                Some((task.phase, task.wave, 0))
+            }
+            InFlight::Pass(row) => operation.parity.as_ref()?.place_of(*row),
+            _ => None,
+        }
     }
 
     /// The settings it was made with.

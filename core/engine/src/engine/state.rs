@@ -76,7 +76,7 @@ pub(crate) struct PairDigests {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ObjectState {
     pub(crate) gvk: GroupVersionKind,
-    pub(crate) wave: i32,
+    pub(crate) wave: i64,
     pub(crate) existence: Existence,
     /// `None` while a comparison is under way, or what it needs was not listed yet.
     pub(crate) sync: Option<SyncStatusCode>,
@@ -119,7 +119,7 @@ pub(crate) struct Assessment {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct InventoryEntry {
     pub(crate) version: String,
-    pub(crate) wave: i32,
+    pub(crate) wave: i64,
 }
 
 /// What a refresh is asked to do.
@@ -141,6 +141,12 @@ pub(crate) enum InFlight {
     OperationRender,
     /// A write (or a look) of one task of the operation.
     Task(NodeIndex),
+    /// One task of the operation is tried as a dry run.
+    Rehearsal(NodeIndex),
+    /// One row of what a pass asked for (`guards: argo`).
+    Pass(usize),
+    /// A whole object that a pass needs is read.
+    Seen(ResourceKey),
     /// Drift of this object is being reverted.
     Heal(ResourceKey),
     /// A finished hook is being cleaned up.
@@ -158,7 +164,7 @@ impl InFlight {
     pub(crate) fn is_write(&self) -> bool {
         matches!(
             self,
-            Self::Task(_) | Self::Heal(_) | Self::Cleanup(_) | Self::Cascade(_)
+            Self::Task(_) | Self::Rehearsal(_) | Self::Pass(_) | Self::Heal(_) | Self::Cleanup(_) | Self::Cascade(_)
         )
     }
 }
@@ -206,6 +212,8 @@ pub(crate) struct ApplicationState {
     /// The resource's `operation` field as it was last taken up.
     pub(crate) taken: Option<Operation>,
     pub(crate) terminate_by: Option<String>,
+    /// Something of it was seen changing since the last pass began.
+    pub(crate) live_changed: bool,
     pub(crate) history: Vec<RevisionHistory>,
     pub(crate) heal: BTreeMap<ResourceKey, Heal>,
     /// Conditions of the last step, with their times.
@@ -279,19 +287,7 @@ impl ApplicationState {
             .operation_state
             .as_ref()
             .map_or(0, super::operation::recorded_number);
-        let entry = |resource: &capstan_model::ResourceStatus| {
-            let entry = InventoryEntry {
-                version: resource.version.clone(),
-                wave: resource.sync_wave,
-            };
-            (resource.key(), entry)
-        };
-        let inventory = status
-            .resources
-            .iter()
-            .filter(|resource| !resource.hook)
-            .map(entry)
-            .collect();
+        let inventory = inventory_of(status);
         Self {
             invalid: None,
             epoch: recorded + 1,
@@ -312,6 +308,7 @@ impl ApplicationState {
             requested: None,
             requested_by_field: false,
             terminate_by: None,
+            live_changed: false,
             history: status.history.clone(),
             heal: BTreeMap::new(),
             conditions: status.conditions.clone(),
@@ -348,4 +345,14 @@ impl ApplicationState {
         }
         self.application = application;
     }
+}
+
+/// The objects that a status says the application has.
+fn inventory_of(status: &capstan_model::ApplicationStatus) -> BTreeMap<ResourceKey, InventoryEntry> {
+    let objects = status.resources.iter().filter(|resource| !resource.hook);
+    let entry = |resource: &capstan_model::ResourceStatus| InventoryEntry {
+        version: resource.version.clone(),
+        wave: resource.sync_wave,
+    };
+    objects.map(|resource| (resource.key(), entry(resource))).collect()
 }

@@ -127,6 +127,7 @@ fn operation_view(app: &ApplicationState) -> Option<OperationView> {
         },
         message: resource.message.clone(),
         since: state.finished_at.unwrap_or(state.started_at),
+        until: None,
     });
     Some(OperationView {
         phase: state.phase,
@@ -152,8 +153,10 @@ fn running_view(operation: &OperationRun) -> OperationView {
             state: run.state.name().to_owned(),
             message: run.message.clone(),
             since: run.since,
+            until: run.until.filter(|_| run.is_waited_for()),
         })
     });
+    let passes = operation.parity.iter().flat_map(super::operation::Parity::views);
     OperationView {
         phase: match operation.stage {
             Stage::Ended(phase) => phase,
@@ -166,7 +169,7 @@ fn running_view(operation: &OperationRun) -> OperationView {
         started_at: operation.started_at,
         finished_at: None,
         retry_count: operation.attempt,
-        tasks: tasks.collect(),
+        tasks: tasks.chain(passes).collect(),
     }
 }
 

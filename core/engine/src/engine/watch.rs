@@ -22,7 +22,15 @@ impl Engine {
         for targets in app.desired.iter().map(|desired| &desired.targets).chain(operation) {
             kinds.extend(targets.objects().iter().map(|target| target.key.group_kind()));
         }
-        if app.application.spec.sync_policy.options().create_namespace == Some(true) {
+        // What an operation deletes is followed until it is seen gone, though nothing else speaks of its kind any more.
+        let tasks = app.operation.iter().flat_map(|operation| operation.plan.tasks());
+        kinds.extend(tasks.map(|(_, task)| task.key.group_kind()));
+        let spec = &app.application.spec;
+        let options = match &app.operation {
+            Some(operation) => operation.options(spec),
+            None => spec.sync_policy.options(),
+        };
+        if options.create_namespace == Some(true) {
             kinds.insert(GroupKind::new("", "Namespace"));
         }
         for kind in kinds.clone() {

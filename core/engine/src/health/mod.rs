@@ -21,11 +21,13 @@ mod persistent_volume_claim;
 mod pod;
 mod pod_disruption_budget;
 mod replicaset;
+mod rules;
 mod service;
 mod statefulset;
 mod workflow;
 
 pub use aggregate::{ManagedResource, aggregate};
+pub use rules::{BuiltIn, HealthRules, HealthVerdict, assess_with, judge};
 
 use capstan_model::{HealthStatus, HealthStatusCode};
 use serde_json::Value;

@@ -30,6 +30,8 @@ pub(crate) enum WriteTask {
     },
     /// Written (or found as desired); not settled until an observation of at least this generation is healthy.
     AwaitingHealth { uid: String, generation: i64 },
+    /// It cannot be changed in place and is being deleted to be created anew (`Force=true`). Left when it is observed gone.
+    Recreating { uid: String, why: String },
     /// Settled.
     Synced,
     /// Will not work until the object changes.
@@ -43,6 +45,8 @@ pub(crate) enum HookTask {
     Blocked,
     /// The intent to create it is being made durable. Left when the status write is acknowledged.
     Recording,
+    /// An earlier one of its name is held by Argo CD's hook finalizer, which is being taken off. Left by its outcome.
+    Releasing { uid: String },
     /// The DELETE of an earlier one of its name is under way. Left by its outcome.
     DeletingPrevious { uid: String },
     /// An earlier one of its name has finalizers. Left when it is observed gone.
@@ -127,7 +131,7 @@ impl TaskState {
     /// Has it begun and not ended, by itself or by somebody else's doing?
     pub(crate) fn is_active(&self) -> bool {
         match self {
-            Self::Write(state) => matches!(state, WriteTask::Applying),
+            Self::Write(state) => matches!(state, WriteTask::Applying | WriteTask::Recreating { .. }),
             Self::Hook(state) => !matches!(state, HookTask::Blocked | HookTask::Succeeded | HookTask::Failed(_)),
             Self::Prune(state) => matches!(state, PruneTask::Deleting { .. }),
             Self::Milestone { .. } => false,
@@ -170,12 +174,14 @@ impl TaskState {
                 WriteTask::Applying => "Applying",
                 WriteTask::BackingOff { .. } => "BackingOff",
                 WriteTask::AwaitingHealth { .. } => "AwaitingHealth",
+                WriteTask::Recreating { .. } => "Recreating",
                 WriteTask::Synced => "Synced",
                 WriteTask::SyncFailed(_) => "SyncFailed",
             },
             Self::Hook(state) => match state {
                 HookTask::Blocked => "Blocked",
                 HookTask::Recording => "Recording",
+                HookTask::Releasing { .. } => "Releasing",
                 HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. } => "DeletingPrevious",
                 HookTask::Creating => "Creating",
                 HookTask::Looking => "Looking",

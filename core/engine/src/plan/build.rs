@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SyncPhase};
+use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SyncOperationResource, SyncPhase};
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
@@ -11,7 +11,7 @@ use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction};
 use crate::targets::Target;
 
 /// Phase and wave: what is waited for as one.
-type Group = (SyncPhase, i32);
+type Group = (SyncPhase, i64);
 
 struct Builder<'a> {
     request: &'a PlanRequest<'a>,
@@ -35,12 +35,12 @@ pub(super) fn build(request: &PlanRequest<'_>) -> Result<Plan, PlanError> {
     builder.finish(groups)
 }
 
-fn sort_key<'t>(task: &'t SyncTask, request: &PlanRequest<'_>) -> (SyncPhase, i32, TaskAction, usize, &'t ResourceKey) {
+fn sort_key<'t>(task: &'t SyncTask, request: &PlanRequest<'_>) -> (SyncPhase, i64, TaskAction, usize, &'t ResourceKey) {
     // Prunes stand after applies and in reverse, whatever their waves are.
     let (phase, wave) = (task.phase, task.wave);
     let tier = tier(&task.key.group_kind(), request.guards);
     match task.action {
-        TaskAction::Prune => (phase, i32::MAX, TaskAction::Prune, tier, &task.key),
+        TaskAction::Prune => (phase, i64::MAX, TaskAction::Prune, tier, &task.key),
         _ => (phase, wave, TaskAction::Apply, tier, &task.key),
     }
 }
@@ -49,7 +49,7 @@ fn sort_key<'t>(task: &'t SyncTask, request: &PlanRequest<'_>) -> (SyncPhase, i3
 fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
     let mut tasks = Vec::new();
     for (index, target) in request.targets.objects().iter().enumerate() {
-        if !selected(request, &target.key) {
+        if !selected(request.selection, &target.key) {
             continue;
         }
         let task = |phase, action, key: ResourceKey| SyncTask {
@@ -69,7 +69,7 @@ fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
             continue;
         }
         for hook in &target.meta.hooks {
-            if let Some(phase) = phase(*hook) {
+            if let Some(phase) = phase_of(*hook) {
                 tasks.push(task(phase, TaskAction::Hook(*hook), hook_key(target, phase, request)));
             }
         }
@@ -79,7 +79,7 @@ fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
         request
             .prune
             .iter()
-            .filter(|item| selected(request, &item.key))
+            .filter(|item| selected(request.selection, &item.key))
             .map(|item| SyncTask {
                 key: item.key.clone(),
                 gvk: item.gvk.clone(),
@@ -93,9 +93,10 @@ fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
     tasks
 }
 
-fn selected(request: &PlanRequest<'_>, key: &ResourceKey) -> bool {
-    request.selection.is_empty()
-        || request.selection.iter().any(|wanted| {
+/// Is it among the objects that a selective sync names? An empty selection is all.
+pub(crate) fn selected(selection: &[SyncOperationResource], key: &ResourceKey) -> bool {
+    selection.is_empty()
+        || selection.iter().any(|wanted| {
             wanted.group == key.group
                 && wanted.kind == key.kind
                 && wanted.name == key.name
@@ -103,7 +104,8 @@ fn selected(request: &PlanRequest<'_>, key: &ResourceKey) -> bool {
         })
 }
 
-fn phase(hook: HookType) -> Option<SyncPhase> {
+/// The phase of a sync in which a hook of this type runs.
+pub(crate) fn phase_of(hook: HookType) -> Option<SyncPhase> {
     match hook {
         HookType::PreSync => Some(SyncPhase::PreSync),
         HookType::Sync => Some(SyncPhase::Sync),
@@ -206,7 +208,7 @@ impl Builder<'_> {
     /// Chains phases, waves, tiers and prunes by milestones. Gives the number of phases and waves that are written in.
     fn tie_groups(&mut self) -> usize {
         let mut groups: BTreeMap<Group, BTreeMap<usize, Vec<NodeIndex>>> = BTreeMap::new();
-        let mut prunes: BTreeMap<(bool, std::cmp::Reverse<i32>, bool), Vec<NodeIndex>> = BTreeMap::new();
+        let mut prunes: BTreeMap<(bool, std::cmp::Reverse<i64>, bool), Vec<NodeIndex>> = BTreeMap::new();
         for &node in &self.nodes {
             let task = &self.graph[node];
             let tier = tier(&task.key.group_kind(), self.request.guards);
@@ -272,7 +274,7 @@ impl Builder<'_> {
     fn tie_prunes(
         &mut self,
         applies: Option<(NodeIndex, Group)>,
-        prunes: BTreeMap<(bool, std::cmp::Reverse<i32>, bool), Vec<NodeIndex>>,
+        prunes: BTreeMap<(bool, std::cmp::Reverse<i64>, bool), Vec<NodeIndex>>,
     ) -> Option<(NodeIndex, Group)> {
         let mut before = applies.map(|(node, _)| (node, Dependency::Prune));
         let mut after = None;

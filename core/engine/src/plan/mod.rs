@@ -10,9 +10,11 @@
 //! Deliberately absent: whether a task has anything to do. That is found out when its turn comes.
 
 mod build;
+mod draw;
 mod order;
-pub(crate) use build::defined_kind;
+pub(crate) use build::{defined_kind, phase_of, selected};
 mod render;
+pub(crate) use order::rank;
 
 use std::fmt;
 
@@ -36,7 +38,7 @@ pub struct SyncTask {
     /// Phase.
     pub phase: SyncPhase,
     /// Wave in which it runs: an earlier one than declared where something earlier needs it.
-    pub wave: i32,
+    pub wave: i64,
     /// What it does.
     pub action: TaskAction,
     /// Where its object is declared.
@@ -109,7 +111,7 @@ pub struct PruneItem {
     /// At which version.
     pub gvk: GroupVersionKind,
     /// Its wave, by its own annotation.
-    pub wave: i32,
+    pub wave: i64,
     /// Its own or the application's `PruneLast`.
     pub last: bool,
 }
@@ -199,6 +201,13 @@ impl Plan {
     /// The task of a node.
     pub fn task(&self, node: NodeIndex) -> &SyncTask {
         &self.graph[node]
+    }
+
+    /// The scope of a task's kind became known only now: its object has no namespace.
+    pub(crate) fn drop_namespace(&mut self, node: NodeIndex) {
+        if let Some(task) = self.graph.node_weight_mut(node) {
+            task.key.namespace.clear();
+        }
     }
 
     /// What a task waits for, and why.

@@ -51,6 +51,11 @@ const TIERS: [&[&str]; 6] = [
     &["IngressClass", "Ingress", "APIService"],
 ];
 
+/// Where a kind stands in Argo CD's order of kinds, which looks at its name alone; every kind that is not listed comes last.
+pub(crate) fn rank(kind: &str) -> usize {
+    tier(&GroupKind::new("", kind), Guards::Argo)
+}
+
 /// The tier of a kind; every kind that is not listed comes last.
 pub(crate) fn tier(kind: &GroupKind, guards: Guards) -> usize {
     let mut rank = 0;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_engine::effect::{ApplyMode, ApplyTask};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
 use capstan_engine::guard::DeletePermit;
 use capstan_model::{GroupKind, ResourceKey};
@@ -37,6 +37,10 @@ pub(crate) struct Cluster {
     pub(crate) watched: BTreeSet<GroupKind>,
     /// Workloads and Jobs that end badly, by name.
     pub(crate) broken: BTreeSet<String>,
+    /// Objects that the server refuses to write, by name.
+    pub(crate) refused: BTreeSet<String>,
+    /// Objects that cannot be changed once they are there, by name.
+    pub(crate) immutable: BTreeSet<String>,
     version: u64,
     identities: u64,
 }
@@ -91,6 +95,11 @@ impl Cluster {
         let key = key_of(&desired);
         let create = task.mode == ApplyMode::Create;
         let old = self.objects.get(&key).cloned();
+        if self.refused.contains(&key.name) || self.immutable.contains(&key.name) && old.is_some() {
+            return Err(WriteError::Invalid(format!(
+                "{key} is invalid: spec: field is immutable"
+            )));
+        }
         if create && old.is_some() {
             return Err(WriteError::Conflict(format!("{key} already exists")));
         }
@@ -103,6 +112,9 @@ impl Cluster {
             json!([{"manager": "capstan", "operation": "Apply", "fieldsV1": fields(&desired)}]);
         if old.as_ref().is_some_and(|old| old["spec"] != new["spec"]) {
             new["metadata"]["generation"] = json!(new["metadata"]["generation"].as_i64().unwrap() + 1);
+        }
+        if task.dry_run != DryRun::No {
+            return Ok(new);
         }
         // What changes nothing commits nothing.
         if old.as_ref().is_none_or(|old| *old != new) {
@@ -133,9 +145,26 @@ impl Cluster {
         if let Err(refusal) = permit.check(live) {
             return Ok(Deletion::Refused(refusal));
         }
+        let is_held = live["metadata"]["finalizers"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty());
+        self.history.push(Fact::Deleted { key: key.clone() });
+        if is_held {
+            let live = self.objects.get_mut(&key).unwrap();
+            live["metadata"]["deletionTimestamp"] = json!("2026-03-14T09:00:00Z");
+            return Ok(Deletion::Accepted);
+        }
         self.objects.remove(&key);
-        self.history.push(Fact::Deleted { key });
         Ok(Deletion::Gone)
+    }
+
+    /// Takes a finalizer off. Gives the object as it was, when it is gone by that.
+    pub(crate) fn release(&mut self, key: &ResourceKey, finalizer: &str) -> Option<Value> {
+        let live = self.objects.get_mut(key)?;
+        let finalizers = live["metadata"]["finalizers"].as_array_mut()?;
+        finalizers.retain(|other| other != finalizer);
+        let is_over = finalizers.is_empty() && live["metadata"]["deletionTimestamp"].is_string();
+        is_over.then(|| self.objects.remove(key)).flatten()
     }
 
     /// Somebody else writes one field.

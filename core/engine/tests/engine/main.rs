@@ -10,6 +10,7 @@ mod crash;
 mod determinism;
 mod generate;
 mod late;
+mod options;
 mod rig;
 mod transcripts;
 mod waves;

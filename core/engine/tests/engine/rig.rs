@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, Effect, EffectKind};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind};
 use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure};
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
@@ -301,13 +301,7 @@ impl Run {
                 })
             }
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),
-            EffectKind::Apply(task) => {
-                let result = self.rig.cluster.apply(task);
-                if let Ok(object) = &result {
-                    self.see(object.clone());
-                }
-                Outcome::Applied(result.map(Box::new))
-            }
+            EffectKind::Apply(task) => self.write(task),
             EffectKind::Delete { permit, .. } => {
                 let before = self.rig.cluster.objects.get(permit.key()).cloned();
                 let result = self.rig.cluster.delete(permit);
@@ -319,7 +313,14 @@ impl Run {
             EffectKind::Observe { key, .. } => {
                 Outcome::Observed(Ok(self.rig.cluster.objects.get(key).cloned().map(Box::new)))
             }
-            EffectKind::RemoveFinalizer { .. } => Outcome::Patched(Ok(String::new())),
+            EffectKind::RemoveFinalizer { key, finalizer, .. } => {
+                if let Some(object) = self.rig.cluster.release(key, finalizer) {
+                    self.gone(key, &object);
+                }
+                Outcome::Patched(Ok(String::new()))
+            }
+            EffectKind::MigrateFields { .. } => Outcome::Patched(Ok(String::new())),
+            EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
             EffectKind::PatchApplication { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&[], patch))),
             EffectKind::PatchStatus { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&["status"], patch))),
             EffectKind::WatchKinds { kinds, .. } => {
@@ -327,6 +328,16 @@ impl Run {
                 return None;
             }
         })
+    }
+
+    fn write(&mut self, task: &ApplyTask) -> Outcome {
+        let result = self.rig.cluster.apply(task);
+        if let Ok(object) = &result
+            && task.dry_run == DryRun::No
+        {
+            self.see(object.clone());
+        }
+        Outcome::Applied(result.map(Box::new))
     }
 
     fn watch(&mut self, kinds: &BTreeSet<GroupKind>) {
@@ -395,11 +406,14 @@ pub(crate) fn describe(effect: &Effect) -> String {
             } else {
                 "apply"
             };
-            format!("{verb} {} {}", task.key, task.object.digest())
+            let tried = if task.dry_run == DryRun::No { "" } else { "try to " };
+            format!("{tried}{verb} {} {}", task.key, task.object.digest())
         }
         EffectKind::Delete { permit, .. } => format!("delete {}", permit.key()),
         EffectKind::Observe { key, .. } => format!("observe {key}"),
         EffectKind::RemoveFinalizer { key, .. } => format!("unfinalize {key}"),
+        EffectKind::MigrateFields { key, from, .. } => format!("migrate {key} from {from}"),
+        EffectKind::Pause { phase, wave, .. } => format!("pause after {phase} {wave}"),
         EffectKind::PatchApplication { patch, .. } => format!("patch application {patch}"),
         EffectKind::PatchStatus { patch, .. } => format!("status {patch}"),
         EffectKind::WatchKinds { kinds, .. } => format!(

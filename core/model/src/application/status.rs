@@ -171,7 +171,7 @@ pub struct ResourceStatus {
     pub requires_pruning: bool,
     /// Its wave.
     #[serde(skip_serializing_if = "is_zero")]
-    pub sync_wave: i32,
+    pub sync_wave: i64,
     /// `Delete=confirm` or `Prune=confirm`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub requires_deletion_confirmation: bool,
@@ -429,7 +429,7 @@ pub struct ApplicationSummary {
     pub images: Vec<String>,
 }
 
-fn is_zero(value: &i32) -> bool {
+fn is_zero(value: &i64) -> bool {
     *value == 0
 }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_engine::compare::{PairVerdict, Verdict};
-use capstan_engine::effect::EffectKind;
+use capstan_engine::effect::{DryRun, EffectKind};
 use capstan_engine::event::{SourceFailure, WriteError};
 use capstan_engine::{Event, Outcome};
 use capstan_kubernetes::{Cluster, LiveWatches};
@@ -29,6 +29,9 @@ use self::render_cache::RenderCache;
 use crate::driver::Execute;
 use crate::renderer::Renderer;
 use crate::sources::SourceProvider;
+
+/// Between two waves with `guards: argo`: Argo CD's own pause.
+const WAVE_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// One cluster that is written to.
 struct Destination {
@@ -115,6 +118,25 @@ impl Executor {
     }
 }
 
+impl Executor {
+    /// What only `guards: argo` asks for.
+    fn execute_rare(&self, kind: EffectKind) -> BoxFuture<'static, Outcome> {
+        match kind {
+            EffectKind::MigrateFields {
+                cluster,
+                key,
+                gvk,
+                from,
+            } => self.on_cluster(&cluster, Outcome::Patched, |cluster| {
+                apply::migrate_fields(cluster, key, gvk, from)
+            }),
+            EffectKind::Pause { is_last, .. } => pause(is_last).boxed(),
+            // Configured, not executed: the driver never asks.
+            _ => futures::future::pending().boxed(),
+        }
+    }
+}
+
 impl Execute for Executor {
     fn execute(&self, application: ApplicationId, kind: EffectKind) -> BoxFuture<'static, Outcome> {
         let shared = self.shared.clone();
@@ -158,8 +180,7 @@ impl Execute for Executor {
             EffectKind::PatchStatus { uid, patch } => self.on_cluster(control, Outcome::Patched, |cluster| {
                 patch::status(cluster, application, uid, patch)
             }),
-            // Configured, not executed: the driver never asks.
-            EffectKind::WatchKinds { .. } => futures::future::pending().boxed(),
+            kind => self.execute_rare(kind),
         }
     }
 
@@ -176,6 +197,14 @@ impl Execute for Executor {
     fn forget(&self, application: &ApplicationId) {
         self.shared.renders.forget(application);
     }
+}
+
+/// Between two waves; what comes after the last one waits for nobody.
+async fn pause(is_last: bool) -> Outcome {
+    if !is_last {
+        tokio::time::sleep(WAVE_PAUSE).await;
+    }
+    Outcome::Paused(Ok(()))
 }
 
 /// The outcome of an effect that ended in a panic: a failure of its kind.
@@ -198,7 +227,9 @@ impl Fallback {
             EffectKind::Apply(_) => |_, message| Outcome::Applied(Err(WriteError::OutcomeUnknown(message))),
             EffectKind::Delete { .. } => |_, message| Outcome::Deleted(Err(WriteError::OutcomeUnknown(message))),
             EffectKind::Observe { .. } => |_, message| Outcome::Observed(Err(WriteError::Transient(message))),
+            EffectKind::Pause { .. } => |_, message| Outcome::Paused(Err(message)),
             EffectKind::RemoveFinalizer { .. }
+            | EffectKind::MigrateFields { .. }
             | EffectKind::PatchApplication { .. }
             | EffectKind::PatchStatus { .. }
             | EffectKind::WatchKinds { .. } => |_, message| Outcome::Patched(Err(WriteError::OutcomeUnknown(message))),
@@ -233,11 +264,13 @@ pub(crate) fn effect_name(kind: &EffectKind) -> &'static str {
         EffectKind::ResolveRevision { .. } => "ResolveRevision",
         EffectKind::Render(_) => "Render",
         EffectKind::Compare(_) => "Compare",
-        EffectKind::Apply(task) if task.dry_run => "DryRun",
+        EffectKind::Apply(task) if task.dry_run != DryRun::No => "DryRun",
         EffectKind::Apply(_) => "Apply",
         EffectKind::Delete { .. } => "Delete",
         EffectKind::Observe { .. } => "Observe",
         EffectKind::RemoveFinalizer { .. } => "RemoveFinalizer",
+        EffectKind::MigrateFields { .. } => "MigrateFields",
+        EffectKind::Pause { .. } => "Pause",
         EffectKind::PatchApplication { .. } => "PatchApplication",
         EffectKind::PatchStatus { .. } => "PatchStatus",
         EffectKind::WatchKinds { .. } => "WatchKinds",
@@ -260,5 +293,7 @@ pub(crate) fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Deleted(result) => written(result.as_ref().err()),
         Outcome::Observed(result) => written(result.as_ref().err()),
         Outcome::Patched(result) => written(result.as_ref().err()),
+        Outcome::Paused(Ok(())) => "Ok",
+        Outcome::Paused(Err(_)) => "Refused",
     }
 }

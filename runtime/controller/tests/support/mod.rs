@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use capstan_controller::{RenderInputs, RenderedSource, Renderer, SourceProvider, SourceToRender};
-use capstan_engine::effect::{ApplyMode, ApplyTask, Freshness};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Freshness};
 use capstan_engine::event::{ResolvedRevision, SourceFailure};
 use capstan_kubernetes::{Cluster, ClusterSettings, crds};
 use capstan_model::{
@@ -172,7 +172,8 @@ pub(crate) async fn apply(cluster: &Cluster, object: &Value) {
         gvk,
         object: Blob::new(object),
         mode: ApplyMode::ServerSide { force: true },
-        dry_run: false,
+        dry_run: DryRun::No,
+        recreate: false,
         validate: false,
     };
     cluster.apply(&task).await.unwrap();

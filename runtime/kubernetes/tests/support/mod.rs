@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capstan_engine::Event;
-use capstan_engine::effect::{ApplyMode, ApplyTask};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
 use capstan_engine::event::WriteError;
 use capstan_kubernetes::{Cluster, ClusterSettings, crds};
 use capstan_model::{Blob, ClusterId, GroupVersionKind, ResourceKey, Timestamp};
@@ -40,7 +40,8 @@ pub(crate) fn task(object: &Value) -> ApplyTask {
         gvk,
         object: Blob::new(object),
         mode: ApplyMode::ServerSide { force: true },
-        dry_run: false,
+        dry_run: DryRun::No,
+        recreate: false,
         validate: true,
     }
 }

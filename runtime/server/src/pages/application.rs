@@ -134,12 +134,12 @@ fn operation(operation: Option<&OperationView>) -> Markup {
 fn waves(operation: &OperationView) -> Vec<Piece> {
     let mut lanes: BTreeMap<(SyncPhase, bool, i64), Vec<&TaskView>> = BTreeMap::new();
     for task in &operation.tasks {
-        let wave = i64::from(task.wave);
-        let order = if task.prune { -wave } else { wave };
+        let wave = task.wave;
+        let order = if task.prune { wave.saturating_neg() } else { wave };
         lanes.entry((task.phase, task.prune, order)).or_default().push(task);
     }
     let lanes = lanes.iter().map(|((phase, prune, order), tasks)| {
-        let wave = if *prune { -order } else { *order };
+        let wave = if *prune { order.saturating_neg() } else { *order };
         let id = element_id(
             "lane",
             &[

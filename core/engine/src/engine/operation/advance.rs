@@ -6,12 +6,14 @@ use capstan_model::{OperationPhase, SyncPhase, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use super::{OperationRun, Stage};
+use crate::effect::Freshness;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
 use crate::limits::NAMED_IN_MESSAGE;
 use crate::machine::{HookTask, TaskState, WriteTask};
 use crate::plan::{HealthGate, TaskAction};
+use crate::settings::Guards;
 
 impl Engine {
     pub(super) fn advance(
@@ -26,22 +28,44 @@ impl Engine {
         {
             self.enter(now, app, operation, Stage::Terminating { by });
         }
+        if self.settings.guards == Guards::Capstan {
+            self.expire(now, app, operation);
+        }
         if let Stage::BackingOff { until } = operation.stage
             && until <= now
             && self.may_write(app)
         {
             operation.begin_attempt();
+            if operation.retry(&app.application.spec).refresh {
+                // What the branch is now, not what it was.
+                operation.revisions.clear();
+                operation.targets = None;
+                if let Some(sync) = &mut operation.operation.sync {
+                    sync.revision.clear();
+                    sync.revisions.clear();
+                }
+                app.want_refresh(Freshness::Remote, false);
+            }
             self.enter(now, app, operation, Stage::Planning);
         }
         if operation.stage == Stage::Planning {
             self.prepare(now, app, operation, gate);
         }
+        if operation.parity.is_some() && matches!(operation.stage, Stage::Running | Stage::Terminating { .. }) {
+            return self.step_parity(now, app, operation, gate);
+        }
+        if operation.stage == Stage::Rehearsing {
+            self.rehearse(now, app, operation);
+        }
         if operation.stage == Stage::Running {
+            self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
             self.conclude(now, app, operation);
         }
         if operation.stage == Stage::Failing {
+            self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
+            self.tell_failing(operation);
             if !operation.is_active() {
                 self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
             }
@@ -107,6 +131,7 @@ impl Engine {
                 });
                 if is_ready && self.may_write(app) {
                     self.launch(now, app, operation, node, gate);
+                    self.begin_waiting(now, app, operation, node);
                 }
             }
             if let Some(run) = operation.tasks.get(&node) {
@@ -185,6 +210,21 @@ impl Engine {
         self.note(now, app, Some(&key), machine, from, to, message, cause);
     }
 
+    /// While the hooks of a failure run, what failed and what is waited for are both told.
+    fn tell_failing(&self, operation: &mut OperationRun) {
+        let failures: Vec<String> = operation
+            .plan
+            .tasks()
+            .filter_map(|(node, task)| {
+                let failure = operation.tasks.get(&node)?.state.failure()?;
+                Some(format!("{}: {failure}", task.key))
+            })
+            .collect();
+        let failed = format!("one or more tasks failed: {}", failures.join("; "));
+        operation.message = also(&failed, &waiting_message(operation, true));
+        operation.brief = also(&failed, &waiting_message(operation, false));
+    }
+
     /// Is it over, or what does it wait for?
     fn conclude(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
         let failures: Vec<String> = operation
@@ -196,11 +236,14 @@ impl Engine {
             })
             .collect();
         if !failures.is_empty() {
-            operation.message = format!("one or more tasks failed: {}", failures.join("; "));
-            operation.brief.clone_from(&operation.message);
+            let failed = format!("one or more tasks failed: {}", failures.join("; "));
             if operation.is_active() {
+                operation.message = also(&failed, &waiting_message(operation, true));
+                operation.brief = also(&failed, &waiting_message(operation, false));
                 return;
             }
+            operation.message.clone_from(&failed);
+            operation.brief = failed;
             let has_hooks = operation
                 .plan
                 .tasks()
@@ -235,9 +278,17 @@ impl Engine {
     }
 }
 
-/// What an operation waits for, and why. How far a rollout is changes with every pod: the brief message leaves that out.
+/// A failure, and what is waited for all the same.
+fn also(failed: &str, waiting: &str) -> String {
+    match waiting {
+        "" => failed.to_owned(),
+        waiting => format!("{failed}; {waiting}"),
+    }
+}
+
+/// What an operation waits for, why, since when and until when. How far a rollout is changes with every pod: the brief message leaves that out.
 fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
-    let waiting: Vec<(String, &str)> = operation
+    let waiting: Vec<(String, &super::TaskRun)> = operation
         .plan
         .tasks()
         .filter_map(|(node, task)| {
@@ -248,24 +299,31 @@ fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
             let what = match &run.state {
                 TaskState::Write(WriteTask::AwaitingHealth { .. }) => "healthy state of",
                 TaskState::Write(_) => "write of",
-                TaskState::Hook(HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. }) => {
-                    "deletion of the earlier hook"
-                }
+                TaskState::Hook(
+                    HookTask::Releasing { .. }
+                    | HookTask::DeletingPrevious { .. }
+                    | HookTask::PreviousFinalizing { .. },
+                ) => "deletion of the earlier hook",
                 TaskState::Hook(_) => "completion of hook",
                 TaskState::Prune(crate::machine::PruneTask::AwaitingConfirmation) => "confirmation to prune",
                 TaskState::Prune(_) => "deletion of",
                 TaskState::Milestone { .. } => return None,
             };
-            Some((format!("{what} {}", task.key), run.message.as_str()))
+            Some((format!("{what} {}", task.key), run))
         })
         .collect();
-    let Some((first, why)) = waiting.first() else {
+    let Some((first, run)) = waiting.first() else {
         return String::new();
     };
+    let why = run.message.as_str();
     let is_told = !why.is_empty() && (with_progress || why.starts_with("Degraded"));
     let why = if is_told { format!(" ({why})") } else { String::new() };
+    let times = match (run.begun, run.until) {
+        (Some(since), Some(until)) => format!(", since {since}, until {until}"),
+        _ => String::new(),
+    };
     match waiting.len() - NAMED_IN_MESSAGE {
-        0 => format!("waiting for {first}{why}"),
-        more => format!("waiting for {first}{why} and {more} more"),
+        0 => format!("waiting for {first}{why}{times}"),
+        more => format!("waiting for {first}{why}{times}, and for {more} more"),
     }
 }

@@ -34,7 +34,7 @@ impl Engine {
             return;
         }
         operation.brief.clone_from(&operation.message);
-        if phase == OperationPhase::Succeeded && !operation.is_selective() {
+        if phase == OperationPhase::Succeeded && !operation.is_selective() && !operation.is_dry_run() {
             keep_history(app, &operation, now);
         }
         app.last_operation = Some(operation.record(Some(now)));

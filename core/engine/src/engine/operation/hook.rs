@@ -6,14 +6,15 @@
 //! runs it again, this one does not.
 
 use capstan_live::Node;
-use capstan_model::annotations::OPERATION;
+use capstan_model::annotations::{HOOK_FINALIZER, OPERATION, TRACKING_ID};
+use capstan_model::tracking::tracking_id;
 use capstan_model::{Blob, HealthStatusCode, ResourceKey, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
 use super::OperationRun;
 use super::write::{attempts, located, retry_at};
-use crate::effect::{ApplyMode, ApplyTask, EffectKind, Propagation};
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
@@ -33,10 +34,16 @@ impl Engine {
         node: NodeIndex,
         gate: &Gate,
     ) {
-        let task = operation.plan.task(node).clone();
+        let task = self.scoped(app, operation, node);
         let Some(project) = gate.project() else { return };
         if let Err(refusal) = authorize(project, &app.application.spec.destination, &task.key, Verb::Apply) {
             return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string()));
+        }
+        if let Some(why) = self.not_served_yet(app, &task) {
+            if let Some(run) = operation.tasks.get_mut(&node) {
+                run.message = why;
+            }
+            return;
         }
         let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
         let Some(cluster) = self.cluster(app) else { return };
@@ -47,7 +54,10 @@ impl Engine {
                 self.evolve_hook(now, app, operation, node, gate);
             }
             (_, Some(live)) => {
-                let (uid, is_deleting) = (live.uid(), live.is_deleting());
+                let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held(live));
+                if is_held {
+                    return self.release_previous(now, app, operation, node, uid);
+                }
                 if is_deleting {
                     return self.set_hook(now, app, operation, node, HookTask::PreviousFinalizing { uid });
                 }
@@ -96,13 +106,97 @@ impl Engine {
             cluster: app.application.spec.destination.cluster(),
             key: task.key.clone(),
             gvk: task.gvk.clone(),
-            object: Blob::new(&named(object, &task.key, identity)),
+            object: Blob::new(&self.named(app, object, &task.key, identity)),
             mode: ApplyMode::Create,
-            dry_run: false,
+            dry_run: DryRun::No,
             validate: target.meta.sync_options.validate != Some(false),
+            recreate: false,
         };
         self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
         self.set_hook(now, app, operation, node, HookTask::Creating);
+    }
+
+    fn named(&self, app: &ApplicationState, mut object: Value, key: &ResourceKey, identity: &str) -> Value {
+        self.rename(app, &mut object, key);
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+            annotations[OPERATION] = json!(identity);
+        }
+        object
+    }
+
+    /// Gives `object` the name and the scope of `key`: known only now for an object that has its name from us, or whose kind was not
+    /// served when it was rendered. Its tracking id names it by both.
+    pub(super) fn rename(&self, app: &ApplicationState, object: &mut Value, key: &ResourceKey) {
+        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return;
+        };
+        metadata.remove("generateName");
+        metadata.insert("name".into(), json!(key.name));
+        if key.namespace.is_empty() {
+            metadata.remove("namespace");
+        }
+        let destination = &app.application.spec.destination.namespace;
+        let id = tracking_id(&app.id(), &self.settings.control_namespace, destination, key);
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        annotations[TRACKING_ID] = json!(id);
+    }
+
+    /// An earlier run that Argo CD holds by its finalizer: nobody else would take it off.
+    fn release_previous(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        uid: String,
+    ) {
+        let task = operation.plan.task(node).clone();
+        if self.hook_permit(app, &task.key, &uid).is_none() {
+            return self.delete_previous(now, app, operation, node, uid);
+        }
+        let effect = EffectKind::RemoveFinalizer {
+            cluster: app.application.spec.destination.cluster(),
+            key: task.key,
+            gvk: task.gvk,
+            uid: uid.clone(),
+            finalizer: HOOK_FINALIZER.to_owned(),
+        };
+        self.emit(app, effect, InFlight::Task(node));
+        self.set_hook(now, app, operation, node, HookTask::Releasing { uid });
+    }
+
+    /// The answer to taking the finalizer off an earlier run.
+    pub(in crate::engine) fn previous_released(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: NodeIndex,
+        result: Result<String, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        let uid = match operation.tasks.get(&node).map(|run| &run.state) {
+            Some(TaskState::Hook(HookTask::Releasing { uid })) => uid.clone(),
+            _ => String::new(),
+        };
+        let key = operation.plan.task(node).key.clone();
+        let is_going = self
+            .cluster(app)
+            .and_then(|cluster| cluster.node(&key))
+            .is_none_or(Node::is_deleting);
+        match result {
+            Err(WriteError::NotFound(_)) => {
+                let cluster = app.application.spec.destination.cluster();
+                self.gone(&cluster, &key, &uid);
+                self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid });
+            }
+            Ok(_) if is_going => self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid }),
+            Ok(_) => self.delete_previous(now, app, &mut operation, node, uid),
+            Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
+        }
+        app.operation = Some(operation);
     }
 
     /// An object of its name that this attempt did not make: an earlier run of it.
@@ -347,6 +441,16 @@ impl Engine {
     }
 }
 
+/// Does Argo CD hold it by its hook finalizer?
+fn is_held(live: &Node) -> bool {
+    let object = live
+        .manifest()
+        .and_then(|manifest| manifest.value().ok())
+        .unwrap_or_default();
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+    finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == HOOK_FINALIZER))
+}
+
 /// How a hook ended, if it did.
 fn outcome(live: &Node) -> Option<HookTask> {
     let Some(health) = live.health() else {
@@ -369,16 +473,6 @@ fn may_vanish(key: &ResourceKey, object: &Value) -> bool {
         _ => false,
     };
     !stays
-}
-
-fn named(mut object: Value, key: &ResourceKey, identity: &str) -> Value {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("generateName");
-        metadata.insert("name".into(), json!(key.name));
-        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
-        annotations[OPERATION] = json!(identity);
-    }
-    object
 }
 
 /// A delete effect.

@@ -9,13 +9,19 @@
 //! known which may have been; everything else is found out again from what is live.
 
 mod advance;
+mod deadline;
 mod finish;
 mod hook;
+mod parity;
 mod prepare;
 mod prune;
 mod record;
+mod recreate;
+mod rehearse;
 mod start;
+mod validate;
 pub(in crate::engine) use hook::delete;
+pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use start::last_attempt;
 pub(in crate::engine) use write::retry_at;
@@ -47,6 +53,8 @@ pub(crate) enum Stage {
     Planning,
     /// The status write that makes the intent durable is to be acknowledged. Left by that.
     PersistingIntent,
+    /// Everything is tried as a dry run. Left when all answers are there.
+    Rehearsing,
     /// Tasks run. Left when all are done, or one failed and nothing is under way.
     Running,
     /// `SyncFail` hooks run. Left when they ended.
@@ -64,6 +72,7 @@ impl Stage {
         match self {
             Self::Planning => "Planning",
             Self::PersistingIntent => "PersistingIntent",
+            Self::Rehearsing => "Rehearsing",
             Self::Running => "Running",
             Self::Failing => "Failing",
             Self::Terminating { .. } => "Terminating",
@@ -84,6 +93,17 @@ pub(crate) struct TaskRun {
     pub(crate) message: String,
     /// Times it was put off in a row.
     pub(crate) attempts: u32,
+    /// When its turn came.
+    pub(crate) begun: Option<Timestamp>,
+    /// Until when it is waited for, once its turn came.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl TaskRun {
+    /// It has begun, and is not over.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.begun.is_some() && !self.state.is_settled() && self.state.failure().is_none()
+    }
 }
 
 /// An operation.
@@ -111,8 +131,14 @@ pub(crate) struct OperationRun {
     pub(crate) restored: Vec<ResourceResult>,
     /// Hooks that an earlier process may have created.
     pub(crate) maybe_created: BTreeSet<NodeIndex>,
+    /// With `guards: argo`: the operation as Argo CD carries it out.
+    pub(crate) parity: Option<Parity>,
+    /// What is tried before anything is written.
+    pub(crate) rehearsal: Option<rehearse::Rehearsal>,
     /// The intent is durable.
     pub(crate) is_durable: bool,
+    /// When it ends at the latest.
+    pub(crate) until: Option<Timestamp>,
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
     /// Results of what did not become a task.
@@ -124,6 +150,35 @@ pub(crate) struct OperationRun {
 }
 
 impl OperationRun {
+    /// One that has not begun.
+    pub(crate) fn new(number: u64, operation: Operation, sources: Vec<ApplicationSource>, now: Timestamp) -> Self {
+        Self {
+            number,
+            attempt: 0,
+            operation,
+            from_field: false,
+            started_at: now,
+            stage: Stage::Planning,
+            cause: Cause::Start,
+            sources,
+            revisions: Vec::new(),
+            targets: None,
+            plan: Plan::default(),
+            tasks: BTreeMap::new(),
+            recorded: BTreeSet::new(),
+            restored: Vec::new(),
+            maybe_created: BTreeSet::new(),
+            parity: None,
+            rehearsal: None,
+            until: None,
+            is_durable: false,
+            is_final: false,
+            refused: Vec::new(),
+            message: String::new(),
+            brief: String::new(),
+        }
+    }
+
     pub(crate) fn is_automated(&self) -> bool {
         self.operation.initiated_by.automated
     }
@@ -161,10 +216,19 @@ impl OperationRun {
             Stage::BackingOff { until } => Some(until),
             _ => None,
         };
+        let pass = self.parity.as_ref().and_then(|parity| parity.next_at);
+        let overdue = self
+            .tasks
+            .values()
+            .filter(|task| task.is_waited_for())
+            .filter_map(|task| task.until);
         self.tasks
             .values()
             .filter_map(|task| task.state.deadline())
+            .chain(overdue)
             .chain(stage)
+            .chain(pass)
+            .chain(self.until)
             .min()
     }
 
@@ -184,12 +248,31 @@ impl OperationRun {
     }
 
     pub(crate) fn options(&self, spec: &capstan_model::ApplicationSpec) -> SyncOptions {
+        // The operation's own come first: of options with values, the first one counts.
         let own = self.operation.sync.iter().flat_map(|sync| &sync.sync_options);
-        SyncOptions::parse(spec.sync_policy.sync_options.iter().chain(own).map(String::as_str))
+        SyncOptions::parse(own.chain(&spec.sync_policy.sync_options).map(String::as_str))
     }
 
     pub(crate) fn prunes(&self) -> bool {
         self.operation.sync.as_ref().is_some_and(|sync| sync.prune)
+    }
+
+    /// `force` of the strategy: what cannot be changed in place is made anew.
+    pub(crate) fn is_forced(&self) -> bool {
+        let strategy = self
+            .operation
+            .sync
+            .as_ref()
+            .and_then(|sync| sync.sync_strategy.as_ref());
+        let strategies = strategy
+            .into_iter()
+            .flat_map(|strategy| [&strategy.apply, &strategy.hook]);
+        strategies.flatten().any(|strategy| strategy.force)
+    }
+
+    /// Tries everything and changes nothing.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.operation.sync.as_ref().is_some_and(|sync| sync.dry_run)
     }
 
     pub(crate) fn is_selective(&self) -> bool {
@@ -222,33 +305,23 @@ impl OperationRun {
             Some(source) => vec![source],
             None => result.sources,
         };
-        Self {
-            number: recorded_number(state),
-            attempt: state.retry_count,
-            operation: state.operation.clone(),
-            from_field: false,
-            started_at: state.started_at,
-            stage: match state.phase {
-                OperationPhase::Terminating => Stage::Terminating {
-                    by: state.operation.initiated_by.username.clone(),
-                },
-                _ => Stage::Planning,
-            },
-            cause: Cause::Start,
+        let mut run = Self::new(
+            recorded_number(state),
+            state.operation.clone(),
             sources,
-            revisions,
-            targets: None,
-            plan: Plan::default(),
-            tasks: BTreeMap::new(),
-            recorded: BTreeSet::new(),
-            restored: result.resources,
-            maybe_created: BTreeSet::new(),
-            is_durable: true,
-            is_final: false,
-            refused: Vec::new(),
-            message: state.message.clone(),
-            brief: state.message.clone(),
+            state.started_at,
+        );
+        run.attempt = state.retry_count;
+        if state.phase == OperationPhase::Terminating {
+            let by = state.operation.initiated_by.username.clone();
+            run.stage = Stage::Terminating { by };
         }
+        run.revisions = revisions;
+        run.restored = result.resources;
+        run.is_durable = true;
+        run.message.clone_from(&state.message);
+        run.brief.clone_from(&state.message);
+        run
     }
 
     /// Enters another attempt.
@@ -259,6 +332,8 @@ impl OperationRun {
         self.tasks.clear();
         self.recorded.clear();
         self.maybe_created.clear();
+        self.parity = None;
+        self.rehearsal = None;
         self.restored.clear();
         self.refused.clear();
         self.is_durable = false;

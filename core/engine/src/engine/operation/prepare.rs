@@ -7,6 +7,7 @@ use capstan_model::{
 };
 use petgraph::stable_graph::NodeIndex;
 
+use super::parity::Parity;
 use super::{INFO_PLAN, OperationRun, Stage, TaskRun};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
@@ -16,11 +17,11 @@ use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
 use crate::machine::{HookTask, PruneTask, Refresh, TaskState, WriteTask};
 use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
-use crate::policy::{Verb, authorize};
+use crate::settings::Guards;
 use crate::targets::Targets;
 
 /// What stands in the way of a plan.
-enum Obstacle {
+pub(super) enum Obstacle {
     /// It may go away by itself.
     Wait(String),
     /// It does not.
@@ -45,6 +46,9 @@ impl Engine {
             return;
         };
         operation.set_info(INFO_PLAN, targets.digest().to_string());
+        if self.settings.guards == Guards::Argo {
+            return self.prepare_parity(now, app, operation, &targets);
+        }
         match self.plan_operation(app, operation, &targets, project) {
             Ok(plan) => {
                 operation.message.clear();
@@ -63,6 +67,33 @@ impl Engine {
                 self.enter(now, app, operation, Stage::Ended(phase));
             }
         }
+    }
+
+    /// `guards: argo`: there is no plan but what each pass makes of the cluster.
+    fn prepare_parity(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        targets: &Targets,
+    ) {
+        let options = operation.options(&app.application.spec);
+        let owner_of = |target: &crate::targets::Target| {
+            let owner = self.cluster(app)?.node(&target.key)?.tracked_by()?;
+            (*owner != app.id()).then(|| format!("{} belongs to application {owner}", target.key))
+        };
+        let shared = targets.objects().iter().find_map(owner_of);
+        if let Some(shared) = shared.filter(|_| options.fail_on_shared_resource == Some(true)) {
+            operation.message = format!("shared resource found, and FailOnSharedResource=true: {shared}");
+            return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
+        }
+        operation.parity = Some(Parity::restore(std::mem::take(&mut operation.restored)));
+        let stage = if operation.is_durable {
+            Stage::Running
+        } else {
+            Stage::PersistingIntent
+        };
+        self.enter(now, app, operation, stage);
     }
 
     /// The objects at the pinned commits; asks for what is missing.
@@ -214,7 +245,7 @@ impl Engine {
         };
         let plan = Plan::new(&request)
             .map_err(|error| Obstacle::Fail(OperationPhase::Failed, error.to_string(), Vec::new()))?;
-        self.validate(app, &plan, targets, project)?;
+        self.validate(app, &plan, targets, project, &options)?;
         Ok(plan)
     }
 
@@ -271,67 +302,6 @@ impl Engine {
         node.is_some_and(|node| node.tracked_by() == Some(&app.id()) && !node.is_owned())
     }
 
-    /// Every task before any of them: is its kind served, may the project do it?
-    fn validate(
-        &self,
-        app: &ApplicationState,
-        plan: &Plan,
-        targets: &Targets,
-        project: &AppProject,
-    ) -> Result<(), Obstacle> {
-        let Some(cluster) = self.cluster(app) else {
-            return Ok(());
-        };
-        let defined: BTreeSet<GroupKind> = plan
-            .tasks()
-            .filter_map(|(_, task)| crate::plan::defined_kind(&targets.objects()[task.target?]))
-            .collect();
-        let mut results = Vec::new();
-        for (_, task) in plan.tasks() {
-            let kind = task.key.group_kind();
-            let found = match cluster.kind(&kind) {
-                KindLookup::Served(served)
-                    if served.versions.contains(&task.gvk.version) || served.version == task.gvk.version =>
-                {
-                    Ok(())
-                }
-                KindLookup::Unknown => {
-                    return Err(Obstacle::Wait(format!(
-                        "it is not known whether the cluster serves {kind}: discovery of its group failed"
-                    )));
-                }
-                KindLookup::Served(_) | KindLookup::NotServed if defined.contains(&kind) => Ok(()),
-                KindLookup::Served(_) | KindLookup::NotServed => Err(no_matches(task)),
-            };
-            let verb = if task.action == TaskAction::Prune {
-                Verb::Delete
-            } else {
-                Verb::Apply
-            };
-            let permitted = || {
-                let refusal = authorize(project, &app.application.spec.destination, &task.key, verb);
-                refusal.map_err(|refusal| format!("{}{refusal}", place(task)))
-            };
-            if let Err(message) = found.and_then(|()| permitted()) {
-                results.push(ResourceResult {
-                    status: Some(ResultCode::SyncFailed),
-                    message,
-                    sync_phase: Some(task.phase),
-                    ..ResourceResult::of(&task.key, &task.gvk)
-                });
-            }
-        }
-        if results.is_empty() {
-            return Ok(());
-        }
-        let messages: BTreeSet<&str> = results.iter().map(|result| result.message.as_str()).collect();
-        let message = format!(
-            "one or more synchronization tasks are not valid, and nothing was written: {}",
-            messages.into_iter().collect::<Vec<_>>().join("; ")
-        );
-        Err(Obstacle::Fail(OperationPhase::Failed, message, results))
-    }
-
     /// Puts the plan in place, with what an earlier process recorded of it.
     fn install(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun, plan: Plan) {
         let options = operation.options(&app.application.spec);
@@ -353,21 +323,34 @@ impl Engine {
                 since: now,
                 message: String::new(),
                 attempts: 0,
+                begun: None,
+                until: None,
             };
             operation.tasks.insert(node, run);
         }
         let restored = std::mem::take(&mut operation.restored);
-        self.take_up(app, operation, &restored);
+        // What an earlier process had begun was tried by it.
+        let was_begun = !restored.is_empty();
+        self.take_up(now, app, operation, &restored);
+        operation.rehearsal = self.rehearsal(app, operation).filter(|_| !was_begun);
         let needs_intent = !operation.plan.is_idempotent() || !operation.is_automated();
         let stage = if needs_intent && !operation.is_durable {
             Stage::PersistingIntent
+        } else if operation.rehearsal.is_some() {
+            Stage::Rehearsing
         } else {
             Stage::Running
         };
         self.enter(now, app, operation, stage);
     }
 
-    fn take_up(&self, app: &ApplicationState, operation: &mut OperationRun, restored: &[ResourceResult]) {
+    fn take_up(
+        &self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        restored: &[ResourceResult],
+    ) {
         let cluster = self.cluster(app);
         let nodes: Vec<(NodeIndex, SyncTask)> = operation
             .plan
@@ -404,41 +387,19 @@ impl Engine {
             if let Some(run) = operation.tasks.get_mut(&node) {
                 run.state = state;
             }
+            self.begin_waiting(now, app, operation, node);
         }
     }
 }
 
 fn unsupported(operation: &OperationRun) -> Option<String> {
     let sync = operation.operation.sync.as_ref()?;
-    if sync.dry_run {
-        return Some(
-            "operation.sync.dryRun is not supported: nothing was done; `capstan plan` shows what a sync would do"
-                .into(),
-        );
-    }
     if !sync.manifests.is_empty() {
         return Some(
             "operation.sync.manifests is not supported: nothing was done; what is deployed comes from Git".into(),
         );
     }
     None
-}
-
-fn place(task: &SyncTask) -> String {
-    task.location
-        .as_ref()
-        .map(|location| format!("{location}: "))
-        .unwrap_or_default()
-}
-
-fn no_matches(task: &SyncTask) -> String {
-    format!(
-        "{}no matches for kind {:?} in version {:?} ({}): install its CustomResourceDefinition first, or correct apiVersion and kind",
-        place(task),
-        task.gvk.kind,
-        task.gvk.api_version(),
-        task.key
-    )
 }
 
 /// The object's own `Prune=` is stronger than the application's.

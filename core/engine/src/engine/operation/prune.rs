@@ -178,14 +178,14 @@ fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncO
 }
 
 /// An approval that was given since the operation began; whole seconds are all that a resource keeps.
-fn is_approved(app: &ApplicationState, operation: &OperationRun) -> bool {
+pub(super) fn is_approved(app: &ApplicationState, operation: &OperationRun) -> bool {
     let text = app.application.metadata.annotations.get(DELETION_APPROVED);
     text.and_then(|text| text.parse::<Timestamp>().ok())
         .is_some_and(|approved| approved >= operation.started_at.truncated())
 }
 
 /// Foreground unless the options say otherwise, as in Argo CD.
-fn propagation(options: &SyncOptions) -> Propagation {
+pub(super) fn propagation(options: &SyncOptions) -> Propagation {
     match options.prune_propagation_policy.as_deref() {
         Some("background") => Propagation::Background,
         Some("orphan") => Propagation::Orphan,

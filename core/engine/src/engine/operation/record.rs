@@ -31,6 +31,10 @@ impl OperationRun {
             }
             fill(&mut result, &self.tasks.get(&node)?.state).then_some(result)
         });
+        let results: Vec<ResourceResult> = match &self.parity {
+            Some(parity) => parity.results.clone(),
+            None => results.chain(self.refused.iter().cloned()).collect(),
+        };
         OperationState {
             operation,
             phase: self.phase(),
@@ -39,7 +43,7 @@ impl OperationRun {
             finished_at,
             retry_count: self.attempt,
             sync_result: Some(SyncOperationResult {
-                resources: results.chain(self.refused.iter().cloned()).collect(),
+                resources: results,
                 revision: if is_multi {
                     String::new()
                 } else {
@@ -59,16 +63,19 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
         TaskState::Write(state) => match state {
             WriteTask::Blocked => return false,
             WriteTask::Applying => (None, OperationPhase::Running, ""),
-            WriteTask::BackingOff { why, .. } => (None, OperationPhase::Running, why.as_str()),
+            WriteTask::BackingOff { why, .. } | WriteTask::Recreating { why, .. } => {
+                (None, OperationPhase::Running, why.as_str())
+            }
             WriteTask::AwaitingHealth { .. } => (Some(ResultCode::Synced), OperationPhase::Running, ""),
             WriteTask::Synced => (Some(ResultCode::Synced), OperationPhase::Succeeded, ""),
             WriteTask::SyncFailed(why) => (Some(ResultCode::SyncFailed), OperationPhase::Failed, why.as_str()),
         },
         TaskState::Hook(state) => match state {
             // What deletes an earlier one has not touched this one.
-            HookTask::Blocked | HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. } => {
-                return false;
-            }
+            HookTask::Blocked
+            | HookTask::Releasing { .. }
+            | HookTask::DeletingPrevious { .. }
+            | HookTask::PreviousFinalizing { .. } => return false,
             HookTask::Recording | HookTask::Creating | HookTask::Looking | HookTask::Running { .. } => {
                 (None, OperationPhase::Running, "")
             }

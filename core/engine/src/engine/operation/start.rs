@@ -13,6 +13,7 @@ use crate::engine::state::{ApplicationState, Desired, Existence};
 use crate::journal::Cause;
 use crate::machine::Refresh;
 use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
+use crate::settings::Guards;
 
 impl Engine {
     /// Moves the operation on, ends it, begins the next: until there is nothing to do before something happens.
@@ -93,28 +94,8 @@ impl Engine {
             (None, []) => app.application.spec.sources().to_vec(),
             (None, sources) => sources.to_vec(),
         };
-        let mut run = OperationRun {
-            number: app.epoch,
-            attempt: 0,
-            operation,
-            from_field,
-            started_at: now,
-            stage: Stage::Planning,
-            cause: Cause::Cluster,
-            sources,
-            revisions: Vec::new(),
-            targets: None,
-            plan: crate::plan::Plan::default(),
-            tasks: std::collections::BTreeMap::new(),
-            recorded: std::collections::BTreeSet::new(),
-            restored: Vec::new(),
-            maybe_created: std::collections::BTreeSet::new(),
-            is_durable: false,
-            is_final: false,
-            refused: Vec::new(),
-            message: String::new(),
-            brief: String::new(),
-        };
+        let mut run = OperationRun::new(app.epoch, operation, sources, now);
+        run.from_field = from_field;
         run.set_info(INFO_EPOCH, run.number.to_string());
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
         if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {
@@ -138,7 +119,9 @@ impl Engine {
 
     /// A newer set of desired objects ends an automated operation at the next safe point. So a revert restores a stalled rollout.
     fn supersede(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
-        let Some(desired) = app.desired.as_ref().filter(|_| app.refresh == Refresh::Compared) else {
+        // Argo CD holds on to the old commit.
+        let supersedes = self.settings.guards == Guards::Capstan && app.refresh == Refresh::Compared;
+        let Some(desired) = app.desired.as_ref().filter(|_| supersedes) else {
             return;
         };
         let is_newer = operation

@@ -6,7 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
 use super::{OperationRun, Stage};
-use crate::effect::{ApplyMode, ApplyTask, EffectKind};
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
@@ -52,15 +52,40 @@ impl Engine {
             });
             return self.set(now, app, operation, node, state, why);
         }
-        let effect = match task
+        let task = self.scoped(app, operation, node);
+        let effect = self.write_effect(app, operation, &task);
+        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
+        self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+    }
+
+    fn write_effect(&self, app: &ApplicationState, operation: &OperationRun, task: &SyncTask) -> ApplyTask {
+        match task
             .target
             .and_then(|index| operation.targets.as_ref()?.objects().get(index))
         {
-            Some(target) => self.apply_task(app, target, &operation.options(&app.application.spec)),
-            None => namespace_write(app, &task),
-        };
-        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
-        self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+            Some(target) => {
+                let mut effect = self.apply_task(app, target, &operation.options(&app.application.spec));
+                if effect.key != task.key
+                    && let Ok(mut object) = effect.object.value()
+                {
+                    self.rename(app, &mut object, &task.key);
+                    (effect.key, effect.object) = (task.key.clone(), Blob::new(&object));
+                }
+                effect
+            }
+            None => namespace_write(app, task),
+        }
+    }
+
+    /// The task, under the key that the cluster will know it by: its kind may be served only since the plan was made.
+    pub(super) fn scoped(&self, app: &ApplicationState, operation: &mut OperationRun, node: NodeIndex) -> SyncTask {
+        let kind = operation.plan.task(node).key.group_kind();
+        if let Some(KindLookup::Served(served)) = self.cluster(app).map(|cluster| cluster.kind(&kind))
+            && !served.namespaced
+        {
+            operation.plan.drop_namespace(node);
+        }
+        operation.plan.task(node).clone()
     }
 
     /// Why an object must be left to another application: that one tracks it and declares it, too. Taking it would only start a tug of
@@ -76,7 +101,7 @@ impl Engine {
     }
 
     /// An object that is as desired already needs no write in an automated sync; nor does a namespace that is there.
-    fn already(
+    pub(super) fn already(
         &self,
         app: &ApplicationState,
         operation: &OperationRun,
@@ -103,7 +128,7 @@ impl Engine {
     }
 
     /// A kind whose definition this very sync brings is served a moment after.
-    fn not_served_yet(&self, app: &ApplicationState, task: &SyncTask) -> Option<String> {
+    pub(super) fn not_served_yet(&self, app: &ApplicationState, task: &SyncTask) -> Option<String> {
         let kind = task.key.group_kind();
         match self.cluster(app)?.kind(&kind) {
             KindLookup::Served(_) => None,
@@ -132,8 +157,9 @@ impl Engine {
             gvk: target.gvk.clone(),
             object: target.object.clone(),
             mode,
-            dry_run: false,
+            dry_run: DryRun::No,
             validate: own.validate.or(options.validate) != Some(false),
+            recreate: false,
         }
     }
 
@@ -162,44 +188,68 @@ impl Engine {
                 }
             }
             WriteTask::AwaitingHealth { uid, generation } => {
+                self.evolve_awaiting(now, app, operation, node, gate, (&uid, generation));
+            }
+            WriteTask::Recreating { uid, .. } => {
                 let key = operation.plan.task(node).key.clone();
-                match self.settling(app, operation, node, &key, &uid, generation) {
-                    Settling::Settled => {
-                        let message = operation.tasks[&node].message.clone();
-                        let message = if message == "unchanged" { message } else { String::new() };
-                        self.set(now, app, operation, node, TaskState::Write(WriteTask::Synced), message);
-                    }
-                    Settling::Waits(why) => {
-                        if let Some(run) = operation.tasks.get_mut(&node) {
-                            run.message = why;
-                        }
-                    }
-                    Settling::Failed(why) => {
-                        self.set(
-                            now,
-                            app,
-                            operation,
-                            node,
-                            TaskState::Write(WriteTask::SyncFailed(why.clone())),
-                            why,
-                        );
-                    }
-                    Settling::Gone => {
-                        if self.may_write(app) && operation.stage == Stage::Running {
-                            self.set(
-                                now,
-                                app,
-                                operation,
-                                node,
-                                TaskState::Write(WriteTask::Blocked),
-                                "was deleted; written again",
-                            );
-                            self.launch_write(now, app, operation, node, gate);
-                        }
-                    }
+                let is_gone = match self.cluster(app).map(|cluster| cluster.existence(&key)) {
+                    Some((_, Some(live))) => live.uid() != uid,
+                    Some((existence, None)) => existence == Existence::Missing,
+                    None => false,
+                };
+                let is_deleting = app.is_in_flight(|what| matches!(what, InFlight::Task(other) if *other == node));
+                if is_gone && !is_deleting && self.may_write(app) {
+                    self.launch_write(now, app, operation, node, gate);
                 }
             }
             WriteTask::Blocked | WriteTask::Applying | WriteTask::Synced | WriteTask::SyncFailed(_) => {}
+        }
+    }
+
+    fn evolve_awaiting(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        gate: &Gate,
+        (uid, generation): (&str, i64),
+    ) {
+        let key = operation.plan.task(node).key.clone();
+        match self.settling(app, operation, node, &key, uid, generation) {
+            Settling::Settled => {
+                let message = operation.tasks[&node].message.clone();
+                let message = if message == "unchanged" { message } else { String::new() };
+                self.set(now, app, operation, node, TaskState::Write(WriteTask::Synced), message);
+            }
+            Settling::Waits(why) => {
+                if let Some(run) = operation.tasks.get_mut(&node) {
+                    run.message = why;
+                }
+            }
+            Settling::Failed(why) => {
+                self.set(
+                    now,
+                    app,
+                    operation,
+                    node,
+                    TaskState::Write(WriteTask::SyncFailed(why.clone())),
+                    why,
+                );
+            }
+            Settling::Gone => {
+                if self.may_write(app) && operation.stage == Stage::Running {
+                    self.set(
+                        now,
+                        app,
+                        operation,
+                        node,
+                        TaskState::Write(WriteTask::Blocked),
+                        "was deleted; written again",
+                    );
+                    self.launch_write(now, app, operation, node, gate);
+                }
+            }
         }
     }
 
@@ -272,6 +322,7 @@ impl Engine {
                 };
                 self.set(now, app, &mut operation, node, TaskState::Write(state), "");
             }
+            Err(WriteError::Invalid(why)) if self.recreate(now, app, &mut operation, node, &why) => {}
             Err(error) => {
                 let message = located(&operation, node, &error.to_string());
                 let state = match retry_at(now, attempts(&operation, node) + 1, &error) {
@@ -344,7 +395,7 @@ pub(super) fn located(operation: &OperationRun, node: NodeIndex, message: &str) 
 }
 
 /// The namespace of `CreateNamespace=true`: without a tracking id, so that it is never pruned and never deleted with the application.
-fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
+pub(super) fn namespace_object(app: &ApplicationState, name: &str) -> Value {
     let metadata = app
         .application
         .spec
@@ -352,20 +403,25 @@ fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
         .managed_namespace_metadata
         .clone()
         .unwrap_or_default();
-    let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": task.key.name}});
+    let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     if !metadata.labels.is_empty() {
         object["metadata"]["labels"] = json!(metadata.labels);
     }
     if !metadata.annotations.is_empty() {
         object["metadata"]["annotations"] = json!(metadata.annotations);
     }
+    object
+}
+
+fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
     ApplyTask {
         cluster: app.application.spec.destination.cluster(),
         key: task.key.clone(),
         gvk: task.gvk.clone(),
-        object: Blob::new(&object),
+        object: Blob::new(&namespace_object(app, &task.key.name)),
         mode: ApplyMode::ServerSide { force: true },
-        dry_run: false,
+        dry_run: DryRun::No,
         validate: true,
+        recreate: false,
     }
 }

@@ -1,0 +1,138 @@
+//! Until when something is waited for: an object, a wave, the whole sync. What is overdue fails, and says for how long and what it was.
+//!
+//! With `guards: argo` nothing of this holds: Argo CD waits for ever.
+
+use std::time::Duration;
+
+use capstan_model::annotations::{SYNC_TIMEOUT, WAVE_TIMEOUT};
+use capstan_model::{OperationPhase, SyncPhase, Timestamp, parse_duration};
+use petgraph::stable_graph::NodeIndex;
+
+use super::{OperationRun, Stage};
+use crate::engine::Engine;
+use crate::engine::state::ApplicationState;
+use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
+use crate::plan::TaskAction;
+
+impl Engine {
+    /// The turn of a task has come: from now on it is waited for.
+    pub(super) fn begin_waiting(
+        &self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+    ) {
+        let task = operation.plan.task(node);
+        let group = (task.phase, task.wave);
+        let own = task
+            .target
+            .and_then(|index| operation.targets.as_ref()?.objects().get(index)?.meta.sync_timeout);
+        let mut limit = own.unwrap_or(self.settings.object_timeout);
+        if matches!(
+            operation.tasks.get(&node).map(|run| &run.state),
+            Some(TaskState::Prune(PruneTask::AwaitingConfirmation))
+        ) {
+            limit = limit.max(self.settings.confirmation_timeout);
+        }
+        let wave = wave_begun(operation, group).unwrap_or(now)
+            + of_application(app, WAVE_TIMEOUT).unwrap_or(self.settings.wave_timeout);
+        // Somebody who says more for one object says it for its wave, too.
+        let until = match own {
+            Some(_) => now + limit,
+            None => (now + limit).min(wave.max(now)),
+        };
+        if let Some(run) = operation.tasks.get_mut(&node) {
+            run.begun.get_or_insert(now);
+            run.until.get_or_insert(until);
+        }
+    }
+
+    /// Fails what was waited for too long.
+    pub(super) fn expire_tasks(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        let overdue: Vec<NodeIndex> = operation
+            .tasks
+            .iter()
+            .filter(|(_, run)| run.is_waited_for() && run.until.is_some_and(|until| until <= now))
+            .map(|(node, _)| *node)
+            .collect();
+        for node in overdue {
+            let Some(run) = operation.tasks.get(&node) else {
+                continue;
+            };
+            let since = run.begun.unwrap_or(run.since);
+            let last = match run.message.as_str() {
+                "" => String::new(),
+                message => format!(": {message}"),
+            };
+            let why = format!(
+                "not done within {}, since {since}{last}; say how long with the annotation {SYNC_TIMEOUT}",
+                text(now.since(since))
+            );
+            let state = match operation.plan.task(node).action {
+                TaskAction::Prune if is_unconfirmed(operation, node) => TaskState::Prune(PruneTask::PruneSkipped(
+                    format!("left: it was not confirmed since {since}"),
+                )),
+                TaskAction::Prune => TaskState::Prune(PruneTask::PruneFailed(why.clone())),
+                TaskAction::Hook(_) => TaskState::Hook(HookTask::Failed(why.clone())),
+                TaskAction::Apply | TaskAction::CreateNamespace => TaskState::Write(WriteTask::SyncFailed(why.clone())),
+                TaskAction::Milestone => continue,
+            };
+            self.set(now, app, operation, node, state, why);
+        }
+    }
+
+    /// Ends an operation that lasts too long. Gives whether it did.
+    pub(super) fn expire(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        let limit = of_application(app, SYNC_TIMEOUT).unwrap_or(self.settings.sync_timeout);
+        let until = operation.started_at + limit;
+        operation.until = Some(until);
+        let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
+        if until > now || !may_end {
+            return;
+        }
+        operation.is_final = true;
+        operation.message = format!(
+            "it lasted longer than {}, which the annotation {SYNC_TIMEOUT} of the Application or the default allows; it was {}",
+            text(limit),
+            match operation.message.as_str() {
+                "" => "waiting",
+                message => message,
+            }
+        );
+        let stage = match operation.stage {
+            Stage::BackingOff { .. } | Stage::Planning => Stage::Ended(OperationPhase::Failed),
+            _ => Stage::Terminating {
+                by: format!("its deadline of {}", text(limit)),
+            },
+        };
+        self.enter(now, app, operation, stage);
+    }
+}
+
+fn is_unconfirmed(operation: &OperationRun, node: NodeIndex) -> bool {
+    let state = operation.tasks.get(&node).map(|run| &run.state);
+    matches!(state, Some(TaskState::Prune(PruneTask::AwaitingConfirmation)))
+}
+
+/// When the first task of a wave began.
+fn wave_begun(operation: &OperationRun, group: (SyncPhase, i64)) -> Option<Timestamp> {
+    let of_wave = operation.tasks.iter().filter(|(node, _)| {
+        let task = operation.plan.task(**node);
+        (task.phase, task.wave) == group
+    });
+    of_wave.filter_map(|(_, run)| run.begun).min()
+}
+
+fn of_application(app: &ApplicationState, annotation: &str) -> Option<Duration> {
+    parse_duration(app.application.metadata.annotations.get(annotation)?)
+}
+
+/// A duration for people: `90s`, `15m`, `2h`.
+fn text(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds >= 3600 && seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        seconds if seconds >= 60 && seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
+}

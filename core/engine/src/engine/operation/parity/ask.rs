@@ -1,0 +1,218 @@
+//! What a pass asks for, as effects, and what came of them.
+
+use capstan_model::annotations::{HOOK_FINALIZER, MIGRATION_MANAGER};
+use capstan_model::{Blob, ResourceKey};
+use serde_json::{Value, json};
+
+use super::task::{Answer, Body, Call, Task, What};
+use super::{PassRun, facts};
+use crate::effect::{ApplyTask, DryRun, EffectKind};
+use crate::engine::Engine;
+use crate::engine::operation::OperationRun;
+use crate::engine::operation::prune::propagation;
+use crate::engine::operation::write::namespace_object;
+use crate::engine::state::ApplicationState;
+use crate::event::{Deletion, KindLookup, Outcome, WriteError};
+use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_protected};
+
+impl Engine {
+    pub(super) fn parity_permit(
+        &self,
+        app: &ApplicationState,
+        targets: &crate::targets::Targets,
+        task: &Task,
+    ) -> Option<Box<DeletePermit>> {
+        let live = CompleteLive::of(&self.cluster(app)?.live, [&task.key.group_kind()]).ok()?;
+        let installation = &self.settings.installation_id;
+        if task.is_prune() {
+            let render = CompleteRender::of_resources(targets);
+            return DeletePermit::prune(render, live, &task.key, &app.id(), installation).map(Box::new);
+        }
+        let uid = &task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?.uid;
+        // What holds others, or data, is not deleted to be made anew because the whole application says `Force`.
+        if !task.is_hook && is_protected(&task.key) && !task.forces_itself {
+            return None;
+        }
+        DeletePermit::hook(live, &task.key, uid, &app.id(), installation).map(Box::new)
+    }
+
+    pub(super) fn effect_of(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        run: &PassRun,
+        call: &Call,
+    ) -> Result<EffectKind, String> {
+        let task = &run.tasks[call.task];
+        let cluster = app.application.spec.destination.cluster();
+        let (key, gvk) = (self.key_now(app, task), task.gvk.clone());
+        Ok(match &call.what {
+            What::Write { migrate: true, .. } => EffectKind::MigrateFields {
+                cluster,
+                key,
+                gvk,
+                from: app
+                    .application
+                    .metadata
+                    .annotations
+                    .get(MIGRATION_MANAGER)
+                    .map_or(facts::CLIENT_SIDE_MANAGER, String::as_str)
+                    .to_owned(),
+            },
+            What::Write { mode, dry_run, .. } => EffectKind::Apply(Box::new(ApplyTask {
+                cluster,
+                object: self.body(app, operation, task, &key)?,
+                key,
+                gvk,
+                mode: mode.clone(),
+                dry_run: if *dry_run { DryRun::Client } else { DryRun::No },
+                validate: task.manner.validate,
+                recreate: task.manner.force,
+            })),
+            What::Delete => self.delete_of(app, operation, run, call, &key)?,
+            What::Release => EffectKind::RemoveFinalizer {
+                cluster,
+                key,
+                gvk,
+                uid: task.live.as_ref().map(|live| live.uid.clone()).unwrap_or_default(),
+                finalizer: HOOK_FINALIZER.to_owned(),
+            },
+            What::Look => EffectKind::Observe { cluster, key, gvk },
+            What::Pause { phase, wave, last } => EffectKind::Pause {
+                phase: *phase,
+                wave: *wave,
+                is_last: *last,
+            },
+        })
+    }
+
+    /// Its definition may have been written in this very pass.
+    fn key_now(&self, app: &ApplicationState, task: &Task) -> ResourceKey {
+        let mut key = task.key.clone();
+        if let Some(KindLookup::Served(served)) = self.cluster(app).map(|cluster| cluster.kind(&key.group_kind()))
+            && !served.namespaced
+        {
+            key.namespace.clear();
+        }
+        key
+    }
+
+    fn delete_of(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        run: &PassRun,
+        call: &Call,
+        key: &ResourceKey,
+    ) -> Result<EffectKind, String> {
+        let permit = match &run.permits[call.task] {
+            Some(permit) => Some(permit.clone()),
+            None => self.fresh_permit(app, operation, &run.tasks[call.task]),
+        };
+        let options = operation.options(&app.application.spec);
+        Ok(EffectKind::Delete {
+            cluster: app.application.spec.destination.cluster(),
+            permit: permit.ok_or_else(|| format!("{key} does not belong to this application: it is left"))?,
+            propagation: propagation(&options),
+        })
+    }
+
+    /// The object of a task as it is written under `key`.
+    fn body(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        task: &Task,
+        key: &ResourceKey,
+    ) -> Result<Blob, String> {
+        let index = match task.body {
+            Body::Target(index) => index,
+            Body::Namespace | Body::Live => return Ok(Blob::new(&namespace_object(app, &key.name))),
+        };
+        let targets = operation
+            .targets
+            .as_ref()
+            .map(crate::targets::Targets::objects)
+            .unwrap_or_default();
+        let target = targets.get(index).ok_or_else(|| format!("{key} is not declared"))?;
+        if !task.is_hook && target.key == *key {
+            return Ok(target.object.clone());
+        }
+        let mut object = target.object.value().map_err(|error| error.to_string())?;
+        self.rename(app, &mut object, key);
+        if task.is_hook
+            && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        {
+            let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
+            if let Some(finalizers) = finalizers.as_array_mut()
+                && !finalizers.iter().any(|finalizer| finalizer == HOOK_FINALIZER)
+            {
+                finalizers.push(json!(HOOK_FINALIZER));
+            }
+        }
+        Ok(Blob::new(&object))
+    }
+
+    /// Of a hook that was made in this very pass.
+    fn fresh_permit(&self, app: &ApplicationState, operation: &OperationRun, task: &Task) -> Option<Box<DeletePermit>> {
+        let targets = operation.targets.as_ref()?;
+        let live = self.cluster(app)?.node(&task.key)?.manifest()?.value().ok()?;
+        let mut task = task.clone();
+        task.live = Some(facts::live(&*self.health, &live, facts::CLIENT_SIDE_MANAGER));
+        self.parity_permit(app, targets, &task)
+    }
+
+    /// Something that a pass asked for came back.
+    pub(in crate::engine) fn pass_answered(&mut self, app: &mut ApplicationState, row: usize, outcome: Outcome) {
+        let cluster = app.application.spec.destination.cluster();
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        let answer = match outcome {
+            Outcome::Applied(Ok(object)) => {
+                let is_rehearsal = operation.parity.as_ref().is_some_and(|parity| parity.is_rehearsal(row));
+                if !is_rehearsal {
+                    self.observed(&cluster, &object);
+                }
+                Answer::Done
+            }
+            Outcome::Deleted(Ok(Deletion::Gone)) => {
+                if let Some((key, uid)) = operation.parity.as_ref().and_then(|parity| parity.live_of(row)) {
+                    self.gone(&cluster, &key, &uid);
+                }
+                Answer::Done
+            }
+            Outcome::Deleted(Ok(Deletion::Accepted)) => Answer::Done,
+            Outcome::Deleted(Ok(Deletion::Refused(refusal))) => Answer::Failed(refusal.to_string()),
+            Outcome::Observed(Ok(found)) => {
+                if let Some(object) = &found {
+                    self.observed(&cluster, object);
+                }
+                Answer::Seen(found)
+            }
+            Outcome::Patched(Ok(_)) | Outcome::Paused(Ok(())) => Answer::Done,
+            Outcome::Paused(Err(why)) => Answer::Failed(why),
+            Outcome::Applied(Err(error)) => refused(error),
+            Outcome::Deleted(Err(error)) => refused(error),
+            Outcome::Observed(Err(error)) => refused(error),
+            Outcome::Patched(Err(error)) => refused(error),
+            Outcome::Resolved(_) | Outcome::Rendered(_) | Outcome::Compared(_) => {
+                self.late_completions += 1;
+                Answer::Failed("the request was answered with something else".into())
+            }
+        };
+        if let Some(parity) = &mut operation.parity {
+            parity.take(row, answer);
+        }
+        app.operation = Some(operation);
+    }
+}
+
+fn refused(error: WriteError) -> Answer {
+    match error {
+        WriteError::NotFound(_) => Answer::NotFound,
+        WriteError::Conflict(why) => Answer::Conflict(why),
+        WriteError::Invalid(why) => Answer::Invalid(why),
+        error => Answer::Failed(error.to_string()),
+    }
+}

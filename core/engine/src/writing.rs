@@ -1,0 +1,214 @@
+//! What a write sends, where that takes more than the desired object: client-side apply, and the hand-over from it.
+//!
+//! **Invariants.** Pure functions of the objects. Never panic on any JSON.
+
+use capstan_model::FIELD_MANAGER;
+use capstan_model::schema::{ListRelation, Node};
+use serde_json::{Map, Value, json};
+
+/// Where client-side apply keeps what it applied last.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What client-side apply sends for `desired`: the object to create where there is none, else the live object with everything that is
+/// declared set, and what was applied last and is not declared any more taken away. It carries the live object's version.
+pub fn client_side(desired: &Value, live: Option<&Value>) -> Value {
+    let annotated = with_last_applied(desired);
+    let Some(live) = live else { return annotated };
+    let text = |object: &Value, name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let node = Node::of_kind(&text(desired, "apiVersion"), &text(desired, "kind")).unwrap_or(Node::Deduced);
+    let last = live
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(LAST_APPLIED)?.as_str());
+    let last: Value = last
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let mut merged = live.clone();
+    merge(&mut merged, &annotated, Some(&last), node);
+    merged
+}
+
+fn with_last_applied(desired: &Value) -> Value {
+    let mut object = desired.clone();
+    let text = format!("{desired}\n");
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.insert(LAST_APPLIED.into(), text.into());
+        }
+    }
+    object
+}
+
+/// Three ways: what `last` had and `wanted` has not goes, what `wanted` has is set, everything else stays.
+fn merge(into: &mut Value, wanted: &Value, last: Option<&Value>, node: Node<'_>) {
+    match (into, wanted) {
+        (Value::Object(into), Value::Object(wanted)) if !node.map_is_atomic() => {
+            for name in last.and_then(Value::as_object).into_iter().flat_map(Map::keys) {
+                if !wanted.contains_key(name) {
+                    into.remove(name);
+                }
+            }
+            for (name, value) in wanted {
+                if value.is_null() {
+                    into.remove(name);
+                    continue;
+                }
+                let inner = node.field(name).or_else(|| node.element()).unwrap_or(Node::Deduced);
+                match into.get_mut(name) {
+                    Some(old) => merge(old, value, last.and_then(|last| last.get(name)), inner),
+                    None => drop(into.insert(name.clone(), value.clone())),
+                }
+            }
+        }
+        (Value::Array(into), Value::Array(wanted)) => match node.list() {
+            ListRelation::Keyed(keys) => merge_items(into, wanted, last, node.item(), &keys),
+            ListRelation::Set => {
+                let gone = |item: &Value| has(last, item) && !wanted.contains(item);
+                into.retain(|item| !gone(item));
+                for item in wanted {
+                    if !into.contains(item) {
+                        into.push(item.clone());
+                    }
+                }
+            }
+            ListRelation::Atomic => wanted.clone_into(into),
+        },
+        (into, wanted) => wanted.clone_into(into),
+    }
+}
+
+fn has(list: Option<&Value>, item: &Value) -> bool {
+    list.and_then(Value::as_array).is_some_and(|list| list.contains(item))
+}
+
+fn merge_items(into: &mut Vec<Value>, wanted: &[Value], last: Option<&Value>, node: Node<'_>, keys: &[&str]) {
+    let part = |item: &Value, key: &str| item.get(key).cloned().or_else(|| node.key_default(key));
+    let same = |a: &Value, b: &Value| keys.iter().all(|key| part(a, key) == part(b, key));
+    let last = last.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    into.retain(|item| !last.iter().any(|old| same(old, item)) || wanted.iter().any(|new| same(new, item)));
+    for new in wanted {
+        let old = last.iter().find(|old| same(old, new));
+        match into.iter_mut().find(|item| same(item, new)) {
+            Some(item) => merge(item, new, old, node),
+            None => into.push(new.clone()),
+        }
+    }
+}
+
+/// The JSON patch that hands the fields which `from` owns by plain updates over to us as server-side applied: so what is not declared
+/// any more goes with the next apply. `None` when it owns none. It fails when somebody writes in between.
+pub fn take_over_fields(live: &Value, from: &str) -> Option<Value> {
+    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
+    let is = |entry: &Value, manager: &str, operation: &str| {
+        entry.get("manager").and_then(Value::as_str) == Some(manager)
+            && entry.get("operation").and_then(Value::as_str) == Some(operation)
+            && entry.get("subresource").is_none()
+    };
+    let taken: Vec<&Value> = entries.iter().filter(|entry| is(entry, from, "Update")).collect();
+    let first = *taken.first()?;
+    let mut kept: Vec<Value> = entries
+        .iter()
+        .filter(|entry| !is(entry, from, "Update"))
+        .cloned()
+        .collect();
+    let at = kept.iter().position(|entry| is(entry, FIELD_MANAGER, "Apply"));
+    let mut ours = match at {
+        Some(at) => kept.remove(at),
+        None => {
+            let mut ours = first.clone();
+            (ours["manager"], ours["operation"]) = (json!(FIELD_MANAGER), json!("Apply"));
+            ours
+        }
+    };
+    for entry in taken {
+        union(&mut ours["fieldsV1"], entry.get("fieldsV1").unwrap_or(&Value::Null));
+    }
+    kept.push(ours);
+    let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+    Some(json!([
+        {"op": "replace", "path": "/metadata/managedFields", "value": kept},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+    ]))
+}
+
+/// Both sets of fields.
+fn union(into: &mut Value, other: &Value) {
+    let Some(other) = other.as_object() else { return };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    if let Some(into) = into.as_object_mut() {
+        for (name, inner) in other {
+            union(into.entry(name.clone()).or_insert_with(|| json!({})), inner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(ports: &Value, labels: &Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "labels": labels},
+            "spec": {"ports": ports}})
+    }
+
+    #[test]
+    fn what_was_applied_and_is_not_declared_any_more_goes_and_the_rest_stays() {
+        let first = client_side(
+            &service(
+                &json!([{"port": 80, "name": "http"}, {"port": 90, "name": "old"}]),
+                &json!({"a": "1", "b": "1"}),
+            ),
+            None,
+        );
+        let mut live = first;
+        live["metadata"]["labels"]["theirs"] = json!("x");
+        live["metadata"]["resourceVersion"] = json!("7");
+        live["spec"]["clusterIP"] = json!("10.0.0.1");
+        live["spec"]["ports"][0]["nodePort"] = json!(30080);
+        live["spec"]["ports"][0]["protocol"] = json!("TCP");
+        let next = service(&json!([{"port": 80, "name": "web"}]), &json!({"a": "2"}));
+        let merged = client_side(&next, Some(&live));
+        assert_eq!(merged["metadata"]["labels"], json!({"a": "2", "theirs": "x"}));
+        assert_eq!(merged["metadata"]["resourceVersion"], "7");
+        assert_eq!(merged["spec"]["clusterIP"], "10.0.0.1");
+        assert_eq!(
+            merged["spec"]["ports"],
+            json!([{"port": 80, "name": "web", "nodePort": 30080, "protocol": "TCP"}])
+        );
+        let text = merged["metadata"]["annotations"][LAST_APPLIED]
+            .as_str()
+            .unwrap_or_default();
+        assert_eq!(serde_json::from_str::<Value>(text).ok(), Some(next));
+    }
+
+    #[test]
+    fn lists_of_a_kind_nobody_describes_are_one_value() {
+        let object = |items: Value| json!({"apiVersion": "x.io/v1", "kind": "X", "metadata": {"name": "a"}, "spec": {"items": items}});
+        let live = client_side(&object(json!([1, 2])), None);
+        assert_eq!(
+            client_side(&object(json!([3])), Some(&live))["spec"]["items"],
+            json!([3])
+        );
+    }
+
+    #[test]
+    fn fields_are_handed_over_once() {
+        let entry = |manager: &str, operation: &str, fields: Value| json!({"manager": manager, "operation": operation, "fieldsV1": fields});
+        let live = json!({"metadata": {"resourceVersion": "3", "managedFields": [
+            entry("kubectl-client-side-apply", "Update", json!({"f:data": {"f:a": {}}})),
+            entry("capstan", "Apply", json!({"f:data": {"f:b": {}}})),
+            entry("kubelet", "Update", json!({"f:status": {}})),
+        ]}});
+        let patch = take_over_fields(&live, "kubectl-client-side-apply").expect("there is something to hand over");
+        let entries = patch[0]["value"].as_array().expect("entries");
+        assert_eq!(entries.len(), 2);
+        assert_eq!(
+            entries[1],
+            entry("capstan", "Apply", json!({"f:data": {"f:a": {}, "f:b": {}}}))
+        );
+        let after = json!({"metadata": {"managedFields": entries}});
+        assert_eq!(take_over_fields(&after, "kubectl-client-side-apply"), None);
+    }
+}

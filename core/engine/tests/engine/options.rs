@@ -1,0 +1,195 @@
+//! Options of a sync, one test each: what is done, and what is not.
+
+use std::time::Duration;
+
+use capstan_model::ResourceKey;
+use serde_json::{Value, json};
+
+use crate::cluster::Fact;
+use crate::rig::{Rig, Run, config, hook, workload};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn writes(run: &Run) -> usize {
+    let is_write = |fact: &&Fact| matches!(fact, Fact::Written { .. } | Fact::Deleted { .. });
+    run.rig.cluster.history.iter().filter(is_write).count()
+}
+
+fn map(name: &str) -> ResourceKey {
+    ResourceKey::new("", "ConfigMap", "prod", name)
+}
+
+fn with_option(mut object: Value, option: &str) -> Value {
+    object["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!(option);
+    object
+}
+
+/// A person's sync, to its end.
+fn by_hand(objects: Vec<Value>, sync: &Value) -> Run {
+    let mut rig = Rig::new(objects);
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": sync});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    run
+}
+
+#[test]
+fn a_dry_run_asks_for_everything_and_changes_nothing() {
+    let run = by_hand(
+        vec![config("a", 0, "1"), hook("before", "PreSync")],
+        &json!({"dryRun": true}),
+    );
+    assert_eq!(writes(&run), 0, "{}", run.log.join("\n"));
+    assert_eq!(run.rig.status("/operationState/phase"), "Succeeded");
+    let message = run.rig.status("/operationState/message");
+    assert!(
+        message.starts_with("dry run: the cluster would accept all 2 objects"),
+        "{message}"
+    );
+    assert_eq!(run.log.iter().filter(|line| line.contains("try to apply")).count(), 2);
+}
+
+#[test]
+fn a_dry_run_says_what_the_server_refuses() {
+    let mut rig = Rig::new(vec![config("a", 0, "1"), config("b", 0, "1")]);
+    rig.cluster.refused.insert("b".into());
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["operation"] = json!({"sync": {"dryRun": true}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert_eq!((writes(&run), run.rig.status("/operationState/phase")), (0, "Failed"));
+    let message = run.rig.status("/operationState/message");
+    assert!(
+        message.contains("shop/all.yaml:11") && message.contains("immutable"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_the_server_would_refuse_is_known_before_anything_is_deleted() {
+    let mut run = Rig::new(vec![config("a", 0, "1"), config("old", 0, "1")]).start(Vec::new());
+    run.settle(MINUTE);
+    run.rig.cluster.refused.insert("a".into());
+    let before = writes(&run);
+    run.push(vec![config("a", 0, "2")]);
+    run.settle(MINUTE);
+    assert!(run.rig.cluster.objects.contains_key(&map("old")));
+    assert_eq!(writes(&run), before, "{}", run.log.join("\n"));
+}
+
+#[test]
+fn whatever_is_waited_for_has_an_end_and_says_so_before() {
+    let mut slow = workload("Deployment", "web", 0, "1");
+    slow["metadata"]["annotations"]["capstan.dev/sync-timeout"] = json!("90s");
+    let mut rig = Rig::new(vec![slow, config("later", 1, "1")]);
+    rig.cluster.broken.insert("web".into());
+    rig.resource["spec"]["syncPolicy"]["retry"] = json!({"limit": 0});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    let message = run.rig.status("/operationState/message").to_owned();
+    assert!(
+        message.contains(", since 2026-03-14T09:00:00Z, until 2026-03-14T09:01:30Z"),
+        "{message}"
+    );
+    assert_eq!(run.rig.status("/operationState/phase"), "Running");
+    run.settle(2 * MINUTE);
+    assert_eq!(run.rig.status("/operationState/phase"), "Failed");
+    let message = run.rig.status("/operationState/message");
+    assert!(
+        message.contains("not done within 90s, since 2026-03-14T09:00:00Z: Degraded"),
+        "{message}"
+    );
+    assert!(!run.rig.cluster.objects.contains_key(&map("later")));
+}
+
+#[test]
+fn a_sync_as_a_whole_has_an_end() {
+    let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1"), config("later", 1, "1")]);
+    rig.cluster.broken.insert("web".into());
+    rig.resource["metadata"]["annotations"] = json!({"capstan.dev/sync-timeout": "10m"});
+    let mut run = rig.start(Vec::new());
+    run.settle(11 * MINUTE);
+    assert_eq!(run.rig.status("/operationState/phase"), "Failed");
+    let message = run.rig.status("/operationState/message");
+    assert!(message.contains("its deadline of 10m"), "{message}");
+}
+
+#[test]
+fn a_hook_that_argo_cd_left_behind_is_taken_over() {
+    let mut rig = Rig::new(vec![hook("before", "PreSync")]);
+    let key = ResourceKey::new("batch", "Job", "prod", "before");
+    let mut left = hook("before", "PreSync");
+    left["metadata"]["uid"] = json!("old");
+    left["metadata"]["resourceVersion"] = json!("1");
+    left["metadata"]["generation"] = json!(1);
+    left["metadata"]["finalizers"] = json!(["argocd.argoproj.io/hook-finalizer"]);
+    left["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!("shop:batch/Job:prod/before");
+    left["status"] = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+    rig.cluster.objects.insert(key.clone(), left);
+    rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": {}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert_ne!(
+        run.rig.cluster.objects[&key]["metadata"]["uid"],
+        "old",
+        "{}",
+        run.log.join("\n")
+    );
+    assert_eq!(run.rig.status("/operationState/phase"), "Succeeded");
+}
+
+#[test]
+fn force_makes_anew_what_cannot_be_changed_and_nothing_else_does() {
+    for (option, made_anew) in [("Force=true", true), ("Force=false", false)] {
+        let mut run = Rig::new(vec![with_option(config("a", 0, "1"), option)]).start(Vec::new());
+        run.settle(MINUTE);
+        let uid = |run: &Run| run.rig.cluster.objects[&map("a")]["metadata"]["uid"].clone();
+        let before = uid(&run);
+        run.rig.cluster.immutable.insert("a".into());
+        run.push(vec![with_option(config("a", 0, "2"), option)]);
+        run.settle(MINUTE);
+        assert_eq!(uid(&run) != before, made_anew, "{option}\n{}", run.log.join("\n"));
+    }
+}
+
+#[test]
+fn what_says_delete_confirm_waits_for_the_approval() {
+    let mut run = Rig::new(vec![
+        with_option(config("a", 0, "1"), "Delete=confirm"),
+        config("b", 0, "1"),
+    ])
+    .start(Vec::new());
+    run.settle(MINUTE);
+    run.rig.resource["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    run.rig.resource["metadata"]["deletionTimestamp"] = json!("2026-03-14T10:00:00Z");
+    run.observe_application();
+    run.settle(MINUTE);
+    let left: Vec<&ResourceKey> = run.rig.cluster.objects.keys().collect();
+    assert_eq!(left, [&map("a")]);
+    let conditions = run.rig.resource["status"]["conditions"].to_string();
+    assert!(conditions.contains("Delete=confirm"), "{conditions}");
+    run.rig.resource["metadata"]["annotations"] =
+        json!({"argocd.argoproj.io/deletion-approved": "2026-03-14T10:00:01Z"});
+    run.observe_application();
+    run.settle(MINUTE);
+    assert!(run.rig.cluster.objects.is_empty());
+    assert_eq!(run.rig.resource["metadata"]["finalizers"], json!([]));
+}
+
+#[test]
+fn a_retry_that_refreshes_takes_the_newest_commit() {
+    for (refresh, newest) in [(true, true), (false, false)] {
+        let mut rig = Rig::new(vec![config("a", 0, "1")]);
+        rig.cluster.refused.insert("a".into());
+        rig.resource["spec"]["syncPolicy"] = json!({"retry": {"limit": 3, "refresh": refresh}});
+        rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": {}});
+        let mut run = rig.start(Vec::new());
+        run.settle(Duration::from_secs(2));
+        run.rig.cluster.refused.clear();
+        run.push(vec![config("a", 0, "2")]);
+        run.settle(MINUTE);
+        let value = &run.rig.cluster.objects[&map("a")]["data"]["v"];
+        assert_eq!(*value == "2", newest, "{}", run.log.join("\n"));
+    }
+}

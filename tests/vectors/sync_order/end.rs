@@ -1,0 +1,188 @@
+//! How two ends of one case differ, and whether ours is worse: judged by what was declared, not by what the engine says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::case::{Case, key_of};
+use super::replay::Played;
+
+/// The ends of a case.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// Objects that are there with Argo CD's way and not with ours.
+    missing: BTreeSet<String>,
+    /// The other way round.
+    more: BTreeSet<String>,
+    /// Objects that are not the same.
+    changed: BTreeSet<String>,
+    /// Ours deleted them, and nothing that the case declares allows that.
+    wrongly_deleted: BTreeSet<String>,
+    /// They are neither as they were nor as they are declared.
+    spoilt: BTreeSet<String>,
+    /// Phases and messages: Argo CD's way, ours.
+    phases: [String; 2],
+    messages: [String; 2],
+    is_unclear: bool,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [argo, ours] = &self.phases;
+        let [argo_says, says] = &self.messages;
+        write!(
+            f,
+            "missing {:?}, more {:?}, changed {:?}; ",
+            self.missing, self.more, self.changed
+        )?;
+        write!(f, "Argo CD {argo} {argo_says:?}, ours {ours} {says:?}")
+    }
+}
+
+impl End {
+    pub(crate) fn of(case: &Case, argo: &Played, ours: &Played) -> Self {
+        let (theirs, mine) = (state(case, argo), state(case, ours));
+        let before: BTreeMap<String, &Value> = case.live.iter().map(|live| (key_of(&live.obj), &live.obj)).collect();
+        let declared: BTreeMap<String, &Value> = case.desired.iter().map(|object| (key_of(object), object)).collect();
+        let may_go = |key: &String| may_be_deleted(case, key, before[key]) || is_gone_with_another(case, ours, key);
+        let is_lost = |key: &&String| !ours.world.objects.contains_key(*key) && !is_hook(before[*key]);
+        let wrongly_deleted = before
+            .keys()
+            .filter(is_lost)
+            .filter(|key| !may_go(key))
+            .cloned()
+            .collect();
+        let payload = |object: &Value| object.pointer("/metadata/labels").cloned().unwrap_or_default();
+        let is_spoilt = |(key, object): &(&String, &super::world::Object)| {
+            let now = payload(&object.value);
+            let was = before.get(*key).is_some_and(|was| payload(was) == now);
+            let is = declared.get(*key).is_some_and(|is| payload(is) == now);
+            let is_ours_to_make = key.starts_with("/Namespace//") || declared_by_generated_name(case, key);
+            !was && !is && !is_ours_to_make
+        };
+        let spoilt = ours
+            .world
+            .objects
+            .iter()
+            .filter(is_spoilt)
+            .map(|(key, _)| key.clone())
+            .collect();
+        let waits = matches!(ours.phase.as_str(), "Running" | "Terminating");
+        let says = ours.message.contains("waiting for ")
+            && ours.message.contains(", since ")
+            && ours.message.contains(", until ");
+        Self {
+            missing: theirs.keys().filter(|key| !mine.contains_key(*key)).cloned().collect(),
+            more: mine.keys().filter(|key| !theirs.contains_key(*key)).cloned().collect(),
+            changed: mine
+                .iter()
+                .filter(|(key, value)| theirs.get(*key).is_some_and(|other| other != *value))
+                .map(|(key, _)| key.clone())
+                .collect(),
+            wrongly_deleted,
+            spoilt,
+            phases: [argo.phase.clone(), ours.phase.clone()],
+            messages: [argo.message.clone(), ours.message.clone()],
+            is_unclear: waits && (!says || ours.deadline.is_none()),
+        }
+    }
+
+    pub(crate) fn is_same(&self) -> bool {
+        self.missing.is_empty() && self.more.is_empty() && self.changed.is_empty()
+    }
+
+    /// Why ours is worse, or does not say what it waits for.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if !self.wrongly_deleted.is_empty() {
+            return Some(format!("deleted {:?}", self.wrongly_deleted));
+        }
+        if !self.spoilt.is_empty() {
+            return Some(format!("neither as before nor as declared: {:?}", self.spoilt));
+        }
+        self.is_unclear.then(|| {
+            format!(
+                "it does not say what it waits for, since when and until when: {:?}",
+                self.messages[1]
+            )
+        })
+    }
+}
+
+/// Ordinary objects that are there to stay, and their payload.
+fn state(case: &Case, played: &Played) -> BTreeMap<String, Value> {
+    let settled = played.world.settled();
+    let stays = played
+        .world
+        .objects
+        .iter()
+        .filter(|(key, object)| settled.contains(*key) && !is_hook(&object.value));
+    let ordinary = stays.filter(|(key, _)| !declared_by_generated_name(case, key));
+    ordinary
+        .map(|(key, object)| (key.clone(), object.value["metadata"]["labels"].clone()))
+        .collect()
+}
+
+fn is_hook(object: &Value) -> bool {
+    let annotations = object.pointer("/metadata/annotations");
+    let named = |name: &str| annotations.is_some_and(|all| all.get(name).is_some());
+    named("argocd.argoproj.io/hook") || named("helm.sh/hook")
+}
+
+fn declared_by_generated_name(case: &Case, key: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap_or_default();
+    let prefixes = case
+        .desired
+        .iter()
+        .filter_map(|object| object["metadata"]["generateName"].as_str());
+    prefixes.into_iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// A prune that was asked for, of an object that is tracked, not declared as an ordinary object, and does not protect itself.
+fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
+    let live = case.live.iter().find(|live| key_of(&live.obj) == key);
+    if live.is_some_and(|live| live.deleting) || case.script.vanish.iter().any(|vanish| vanish.key == key) {
+        return true;
+    }
+    let is_tracked = live.is_some_and(|live| !live.unmanaged);
+    let is_declared = case.desired.iter().any(|desired| key_of(desired) == key);
+    let own = object
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get("argocd.argoproj.io/sync-options"));
+    let own = own.and_then(Value::as_str).unwrap_or_default();
+    let words = own
+        .split(',')
+        .map(str::trim)
+        .chain(case.op.sync_options.iter().map(String::as_str));
+    let of_prune: Vec<&str> = words
+        .filter(|word| matches!(*word, "Prune=true" | "Prune=false" | "Prune=confirm"))
+        .collect();
+    let confirmed = case.script.prune_confirmed_at.is_some();
+    let allowed = match of_prune.first() {
+        Some(&"Prune=false") => false,
+        Some(&"Prune=confirm") => confirmed,
+        _ => true,
+    };
+    case.op.prune && !case.op.dry_run && is_tracked && !is_declared && allowed
+}
+
+/// It lived in a namespace, or was of a kind, that may be deleted and is.
+fn is_gone_with_another(case: &Case, ours: &Played, key: &str) -> bool {
+    let mut parts = key.splitn(4, '/');
+    let (group, _, namespace) = (
+        parts.next().unwrap_or_default(),
+        parts.next(),
+        parts.next().unwrap_or_default(),
+    );
+    let is_lost = |holder: &str| {
+        let live = case.live.iter().find(|live| key_of(&live.obj) == holder);
+        !ours.world.objects.contains_key(holder) && live.is_some_and(|live| may_be_deleted(case, holder, &live.obj))
+    };
+    let definitions = case
+        .live
+        .iter()
+        .filter(|live| live.obj["kind"] == "CustomResourceDefinition");
+    let of_group = definitions
+        .filter(|live| live.obj["spec"]["group"] == group)
+        .map(|live| key_of(&live.obj));
+    is_lost(&format!("/Namespace//{namespace}")) || of_group.into_iter().any(|key| is_lost(&key))
+}

@@ -1,0 +1,149 @@
+//! Syncs recorded from Argo CD's own engine, replayed over ours.
+
+mod answer;
+pub(crate) mod case;
+mod end;
+mod replay;
+mod setup;
+mod world;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use capstan_engine::settings::Guards;
+
+use super::{Score, differences};
+use case::{Case, Round, Row};
+pub(crate) use replay::{Played, play};
+
+/// Replays every case with `guards: argo`. What differs and falls under no named rule is printed as such, and fails.
+pub(crate) fn run(folder: &Path) -> Score {
+    let path = folder.join("cases.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut score = Score {
+        equal: 0,
+        total: 0,
+        differences: Vec::new(),
+    };
+    let mut soft = [0; 3];
+    let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in text.lines() {
+        let case: Case = serde_json::from_str(line).expect("every line is a case");
+        let again: Case = serde_json::from_str(line).expect("every line is a case");
+        score.total += 1;
+        let played = play(&case, again.script, Guards::Argo);
+        let expected = case.expect.all_rounds();
+        if let Some(difference) = difference(&case, &expected, &played) {
+            let rule = differences::ARGO.iter().find(|rule| (rule.holds)(&case));
+            let name = rule.map_or("UNEXPLAINED", |rule| rule.name);
+            *by_rule.entry(name).or_default() += 1;
+            score.differences.push(format!("{}: {name}: {difference}", case.id));
+            continue;
+        }
+        score.equal += 1;
+        let same =
+            |of: fn(&Round) -> serde_json::Value| usize::from(expected.iter().map(of).eq(played.rounds.iter().map(of)));
+        soft[0] += same(|round| serde_json::json!(round.ops.iter().flatten().map(text_of).collect::<Vec<_>>()));
+        soft[1] += same(|round| serde_json::json!(round.waves));
+        soft[2] += same(|round| serde_json::json!(round.message));
+    }
+    println!(
+        "sync_order: of {} equal cases, dry runs and finalizers are equal too in {}, wave hooks in {}, messages in {}",
+        score.equal, soft[0], soft[1], soft[2]
+    );
+    differences::tell("sync_order", &by_rule, score.total);
+    let unexplained = by_rule.get("UNEXPLAINED").copied().unwrap_or(0);
+    assert!(
+        unexplained * 500 <= score.total,
+        "{unexplained} cases differ for a reason that nobody gave"
+    );
+    score
+}
+
+/// Replays every case with the safe defaults, and holds the end of each against the end with `guards: argo`: the same cluster, or a
+/// difference that a rule names, and in no case a worse one.
+pub(crate) fn run_default(folder: &Path) -> Score {
+    let path = folder.join("cases.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut score = Score {
+        equal: 0,
+        total: 0,
+        differences: Vec::new(),
+    };
+    let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in text.lines() {
+        let case = |line| -> Case { serde_json::from_str(line).expect("every line is a case") };
+        let (case, scripts) = (case(line), [case(line).script, case(line).script]);
+        let [argo, ours] = scripts;
+        let end = end::End::of(
+            &case,
+            &play(&case, argo, Guards::Argo),
+            &play(&case, ours, Guards::Capstan),
+        );
+        score.total += 1;
+        if let Some(fault) = end.fault() {
+            *by_rule.entry("WORSE").or_default() += 1;
+            score.differences.push(format!("{}: WORSE: {fault}", case.id));
+            continue;
+        }
+        if end.is_same() {
+            score.equal += 1;
+            continue;
+        }
+        match differences::DEFAULT.iter().find(|rule| (rule.holds)(&case)) {
+            Some(rule) => {
+                *by_rule.entry(rule.name).or_default() += 1;
+                score.equal += 1;
+            }
+            None => {
+                *by_rule.entry("UNEXPLAINED").or_default() += 1;
+                score.differences.push(format!("{}: UNEXPLAINED: {end}", case.id));
+            }
+        }
+    }
+    differences::tell("sync_order_default", &by_rule, score.total);
+    score
+}
+
+fn text_of(row: &Row) -> String {
+    format!("{} {} {} {} {}", row.op, row.phase, row.wave, row.key, row.flags)
+}
+
+/// Requests that change something, batch by batch.
+fn real(round: &Round) -> Vec<Vec<String>> {
+    let real = |rows: &Vec<Row>| rows.iter().filter(|row| row.is_real()).map(text_of).collect::<Vec<_>>();
+    round.ops.iter().map(real).filter(|rows| !rows.is_empty()).collect()
+}
+
+fn difference(case: &Case, expected: &[Round], played: &Played) -> Option<String> {
+    for (number, (wanted, found)) in expected.iter().zip(&played.rounds).enumerate() {
+        let (ops, found_ops) = (real(wanted), real(found));
+        if ops != found_ops {
+            return Some(format!(
+                "round {}: {ops:?}\n   but {found_ops:?}\n   saying {:?} for {:?}",
+                number + 1,
+                found.message,
+                wanted.message
+            ));
+        }
+        if wanted.phase != found.phase {
+            return Some(format!(
+                "round {}: {} {:?} but {} {:?}",
+                number + 1,
+                wanted.phase,
+                wanted.message,
+                found.phase,
+                found.message
+            ));
+        }
+    }
+    let ends = expected.len() == played.rounds.len();
+    (!ends).then(|| {
+        format!(
+            "{} rounds ({}), but {}",
+            expected.len(),
+            case.expect.end,
+            played.rounds.len()
+        )
+    })
+}
