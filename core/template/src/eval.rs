@@ -417,6 +417,7 @@ fn ideal(number: &Number) -> Option<Value> {
 fn method(value: &Value, name: &str) -> Option<Vec<Type>> {
     match value {
         Value::Object(object) => object.method(name).map(<[Type]>::to_vec),
+        Value::Map(map) => crate::chart_values::method(map, name),
         Value::Time(_) | Value::Duration(_) | Value::Month(_) | Value::Weekday(_) => {
             crate::time::method(value, name).map(<[Type]>::to_vec)
         }
@@ -427,6 +428,7 @@ fn method(value: &Value, name: &str) -> Option<Vec<Type>> {
 fn call_method(value: &Value, name: &str, arguments: &[Value]) -> Result<Value> {
     match value {
         Value::Object(object) => object.call(name, arguments).map_err(ExecError::plain),
+        Value::Map(map) => crate::chart_values::call(map, name, arguments),
         _ => Ok(crate::time::call_method(value, name, arguments)),
     }
 }

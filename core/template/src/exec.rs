@@ -264,11 +264,11 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
                     }
                 }
             }
-            Value::List(_) | Value::Bytes(_) => {
-                let element = if let Value::List(list) = value {
-                    list.element()
-                } else {
-                    Element::Uint8
+            _ if value.slice_items().is_some() => {
+                let element = match value {
+                    Value::List(list) => list.element(),
+                    Value::Object(object) => object.items().map_or(Element::Any, |list| list.element()),
+                    _ => Element::Uint8,
                 };
                 let items = value.slice_items().unwrap_or_default();
                 for (i, item) in (0i64..).zip(items.iter()) {

@@ -16,6 +16,7 @@
 
 mod ambient;
 mod ast;
+mod chart_values;
 mod context;
 mod error;
 mod eval;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::signature::Type;
-use crate::value::{Map, Value};
+use crate::value::{List, Map, Value};
 
 /// A Go struct, or a named type with methods.
 pub trait Object {
@@ -12,7 +12,11 @@ pub trait Object {
 
     /// The Go kind, as `kindOf` names it.
     fn kind(&self) -> &'static str {
-        if self.underlying().is_some() { "map" } else { "ptr" }
+        match (self.underlying(), self.items()) {
+            (Some(_), _) => "map",
+            (None, Some(_)) => "slice",
+            (None, None) => "ptr",
+        }
     }
 
     /// The value of an exported field.
@@ -35,6 +39,11 @@ pub trait Object {
 
     /// The map this object is under its named type: it can be ranged over and indexed.
     fn underlying(&self) -> Option<Map> {
+        None
+    }
+
+    /// The list this object is under its named type: it can be ranged over and indexed.
+    fn items(&self) -> Option<List> {
         None
     }
 
@@ -63,7 +72,8 @@ pub trait Object {
 
     /// What JSON and YAML show.
     fn document(&self) -> Value {
-        self.underlying().map_or(Value::Nil, Value::Map)
+        let items = || self.items().map_or(Value::Nil, Value::List);
+        self.underlying().map_or_else(items, Value::Map)
     }
 }
 
@@ -76,6 +86,7 @@ pub struct Record {
     printed: String,
     fields: Vec<(&'static str, Value)>,
     methods: Vec<(&'static str, &'static [Type], Method)>,
+    items: Option<List>,
 }
 
 impl Record {
@@ -87,7 +98,17 @@ impl Record {
             printed: printed.into(),
             fields: Vec::new(),
             methods: Vec::new(),
+            items: None,
         }
+    }
+
+    /// Makes it a list of a named type: it can be ranged over and indexed.
+    #[must_use]
+    pub fn items(mut self, items: Value) -> Self {
+        if let Value::List(items) = items {
+            self.items = Some(items);
+        }
+        self
     }
 
     /// Adds a field.
@@ -142,11 +163,18 @@ impl Object for Record {
         }
     }
 
+    fn items(&self) -> Option<List> {
+        self.items.clone()
+    }
+
     fn print(&self) -> String {
         self.printed.clone()
     }
 
     fn document(&self) -> Value {
+        if let Some(items) = &self.items {
+            return Value::List(items.clone());
+        }
         Value::map(self.fields.iter().map(|(name, value)| (*name, value.clone())))
     }
 }

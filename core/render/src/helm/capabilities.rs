@@ -88,12 +88,14 @@ pub(super) fn capabilities(kube: &KubeVersion, extra: &[String]) -> Value {
     let defaults = DEFAULT_API_VERSIONS.split_ascii_whitespace().map(str::to_owned);
     let versions: Vec<String> = defaults.chain(extra.iter().cloned()).collect();
     let printed = format!("[{}]", versions.join(" "));
+    let items = Value::strings(versions.iter().map(String::as_str));
     let has = move |arguments: &[Value]| {
         let found = |text: &str| versions.iter().any(|version| version == text);
         let found = matches!(arguments.first(), Some(Value::Str(text)) if found(&text.lossy()));
         Ok(Value::Bool(found))
     };
     let api_versions = Record::new("common.VersionSet", printed)
+        .items(items)
         .method("Has", &[Type::Str], has)
         .build();
     let helm = Record::new("common.BuildInfo", "")

@@ -126,6 +126,7 @@ fn gather<'a>(
     for subchart in &chart.subcharts {
         let own = &subchart.metadata.name;
         let section = values.get(own).and_then(|value| value.as_map()).unwrap_or_default();
+        let section = section.under(Some("common.Values"));
         let below = gather(
             subchart,
             &format!("{name}/charts/{own}"),

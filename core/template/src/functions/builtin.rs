@@ -249,9 +249,10 @@ fn len(value: &Value) -> Result<Value> {
         Value::Str(text) => text.bytes().len(),
         Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.items().len(),
-        other => match other.as_map() {
-            Some(map) => map.len(),
-            None => return error(format!("len of type {}", other.type_name())),
+        other => match (other.as_map(), other.slice_items()) {
+            (Some(map), _) => map.len(),
+            (None, Some(items)) => items.len(),
+            (None, None) => return error(format!("len of type {}", other.type_name())),
         },
     };
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))

@@ -258,6 +258,14 @@ impl JsonWriter {
     }
 }
 
+/// A value as Go's library writes it, with the line break at its end; nothing for what cannot be written.
+pub(crate) fn go_yaml(value: &Value) -> Value {
+    document(value).map_or_else(
+        |_| Value::from(""),
+        |document| Value::from(capstan_yaml::to_go_yaml(&document).as_str()),
+    )
+}
+
 fn yaml(env: &mut Env<'_>, args: &[Value], must: bool) -> Result<Value> {
     env.context.charge_copy(&args[0])?;
     let document = match document(&args[0]) {

@@ -27,6 +27,7 @@ mod urls;
 pub(crate) use pattern::Pattern;
 pub use semver::matches_constraint;
 
+pub(crate) use encode::go_yaml;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

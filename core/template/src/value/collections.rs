@@ -124,12 +124,14 @@ impl Drop for ListData {
 
 /// A shared, mutable map with keys in byte order.
 #[derive(Clone)]
-pub struct Map(Rc<MapData>);
+pub struct Map(
+    Rc<MapData>,
+    /// The name of a named Go type (`common.Values`), if it is seen as one: a map may be shared under several types.
+    Option<&'static str>,
+);
 
 struct MapData {
     element: Element,
-    /// The name of a named Go type (`common.Values`), if the map has one.
-    type_name: Option<&'static str>,
     /// Go's nil map: empty, `null` in JSON, and cannot be written to.
     nil: bool,
     entries: RefCell<BTreeMap<String, Value>>,
@@ -160,23 +162,23 @@ impl Map {
     /// A map with a declared element type.
     #[must_use]
     pub fn typed(element: Element, entries: BTreeMap<String, Value>) -> Self {
-        Self(Rc::new(MapData {
+        let data = MapData {
             element,
-            type_name: None,
             nil: false,
             entries: RefCell::new(entries),
-        }))
+        };
+        Self(Rc::new(data), None)
     }
 
     /// Go's nil `map[string]interface {}`: empty, `null` in JSON. What would write to it has to fail instead.
     #[must_use]
     pub fn nil() -> Self {
-        Self(Rc::new(MapData {
+        let data = MapData {
             element: Element::Any,
-            type_name: None,
             nil: true,
             entries: RefCell::default(),
-        }))
+        };
+        Self(Rc::new(data), None)
     }
 
     /// Whether this is Go's nil map.
@@ -188,12 +190,13 @@ impl Map {
     /// A `map[string]interface {}` of a named Go type, which `typeOf` shows.
     #[must_use]
     pub fn named(type_name: &'static str, entries: BTreeMap<String, Value>) -> Self {
-        Self(Rc::new(MapData {
-            element: Element::Any,
-            type_name: Some(type_name),
-            nil: false,
-            entries: RefCell::new(entries),
-        }))
+        Self::from_entries(entries).under(Some(type_name))
+    }
+
+    /// The same map, seen as another Go type.
+    #[must_use]
+    pub fn under(&self, type_name: Option<&'static str>) -> Self {
+        Self(Rc::clone(&self.0), type_name)
     }
 
     /// A map of the same Go type.
@@ -274,7 +277,7 @@ impl Map {
 
     /// The name of the named Go type, if the map has one.
     pub(crate) fn type_name(&self) -> Option<&'static str> {
-        self.0.type_name
+        self.1
     }
 
     pub(crate) fn same(&self, other: &Self) -> bool {
@@ -326,7 +329,7 @@ pub(crate) struct WatchedMap(Weak<MapData>);
 impl WatchedMap {
     /// Empties the map if it is part of a cycle.
     pub(crate) fn break_cycle(&self) {
-        if let Some(map) = self.0.upgrade().map(Map)
+        if let Some(map) = self.0.upgrade().map(|data| Map(data, None))
             && map.is_cyclic()
         {
             map.clear();

@@ -185,7 +185,10 @@ impl Value {
             Self::List(l) => !l.items().is_empty(),
             Self::Map(m) => !m.is_empty(),
             Self::Time(_) => true,
-            Self::Object(o) => o.underlying().is_none_or(|map| !map.is_empty()),
+            Self::Object(o) => match (o.underlying(), o.items()) {
+                (Some(map), _) => !map.is_empty(),
+                (None, items) => items.is_none_or(|items| !items.items().is_empty()),
+            },
         }
     }
 
@@ -250,6 +253,7 @@ impl Value {
         match self {
             Self::List(list) => Some(Cow::Borrowed(list.items())),
             Self::Bytes(bytes) => Some(Cow::Owned(bytes.iter().map(|b| Self::Uint8(*b)).collect())),
+            Self::Object(object) => object.items().map(|list| Cow::Owned(list.items().to_vec())),
             _ => None,
         }
     }
