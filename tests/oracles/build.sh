@@ -29,7 +29,7 @@ kubernetes_version="-X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.i
 for program in "$@"; do
     case $program in
     helm)
-        build helm helm-render ./render
+        build helm helm-render ./render "-X helm.sh/helm/v4/internal/version.version=v4.2.3"
         build helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=v4.2.3"
         ;;
     etcd) build etcd etcd go.etcd.io/etcd/server/v3 ;;

@@ -213,7 +213,10 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
                     return Err(self.located(&error, None));
                 }
                 let limit = self.env.context.limits.output;
-                self.emit(&crate::gofmt::sprint_v(other, limit))
+                match other {
+                    Value::Object(object) if object.prints_itself_in_place() => self.emit(object.print().as_bytes()),
+                    _ => self.emit(&crate::gofmt::sprint_v(other, limit)),
+                }
             }
         }
     }

@@ -62,6 +62,12 @@ pub trait Object {
         None
     }
 
+    /// Whether Go finds a `String` method where a template prints the value from its place, though none where it is an argument: the
+    /// method belongs to the pointer.
+    fn prints_itself_in_place(&self) -> bool {
+        false
+    }
+
     /// Whether this is a nil pointer.
     fn is_nil(&self) -> bool {
         false

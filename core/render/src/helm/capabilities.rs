@@ -1,6 +1,8 @@
 //! `.Capabilities`: what a chart may ask about the cluster.
 
-use capstan_template::{Record, Type, Value};
+use std::rc::Rc;
+
+use capstan_template::{Object, Record, Type, Value};
 
 /// The Kubernetes version that Helm 4.2 assumes without a cluster.
 pub const DEFAULT_KUBE_VERSION: &str = "v1.36.0";
@@ -75,16 +77,65 @@ impl KubeVersion {
     }
 }
 
+/// `.Capabilities.KubeVersion`: a struct, whose `String` method Go finds where it is printed from its place and not where it is an
+/// argument.
+impl Object for KubeVersion {
+    fn type_name(&self) -> String {
+        "common.KubeVersion".to_owned()
+    }
+
+    fn kind(&self) -> &'static str {
+        "struct"
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "Version" => Some(Value::from(self.version.as_str())),
+            "Major" => Some(Value::from(self.major.as_str())),
+            "Minor" => Some(Value::from(self.minor.as_str())),
+            _ => None,
+        }
+    }
+
+    fn method(&self, name: &str) -> Option<&[Type]> {
+        matches!(name, "GitVersion" | "String").then_some(&[])
+    }
+
+    fn call(&self, name: &str, _arguments: &[Value]) -> Result<Value, String> {
+        let text = if name == "String" {
+            &self.normalized
+        } else {
+            &self.version
+        };
+        Ok(Value::from(text.as_str()))
+    }
+
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        let fields = [
+            ("Version", &self.version),
+            ("normalizedVersion", &self.normalized),
+            ("Major", &self.major),
+            ("Minor", &self.minor),
+        ];
+        Some(fields.map(|(name, text)| (name, Value::from(text.as_str()))).into())
+    }
+
+    fn prints_itself_in_place(&self) -> bool {
+        true
+    }
+
+    fn print(&self) -> String {
+        self.normalized.clone()
+    }
+
+    fn document(&self) -> Value {
+        Value::map(["Version", "Major", "Minor"].map(|name| (name, self.field(name).unwrap_or(Value::Nil))))
+    }
+}
+
 /// `.Capabilities`.
 pub(super) fn capabilities(kube: &KubeVersion, extra: &[String]) -> Value {
-    let version = Value::from(kube.version.as_str());
-    let git_version = version.clone();
-    let kube = Record::new("*common.KubeVersion", kube.normalized.as_str())
-        .field("Version", version)
-        .field("Major", Value::from(kube.major.as_str()))
-        .field("Minor", Value::from(kube.minor.as_str()))
-        .method("GitVersion", &[], move |_| Ok(git_version.clone()))
-        .build();
+    let kube = Value::Object(Rc::new(kube.clone()));
     let defaults = DEFAULT_API_VERSIONS.split_ascii_whitespace().map(str::to_owned);
     let versions: Vec<String> = defaults.chain(extra.iter().cloned()).collect();
     let printed = format!("[{}]", versions.join(" "));
@@ -98,7 +149,7 @@ pub(super) fn capabilities(kube: &KubeVersion, extra: &[String]) -> Value {
         .items(items)
         .method("Has", &[Type::Str], has)
         .build();
-    let helm = Record::new("common.BuildInfo", "")
+    let helm = Record::new("version.BuildInfo", "")
         .field("Version", Value::from(HELM_VERSION))
         .build();
     Record::new("*common.Capabilities", "")

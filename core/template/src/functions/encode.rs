@@ -202,25 +202,32 @@ impl JsonWriter {
                 self.out.push(b']');
             }
             Value::Map(map) => {
-                let entries = map.entries();
-                self.out.push(b'{');
-                for (i, (key, item)) in entries.iter().enumerate() {
-                    if i > 0 {
-                        self.out.push(b',');
-                    }
-                    self.line(level + 1);
-                    self.string(key.as_bytes());
-                    self.out
-                        .extend_from_slice(if self.style.indent.is_some() { b": " } else { b":" });
-                    grow(|| self.value(item, level + 1))?;
-                }
-                if !entries.is_empty() {
-                    self.line(level);
-                }
-                self.out.push(b'}');
+                self.entries(&map.entries(), level)?;
             }
-            Value::Object(object) => self.value(&object.document(), level)?,
+            Value::Object(object) => match exported(&**object) {
+                Some(fields) => self.entries(&fields, level)?,
+                None => self.value(&object.document(), level)?,
+            },
         }
+        Ok(())
+    }
+
+    fn entries(&mut self, entries: &[(String, Value)], level: usize) -> std::result::Result<(), String> {
+        self.out.push(b'{');
+        for (i, (key, item)) in entries.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            self.line(level + 1);
+            self.string(key.as_bytes());
+            self.out
+                .extend_from_slice(if self.style.indent.is_some() { b": " } else { b":" });
+            grow(|| self.value(item, level + 1))?;
+        }
+        if !entries.is_empty() {
+            self.line(level);
+        }
+        self.out.push(b'}');
         Ok(())
     }
 
@@ -256,6 +263,14 @@ impl JsonWriter {
         self.out
             .extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
     }
+}
+
+/// The exported fields of a struct, in their order.
+fn exported(object: &dyn crate::object::Object) -> Option<Vec<(String, Value)>> {
+    let fields = object.fields().filter(|_| object.kind() == "struct")?;
+    let is_exported = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
+    let fields = fields.into_iter().filter(|(name, _)| is_exported(name));
+    Some(fields.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// A value as Go's library writes it, with the line break at its end; nothing for what cannot be written.
