@@ -201,12 +201,12 @@ impl Map {
 
     /// A map of the same Go type.
     pub(crate) fn same_type(&self, entries: BTreeMap<String, Value>) -> Self {
-        Self(Rc::new(MapData {
+        let data = MapData {
             element: self.0.element,
-            type_name: self.0.type_name,
             nil: false,
             entries: RefCell::new(entries),
-        }))
+        };
+        Self(Rc::new(data), self.1)
     }
 
     /// The value of a key.
