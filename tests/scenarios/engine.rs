@@ -340,6 +340,7 @@ impl EngineStage<'_> {
             kube_version: &task.kube_version,
             api_versions: &task.api_versions,
             references,
+            interrupt: &capstan_render::Interrupt::default(),
         };
         Ok(Plain.render(&input, &*tree)?.manifests)
     }

@@ -13,6 +13,8 @@ pub struct TargetContext {
     pub application: ApplicationId,
     /// Its project.
     pub project: String,
+    /// What its annotation `capstan.dev/determinism` says; empty where it says nothing.
+    pub determinism: String,
     /// Namespace in which applications are named without it.
     pub control_namespace: String,
     /// Written on every object when not empty.

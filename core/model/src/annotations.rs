@@ -38,6 +38,9 @@ pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
 /// Which operation created a hook: `<application uid>:<epoch>:<attempt>:<phase>`. It makes a hook's creation recognisable after a crash.
 pub const OPERATION: &str = "capstan.dev/operation";
+/// `capstan.dev/determinism`, on an Application: where a chart's random values and its time come from: `stable` (the default), `helm` or
+/// `forbid`.
+pub const DETERMINISM: &str = "capstan.dev/determinism";
 /// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`.
 pub const DEPENDS_ON: &str = "capstan.dev/depends-on";
 /// How long this object (or hook) is waited for in a sync, or an Application's sync may last as a whole: a Go duration such as `90s`

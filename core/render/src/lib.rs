@@ -22,6 +22,7 @@ pub mod tree;
 
 pub use archive::{ChartLimits, RATIO_FROM, unpack_chart};
 pub use cache::RenderCache;
+pub use capstan_template::{Interrupt, Random};
 pub use error::RenderError;
 pub use glob::{Glob, InvalidGlob, MAX_ALTERNATIVES};
 pub use helm::{
@@ -31,5 +32,5 @@ pub use helm::{
 pub use memory::MemoryTree;
 pub use overlay::OverlayTree;
 pub use recording::{RenderInputs, inputs_unchanged};
-pub use request::{RenderOutput, RenderRequest, helm_template, render};
+pub use request::{Determinism, RenderOutput, RenderRequest, helm_template, render};
 pub use tree::{EntryKind, FileTree, MAX_LINKS, MAX_PATH, RawEntry, ReadError, TreeEntry, join, normalize, resolve};

@@ -143,6 +143,10 @@ impl FileTree for OverlayTree {
         }
         Ok(Some(hex(format!("{inner:?}\n{}", changes.concat()).as_bytes())))
     }
+
+    fn time(&self) -> Option<i64> {
+        self.inner.time()
+    }
 }
 
 #[cfg(test)]

@@ -86,4 +86,8 @@ impl FileTree for RecordingTree<'_> {
         self.note(path)?;
         self.inner.id(path)
     }
+
+    fn time(&self) -> Option<i64> {
+        self.inner.time()
+    }
 }

@@ -4,11 +4,32 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use capstan_model::{ApplicationSource, Manifest};
+use capstan_template::{Interrupt, Random};
 
 use crate::recording::RecordingTree;
 use crate::{
     FileTree, HelmOutput, ReadError, RenderCache, RenderError, RenderInputs, SetArgument, directory, helm, limits,
 };
+
+/// Where passwords, keys, certificates, identifiers and the time come from.
+#[derive(Clone, Copy)]
+pub enum Determinism<'a> {
+    /// From the seed, the application, the chart's content, the template and the number of the call; the time is the commit's. Two
+    /// renders of one input are equal, on any machine. Whoever knows the seed can tell every password: it is a secret.
+    Stable {
+        /// Kept by the installation.
+        seed: &'a [u8],
+    },
+    /// As Helm has it: new with every render.
+    Helm {
+        /// Makes a source of random bytes.
+        random: &'a (dyn Fn() -> Box<dyn Random> + Sync),
+        /// Seconds since 1970-01-01T00:00:00Z.
+        now: i64,
+    },
+    /// A template that asks for any of them fails.
+    Forbid,
+}
 
 /// One source and what it is rendered for.
 #[derive(Clone)]
@@ -27,6 +48,10 @@ pub struct RenderRequest<'a> {
     pub set: &'a [SetArgument],
     /// Variables for `$NAME` in parameters and the names of values files: [`build_environment`](crate::build_environment).
     pub environment: &'a BTreeMap<String, String>,
+    /// Where what is not reproducible comes from.
+    pub determinism: Determinism<'a>,
+    /// Stops the render from outside.
+    pub interrupt: Interrupt,
     /// Charts and parsed templates of other renders.
     pub cache: Option<&'a RenderCache>,
     /// Trees of the sources that have a name, for `$name/path`.
@@ -47,6 +72,8 @@ impl<'a> RenderRequest<'a> {
             api_versions: &[],
             set: &[],
             environment: &NO_VARIABLES,
+            determinism: Determinism::Stable { seed: &[] },
+            interrupt: Interrupt::default(),
             cache: None,
             references: &NO_REFERENCES,
         }

@@ -117,6 +117,11 @@ pub trait FileTree: Send + Sync {
     /// # Errors
     /// [`ReadError`] when a link leads out or when the store fails.
     fn id(&self, path: &str) -> Result<Option<String>, ReadError>;
+
+    /// When this content was made, in seconds since 1970-01-01T00:00:00Z: the time of its commit. `None` where there is none.
+    fn time(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// How many symbolic links may stand on the way to one entry.

@@ -153,6 +153,11 @@ impl FileTree for LocalTree {
         }
         Ok(Some(Digest::of_all(parts).to_string()))
     }
+
+    /// `SOURCE_DATE_EPOCH`, as build tools have it: a folder has no time of its own.
+    fn time(&self) -> Option<i64> {
+        std::env::var("SOURCE_DATE_EPOCH").ok()?.parse().ok()
+    }
 }
 
 #[cfg(test)]

@@ -30,5 +30,5 @@ pub use controller::{Compute, Controller, ControllerSettings};
 pub use handle::{ControllerHandle, NotQueued, Stopped};
 pub use metrics::Metrics;
 pub use read_model::{Applications, Change, ReadModel, Readiness, Snapshot};
-pub use renderer::{RenderedSource, Renderer, SourceToRender, TreeRenderer};
+pub use renderer::{Fresh, RenderedSource, Renderer, SourceToRender, TreeRenderer};
 pub use sources::{Secrets, SourceProvider, Sources};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use capstan_engine::event::SourceFailure;
 use capstan_engine::targets::TargetContext;
+use capstan_model::annotations::DETERMINISM;
 use capstan_model::{ApplicationSource, Manifest, shown_revision};
-use capstan_render::{FileTree, ReadError, RenderError, RenderInputs};
+use capstan_render::{Determinism, FileTree, Interrupt, Random, ReadError, RenderCache, RenderError, RenderInputs};
 
 /// One source at its commit, and what it is rendered for.
 #[derive(Clone, Copy)]
@@ -23,6 +24,8 @@ pub struct SourceToRender<'a> {
     pub api_versions: &'a [String],
     /// Trees of the sources that have a name.
     pub references: &'a BTreeMap<String, Arc<dyn FileTree>>,
+    /// Stops the render when its time is up.
+    pub interrupt: &'a Interrupt,
 }
 
 /// What came of it.
@@ -48,8 +51,47 @@ pub trait Renderer: Send + Sync + 'static {
 }
 
 /// The renderer of Helm charts and plain directories, `capstan_render`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TreeRenderer;
+pub struct TreeRenderer {
+    seed: Vec<u8>,
+    fresh: Fresh,
+    cache: RenderCache,
+}
+
+/// New randomness and the time, for applications that want every render to differ.
+pub struct Fresh {
+    /// Makes a source of random bytes.
+    pub random: Box<dyn Fn() -> Box<dyn Random> + Send + Sync>,
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub now: Box<dyn Fn() -> i64 + Send + Sync>,
+}
+
+impl TreeRenderer {
+    /// `seed` is the installation's secret: what templates draw at random is a function of it, unless the application says otherwise.
+    #[must_use]
+    pub fn new(seed: Vec<u8>, fresh: Fresh) -> Self {
+        Self {
+            seed,
+            fresh,
+            cache: RenderCache::default(),
+        }
+    }
+
+    /// What the application's annotation says.
+    fn determinism(&self, annotation: &str) -> Result<Determinism<'_>, SourceFailure> {
+        match annotation {
+            "" | "stable" => Ok(Determinism::Stable { seed: &self.seed }),
+            "helm" => Ok(Determinism::Helm {
+                random: &*self.fresh.random,
+                now: (self.fresh.now)(),
+            }),
+            "forbid" => Ok(Determinism::Forbid),
+            other => Err(SourceFailure {
+                message: format!("annotation {DETERMINISM}: {other:?} is none of stable, helm and forbid"),
+                transient: false,
+            }),
+        }
+    }
+}
 
 impl Renderer for TreeRenderer {
     fn render(&self, input: &SourceToRender<'_>, tree: &dyn FileTree) -> Result<RenderedSource, SourceFailure> {
@@ -67,6 +109,9 @@ impl Renderer for TreeRenderer {
             kube_version: input.kube_version,
             api_versions: input.api_versions,
             references: input.references,
+            determinism: self.determinism(&input.context.determinism)?,
+            interrupt: input.interrupt.clone(),
+            cache: Some(&self.cache),
             ..capstan_render::RenderRequest::new(&application.name, input.source)
         };
         let output = capstan_render::render(&request, tree).map_err(|error| SourceFailure {

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Sources, TreeRenderer};
+use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Fresh, Sources, TreeRenderer};
 use capstan_kubernetes::{Cluster, ClusterSettings, KubeconfigSource};
 use capstan_model::{ClusterId, parse_duration};
 use capstan_source::{Charts, FetchLimits, LocalRepositories, Options, Repositories};
@@ -15,7 +15,7 @@ use miette::{Context, IntoDiagnostic};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::serve;
+use crate::{seed, serve};
 
 /// Arguments of `capstan controller`.
 #[derive(Debug, Args)]
@@ -41,6 +41,10 @@ pub(crate) struct Arguments {
     /// Told apart from other installations on the same cluster by this.
     #[arg(long, default_value = "")]
     installation_id: String,
+    /// File with the installation's seed, a secret of 32 bytes or more: what charts draw at random (passwords, keys) follows from it, so that
+    /// it stays the same. When absent, `seed` in --dir, made at the first start.
+    #[arg(long, env = "CAPSTAN_SEED_FILE")]
+    seed_file: Option<PathBuf>,
     /// Secret that webhooks are signed with. Without it they are accepted on loopback addresses only.
     #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true)]
     webhook_secret: Option<String>,
@@ -69,6 +73,8 @@ pub(crate) struct Settings {
     pub(crate) installation_id: String,
     /// Which folders may be read as repositories.
     pub(crate) local: LocalRepositories,
+    /// What charts draw at random follows from this.
+    pub(crate) seed: Vec<u8>,
 }
 
 impl Default for Settings {
@@ -80,6 +86,7 @@ impl Default for Settings {
             namespace: "argocd".into(),
             installation_id: String::new(),
             local: LocalRepositories::Anywhere,
+            seed: Vec::new(),
         }
     }
 }
@@ -92,6 +99,17 @@ pub(crate) struct Running {
     pub(crate) shutdown: CancellationToken,
     /// Ends when it has.
     pub(crate) task: JoinHandle<()>,
+}
+
+/// The machine's randomness and clock.
+fn fresh() -> Fresh {
+    Fresh {
+        random: Box::new(|| Box::new(seed::SystemRandomness::default())),
+        now: Box::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        }),
+    }
 }
 
 /// Connects and starts a controller on this runtime.
@@ -117,7 +135,7 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
     let controller = Controller::new(
         cluster,
         Arc::new(sources),
-        Arc::new(TreeRenderer),
+        Arc::new(TreeRenderer::new(settings.seed, fresh())),
         controller,
         Clock::system(),
     );
@@ -142,6 +160,11 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
     std::fs::create_dir_all(&cache)
         .into_diagnostic()
         .wrap_err_with(|| format!("{} cannot be made", cache.display()))?;
+    let seed_file = arguments.seed_file.unwrap_or_else(|| match &arguments.dir {
+        Some(dir) => dir.join("seed"),
+        None => cache.join("seed"),
+    });
+    let seed = seed::read_or_make(&seed_file)?;
     // A pod must not read its own disk as a repository because a tenant's Application says so.
     let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let settings = Settings {
@@ -155,6 +178,7 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
         } else {
             LocalRepositories::Anywhere
         },
+        seed,
     };
     let listener = serve::listen(arguments.address, arguments.port).await?;
     let mut running = start(settings).await?;

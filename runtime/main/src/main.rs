@@ -4,6 +4,7 @@ mod backend;
 mod controller;
 mod demo;
 mod logging;
+mod seed;
 mod serve;
 mod world;
 

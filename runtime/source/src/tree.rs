@@ -184,6 +184,10 @@ impl FileTree for GitTree {
     fn id(&self, path: &str) -> Result<Option<String>, ReadError> {
         Ok(self.find(path)?.map(|(_, _, id)| id.to_string()))
     }
+
+    fn time(&self) -> Option<i64> {
+        Some(self.info.seconds)
+    }
 }
 
 fn unavailable(path: &str, error: &SourceError) -> ReadError {

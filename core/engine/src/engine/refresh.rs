@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use capstan_model::annotations::DETERMINISM;
 use capstan_model::{ApplicationSource, Digest, ResourceKey, Timestamp};
 use serde_json::json;
 
@@ -51,7 +52,13 @@ impl Engine {
         let context = self
             .cluster(app)
             .map_or_else(Digest::default, |cluster| cluster.context);
-        Digest::of_json(&json!([spec.sources(), spec.destination, context.to_string()]))
+        let determinism = app.application.annotation(DETERMINISM);
+        Digest::of_json(&json!([
+            spec.sources(),
+            spec.destination,
+            context.to_string(),
+            determinism
+        ]))
     }
 
     fn enter_refresh(&mut self, now: Timestamp, app: &mut ApplicationState, to: Refresh, message: String) {
@@ -134,6 +141,7 @@ impl Engine {
             context: TargetContext {
                 application: app.id(),
                 project: app.application.spec.project.clone(),
+                determinism: app.application.annotation(DETERMINISM).to_owned(),
                 control_namespace: self.settings.control_namespace.clone(),
                 installation_id: self.settings.installation_id.clone(),
                 destination_namespace: app.application.spec.destination.namespace.clone(),

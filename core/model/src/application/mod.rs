@@ -120,12 +120,14 @@ impl Application {
         ApplicationId::new(&self.metadata.namespace, &self.metadata.name)
     }
 
+    /// What an annotation says; empty where it is not there.
+    pub fn annotation(&self, name: &str) -> &str {
+        self.metadata.annotations.get(name).map_or("", String::as_str)
+    }
+
     /// Is it to be left alone (`argocd.argoproj.io/skip-reconcile: "true"`)?
     pub fn skips_reconcile(&self) -> bool {
-        self.metadata
-            .annotations
-            .get(crate::annotations::SKIP_RECONCILE)
-            .is_some_and(|text| text == "true")
+        self.annotation(crate::annotations::SKIP_RECONCILE) == "true"
     }
 
     /// Does deleting it delete its objects?

@@ -24,11 +24,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use capstan_model::HelmSource;
-use capstan_template::matches_constraint;
+use capstan_template::{Ambient, Interrupt, matches_constraint};
 
 use crate::cache::LoadedChart;
 use crate::recording::RecordingTree;
-use crate::{FileTree, RenderCache, RenderError, RenderInputs, RenderOutput, RenderRequest, inputs_unchanged};
+use crate::{
+    Determinism, FileTree, RenderCache, RenderError, RenderInputs, RenderOutput, RenderRequest, inputs_unchanged,
+};
 use capabilities::KubeVersion;
 pub(crate) use chart::Chart;
 
@@ -115,7 +117,7 @@ pub(crate) fn render(
 ) -> Result<RenderOutput, RenderError> {
     let helm = request.source.helm.clone().unwrap_or_default();
     let prepared = prepare(request, &helm, path, sources)?;
-    let release = release(&prepared)?;
+    let release = release(request, &prepared, sources)?;
     let mut output = RenderOutput {
         source_type: "Helm",
         warnings: release.warnings,
@@ -136,15 +138,19 @@ pub(crate) fn template(
     sources: &Sources<'_>,
 ) -> Result<HelmOutput, RenderError> {
     let helm = request.source.helm.clone().unwrap_or_default();
-    let mut output = release(&prepare(request, &helm, path, sources)?)?;
+    let mut output = release(request, &prepare(request, &helm, path, sources)?, sources)?;
     if helm.skip_tests {
         output.hooks.retain(|hook| !hook.is_test);
     }
     Ok(output)
 }
 
-fn release(prepared: &Prepared<'_>) -> Result<HelmOutput, RenderError> {
-    let files = templates::render(prepared)?;
+fn release(
+    request: &RenderRequest<'_>,
+    prepared: &Prepared<'_>,
+    sources: &Sources<'_>,
+) -> Result<HelmOutput, RenderError> {
+    let files = templates::render(prepared, ambient(request, prepared, sources.tree.time().unwrap_or(0)))?;
     let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
     for (name, text) in &files {
         if name.ends_with("NOTES.txt") || text.trim().is_empty() {
@@ -184,8 +190,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) kube_version: KubeVersion,
     pub(crate) api_versions: &'a [String],
     pub(crate) cache: Option<&'a RenderCache>,
-    /// Seed of everything that is random.
-    pub(crate) key: String,
+    pub(crate) interrupt: Interrupt,
 }
 
 fn prepare<'a>(
@@ -226,7 +231,7 @@ fn prepare<'a>(
         &helm.api_versions
     };
     Ok(Prepared {
-        key: format!("{}/{release}/{}", request.application, chart.digest()),
+        interrupt: request.interrupt.clone(),
         chart,
         values,
         release: release.to_owned(),
@@ -253,6 +258,20 @@ fn chart_values(
         schema::check(chart, &values)?;
     }
     Ok(values)
+}
+
+/// What templates draw passwords, keys and the time from.
+fn ambient(request: &RenderRequest<'_>, prepared: &Prepared<'_>, now: i64) -> Ambient {
+    match request.determinism {
+        Determinism::Stable { seed } => {
+            let (release, digest) = (&prepared.release, prepared.chart.digest());
+            let input = format!("/{}/{release}/{digest}", request.application);
+            let length = (seed.len() as u64).to_be_bytes();
+            Ambient::frozen(now, &[&length, seed, input.as_bytes()].concat())
+        }
+        Determinism::Helm { random, now } => Ambient::live(now, random()),
+        Determinism::Forbid => Ambient::forbidden(),
+    }
 }
 
 /// The chart, from the cache if nothing that loading it looked at has changed.

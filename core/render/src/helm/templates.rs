@@ -19,8 +19,7 @@ struct Template<'a> {
 }
 
 /// The rendered text of every template by Helm's name, partials left out.
-pub(super) fn render(prepared: &Prepared<'_>) -> Result<BTreeMap<String, String>, RenderError> {
-    let mut ambient = Some(Ambient::frozen(0, prepared.key.as_bytes()));
+pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<BTreeMap<String, String>, RenderError> {
     let values = Map::named("common.Values", entries(&prepared.values));
     let shared = Shared {
         release: objects::release(prepared),
@@ -40,10 +39,8 @@ pub(super) fn render(prepared: &Prepared<'_>) -> Result<BTreeMap<String, String>
     let set = parse(&order, &templates, prepared.cache)?;
     let mut files = BTreeMap::new();
     // Dropped last: it takes apart maps that became cyclic.
-    let Some(ambient) = ambient.take() else {
-        return Ok(files);
-    };
     let mut context = Context::new(Limits::default(), ambient);
+    context.interrupt = prepared.interrupt.clone();
     for name in &order {
         let template = &templates[*name];
         if !template.is_executed {

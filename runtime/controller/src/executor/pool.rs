@@ -1,6 +1,8 @@
 //! Where pure computations run.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -33,6 +35,27 @@ impl Pool {
                 // The runtime shuts down: nobody will look at the result.
                 Err(_) => std::future::pending().await,
             },
+        }
+    }
+
+    /// Runs `compute`, and `stop` when it takes longer than `limit`: it is to end soon after. On the spot nothing stops it, since the time
+    /// of a simulation stands still meanwhile.
+    pub(crate) async fn run_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        compute: impl FnOnce() -> T + Send + 'static,
+        stop: impl FnOnce(),
+    ) -> T {
+        let mut running = pin!(self.run(false, compute));
+        if matches!(self, Self::Inline) {
+            return running.await;
+        }
+        match tokio::time::timeout(limit, &mut running).await {
+            Ok(done) => done,
+            Err(_) => {
+                stop();
+                running.await
+            }
         }
     }
 }

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use capstan_engine::effect::RenderTask;
 use capstan_engine::event::SourceFailure;
 use capstan_engine::targets::Targets;
 use capstan_model::{ApplicationId, ApplicationSource};
-use capstan_render::{FileTree, RenderInputs, inputs_unchanged};
+use capstan_render::{FileTree, Interrupt, RenderInputs, inputs_unchanged};
 
 use super::Shared;
 use super::render_cache::{Parameters, Rendered};
 use crate::renderer::{Renderer, SourceToRender};
+
+/// How long a render may take.
+const RENDER_TIME: Duration = Duration::from_secs(60);
 
 type Trees = BTreeMap<String, Arc<dyn FileTree>>;
 
@@ -42,16 +46,19 @@ pub(super) async fn render(
         });
     }
     let renderer = shared.renderer.clone();
+    let interrupt = Interrupt::default();
+    let stop = interrupt.clone();
     let work = move || {
         let references = references(&task.sources, &trees);
         if let Some(known) = &known
+            && !names_revision(&task.sources)
             && all_unchanged(&known.inputs, &trees, &references)?
         {
             return Ok((known.inputs.clone(), known.targets.clone()));
         }
-        render_all(&*renderer, &task, &trees, &references)
+        render_all(&*renderer, &task, &trees, &references, &interrupt)
     };
-    let (inputs, targets) = shared.pool.run(false, work).await?;
+    let (inputs, targets) = shared.pool.run_within(RENDER_TIME, work, move || stop.raise()).await?;
     let rendered = Rendered {
         parameters,
         revisions,
@@ -78,6 +85,7 @@ fn render_all(
     task: &RenderTask,
     trees: &[Arc<dyn FileTree>],
     references: &Trees,
+    interrupt: &Interrupt,
 ) -> Result<(Vec<RenderInputs>, Targets), SourceFailure> {
     let (mut inputs, mut manifests, mut source_type) = (Vec::new(), Vec::new(), String::new());
     for ((source, revision), tree) in task.sources.iter().zip(trees) {
@@ -92,6 +100,7 @@ fn render_all(
             kube_version: &task.kube_version,
             api_versions: &task.api_versions,
             references,
+            interrupt,
         };
         let rendered = renderer.render(&input, &**tree)?;
         for warning in &rendered.warnings {
@@ -108,6 +117,17 @@ fn render_all(
         transient: false,
     })?;
     Ok((inputs, targets))
+}
+
+/// Does a parameter or the name of a values file hold the commit itself? Then every commit renders something else.
+fn names_revision(sources: &[(ApplicationSource, String)]) -> bool {
+    let helm = sources.iter().filter_map(|(source, _)| source.helm.as_ref());
+    let mut texts = helm.flat_map(|helm| {
+        let parameters = helm.parameters.iter().map(|parameter| &parameter.value);
+        let files = helm.file_parameters.iter().map(|parameter| &parameter.path);
+        parameters.chain(files).chain(&helm.value_files)
+    });
+    texts.any(|text| text.contains("ARGOCD_APP_REVISION"))
 }
 
 /// One that is only referred to renders nothing.

@@ -39,6 +39,15 @@ use repositories::{Scene, anywhere};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+/// The renderer of a controller.
+fn renderer() -> TreeRenderer {
+    let fresh = capstan_controller::Fresh {
+        random: Box::new(|| panic!("no application asks for it")),
+        now: Box::new(|| 0),
+    };
+    TreeRenderer::new(b"a seed of an installation in tests".to_vec(), fresh)
+}
+
 /// `ada:hunter2`.
 const AUTHORIZATION: &str = "Basic YWRhOmh1bnRlcjI=";
 
@@ -99,8 +108,9 @@ async fn render(
         kube_version: "v1.36.0",
         api_versions: &[],
         references: &BTreeMap::new(),
+        interrupt: &capstan_render::Interrupt::default(),
     };
-    let rendered: RenderedSource = TreeRenderer.render(&input, &*tree)?;
+    let rendered: RenderedSource = renderer().render(&input, &*tree)?;
     Ok(rendered
         .manifests
         .iter()
