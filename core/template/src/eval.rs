@@ -4,6 +4,7 @@ use crate::ast::{Command, Expr, ExprKind, NodeRef, Number, Pipe};
 use crate::error::ExecError;
 use crate::exec::{Exec, Result, Slot};
 use crate::functions::{Function, find};
+use crate::set::ROOT;
 use crate::signature::Type;
 use crate::value::{Text, Value};
 
@@ -238,8 +239,10 @@ impl<'t> Exec<'t, '_, '_> {
         match result {
             Ok(value) => Ok(Slot::plain(value)),
             Err(error) => {
-                // A limit names the innermost place; the chain of callers adds nothing and could be long.
-                if error.limit.is_some() && error.message.starts_with("template: ") {
+                // A limit names the innermost place; the chain of callers adds nothing and could be long. A text given to `tpl` is no
+                // place that anybody could look up: the file that gave it is named too.
+                let in_text = error.message.starts_with("template: gotpl:") && self.template.source.name != ROOT;
+                if error.limit.is_some() && error.message.starts_with("template: ") && !in_text {
                     return Err(error);
                 }
                 self.at(node);

@@ -43,21 +43,25 @@ pub(crate) struct Env<'c> {
     pub(crate) context: &'c mut Context,
 }
 
-/// How often a loop over a number runs, and the items it sees: numbers of the same type.
-fn counter(value: &Value) -> (u64, fn(u64) -> Value) {
+/// A number of rounds, and the item of each.
+type Rounds = (u64, fn(u64) -> Value);
+
+/// How often a loop over a number runs, and the items it sees: numbers of the same type. `None` for what is no number.
+fn counter(value: &Value) -> Option<Rounds> {
     fn signed(i: u64) -> i64 {
         i64::try_from(i).unwrap_or(i64::MAX)
     }
-    match value {
-        Value::Uint(count) => (*count, Value::Uint),
-        Value::Uint8(count) => (u64::from(*count), |i| Value::Uint8(u8::try_from(i).unwrap_or(u8::MAX))),
-        Value::Int64(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Int64(signed(i))),
-        Value::Duration(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Duration(signed(i))),
-        Value::Month(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Month(signed(i))),
-        Value::Weekday(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Weekday(signed(i))),
-        Value::Int(count) => (u64::try_from(*count).unwrap_or(0), |i| Value::Int(signed(i))),
-        _ => (0, |_| Value::Nil),
-    }
+    let (count, item): (i64, fn(u64) -> Value) = match value {
+        Value::Uint(count) => return Some((*count, Value::Uint)),
+        Value::Uint8(count) => (i64::from(*count), |i| Value::Uint8(u8::try_from(i).unwrap_or(u8::MAX))),
+        Value::Int(count) => (*count, |i| Value::Int(signed(i))),
+        Value::Int64(count) => (*count, |i| Value::Int64(signed(i))),
+        Value::Duration(count) => (*count, |i| Value::Duration(signed(i))),
+        Value::Month(count) => (*count, |i| Value::Month(signed(i))),
+        Value::Weekday(count) => (*count, |i| Value::Weekday(signed(i))),
+        _ => return None,
+    };
+    Some((u64::try_from(count).unwrap_or(0), item))
 }
 
 /// The execution of one template.
@@ -89,13 +93,8 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
     fn write(env: &mut Env<'c>, template: &Template, data: &Slot, out: &mut Vec<u8>) -> Result<()> {
         let limit = env.context.limits.depth;
         if env.context.depth >= limit {
-            let name = &template.name;
-            let message = format!("template: {name}: limit depth: more than {limit} templates call each other");
-            return Err(ExecError {
-                message,
-                limit: Some(Limit::Depth),
-                cause: None,
-            });
+            let message = format_args!("more than {limit} templates call each other");
+            return Err(ExecError::limit(Limit::Depth, message));
         }
         env.context.depth += 1;
         let variables = vec![("$", data.clone())];
@@ -247,26 +246,7 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
         let mut ran = false;
         match value {
             Value::Nil => {}
-            Value::Int(_)
-            | Value::Int64(_)
-            | Value::Duration(_)
-            | Value::Month(_)
-            | Value::Weekday(_)
-            | Value::Uint(_)
-            | Value::Uint8(_) => {
-                if branch.pipe.declared.len() > 1 {
-                    let count = crate::gofmt::shown(value);
-                    return self.fail(format_args!("can't use {count} to iterate over more than one variable"));
-                }
-                let (count, item): (u64, fn(u64) -> Value) = counter(value);
-                for i in 0..count {
-                    ran = true;
-                    let item = item(i);
-                    if !self.iterate(branch, Slot::plain(Value::Nil), &Slot::plain(item))? {
-                        break;
-                    }
-                }
-            }
+            _ if counter(value).is_some() => ran = self.range_count(branch, value)?,
             _ if value.slice_items().is_some() => {
                 let element = match value {
                     Value::List(list) => list.element(),
@@ -305,6 +285,23 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
             Some(otherwise) if !ran => self.walk_list(dot, otherwise),
             _ => Ok(Flow::Next),
         }
+    }
+
+    /// A loop over a number; whether it ran.
+    fn range_count(&mut self, branch: &'t Branch, value: &Value) -> Result<bool> {
+        if branch.pipe.declared.len() > 1 {
+            let count = crate::gofmt::shown(value);
+            return self.fail(format_args!("can't use {count} to iterate over more than one variable"));
+        }
+        let Some((count, item)) = counter(value) else {
+            return Ok(false);
+        };
+        for i in 0..count {
+            if !self.iterate(branch, Slot::plain(Value::Nil), &Slot::plain(item(i)))? {
+                break;
+            }
+        }
+        Ok(count > 0)
     }
 
     /// One round of a loop; `false` ends it.
@@ -350,6 +347,12 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
             Some(pipe) => self.pipeline(dot, pipe)?,
             None => Slot::plain(Value::Nil),
         };
-        Exec::write(self.env, &template, &data, self.out)
+        match Exec::write(self.env, &template, &data, self.out) {
+            // The limit on the depth of calls knows no place yet.
+            Err(error) if error.limit.is_some() && !error.message.starts_with("template: ") => {
+                Err(self.located(&error, None))
+            }
+            other => other,
+        }
     }
 }

@@ -42,89 +42,92 @@ fn forever(body: &str) -> String {
     format!("{{{{ range 9000000000 }}}}{body}{{{{ end }}}}")
 }
 
+/// Bombs of one text each.
+const SINGLE: &[&str] = &[
+    "{{ printf \"%1000000000d\" 1 }}",
+    "{{ printf \"%1000000d\" 1 | len }}",
+    "{{ range until 100000 }}{{ $x := printf \"%1000000d\" 1 }}{{ end }}",
+    "{{ printf \"%1000000v\" (until 1000000) }}",
+    "{{ printf \"%.1000000f\" 1.5 | len }}",
+    "{{ until 9000000000 }}",
+    "{{ untilStep 0 9000000000 1 }}",
+    "{{ seq 0 9000000000 }}",
+    "{{ until (int .Values.n) }}",
+    "{{ repeat 9000000000 \"abc\" }}",
+    "{{ repeat 9000000000000000000 \"\" }}",
+    "{{ indent 9000000000 \"abc\" }}",
+    "{{ nindent 60000000 \"a\\nb\\nc\" }}",
+    "{{ wrapWith 1 (repeat 100000 \"-\") (repeat 100000 \"a\") }}",
+    "{{ splitList \"\" (repeat 60000000 \"a\") | len }}",
+    "{{ splitn \"\" -1 (repeat 60000000 \"a\") | len }}",
+    "{{ shuffle (repeat 30000000 \"a\") | len }}",
+    "{{ randAlphaNum 1000000000 }}",
+    "{{ randBytes 1000000000 }}",
+    "{{ contains (repeat 5000000 \"a\") (repeat 50000000 \"a\") }}",
+    "{{ replace \"a\" (repeat 1000 \"b\") (repeat 1000000 \"a\") }}",
+    "{{ regexMatch \"((((a{1,50}){1,50}){1,50}){1,50})\" \"a\" }}",
+    "{{ regexMatch \"(a*)*b\" (repeat 1000000 \"a\") }}",
+    "{{ regexMatch \"(x+x+)+y\" (repeat 1000000 \"x\") }}",
+    "{{ range $i, $_ := until 100000 }}{{ $x := regexMatch (printf \"\\\\pL{500}%d\" $i) \"a\" }}{{ end }}",
+    "{{ regexMatch (printf \"(%s)\" (repeat 1000000 \"a?\")) (repeat 1000000 \"a\") }}",
+    "{{ regexReplaceAll \"a\" (repeat 1000000 \"a\") (repeat 1000 \"b\") }}",
+    "{{ regexFindAll \"\" (repeat 10000000 \"a\") -1 | len }}",
+    "{{ $d := dict }}{{ range until 60 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ toYaml $d }}",
+    "{{ $d := list 1 }}{{ range until 60 }}{{ $d = list $d $d $d }}{{ end }}{{ toPrettyJson $d }}",
+    "{{ $d := list 1 }}{{ range until 400 }}{{ $d = list $d 1 }}{{ end }}{{ range until 12 }}{{ $d = list $d $d }}{{ end }}{{ toPrettyJson $d | len }}{{ toYaml $d | len }}",
+    "{{ $d := dict }}{{ range until 40 }}{{ $d = merge (dict \"a\" $d \"b\" $d) $d }}{{ end }}{{ deepCopy $d | len }}",
+    "{{ fromYaml \"a: &a [x,x,x,x,x,x,x,x,x]\\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\\n\" | toJson | len }}",
+    "{{ fromYaml (repeat 1000000 \"[\") }}",
+    "{{ fromJson (repeat 1000000 \"[\") }}",
+    "{{ fromJson (printf \"[%s1]\" (repeat 5000000 \"1,\")) | len }}",
+    "{{ fromToml (printf \"a=%s1%s\" (repeat 100000 \"[\") (repeat 100000 \"]\")) }}",
+    "{{ fromToml (repeat 1000000 \"a.\") }}",
+    "{{ tpl (repeat 1000000 \"{{ . }}\") 1 | len }}",
+    "{{ tpl (repeat 100000 \"{{ if . }}\") 1 }}",
+    "{{ define \"a\" }}{{ include \"a\" . }}{{ end }}{{ include \"a\" . }}",
+    "{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}",
+    "{{ $t := \"{{ tpl .t . }}\" }}{{ tpl $t (dict \"t\" $t) }}",
+    "{{ define \"a\" }}{{ if lt . 25 }}{{ template \"a\" (add 1 .) }}{{ template \"a\" (add 1 .) }}{{ end }}{{ end }}{{ template \"a\" 0 }}",
+    "{{ addf 1e308 1e-308 }}{{ divf 1e308 1e-308 }}",
+    "{{ mulf 1.1e300 1.1e300 1.1e300 1.1e300 1.1e300 1.1e300 }}",
+    "{{ sortAlpha (splitList \"\" (repeat 5000000 \"a\")) | len }}",
+    "{{ uniq (until 100000) | len }}",
+    "{{ date (repeat 10000000 \"January\") 0 | len }}",
+    "{{ genSelfSignedCert \"x\" nil (splitList \"\" (repeat 1000000 \"a\")) 1 | typeOf }}",
+    "{{ semverCompare (repeat 100 \">1 || \") (repeat 300 \"1\") }}",
+];
+
+/// What is done again and again in a loop that does not end by itself.
+const LOOPS: &[&str] = &[
+    "{{ $x := genCA \"x\" 1 }}",
+    "{{ $x := genPrivateKey \"rsa\" }}",
+    "{{ $x := genPrivateKey \"ecdsa\" }}",
+    "{{ $x := bcrypt \"x\" }}",
+    "{{ $x := derivePassword 1 \"long\" \"a\" \"b\" \"c\" }}",
+    "{{ $x := tpl \"{{ 1 }}\" 1 }}",
+    "x",
+    "{{ $x := list }}",
+];
+
+/// Values, and what is made of them two hundred times.
+const CHAINS: &[(&str, &str)] = &[
+    ("\"abcdefgh\"", "b64enc $s"),
+    ("\"abcdefgh\"", "b32enc $s"),
+    ("\"abcdefgh\"", "print $s $s"),
+    ("\"<>\"", "html $s"),
+    ("\"\\\"\"", "quote $s"),
+    ("\"\\\"\"", "toJson $s"),
+    ("\"a\\n\"", "indent 2 (print $s $s)"),
+    ("list 1", "concat $s $s"),
+    ("list", "list $s $s"),
+    ("dict", "dict \"a\" $s \"b\" (deepCopy $s)"),
+];
+
 fn bombs() -> Vec<String> {
     let big = "{{ $b := repeat 60000000 \"a\" }}";
-    let mut bombs: Vec<String> = [
-        "{{ printf \"%1000000000d\" 1 }}",
-        "{{ printf \"%1000000d\" 1 | len }}",
-        "{{ range until 100000 }}{{ $x := printf \"%1000000d\" 1 }}{{ end }}",
-        "{{ printf \"%1000000v\" (until 1000000) }}",
-        "{{ printf \"%.1000000f\" 1.5 | len }}",
-        "{{ until 9000000000 }}",
-        "{{ untilStep 0 9000000000 1 }}",
-        "{{ seq 0 9000000000 }}",
-        "{{ until (int .Values.n) }}",
-        "{{ repeat 9000000000 \"abc\" }}",
-        "{{ repeat 9000000000000000000 \"\" }}",
-        "{{ indent 9000000000 \"abc\" }}",
-        "{{ nindent 60000000 \"a\\nb\\nc\" }}",
-        "{{ wrapWith 1 (repeat 100000 \"-\") (repeat 100000 \"a\") }}",
-        "{{ splitList \"\" (repeat 60000000 \"a\") | len }}",
-        "{{ splitn \"\" -1 (repeat 60000000 \"a\") | len }}",
-        "{{ shuffle (repeat 30000000 \"a\") | len }}",
-        "{{ randAlphaNum 1000000000 }}",
-        "{{ randBytes 1000000000 }}",
-        "{{ contains (repeat 5000000 \"a\") (repeat 50000000 \"a\") }}",
-        "{{ replace \"a\" (repeat 1000 \"b\") (repeat 1000000 \"a\") }}",
-        "{{ regexMatch \"((((a{1,50}){1,50}){1,50}){1,50})\" \"a\" }}",
-        "{{ regexMatch \"(a*)*b\" (repeat 1000000 \"a\") }}",
-        "{{ regexMatch \"(x+x+)+y\" (repeat 1000000 \"x\") }}",
-        "{{ range $i, $_ := until 100000 }}{{ $x := regexMatch (printf \"\\\\pL{500}%d\" $i) \"a\" }}{{ end }}",
-        "{{ regexMatch (printf \"(%s)\" (repeat 1000000 \"a?\")) (repeat 1000000 \"a\") }}",
-        "{{ regexReplaceAll \"a\" (repeat 1000000 \"a\") (repeat 1000 \"b\") }}",
-        "{{ regexFindAll \"\" (repeat 10000000 \"a\") -1 | len }}",
-        "{{ $d := dict }}{{ range until 60 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ toYaml $d }}",
-        "{{ $d := list 1 }}{{ range until 60 }}{{ $d = list $d $d $d }}{{ end }}{{ toPrettyJson $d }}",
-        "{{ $d := list 1 }}{{ range until 400 }}{{ $d = list $d 1 }}{{ end }}{{ range until 12 }}{{ $d = list $d $d }}{{ end }}{{ toPrettyJson $d | len }}{{ toYaml $d | len }}",
-        "{{ $d := dict }}{{ range until 40 }}{{ $d = merge (dict \"a\" $d \"b\" $d) $d }}{{ end }}{{ deepCopy $d | len }}",
-        "{{ fromYaml \"a: &a [x,x,x,x,x,x,x,x,x]\\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\\n\" | toJson | len }}",
-        "{{ fromYaml (repeat 1000000 \"[\") }}",
-        "{{ fromJson (repeat 1000000 \"[\") }}",
-        "{{ fromJson (printf \"[%s1]\" (repeat 5000000 \"1,\")) | len }}",
-        "{{ fromToml (printf \"a=%s1%s\" (repeat 100000 \"[\") (repeat 100000 \"]\")) }}",
-        "{{ fromToml (repeat 1000000 \"a.\") }}",
-        "{{ tpl (repeat 1000000 \"{{ . }}\") 1 | len }}",
-        "{{ tpl (repeat 100000 \"{{ if . }}\") 1 }}",
-        "{{ define \"a\" }}{{ include \"a\" . }}{{ end }}{{ include \"a\" . }}",
-        "{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}",
-        "{{ $t := \"{{ tpl .t . }}\" }}{{ tpl $t (dict \"t\" $t) }}",
-        "{{ define \"a\" }}{{ if lt . 25 }}{{ template \"a\" (add 1 .) }}{{ template \"a\" (add 1 .) }}{{ end }}{{ end }}{{ template \"a\" 0 }}",
-        "{{ addf 1e308 1e-308 }}{{ divf 1e308 1e-308 }}",
-        "{{ mulf 1.1e300 1.1e300 1.1e300 1.1e300 1.1e300 1.1e300 }}",
-        "{{ sortAlpha (splitList \"\" (repeat 5000000 \"a\")) | len }}",
-        "{{ uniq (until 100000) | len }}",
-        "{{ date (repeat 10000000 \"January\") 0 | len }}",
-        "{{ genSelfSignedCert \"x\" nil (splitList \"\" (repeat 1000000 \"a\")) 1 | typeOf }}",
-        "{{ semverCompare (repeat 100 \">1 || \") (repeat 300 \"1\") }}",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    for body in [
-        "{{ $x := genCA \"x\" 1 }}",
-        "{{ $x := genPrivateKey \"rsa\" }}",
-        "{{ $x := genPrivateKey \"ecdsa\" }}",
-        "{{ $x := bcrypt \"x\" }}",
-        "{{ $x := derivePassword 1 \"long\" \"a\" \"b\" \"c\" }}",
-        "{{ $x := tpl \"{{ 1 }}\" 1 }}",
-        "x",
-        "{{ $x := list }}",
-    ] {
-        bombs.push(forever(body));
-    }
-    for (start, step) in [
-        ("\"abcdefgh\"", "b64enc $s"),
-        ("\"abcdefgh\"", "b32enc $s"),
-        ("\"abcdefgh\"", "print $s $s"),
-        ("\"<>\"", "html $s"),
-        ("\"\\\"\"", "quote $s"),
-        ("\"\\\"\"", "toJson $s"),
-        ("\"a\\n\"", "indent 2 (print $s $s)"),
-        ("list 1", "concat $s $s"),
-        ("list", "list $s $s"),
-        ("dict", "dict \"a\" $s \"b\" (deepCopy $s)"),
-    ] {
-        bombs.push(chain(start, step));
-    }
+    let mut bombs: Vec<String> = SINGLE.iter().map(|text| (*text).to_owned()).collect();
+    bombs.extend(LOOPS.iter().map(|body| forever(body)));
+    bombs.extend(CHAINS.iter().map(|(start, step)| chain(start, step)));
     // Many large things at a time.
     bombs.push(format!(
         "{big}{{{{ $l := list }}}}{{{{ range until 1000 }}}}{{{{ $l = append $l (print $b \"x\") }}}}{{{{ end }}}}"

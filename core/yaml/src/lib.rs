@@ -18,6 +18,7 @@ mod natural;
 mod number;
 mod problem;
 mod scalar;
+mod tag;
 mod timestamp;
 
 pub use compose::{MAX_ALIAS_NODES, MAX_DEPTH, parse_documents, parse_one};

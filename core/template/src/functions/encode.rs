@@ -9,7 +9,7 @@ use crate::exec::{Env, Result};
 use crate::float::json_float;
 use crate::signature::Type::{Any, Str};
 use crate::stack::grow;
-use crate::value::Value;
+use crate::value::{List, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("toJson", &[Any], |env, args| json(env, args, COMPACT)),
@@ -187,28 +187,29 @@ impl JsonWriter {
             }
             Value::List(list) if list.is_nil() => self.out.extend_from_slice(b"null"),
             Value::Map(map) if map.is_nil() => self.out.extend_from_slice(b"null"),
-            Value::List(list) => {
-                self.out.push(b'[');
-                for (i, item) in list.items().iter().enumerate() {
-                    if i > 0 {
-                        self.out.push(b',');
-                    }
-                    self.line(level + 1);
-                    grow(|| self.value(item, level + 1))?;
-                }
-                if !list.items().is_empty() {
-                    self.line(level);
-                }
-                self.out.push(b']');
-            }
-            Value::Map(map) => {
-                self.entries(&map.entries(), level)?;
-            }
+            Value::List(list) => self.list(list, level)?,
+            Value::Map(map) => self.entries(&map.entries(), level)?,
             Value::Object(object) => match exported(&**object) {
                 Some(fields) => self.entries(&fields, level)?,
                 None => self.value(&object.document(), level)?,
             },
         }
+        Ok(())
+    }
+
+    fn list(&mut self, list: &List, level: usize) -> std::result::Result<(), String> {
+        self.out.push(b'[');
+        for (i, item) in list.items().iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            self.line(level + 1);
+            grow(|| self.value(item, level + 1))?;
+        }
+        if !list.items().is_empty() {
+            self.line(level);
+        }
+        self.out.push(b']');
         Ok(())
     }
 

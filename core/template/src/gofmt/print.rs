@@ -2,6 +2,7 @@
 
 use super::Bounded;
 use super::shape::Flags;
+use crate::object::Object;
 use crate::stack::grow;
 use crate::value::{Element, Map, Value};
 
@@ -105,35 +106,40 @@ impl Printer {
                 let fields = crate::time::fields(time);
                 self.fields("time.Time", &fields, verb, depth);
             }
-            Value::Object(object) if object.is_nil() => match verb {
+            Value::Object(object) => self.object(value, object.as_ref(), verb, depth),
+        }
+    }
+
+    fn object(&mut self, value: &Value, object: &dyn Object, verb: char, depth: usize) {
+        if object.is_nil() {
+            return match verb {
                 'v' => self.flags.pad(&mut self.out, b"<nil>"),
                 'b' | 'o' | 'd' | 'x' | 'X' => self.flags.integer(&mut self.out, 0, false, verb),
                 _ => self.bad_verb(value, verb, false),
-            },
-            // A pointer inside a value is not followed.
-            Value::Object(object)
-                if depth > 0 && object.kind() == "ptr" && (self.flags.sharp_v || !matches!(verb, 'v' | 's' | 'q')) =>
-            {
-                match verb {
-                    'v' => {
-                        let text = format!("({})({ADDRESS:#x})", object.type_name());
-                        self.out.write(text.as_bytes());
-                    }
-                    'b' | 'o' | 'd' | 'x' | 'X' => self.flags.integer(&mut self.out, ADDRESS, false, verb),
-                    _ => self.bad_verb(value, verb, false),
+            };
+        }
+        // A pointer inside a value is not followed.
+        let by_text = matches!(verb, 'v' | 's' | 'q') && !self.flags.sharp_v;
+        if depth > 0 && object.kind() == "ptr" && !by_text {
+            return match verb {
+                'v' => {
+                    let text = format!("({})({ADDRESS:#x})", object.type_name());
+                    self.out.write(text.as_bytes());
                 }
+                'b' | 'o' | 'd' | 'x' | 'X' => self.flags.integer(&mut self.out, ADDRESS, false, verb),
+                _ => self.bad_verb(value, verb, false),
+            };
+        }
+        match (object.underlying(), object.fields()) {
+            (Some(map), _) => self.map(&object.type_name(), &map, verb, depth),
+            (None, Some(fields)) => {
+                let name = object.type_name();
+                if name.starts_with('*') {
+                    self.out.push(b'&');
+                }
+                self.fields(name.trim_start_matches('*'), &fields, verb, depth);
             }
-            Value::Object(object) => match (object.underlying(), object.fields()) {
-                (Some(map), _) => self.map(&object.type_name(), &map, verb, depth),
-                (None, Some(fields)) => {
-                    let name = object.type_name();
-                    if name.starts_with('*') {
-                        self.out.push(b'&');
-                    }
-                    self.fields(name.trim_start_matches('*'), &fields, verb, depth);
-                }
-                (None, None) => self.string(value, object.print().as_bytes(), verb),
-            },
+            (None, None) => self.string(value, object.print().as_bytes(), verb),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Pipelines, commands and operands.
 
 use super::{ParseResult, Parser};
-use crate::ast::{Command, Expr, ExprKind, Pipe};
+use crate::ast::{Command, Expr, ExprKind, Number, Pipe};
 use crate::lex::Kind;
 use crate::literal;
 
@@ -178,17 +178,10 @@ impl Parser<'_, '_> {
             }
             Kind::Field => ExprKind::Field(vec![token.val[1..].to_owned()]),
             Kind::Bool => ExprKind::Bool(token.val == "true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => {
-                let number = match token.kind {
-                    Kind::CharConstant => literal::character(&token.val),
-                    Kind::Complex => literal::complex(&token.val),
-                    _ => literal::number(&token.val),
-                };
-                match number {
-                    Ok(number) => ExprKind::Number(number),
-                    Err(message) => return self.error(message),
-                }
-            }
+            Kind::CharConstant | Kind::Complex | Kind::Number => match number(token.kind, &token.val) {
+                Ok(number) => ExprKind::Number(number),
+                Err(message) => return self.error(message),
+            },
             Kind::LeftParen => {
                 let pipe = self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
                 ExprKind::Pipe(Box::new(pipe))
@@ -206,5 +199,13 @@ impl Parser<'_, '_> {
             }
         };
         Ok(Some(Expr { pos, kind }))
+    }
+}
+
+fn number(kind: Kind, text: &str) -> Result<Number, String> {
+    match kind {
+        Kind::CharConstant => literal::character(text),
+        Kind::Complex => literal::complex(text),
+        _ => literal::number(text),
     }
 }

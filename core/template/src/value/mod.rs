@@ -274,23 +274,7 @@ impl Value {
             (Self::Str(a), Self::Str(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Time(a), Self::Time(b)) => a == b,
-            (Self::Object(a), Self::Object(b)) => {
-                if Rc::ptr_eq(a, b) {
-                    return Some(true);
-                }
-                let (Some(x), Some(y)) = (a.fields(), b.fields()) else {
-                    return Some(false);
-                };
-                if a.type_name() != b.type_name() || x.len() != y.len() {
-                    return Some(false);
-                }
-                for ((_, x), (_, y)) in x.iter().zip(&y) {
-                    if !x.deep_equal(y, depth)? {
-                        return Some(false);
-                    }
-                }
-                true
-            }
+            (Self::Object(a), Self::Object(b)) => objects_equal(a, b, depth)?,
             (Self::List(a), Self::List(b)) => {
                 if a.same(b) {
                     return Some(true);
@@ -322,6 +306,25 @@ impl Value {
             _ => false,
         })
     }
+}
+
+/// The same object, or structs of one type with equal fields.
+fn objects_equal(a: &Rc<dyn Object>, b: &Rc<dyn Object>, depth: usize) -> Option<bool> {
+    if Rc::ptr_eq(a, b) {
+        return Some(true);
+    }
+    let (Some(x), Some(y)) = (a.fields(), b.fields()) else {
+        return Some(false);
+    };
+    if a.type_name() != b.type_name() || x.len() != y.len() {
+        return Some(false);
+    }
+    for ((_, x), (_, y)) in x.iter().zip(&y) {
+        if !x.deep_equal(y, depth)? {
+            return Some(false);
+        }
+    }
+    Some(true)
 }
 
 impl From<&str> for Value {

@@ -5,7 +5,7 @@
 #[path = "words.rs"]
 mod words;
 
-use words::{CONSTRAINTS, FUNCTIONS, NUMBERS, OTHERS, REGEXES, STRINGS, VERSIONS};
+use words::{CONSTRAINTS, DICTS, FUNCTIONS, NUMBERS, OTHERS, REGEXES, STRINGS, TIMES, TOKENS, VERSIONS};
 
 /// A source of templates.
 pub(crate) struct Generator<R> {
@@ -97,32 +97,8 @@ impl<R: FnMut() -> u64> Generator<R> {
             'b' => self
                 .pick(&["true", "false", "(eq 1 1)", "(not 1)", ".Values.t"])
                 .to_owned(),
-            'm' => self
-                .pick(&[
-                    "(dict)",
-                    "(dict \"a\" 1)",
-                    "(dict \"b\" 2 \"a\" (list 1) \"c\" nil)",
-                    ".Values.map",
-                    "(dict \"a\" (dict \"b\" (dict \"c\" 1)))",
-                    "(fromYaml \"a: 1\\nb: [x, {c: d}]\\nf: 1.5\\n\")",
-                    "(deepCopy .Values.map)",
-                    "(dict \"a\" \"x\" \"l\" (list (dict \"k\" 1) (dict \"k\" 2)) \"m\" (dict \"q\" \"r\"))",
-                    "(dict \"a\" .Values.list \"b\" .Values.map)",
-                    "(lookup \"v1\" \"Pod\" \"\" \"\")",
-                    "(fromYaml \"null\")",
-                ])
-                .to_owned(),
-            't' => self
-                .pick(&[
-                    "(toDate \"2006-01-02\" \"2020-05-06\")",
-                    "(toDate \"2006-01-02T15:04:05Z07:00\" \"2021-12-31T23:59:58.123456789+02:00\")",
-                    "(toDate \"2006-01-02 MST\" \"2020-07-06 CEST\")",
-                    "(toDate \"x\" \"y\")",
-                    "0",
-                    "1700000000",
-                    "(int64 86400)",
-                ])
-                .to_owned(),
+            'm' => self.pick(DICTS).to_owned(),
+            't' => self.pick(TIMES).to_owned(),
             'r' => format!("\"{}\"", self.pick(REGEXES)),
             'v' => format!("\"{}\"", self.pick(VERSIONS)),
             'c' => format!("\"{}\"", self.pick(CONSTRAINTS)),
@@ -307,95 +283,9 @@ impl<R: FnMut() -> u64> Generator<R> {
 
     /// Tokens in any order.
     fn soup(&mut self) -> String {
-        let tokens = [
-            "{{",
-            "}}",
-            "{{-",
-            "-}}",
-            " ",
-            " ",
-            " ",
-            ".",
-            "$",
-            "$x",
-            ":=",
-            "=",
-            "|",
-            "(",
-            ")",
-            "if",
-            "else",
-            "end",
-            "range",
-            "with",
-            "define",
-            "\"a\"",
-            "template",
-            "block",
-            "break",
-            "continue",
-            "nil",
-            "true",
-            ".Values.a.b",
-            ".a",
-            "3",
-            "1.5",
-            "'a'",
-            "'ab'",
-            "`r`",
-            ",",
-            "\n",
-            "/*",
-            "*/",
-            "-1",
-            "0x",
-            "\"",
-            "{{ end }}",
-            "{{ if . }}",
-            "{{ range .Values.list }}",
-            "{{ $x := 1 }}",
-            "{{ define \"q\" }}",
-            "len",
-            "print",
-            "printf",
-            "upper",
-            "nope",
-            "-",
-            "{{/* c */}}",
-            "{{- /* c */ -}}",
-            "text",
-            "'",
-            "\\",
-            "`",
-            "1i",
-            "1_0",
-            "0b2",
-            "09",
-            "é",
-            "☃",
-            "\u{1}",
-            "%",
-            "\t",
-            "\r\n",
-            "$x.y",
-            ".é",
-            "a.b",
-            "(.)",
-            "[",
-            "{",
-            "*/}}",
-            "\"b\\n\"",
-            "'\\x41'",
-            "'\\''",
-            "\"\\q\"",
-            "1e",
-            "1.e5",
-            "..",
-            "$.",
-        ];
         let mut text = String::new();
         for _ in 0..1 + self.below(14) {
-            text.push_str(self.pick(&tokens));
+            text.push_str(self.pick(TOKENS));
             if self.chance(60) {
                 text.push(' ');
             }

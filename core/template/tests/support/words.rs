@@ -93,3 +93,33 @@ pub(super) const OTHERS: &[&str] = &[
     "(first (list))", "(not 1)", "(eq 1 1)", "(len \"abc\")", "(dict).x", "(dict \"a\" nil).a", "(kindOf nil)", "(slice (list 1 2 3) 1)", "(slice (list) 0)", "(pluck \"a\" (dict \"a\" 1))", "(toStrings (list 1 2))", "(sortAlpha (list \"b\" \"a\"))", "(keys (dict \"a\" 1))", "(coalesce nil)", "(default nil nil)", "(get (dict) \"x\")",
     ".Files", "(.Files.Get \"x\")", "(.Files.GetBytes \"x\")", ".Capabilities.KubeVersion.Major", "(genCA \"x\" 1).Foo", "(fromYaml \"[\").Error", "(deepCopy .Values.map)", "(.Values.list | rest)", "(reverse .Values.list)", "(compact .Values.mixed)", "(uniq .Values.mixed)", "(without .Values.list \"a\")", "(omit .Values.map \"a\")", "(pick .Values.map \"a\" \"c\")", "(merge (dict) .Values.map)", "(splitn \",\" 2 \"a,b,c\")", "(seq 3)", "(untilStep 0 10 3)", "(tuple 1 2)", "(append .Values.list \"d\")", "(prepend .Values.nums 0)", "(int .Values.num)", "(toString 1.0)", "(ternary 1 2 true)", "(has \"a\" .Values.list)", "(index .Values.mixed 3)", "(index .Values.list 0)",
 ];
+
+/// Expressions that are dicts.
+#[rustfmt::skip]
+pub(super) const DICTS: &[&str] = &[
+    "(dict)", "(dict \"a\" 1)", "(dict \"b\" 2 \"a\" (list 1) \"c\" nil)", ".Values.map",
+    "(dict \"a\" (dict \"b\" (dict \"c\" 1)))", "(fromYaml \"a: 1\\nb: [x, {c: d}]\\nf: 1.5\\n\")",
+    "(deepCopy .Values.map)",
+    "(dict \"a\" \"x\" \"l\" (list (dict \"k\" 1) (dict \"k\" 2)) \"m\" (dict \"q\" \"r\"))",
+    "(dict \"a\" .Values.list \"b\" .Values.map)", "(lookup \"v1\" \"Pod\" \"\" \"\")", "(fromYaml \"null\")",
+];
+
+/// Expressions that are times.
+#[rustfmt::skip]
+pub(super) const TIMES: &[&str] = &[
+    "(toDate \"2006-01-02\" \"2020-05-06\")",
+    "(toDate \"2006-01-02T15:04:05Z07:00\" \"2021-12-31T23:59:58.123456789+02:00\")",
+    "(toDate \"2006-01-02 MST\" \"2020-07-06 CEST\")", "(toDate \"x\" \"y\")", "0", "1700000000", "(int64 86400)",
+];
+
+/// Tokens, right and wrong.
+#[rustfmt::skip]
+pub(super) const TOKENS: &[&str] = &[
+    "{{", "}}", "{{-", "-}}", " ", " ", " ", ".", "$", "$x", ":=", "=", "|", "(", ")", "if", "else", "end", "range",
+    "with", "define", "\"a\"", "template", "block", "break", "continue", "nil", "true", ".Values.a.b", ".a", "3",
+    "1.5", "'a'", "'ab'", "`r`", ",", "\n", "/*", "*/", "-1", "0x", "\"", "{{ end }}", "{{ if . }}",
+    "{{ range .Values.list }}", "{{ $x := 1 }}", "{{ define \"q\" }}", "len", "print", "printf", "upper", "nope", "-",
+    "{{/* c */}}", "{{- /* c */ -}}", "text", "'", "\\", "`", "1i", "1_0", "0b2", "09", "é", "☃", "\u{1}", "%", "\t",
+    "\r\n", "$x.y", ".é", "a.b", "(.)", "[", "{", "*/}}", "\"b\\n\"", "'\\x41'", "'\\''", "\"\\q\"", "1e", "1.e5",
+    "..", "$.",
+];

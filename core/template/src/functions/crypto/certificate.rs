@@ -310,6 +310,26 @@ fn extension(number: u8, critical: bool, value: &[u8]) -> Vec<u8> {
     )
 }
 
+/// Host names, then addresses.
+fn alternative_names(request: &Request<'_>) -> Made<Vec<u8>> {
+    let mut names = Vec::new();
+    for host in &request.hosts {
+        if !host.is_ascii() {
+            let shown = crate::gofmt::quote(host);
+            return Err(format!("x509: {shown} cannot be encoded as an IA5String"));
+        }
+        names.extend(der::element(0x82, &[host]));
+    }
+    for address in &request.addresses {
+        let octets = match address.to_canonical() {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        names.extend(der::element(0x87, &[&octets]));
+    }
+    Ok(names)
+}
+
 fn extensions(request: &Request<'_>, subject: &[u8], signer: &Signer<'_>, public: &[u8]) -> Made<Vec<u8>> {
     // Digital signature and key encipherment, for an authority the signing of certificates too.
     let usage: &[u8] = if request.authority {
@@ -338,21 +358,7 @@ fn extensions(request: &Request<'_>, subject: &[u8], signer: &Signer<'_>, public
         let id = der::element(der::SEQUENCE, &[&der::element(0x80, &[&signer.key_id])]);
         out.extend(extension(35, false, &id));
     }
-    let mut names = Vec::new();
-    for host in &request.hosts {
-        if !host.is_ascii() {
-            let shown = crate::gofmt::quote(host);
-            return Err(format!("x509: {shown} cannot be encoded as an IA5String"));
-        }
-        names.extend(der::element(0x82, &[host]));
-    }
-    for address in &request.addresses {
-        let octets = match address.to_canonical() {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().to_vec(),
-        };
-        names.extend(der::element(0x87, &[&octets]));
-    }
+    let names = alternative_names(request)?;
     if !names.is_empty() {
         out.extend(extension(
             17,
