@@ -47,7 +47,7 @@ async fn an_application_follows_a_range_of_a_private_repository() {
     let controller = Controller::new(
         cluster.clone(),
         Arc::new(sources(dir.path())),
-        Arc::new(crate::renderer()),
+        Arc::new(renderer()),
         settings,
         Clock::system(),
     );

@@ -94,6 +94,7 @@ async fn render(
     let resolved = sources.resolve(source, Freshness::Remote).await?;
     let (_, tree) = completed(sources, source, &resolved.revision, project).await?;
     let context = TargetContext {
+        determinism: String::new(),
         application: ApplicationId::new("argocd", "demo"),
         control_namespace: "argocd".into(),
         installation_id: String::new(),
