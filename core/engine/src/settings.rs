@@ -47,6 +47,18 @@ pub enum Guards {
     Argo,
 }
 
+impl std::str::FromStr for Guards {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "capstan" => Ok(Self::Capstan),
+            "argo" => Ok(Self::Argo),
+            _ => Err(format!("{text:?} is neither capstan (the safe defaults) nor argo")),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

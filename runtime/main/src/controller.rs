@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Fresh, Sources, TreeRenderer};
+use capstan_engine::settings::Guards;
 use capstan_kubernetes::{Cluster, ClusterSettings, KubeconfigSource};
 use capstan_model::{ClusterId, parse_duration};
 use capstan_source::{Charts, FetchLimits, LocalRepositories, Options, Repositories};
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     /// it stays the same. When absent, `seed` in --dir, made at the first start.
     #[arg(long, env = "CAPSTAN_SEED_FILE")]
     seed_file: Option<PathBuf>,
+    /// `argo` carries syncs out the way Argo CD's own engine does, its hazards included.
+    #[arg(long, default_value = "capstan", value_name = "capstan|argo")]
+    guards: Guards,
     /// Secret that webhooks are signed with. Without it they are accepted on loopback addresses only.
     #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true)]
     webhook_secret: Option<String>,
@@ -71,6 +75,8 @@ pub(crate) struct Settings {
     pub(crate) namespace: String,
     /// Told apart from other installations by this.
     pub(crate) installation_id: String,
+    /// Safe defaults, or Argo CD's.
+    pub(crate) guards: Guards,
     /// Which folders may be read as repositories.
     pub(crate) local: LocalRepositories,
     /// What charts draw at random follows from this.
@@ -85,6 +91,7 @@ impl Default for Settings {
             poll_interval: Duration::from_secs(3),
             namespace: "argocd".into(),
             installation_id: String::new(),
+            guards: Guards::default(),
             local: LocalRepositories::Anywhere,
             seed: Vec::new(),
         }
@@ -132,6 +139,7 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
     };
     controller.engine.control_namespace = settings.namespace;
     controller.engine.installation_id = settings.installation_id;
+    controller.engine.guards = settings.guards;
     let controller = Controller::new(
         cluster,
         Arc::new(sources),
@@ -173,6 +181,7 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
         poll_interval: arguments.poll_interval,
         namespace: arguments.namespace,
         installation_id: arguments.installation_id,
+        guards: arguments.guards,
         local: if in_pod {
             LocalRepositories::Refused
         } else {

@@ -37,17 +37,7 @@ impl Engine {
         let is_in_flight = |app: &ApplicationState, key: &ResourceKey| {
             app.is_in_flight(|what| matches!(what, InFlight::Cascade(other) if other == key))
         };
-        let background = app
-            .application
-            .metadata
-            .finalizers
-            .iter()
-            .any(|name| name == RESOURCES_FINALIZER_BACKGROUND);
-        let propagation = if background {
-            Propagation::Background
-        } else {
-            Propagation::Foreground
-        };
+        let propagation = propagation(app);
         app.deletion_errors.retain(|key, _| left.contains_key(key));
         for (key, (of, is_deleting)) in left {
             if of == wave && !is_deleting && self.is_held(app, &key) {
@@ -207,5 +197,14 @@ impl Engine {
         {
             app.deletion_retry = Some((1, now + write_backoff(1)));
         }
+    }
+}
+
+/// Foreground, unless the finalizer asks for background.
+fn propagation(app: &ApplicationState) -> Propagation {
+    let finalizers = &app.application.metadata.finalizers;
+    match finalizers.iter().any(|name| name == RESOURCES_FINALIZER_BACKGROUND) {
+        true => Propagation::Background,
+        false => Propagation::Foreground,
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use capstan_model::{
     Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
-    HealthStatus, HealthStatusCode, ObjectMeta, Operation, OperationState, ResourceKey, RevisionHistory,
-    SyncStatusCode, Timestamp,
+    HealthStatus, HealthStatusCode, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
+    RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
@@ -303,11 +303,16 @@ impl ApplicationState {
             extra: BTreeMap::new(),
             inventory,
             taken: running.as_ref().and(application.operation.clone()),
+            // Stopped once it is known again which hooks run.
+            terminate_by: running
+                .as_ref()
+                .and(status.operation_state.as_ref())
+                .filter(|state| state.phase == OperationPhase::Terminating)
+                .map(|_| String::new()),
             operation: running,
             last_operation: status.operation_state.clone(),
             requested: None,
             requested_by_field: false,
-            terminate_by: None,
             live_changed: false,
             history: status.history.clone(),
             heal: BTreeMap::new(),

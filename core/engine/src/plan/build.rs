@@ -209,12 +209,19 @@ impl Builder<'_> {
     fn tie_groups(&mut self) -> usize {
         let mut groups: BTreeMap<Group, BTreeMap<usize, Vec<NodeIndex>>> = BTreeMap::new();
         let mut prunes: BTreeMap<(bool, std::cmp::Reverse<i64>, bool), Vec<NodeIndex>> = BTreeMap::new();
+        let last_of_all: BTreeSet<&ResourceKey> = self
+            .request
+            .prune
+            .iter()
+            .filter(|item| item.last)
+            .map(|item| &item.key)
+            .collect();
         for &node in &self.nodes {
             let task = &self.graph[node];
             let tier = tier(&task.key.group_kind(), self.request.guards);
             match (task.action, task.phase) {
                 (TaskAction::Prune, _) => {
-                    let last = self.request.prune.iter().any(|item| item.last && item.key == task.key);
+                    let last = last_of_all.contains(&task.key);
                     // What holds others goes after what it holds.
                     let holds = is_namespace(&task.key) || is_definition(&task.key);
                     prunes

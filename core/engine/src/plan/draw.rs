@@ -195,7 +195,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan::PlanRequest;
+    use crate::plan::{PlanRequest, PruneItem};
     use crate::settings::Guards;
     use crate::targets::{TargetContext, Targets};
 
@@ -233,6 +233,47 @@ mod tests {
             guards: Guards::default(),
         })
         .expect("a plan")
+    }
+
+    /// The graph grows with the number of tasks, not with the square of it, and so does the work of making it.
+    #[test]
+    fn a_plan_of_many_tasks_is_made_of_few_edges() {
+        for count in [10, 1_000, 20_000] {
+            let manifests = (0..count).map(|n| {
+                let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{n}"), "namespace": "n",
+                    "annotations": {"argocd.argoproj.io/sync-wave": (n % 50).to_string()}}});
+                Manifest::parse(object, SourceLocation::default()).expect("a manifest")
+            });
+            let targets =
+                Targets::prepare(manifests.collect(), &TargetContext::default(), "Directory").expect("targets");
+            let prune: Vec<PruneItem> = (0..count)
+                .map(|n| PruneItem {
+                    key: capstan_model::ResourceKey::new("", "ConfigMap", "n", format!("old{n}")),
+                    gvk: capstan_model::GroupVersionKind::from_api_version("v1", "ConfigMap"),
+                    wave: n % 50,
+                    last: n % 7 == 0,
+                })
+                .collect();
+            let plan = Plan::new(&PlanRequest {
+                targets: &targets,
+                prune: &prune,
+                hooks: true,
+                selection: &[],
+                options: &SyncOptions::default(),
+                destination_namespace: "n",
+                create_namespace: false,
+                hook_suffix: "",
+                guards: Guards::default(),
+            })
+            .expect("a plan");
+            let tasks = plan.tasks().count();
+            assert_eq!(tasks, 2 * usize::try_from(count).expect("small"));
+            assert!(
+                plan.graph().edge_count() < 4 * tasks + 400,
+                "{} edges",
+                plan.graph().edge_count()
+            );
+        }
     }
 
     #[test]

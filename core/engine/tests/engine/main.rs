@@ -11,6 +11,7 @@ mod determinism;
 mod generate;
 mod late;
 mod options;
+mod prunes;
 mod rig;
 mod transcripts;
 mod waves;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use capstan_engine::Settings;
+use capstan_engine::settings::Guards;
 use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
@@ -192,4 +194,85 @@ fn a_retry_that_refreshes_takes_the_newest_commit() {
         let value = &run.rig.cluster.objects[&map("a")]["data"]["v"];
         assert_eq!(*value == "2", newest, "{}", run.log.join("\n"));
     }
+}
+
+#[test]
+fn with_argo_cd_s_guards_waves_hooks_and_prunes_come_to_the_same_end() {
+    let settings = Settings {
+        guards: Guards::Argo,
+        ..Settings::default()
+    };
+    let objects = vec![
+        hook("before", "PreSync"),
+        config("first", 0, "1"),
+        workload("Deployment", "web", 1, "1"),
+        config("old", 2, "1"),
+        hook("after", "PostSync"),
+    ];
+    let mut run = Rig::new(objects).start_with(settings, Vec::new());
+    run.settle(2 * MINUTE);
+    assert_eq!(
+        run.rig.status("/operationState/phase"),
+        "Succeeded",
+        "{}",
+        run.log.join("\n")
+    );
+    assert_eq!(run.sync(), "Synced Healthy", "{}", run.log.join("\n"));
+    let place = |key: &str| {
+        run.log
+            .iter()
+            .rposition(|line| line.contains(&format!(" apply {key} ")))
+    };
+    let keys = [
+        "Job/prod/before",
+        "ConfigMap/prod/first",
+        "Deployment/prod/web",
+        "ConfigMap/prod/old",
+        "Job/prod/after",
+    ];
+    let places: Vec<Option<usize>> = keys.iter().map(|key| place(key)).collect();
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{places:?}\n{}",
+        run.log.join("\n")
+    );
+    run.push(vec![
+        hook("before", "PreSync"),
+        config("first", 0, "2"),
+        workload("Deployment", "web", 1, "1"),
+    ]);
+    run.settle(2 * MINUTE);
+    assert_eq!(run.sync(), "Synced Healthy", "{}", run.log.join("\n"));
+    assert!(!run.rig.cluster.objects.contains_key(&map("old")));
+    assert!(run.engine.poll_timeout().is_none(), "nothing ticks once it is over");
+}
+
+#[test]
+fn a_sync_that_was_being_stopped_is_stopped_by_the_next_process_too() {
+    let mut endless = hook("before", "PreSync");
+    endless["spec"]["broken"] = json!(false);
+    let mut rig = Rig::new(vec![endless, config("later", 1, "1")]);
+    rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": {}});
+    let mut run = rig.start(Vec::new());
+    let job = ResourceKey::new("batch", "Job", "prod", "before");
+    while !run.rig.cluster.objects.contains_key(&job) {
+        let effect = run.pending.pop_front().expect("the hook is about to be created");
+        run.perform(&effect);
+    }
+    let mut rig = run.rig;
+    rig.resource["status"]["operationState"]["phase"] = json!("Terminating");
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert_eq!(
+        run.rig.status("/operationState/phase"),
+        "Failed",
+        "{}",
+        run.log.join("\n")
+    );
+    assert!(
+        !run.rig.cluster.objects.contains_key(&map("later")),
+        "{}",
+        run.log.join("\n")
+    );
+    assert!(!run.rig.cluster.objects.contains_key(&job), "{}", run.log.join("\n"));
 }

@@ -97,7 +97,12 @@ impl Rig {
 
     /// A new process.
     pub(crate) fn start(self, tape: Vec<u8>) -> Run {
-        let engine = Engine::new(Settings::default());
+        self.start_with(Settings::default(), tape)
+    }
+
+    /// A new process, with these settings.
+    pub(crate) fn start_with(self, settings: Settings, tape: Vec<u8>) -> Run {
+        let engine = Engine::new(settings);
         let mut run = Run {
             rig: self,
             engine,
@@ -313,12 +318,7 @@ impl Run {
             EffectKind::Observe { key, .. } => {
                 Outcome::Observed(Ok(self.rig.cluster.objects.get(key).cloned().map(Box::new)))
             }
-            EffectKind::RemoveFinalizer { key, finalizer, .. } => {
-                if let Some(object) = self.rig.cluster.release(key, finalizer) {
-                    self.gone(key, &object);
-                }
-                Outcome::Patched(Ok(String::new()))
-            }
+            EffectKind::RemoveFinalizer { key, finalizer, .. } => self.release(key, finalizer),
             EffectKind::MigrateFields { .. } => Outcome::Patched(Ok(String::new())),
             EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
             EffectKind::PatchApplication { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&[], patch))),
@@ -328,6 +328,13 @@ impl Run {
                 return None;
             }
         })
+    }
+
+    fn release(&mut self, key: &ResourceKey, finalizer: &str) -> Outcome {
+        if let Some(object) = self.rig.cluster.release(key, finalizer) {
+            self.gone(key, &object);
+        }
+        Outcome::Patched(Ok(String::new()))
     }
 
     fn write(&mut self, task: &ApplyTask) -> Outcome {

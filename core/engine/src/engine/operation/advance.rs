@@ -23,33 +23,19 @@ impl Engine {
         operation: &mut OperationRun,
         gate: &Gate,
     ) {
-        if let Some(by) = app.terminate_by.take()
-            && !matches!(operation.stage, Stage::Ended(_))
-        {
-            self.enter(now, app, operation, Stage::Terminating { by });
+        // Of what an earlier process began, the hooks that run must be known before they can be stopped.
+        if !operation.has_unknown_hooks() {
+            self.take_termination(now, app, operation);
         }
         if self.settings.guards == Guards::Capstan {
             self.expire(now, app, operation);
         }
-        if let Stage::BackingOff { until } = operation.stage
-            && until <= now
-            && self.may_write(app)
-        {
-            operation.begin_attempt();
-            if operation.retry(&app.application.spec).refresh {
-                // What the branch is now, not what it was.
-                operation.revisions.clear();
-                operation.targets = None;
-                if let Some(sync) = &mut operation.operation.sync {
-                    sync.revision.clear();
-                    sync.revisions.clear();
-                }
-                app.want_refresh(Freshness::Remote, false);
-            }
-            self.enter(now, app, operation, Stage::Planning);
-        }
+        self.next_attempt(now, app, operation);
         if operation.stage == Stage::Planning {
             self.prepare(now, app, operation, gate);
+        }
+        if operation.stage != Stage::Planning {
+            self.take_termination(now, app, operation);
         }
         if operation.parity.is_some() && matches!(operation.stage, Stage::Running | Stage::Terminating { .. }) {
             return self.step_parity(now, app, operation, gate);
@@ -73,6 +59,35 @@ impl Engine {
         if let Stage::Terminating { by } = &operation.stage {
             let by = by.clone();
             self.terminate(now, app, operation, &by);
+        }
+    }
+
+    /// Begins another attempt when its time has come.
+    fn next_attempt(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        if let Stage::BackingOff { until } = operation.stage
+            && until <= now
+            && self.may_write(app)
+        {
+            operation.begin_attempt();
+            if operation.retry(&app.application.spec).refresh {
+                // What the branch is now, not what it was.
+                operation.revisions.clear();
+                operation.targets = None;
+                if let Some(sync) = &mut operation.operation.sync {
+                    sync.revision.clear();
+                    sync.revisions.clear();
+                }
+                app.want_refresh(Freshness::Remote, false);
+            }
+            self.enter(now, app, operation, Stage::Planning);
+        }
+    }
+
+    fn take_termination(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        if let Some(by) = app.terminate_by.take()
+            && !matches!(operation.stage, Stage::Ended(_))
+        {
+            self.enter(now, app, operation, Stage::Terminating { by });
         }
     }
 

@@ -115,11 +115,15 @@ impl Engine {
         let running: Vec<(NodeIndex, ResourceKey)> = operation
             .plan
             .tasks()
-            .filter(|(node, _)| {
-                operation
-                    .tasks
-                    .get(node)
-                    .is_some_and(|run| matches!(run.state, TaskState::Hook(HookTask::Running { .. })))
+            .filter(|(node, task)| {
+                let run = operation.tasks.get(node);
+                // One that an earlier process created, and that this one has not looked at yet.
+                let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
+                let live = self
+                    .cluster(app)
+                    .and_then(|cluster| cluster.node(&task.key)?.operation());
+                let is_found = operation.maybe_created.contains(node) && live == Some(&identity);
+                is_found || run.is_some_and(|run| matches!(run.state, TaskState::Hook(HookTask::Running { .. })))
             })
             .map(|(node, task)| (node, task.key.clone()))
             .collect();

@@ -257,6 +257,14 @@ impl OperationRun {
         self.operation.sync.as_ref().is_some_and(|sync| sync.prune)
     }
 
+    /// Was it begun by an earlier process, which recorded hooks that may run, and is not planned again yet?
+    pub(crate) fn has_unknown_hooks(&self) -> bool {
+        let may_run = |result: &ResourceResult| {
+            result.hook_type.is_some() && result.hook_phase.is_none_or(|phase| !phase.is_completed())
+        };
+        self.stage == Stage::Planning && self.restored.iter().any(may_run)
+    }
+
     /// `force` of the strategy: what cannot be changed in place is made anew.
     pub(crate) fn is_forced(&self) -> bool {
         let strategy = self
@@ -312,10 +320,6 @@ impl OperationRun {
             state.started_at,
         );
         run.attempt = state.retry_count;
-        if state.phase == OperationPhase::Terminating {
-            let by = state.operation.initiated_by.username.clone();
-            run.stage = Stage::Terminating { by };
-        }
         run.revisions = revisions;
         run.restored = result.resources;
         run.is_durable = true;
