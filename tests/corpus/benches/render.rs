@@ -100,7 +100,7 @@ fn charts(criterion: &mut Criterion, charts: &[(&str, Vec<(String, String)>)]) {
         let (tree, source) = (tree_of(files), source(json!({})));
         let mut group = criterion.benchmark_group(*name);
         group.bench_function("cold", |bencher| {
-            bencher.iter(|| once(black_box(&tree), &source, "shop", None))
+            bencher.iter(|| once(black_box(&tree), &source, "shop", None));
         });
         let cache = RenderCache::default();
         group.bench_function("warm", |bencher| {

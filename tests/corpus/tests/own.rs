@@ -12,7 +12,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// Changed values files for each chart; `CAPSTAN_VARIANTS` says how many.
-const VARIANTS: usize = 20;
+const VARIANTS: usize = 8;
 
 /// Every chart with its own values, with each file of `values/<chart>/`, with changed values and with other versions of Kubernetes.
 fn cases(scratch: &Path) -> Vec<Case> {
