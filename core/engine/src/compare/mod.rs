@@ -145,6 +145,11 @@ pub struct IgnoreRules {
 }
 
 impl IgnoreRules {
+    /// Does nothing of the object stand aside?
+    pub fn is_empty(&self) -> bool {
+        self.json_pointers.is_empty() && self.managers.is_empty()
+    }
+
     /// Equal rules have equal digests.
     pub fn digest(&self) -> Digest {
         Digest::of_json(&serde_json::json!([self.json_pointers, self.managers]))

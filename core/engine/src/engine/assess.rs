@@ -1,6 +1,7 @@
 //! What each object of an application is: there, equal, healthy, to be pruned.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use capstan_live::Node;
 use capstan_model::{
@@ -11,11 +12,14 @@ use capstan_model::{
 use super::Engine;
 use super::cluster::Cluster;
 use super::state::{ApplicationState, Assessment, Existence, InFlight, ObjectState, PairDigests};
-use crate::compare::{ComparePair, CompareTask, Verdict};
+use crate::compare::{ComparePair, CompareTask, IgnoreRules, Verdict};
 use crate::effect::EffectKind;
 use crate::health::{ManagedResource, aggregate};
 use crate::policy::ignore_rules;
 use crate::targets::Target;
+
+/// Of no rules, which is what most objects have: worked out once.
+static NO_RULES: LazyLock<Digest> = LazyLock::new(|| IgnoreRules::default().digest());
 
 impl Engine {
     /// Looks at every object, and asks for the comparisons that are missing.
@@ -110,7 +114,7 @@ fn verdict(
     let of = PairDigests {
         desired: target.object.digest(),
         live: node.content(),
-        rules: rules.digest(),
+        rules: if rules.is_empty() { *NO_RULES } else { rules.digest() },
     };
     match app.compared.get(&target.key) {
         Some(compared) if compared.of == of => Some(match compared.verdict {

@@ -3,6 +3,8 @@
 //! An object drifted when it was synced to what is desired and differs now. What the last operation did not get to is not drift: it
 //! waits for its wave.
 
+use std::collections::BTreeSet;
+
 use capstan_model::{FIELD_MANAGERS, ResourceKey, ResultCode, SyncStatusCode, Timestamp};
 use serde_json::Value;
 
@@ -28,11 +30,12 @@ impl Engine {
         let Some(project) = gate.project().filter(|_| heals && self.may_write(app)) else {
             return;
         };
+        let synced = Synced::of(app);
         let drifted: Vec<ResourceKey> = app
             .assessment
             .objects
             .iter()
-            .filter(|(key, object)| is_drift(app, key, object))
+            .filter(|(key, object)| is_drift(app, &synced, key, object))
             .map(|(key, _)| key.clone())
             .collect();
         let options = app.application.spec.sync_policy.options();
@@ -81,9 +84,13 @@ impl Engine {
 
     /// When an object that waits for its back-off may be put right.
     pub(super) fn heal_deadline(&self, app: &ApplicationState) -> Option<Timestamp> {
+        if app.heal.is_empty() {
+            return None;
+        }
+        let synced = Synced::of(app);
         let waiting = app.heal.iter().filter(|(key, _)| {
             let object = app.assessment.objects.get(*key);
-            object.is_some_and(|object| is_drift(app, key, object))
+            object.is_some_and(|object| is_drift(app, &synced, key, object))
         });
         waiting
             .map(|(_, heal)| heal.last + Heal::wait(heal.attempts, &self.settings))
@@ -173,33 +180,52 @@ impl Engine {
     }
 }
 
-/// Was it synced to what is desired, and differs?
-fn is_drift(app: &ApplicationState, key: &ResourceKey, object: &ObjectState) -> bool {
-    let differs = object.declared && object.sync == Some(SyncStatusCode::OutOfSync);
-    differs && was_synced(app, key) && !app.is_in_flight(|what| matches!(what, InFlight::Heal(other) if other == key))
+/// Which objects were synced to what is desired. Worked out once for all of them.
+enum Synced {
+    All,
+    None,
+    These(BTreeSet<ResourceKey>),
 }
 
-fn was_synced(app: &ApplicationState, key: &ResourceKey) -> bool {
-    let Some(desired) = &app.desired else { return false };
-    if let Some(operation) = &app.operation {
-        let is_same = operation
-            .targets
-            .as_ref()
-            .is_some_and(|targets| targets.digest() == desired.targets.digest());
-        let written = operation.plan.tasks().any(|(node, task)| {
-            let run = operation.tasks.get(&node);
-            task.key == *key && run.is_some_and(|run| run.state.is_applied())
-        });
-        return is_same && written && matches!(operation.stage, Stage::Running | Stage::Failing);
+impl Synced {
+    fn of(app: &ApplicationState) -> Self {
+        let Some(desired) = &app.desired else { return Self::None };
+        if let Some(operation) = &app.operation {
+            let targets = operation.targets.as_ref();
+            let is_same = targets.is_some_and(|targets| targets.digest() == desired.targets.digest());
+            if !is_same || !matches!(operation.stage, Stage::Running | Stage::Failing) {
+                return Self::None;
+            }
+            let written = operation.plan.tasks().filter(|(node, _)| {
+                let run = operation.tasks.get(node);
+                run.is_some_and(|run| run.state.is_applied())
+            });
+            return Self::These(written.map(|(_, task)| task.key.clone()).collect());
+        }
+        match super::operation::last_attempt(app) {
+            LastAttempt::Succeeded => Self::All,
+            LastAttempt::Failed => {
+                let result = app.last_operation.iter().filter_map(|state| state.sync_result.as_ref());
+                let synced = result
+                    .flat_map(|result| &result.resources)
+                    .filter(|result| result.status == Some(ResultCode::Synced));
+                Self::These(synced.map(capstan_model::ResourceResult::key).collect())
+            }
+            LastAttempt::Other => Self::None,
+        }
     }
-    match super::operation::last_attempt(app) {
-        LastAttempt::Succeeded => true,
-        LastAttempt::Failed => app
-            .last_operation
-            .iter()
-            .filter_map(|state| state.sync_result.as_ref())
-            .flat_map(|result| &result.resources)
-            .any(|result| result.status == Some(ResultCode::Synced) && result.key() == *key),
-        LastAttempt::Other => false,
+
+    fn has(&self, key: &ResourceKey) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::These(keys) => keys.contains(key),
+        }
     }
+}
+
+/// Was it synced to what is desired, and differs?
+fn is_drift(app: &ApplicationState, synced: &Synced, key: &ResourceKey, object: &ObjectState) -> bool {
+    let differs = object.declared && object.sync == Some(SyncStatusCode::OutOfSync);
+    differs && synced.has(key) && !app.is_in_flight(|what| matches!(what, InFlight::Heal(other) if other == key))
 }

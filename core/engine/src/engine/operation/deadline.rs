@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use capstan_model::annotations::{SYNC_TIMEOUT, WAVE_TIMEOUT};
-use capstan_model::{OperationPhase, SyncPhase, Timestamp, parse_duration};
+use capstan_model::{OperationPhase, Timestamp, parse_duration};
 use petgraph::stable_graph::NodeIndex;
 
 use super::{OperationRun, Stage};
@@ -23,6 +23,9 @@ impl Engine {
         operation: &mut OperationRun,
         node: NodeIndex,
     ) {
+        if operation.tasks.get(&node).is_none_or(|run| run.begun.is_some()) {
+            return;
+        }
         let task = operation.plan.task(node);
         let group = (task.phase, task.wave);
         let own = task
@@ -35,7 +38,7 @@ impl Engine {
         ) {
             limit = limit.max(self.settings.confirmation_timeout);
         }
-        let wave = wave_begun(operation, group).unwrap_or(now)
+        let wave = *operation.waves_begun.entry(group).or_insert(now)
             + of_application(app, WAVE_TIMEOUT).unwrap_or(self.settings.wave_timeout);
         // Somebody who says more for one object says it for its wave, too.
         let until = match own {
@@ -113,15 +116,6 @@ impl Engine {
 fn is_unconfirmed(operation: &OperationRun, node: NodeIndex) -> bool {
     let state = operation.tasks.get(&node).map(|run| &run.state);
     matches!(state, Some(TaskState::Prune(PruneTask::AwaitingConfirmation)))
-}
-
-/// When the first task of a wave began.
-fn wave_begun(operation: &OperationRun, group: (SyncPhase, i64)) -> Option<Timestamp> {
-    let of_wave = operation.tasks.iter().filter(|(node, _)| {
-        let task = operation.plan.task(**node);
-        (task.phase, task.wave) == group
-    });
-    of_wave.filter_map(|(_, run)| run.begun).min()
 }
 
 fn of_application(app: &ApplicationState, annotation: &str) -> Option<Duration> {

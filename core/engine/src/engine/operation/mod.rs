@@ -137,6 +137,8 @@ pub(crate) struct OperationRun {
     pub(crate) rehearsal: Option<rehearse::Rehearsal>,
     /// The intent is durable.
     pub(crate) is_durable: bool,
+    /// When the first task of a wave began.
+    pub(crate) waves_begun: BTreeMap<(SyncPhase, i64), Timestamp>,
     /// When it ends at the latest.
     pub(crate) until: Option<Timestamp>,
     /// Not tried again, however it ended.
@@ -170,6 +172,7 @@ impl OperationRun {
             maybe_created: BTreeSet::new(),
             parity: None,
             rehearsal: None,
+            waves_begun: BTreeMap::new(),
             until: None,
             is_durable: false,
             is_final: false,
@@ -338,6 +341,7 @@ impl OperationRun {
         self.maybe_created.clear();
         self.parity = None;
         self.rehearsal = None;
+        self.waves_begun.clear();
         self.restored.clear();
         self.refused.clear();
         self.is_durable = false;
