@@ -30,14 +30,7 @@ impl Engine {
         let Some(project) = gate.project().filter(|_| heals && self.may_write(app)) else {
             return;
         };
-        let synced = Synced::of(app);
-        let drifted: Vec<ResourceKey> = app
-            .assessment
-            .objects
-            .iter()
-            .filter(|(key, object)| is_drift(app, &synced, key, object))
-            .map(|(key, _)| key.clone())
-            .collect();
+        let drifted = drifted(app);
         let options = app.application.spec.sync_policy.options();
         for key in drifted {
             if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
@@ -222,6 +215,13 @@ impl Synced {
             Self::These(keys) => keys.contains(key),
         }
     }
+}
+
+fn drifted(app: &ApplicationState) -> Vec<ResourceKey> {
+    let synced = Synced::of(app);
+    let objects = app.assessment.objects.iter();
+    let drifted = objects.filter(|(key, object)| is_drift(app, &synced, key, object));
+    drifted.map(|(key, _)| key.clone()).collect()
 }
 
 /// Was it synced to what is desired, and differs?

@@ -304,11 +304,7 @@ impl ApplicationState {
             inventory,
             taken: running.as_ref().and(application.operation.clone()),
             // Stopped once it is known again which hooks run.
-            terminate_by: running
-                .as_ref()
-                .and(status.operation_state.as_ref())
-                .filter(|state| state.phase == OperationPhase::Terminating)
-                .map(|_| String::new()),
+            terminate_by: stopping(status),
             operation: running,
             last_operation: status.operation_state.clone(),
             requested: None,
@@ -360,4 +356,10 @@ fn inventory_of(status: &capstan_model::ApplicationStatus) -> BTreeMap<ResourceK
         wave: resource.sync_wave,
     };
     objects.map(|resource| (resource.key(), entry(resource))).collect()
+}
+
+/// An operation that was being stopped is stopped again; by whom is not recorded.
+fn stopping(status: &capstan_model::ApplicationStatus) -> Option<String> {
+    let state = status.operation_state.as_ref()?;
+    (state.phase == OperationPhase::Terminating).then(String::new)
 }

@@ -205,17 +205,16 @@ impl Builder<'_> {
         })
     }
 
+    fn last_of_all(&self) -> BTreeSet<&ResourceKey> {
+        let last = self.request.prune.iter().filter(|item| item.last);
+        last.map(|item| &item.key).collect()
+    }
+
     /// Chains phases, waves, tiers and prunes by milestones. Gives the number of phases and waves that are written in.
     fn tie_groups(&mut self) -> usize {
         let mut groups: BTreeMap<Group, BTreeMap<usize, Vec<NodeIndex>>> = BTreeMap::new();
         let mut prunes: BTreeMap<(bool, std::cmp::Reverse<i64>, bool), Vec<NodeIndex>> = BTreeMap::new();
-        let last_of_all: BTreeSet<&ResourceKey> = self
-            .request
-            .prune
-            .iter()
-            .filter(|item| item.last)
-            .map(|item| &item.key)
-            .collect();
+        let last_of_all = self.last_of_all();
         for &node in &self.nodes {
             let task = &self.graph[node];
             let tier = tier(&task.key.group_kind(), self.request.guards);
