@@ -73,68 +73,77 @@ fn defused(name: &str, tree: &MemoryTree, words: &[&str]) {
     drop(guard);
 }
 
+/// A name, a template, and the words of the error.
+const TEMPLATES: &[(&str, &str, &[&str])] = &[
+    (
+        "an include of itself",
+        "{{ define \"a\" }}{{ include \"a\" . }}{{ include \"a\" . }}{{ end }}{{ include \"a\" . }}",
+        &["bomb/templates/a.yaml:1"],
+    ),
+    (
+        "tpl of itself",
+        "{{ $t := \"{{ tpl .t . }}\" }}{{ tpl $t (dict \"t\" $t) }}",
+        &["limit", "bomb/templates/a.yaml"],
+    ),
+    (
+        "a range without end",
+        "{{ range until 2000000000 }}x{{ end }}",
+        &["limit", "a.yaml:1"],
+    ),
+    (
+        "a range over a number",
+        "{{ range 900000000000 }}{{ end }}",
+        &["limit", "a.yaml:1"],
+    ),
+    (
+        "nested ranges",
+        "{{ range until 100000 }}{{ range until 100000 }}x{{ end }}{{ end }}",
+        &["limit", "a.yaml:1"],
+    ),
+    (
+        "repeat",
+        "{{ repeat 1000000000 \"abc\" }}",
+        &["limit output", "a.yaml:1"],
+    ),
+    ("printf width", "{{ printf \"%1000000000d\" 1 }}", &["a.yaml"]),
+    (
+        "doubling",
+        "{{ $s := \"abcdefgh\" }}{{ range until 60 }}{{ $s = print $s $s }}{{ end }}",
+        &["limit output"],
+    ),
+    (
+        "a long regex",
+        "{{ regexMatch \"((((((a{100}){100}){100}){100}){100}){100})\" \"a\" }}",
+        &["a.yaml:1"],
+    ),
+    (
+        "a map in itself",
+        "{{ $d := dict }}{{ $_ := set $d \"d\" $d }}{{ toYaml $d }}",
+        &["limit nesting", "a.yaml:1"],
+    ),
+    ("division by nothing", "\n{{ div 1 0 }}", &["a.yaml:2"]),
+    ("nothing's field", "{{ .Values.a.b }}", &["a.yaml:1", "nil pointer"]),
+    ("fail", "{{ fail \"on purpose <b>\" }}", &["a.yaml:1", "on purpose <b>"]),
+    (
+        "untilStep",
+        "{{ untilStep 0 1000000000 1 | len }}",
+        &["limit", "a.yaml:1"],
+    ),
+    (
+        "toYaml of what doubles",
+        "{{ $d := dict }}{{ range until 60 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ toYaml $d }}",
+        &["limit"],
+    ),
+    (
+        "fromYaml of aliases",
+        "{{ $y := \"a: &a [x,x,x,x,x,x,x,x,x,x]\" }}{{ range $i := until 9 }}{{ $y = print $y \"\\n\" (printf \"k%d: &k%d [*%s,*%s,*%s,*%s,*%s,*%s,*%s,*%s,*%s,*%s]\" $i $i (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0))) }}{{ end }}{{ fail (fromYaml $y).Error }}",
+        &["alias expansion limit"],
+    ),
+];
+
 #[test]
 fn templates() {
-    let twice = "{{ define \"a\" }}{{ include \"a\" . }}{{ include \"a\" . }}{{ end }}{{ include \"a\" . }}";
-    let text = "{{ $t := \"{{ tpl .t . }}\" }}{{ tpl $t (dict \"t\" $t) }}";
-    for (name, template, words) in [
-        ("an include of itself", twice, &["bomb/templates/a.yaml:1"][..]),
-        ("tpl of itself", text, &["limit", "bomb/templates/a.yaml"]),
-        (
-            "a range without end",
-            "{{ range until 2000000000 }}x{{ end }}",
-            &["limit", "a.yaml:1"],
-        ),
-        (
-            "a range over a number",
-            "{{ range 900000000000 }}{{ end }}",
-            &["limit", "a.yaml:1"],
-        ),
-        (
-            "nested ranges",
-            "{{ range until 100000 }}{{ range until 100000 }}x{{ end }}{{ end }}",
-            &["limit", "a.yaml:1"],
-        ),
-        (
-            "repeat",
-            "{{ repeat 1000000000 \"abc\" }}",
-            &["limit output", "a.yaml:1"],
-        ),
-        ("printf width", "{{ printf \"%1000000000d\" 1 }}", &["a.yaml"]),
-        (
-            "doubling",
-            "{{ $s := \"abcdefgh\" }}{{ range until 60 }}{{ $s = print $s $s }}{{ end }}",
-            &["limit output"],
-        ),
-        (
-            "a long regex",
-            "{{ regexMatch \"((((((a{100}){100}){100}){100}){100}){100})\" \"a\" }}",
-            &["a.yaml:1"],
-        ),
-        (
-            "a map in itself",
-            "{{ $d := dict }}{{ $_ := set $d \"d\" $d }}{{ toYaml $d }}",
-            &["limit nesting", "a.yaml:1"],
-        ),
-        ("division by nothing", "\n{{ div 1 0 }}", &["a.yaml:2"]),
-        ("nothing's field", "{{ .Values.a.b }}", &["a.yaml:1", "nil pointer"]),
-        ("fail", "{{ fail \"on purpose <b>\" }}", &["a.yaml:1", "on purpose <b>"]),
-        (
-            "untilStep",
-            "{{ untilStep 0 1000000000 1 | len }}",
-            &["limit", "a.yaml:1"],
-        ),
-        (
-            "toYaml of what doubles",
-            "{{ $d := dict }}{{ range until 60 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ toYaml $d }}",
-            &["limit"],
-        ),
-        (
-            "fromYaml of aliases",
-            "{{ $y := \"a: &a [x,x,x,x,x,x,x,x,x,x]\" }}{{ range $i := until 9 }}{{ $y = print $y \"\\n\" (printf \"k%d: &k%d [*%s,*%s,*%s,*%s,*%s,*%s,*%s,*%s,*%s,*%s]\" $i $i (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0)) (ternary \"a\" (printf \"k%d\" (sub $i 1)) (eq $i 0))) }}{{ end }}{{ fail (fromYaml $y).Error }}",
-            &["alias expansion limit"],
-        ),
-    ] {
+    for (name, template, words) in TEMPLATES {
         defused(name, &chart(template), words);
     }
     let deep = format!("{}1{}", "(".repeat(200_000), ")".repeat(200_000));

@@ -4,7 +4,6 @@
 //! `CAPSTAN_FUZZ_SEED` which.
 #![expect(clippy::disallowed_methods, reason = "the oracle is a program that reads files")]
 
-#[path = "support/generate.rs"]
 mod generate;
 mod support;
 

@@ -168,11 +168,8 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
     std::fs::create_dir_all(&cache)
         .into_diagnostic()
         .wrap_err_with(|| format!("{} cannot be made", cache.display()))?;
-    let seed_file = arguments.seed_file.unwrap_or_else(|| match &arguments.dir {
-        Some(dir) => dir.join("seed"),
-        None => cache.join("seed"),
-    });
-    let seed = seed::read_or_make(&seed_file)?;
+    let seed_file = arguments.seed_file.clone();
+    let seed = seed::read_or_make(&seed_file.unwrap_or_else(|| arguments.dir.as_ref().unwrap_or(&cache).join("seed")))?;
     // A pod must not read its own disk as a repository because a tenant's Application says so.
     let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let settings = Settings {

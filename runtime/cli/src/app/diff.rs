@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use capstan_engine::compare::{ComparePair, CompareTask, FieldDifference, IgnoreRules, Verdict, compare};
+use capstan_engine::event::Discovery;
 use capstan_engine::targets::{Target, TargetContext, Targets};
-use capstan_model::{Application, Blob, ResourceStatus};
-use capstan_render::{FileTree, RenderRequest};
+use capstan_model::{Application, ApplicationSource, Blob, ResourceStatus};
+use capstan_render::{FileTree, RenderOutput, RenderRequest};
 use capstan_source::{FetchPolicy, LocalRepositories, Options, RepoUrl, Repositories};
 use clap::Args;
 use serde_json::Value;
@@ -118,25 +119,8 @@ fn targets(session: &Session, application: &Application, revision: Option<&str>)
     }
     let api_versions = discovery.api_versions();
     let (mut manifests, mut source_type) = (Vec::new(), "");
-    for (source, tree, commit) in &opened {
-        let id = application.id();
-        let environment = capstan_render::build_environment(
-            (&id.namespace, &id.name, &spec.project),
-            source,
-            commit,
-            &discovery.version,
-            &api_versions,
-        );
-        let request = RenderRequest {
-            environment: &environment,
-            namespace: &spec.destination.namespace,
-            kube_version: &discovery.version,
-            api_versions: &api_versions,
-            references: &trees,
-            ..RenderRequest::new(&application.metadata.name, source)
-        };
-        let output =
-            capstan_render::render(&request, &**tree).map_err(|error| CommandError::Source(error.to_string()))?;
+    for opened in &opened {
+        let output = render(application, opened, &discovery, &api_versions, &trees)?;
         manifests.extend(output.manifests);
         source_type = output.source_type;
     }
@@ -154,4 +138,33 @@ fn targets(session: &Session, application: &Application, revision: Option<&str>)
         ..TargetContext::default()
     };
     Targets::prepare(manifests, &context, source_type).map_err(|error| CommandError::Source(error.to_string()))
+}
+
+/// A source, its files and its commit.
+type Opened<'a> = (&'a ApplicationSource, Arc<dyn FileTree>, String);
+
+fn render(
+    application: &Application,
+    (source, tree, commit): &Opened<'_>,
+    discovery: &Discovery,
+    api_versions: &[String],
+    trees: &BTreeMap<String, Arc<dyn FileTree>>,
+) -> Result<RenderOutput, CommandError> {
+    let (id, spec) = (application.id(), &application.spec);
+    let environment = capstan_render::build_environment(
+        (&id.namespace, &id.name, &spec.project),
+        source,
+        commit,
+        &discovery.version,
+        api_versions,
+    );
+    let request = RenderRequest {
+        environment: &environment,
+        namespace: &spec.destination.namespace,
+        kube_version: &discovery.version,
+        api_versions,
+        references: trees,
+        ..RenderRequest::new(&application.metadata.name, source)
+    };
+    capstan_render::render(&request, &**tree).map_err(|error| CommandError::Source(error.to_string()))
 }

@@ -2,7 +2,6 @@
 //!
 //! What differs between two runs of Go (randomness, the clock, the order of map iteration) is left out.
 
-#[path = "words.rs"]
 mod words;
 
 use words::{CONSTRAINTS, DICTS, FUNCTIONS, NUMBERS, OTHERS, REGEXES, STRINGS, TIMES, TOKENS, VERSIONS};
