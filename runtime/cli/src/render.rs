@@ -1,10 +1,15 @@
 //! `capstan render`.
 
+use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use capstan_model::{ApplicationSource, HelmSource, Manifest};
-use capstan_render::{HelmOutput, RenderOutput, RenderRequest, SetArgument, SetKind, helm_template, render};
+use capstan_render::{
+    FileTree, HelmOutput, OverlayTree, RenderOutput, RenderRequest, SetArgument, SetKind, helm_template, render,
+};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -17,7 +22,7 @@ use crate::output::{complain, print, print_value};
 pub(crate) struct Source {
     /// A chart (a folder or a .tgz), or a folder of manifests.
     dir: PathBuf,
-    /// Values file, from the current folder; the last one wins.
+    /// Values file, from the current folder; the last one wins. `-` is standard input; pipes are read, too.
     #[arg(long = "values", short = 'f', value_name = "FILE")]
     values: Vec<PathBuf>,
     /// A value, such as image.tag=1.2.
@@ -116,18 +121,29 @@ impl Source {
     fn with<T>(
         &self,
         skip_crds: bool,
-        work: impl FnOnce(&RenderRequest<'_>, &LocalTree) -> Result<T, capstan_render::RenderError>,
+        work: impl FnOnce(&RenderRequest<'_>, &dyn FileTree) -> Result<T, capstan_render::RenderError>,
     ) -> Result<T, CommandError> {
         let folder = self.folder()?;
         let files = self
             .values
             .iter()
-            .map(|file| absolute(file))
+            .map(|file| ValuesFile::find(file))
             .collect::<Result<Vec<_>, _>>()?;
         let root = common_root(&folder, &files);
         let relative = |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_string_lossy().into_owned();
+        let mut piped = BTreeMap::new();
+        let mut value_files = Vec::new();
+        for file in files {
+            value_files.push(match file {
+                ValuesFile::Path(path) => format!("/{}", relative(&path)),
+                ValuesFile::Piped(name, content) => {
+                    piped.insert(name.clone(), content);
+                    format!("/{name}")
+                }
+            });
+        }
         let helm = HelmSource {
-            value_files: files.iter().map(|file| format!("/{}", relative(file))).collect(),
+            value_files,
             skip_crds,
             ..HelmSource::default()
         };
@@ -144,9 +160,12 @@ impl Source {
             set: &set,
             ..RenderRequest::new(self.release(), &source)
         };
-        let tree = LocalTree::new(&root);
-        let worked = work(&request, &tree).map_err(|error| CommandError::Source(error.to_string()));
-        for link in tree.links_out() {
+        let local = Arc::new(LocalTree::new(&root));
+        let worked = OverlayTree::new(local.clone(), piped)
+            .map_err(capstan_render::RenderError::from)
+            .and_then(|tree| work(&request, &tree))
+            .map_err(|error| CommandError::Source(error.to_string()));
+        for link in local.links_out() {
             complain(&format!(
                 "warning: {link} is a link that leads out of {}: in a repository it is refused",
                 root.display()
@@ -163,10 +182,43 @@ fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
     })
 }
 
+/// A values file of the command line.
+enum ValuesFile {
+    /// Its place, links resolved.
+    Path(PathBuf),
+    /// Standard input or a pipe: its name, and all of it, since it can be read once only.
+    Piped(String, Arc<[u8]>),
+}
+
+impl ValuesFile {
+    fn find(path: &Path) -> Result<Self, CommandError> {
+        let unreadable = |error: std::io::Error| CommandError::File {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        };
+        if path == Path::new("-") {
+            let mut content = Vec::new();
+            std::io::stdin().read_to_end(&mut content).map_err(unreadable)?;
+            return Ok(Self::Piped("-".into(), content.into()));
+        }
+        // Asked of the path as it is: what a shell passes for a pipe (/dev/fd/63) is a link to nothing that has a name.
+        let metadata = std::fs::metadata(path).map_err(unreadable)?;
+        if metadata.is_file() || metadata.is_dir() {
+            return absolute(path).map(Self::Path);
+        }
+        let name = path.to_string_lossy().trim_start_matches('/').to_owned();
+        Ok(Self::Piped(name, std::fs::read(path).map_err(unreadable)?.into()))
+    }
+}
+
 /// The deepest folder above everything that is read.
-fn common_root(folder: &Path, files: &[PathBuf]) -> PathBuf {
+fn common_root(folder: &Path, files: &[ValuesFile]) -> PathBuf {
     let mut root = folder.parent().unwrap_or(folder).to_owned();
-    while !files.iter().all(|file| file.starts_with(&root)) {
+    let below = |file: &ValuesFile, root: &Path| match file {
+        ValuesFile::Path(path) => path.starts_with(root),
+        ValuesFile::Piped(..) => true,
+    };
+    while !files.iter().all(|file| below(file, &root)) {
         if !root.pop() {
             break;
         }
