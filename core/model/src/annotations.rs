@@ -41,7 +41,8 @@ pub const OPERATION: &str = "capstan.dev/operation";
 /// `capstan.dev/determinism`, on an Application: where a chart's random values and its time come from: `stable` (the default), `helm` or
 /// `forbid`.
 pub const DETERMINISM: &str = "capstan.dev/determinism";
-/// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`.
+/// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`; on an
+/// Application `[namespace/]name` is enough, and it waits until those are Synced and Healthy at their newest commits.
 pub const DEPENDS_ON: &str = "capstan.dev/depends-on";
 /// How long this object (or hook) is waited for in a sync, or an Application's sync may last as a whole: a Go duration such as `90s`
 /// or `2h`.

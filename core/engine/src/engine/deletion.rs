@@ -40,7 +40,7 @@ impl Engine {
         let propagation = propagation(app);
         app.deletion_errors.retain(|key, _| left.contains_key(key));
         for (key, (of, is_deleting)) in left {
-            if of == wave && !is_deleting && self.is_held(app, &key) {
+            if of == wave && !is_deleting && self.awaits_approval(app, &key) {
                 let why =
                     format!("Delete=confirm: annotate the Application with {DELETION_APPROVED}: <time> to delete it");
                 app.deletion_errors.insert(key, why);
@@ -73,7 +73,7 @@ impl Engine {
     }
 
     /// Does it wait for an approval, given since the deletion was asked for?
-    fn is_held(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
+    fn awaits_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
         let metadata = &app.application.metadata;
         let approved = metadata
             .annotations

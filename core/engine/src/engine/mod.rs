@@ -20,6 +20,7 @@ mod deletion;
 mod events;
 mod gate;
 mod heal;
+mod hold;
 mod journaling;
 mod operation;
 mod refresh;
@@ -53,9 +54,12 @@ pub struct Engine {
     applications: BTreeMap<ApplicationId, ApplicationState>,
     projects: BTreeMap<String, AppProject>,
     projects_listed: bool,
+    applications_listed: bool,
     clusters: BTreeMap<ClusterId, Cluster>,
     /// Which applications speak of an object, whether they track it or not.
     claims: BTreeMap<ResourceKey, BTreeSet<ApplicationId>>,
+    /// Which applications wait for one, by their annotations.
+    dependents: BTreeMap<ApplicationId, BTreeSet<ApplicationId>>,
     deadlines: BTreeSet<(Timestamp, ApplicationId)>,
     dirty: BTreeSet<ApplicationId>,
     changed: BTreeSet<ApplicationId>,
@@ -81,8 +85,10 @@ impl Engine {
             applications: BTreeMap::new(),
             projects: BTreeMap::new(),
             projects_listed: false,
+            applications_listed: false,
             clusters: BTreeMap::new(),
             claims: BTreeMap::new(),
+            dependents: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             dirty: BTreeSet::new(),
             changed: BTreeSet::new(),
@@ -182,6 +188,7 @@ impl Engine {
             };
             self.step(now, &mut app);
             self.schedule(now, &id, &mut app);
+            self.wake_dependents(&id, &mut app);
             self.changed.insert(id.clone());
             self.applications.insert(id, app);
         }
@@ -200,8 +207,10 @@ impl Engine {
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
             self.step_assess(app);
+            self.step_hold(app);
             self.step_operation(now, app, &gate);
             self.step_heal(now, app, &gate);
+            self.tell_hold(now, app);
         }
         self.step_watch(app);
         self.step_status(now, app, &gate);

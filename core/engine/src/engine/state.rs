@@ -16,6 +16,7 @@ use crate::event::ResolvedRevision;
 use crate::machine::{Heal, Refresh};
 use crate::targets::{Target, Targets};
 
+use super::hold::Hold;
 use super::operation::OperationRun;
 
 /// The desired objects and where they come from.
@@ -215,6 +216,12 @@ pub(crate) struct ApplicationState {
     /// Something of it was seen changing since the last pass began.
     pub(crate) live_changed: bool,
     pub(crate) history: Vec<RevisionHistory>,
+    /// What keeps its syncs from beginning, as of this step.
+    pub(crate) hold: Hold,
+    /// The same, as the journal last told it.
+    pub(crate) hold_told: String,
+    /// Why it does not count as there for those that wait for it, as they were last told.
+    pub(crate) readiness: Option<Option<String>>,
     pub(crate) heal: BTreeMap<ResourceKey, Heal>,
     /// Conditions of the last step, with their times.
     pub(crate) conditions: Vec<ApplicationCondition>,
@@ -278,11 +285,15 @@ impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
         let status = &application.status;
-        let running = status
+        let mut running = status
             .operation_state
             .as_ref()
             .filter(|state| !state.phase.is_completed())
             .map(OperationRun::restore);
+        if let Some(running) = &mut running {
+            // The process that took the request up ended before it took it off the resource.
+            running.from_field = application.operation.is_some();
+        }
         let recorded = status
             .operation_state
             .as_ref()
@@ -311,6 +322,9 @@ impl ApplicationState {
             requested_by_field: false,
             live_changed: false,
             history: status.history.clone(),
+            hold: Hold::default(),
+            hold_told: String::new(),
+            readiness: None,
             heal: BTreeMap::new(),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,

@@ -161,6 +161,9 @@ impl Engine {
             let warnings = desired.targets.warnings().iter();
             conditions.extend(warnings.map(|warning| (ConditionType::ManifestWarning, warning.clone())));
         }
+        if let Some(error) = &app.hold.error {
+            conditions.push((ConditionType::SyncError, error.clone()));
+        }
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
             Some(SkipReason::AlreadyFailed) => {
@@ -169,6 +172,10 @@ impl Engine {
                     ConditionType::SyncError,
                     format!("the last sync of these objects failed: {message}"),
                 ));
+            }
+            Some(SkipReason::Held) if app.hold.error.is_none() => {
+                let waits = app.hold.waits.iter();
+                conditions.extend(waits.map(|wait| (ConditionType::SyncHeld, wait.clone())));
             }
             Some(reason @ SkipReason::WouldWipe) => conditions.push((ConditionType::SyncError, reason.to_string())),
             _ => {}
@@ -378,7 +385,10 @@ pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
         .iter()
         .find(|condition| condition.kind != ConditionType::ManifestWarning)
     {
-        return condition.message.clone();
+        return match (condition.kind, condition.last_transition_time) {
+            (ConditionType::SyncHeld, Some(since)) => format!("{}, since {since}", condition.message),
+            _ => condition.message.clone(),
+        };
     }
     let health = &app.assessment.health;
     let differing = app

@@ -7,7 +7,9 @@
 
 mod cluster;
 mod crash;
+mod dependencies;
 mod determinism;
+mod fleet;
 mod generate;
 mod late;
 mod options;

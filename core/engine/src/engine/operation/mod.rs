@@ -141,6 +141,8 @@ pub(crate) struct OperationRun {
     pub(crate) waves_begun: BTreeMap<(SyncPhase, i64), Timestamp>,
     /// When it ends at the latest.
     pub(crate) until: Option<Timestamp>,
+    /// It waits for what keeps syncs from beginning.
+    pub(crate) is_held: bool,
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
     /// Results of what did not become a task.
@@ -175,6 +177,7 @@ impl OperationRun {
             waves_begun: BTreeMap::new(),
             until: None,
             is_durable: false,
+            is_held: false,
             is_final: false,
             refused: Vec::new(),
             message: String::new(),

@@ -42,6 +42,9 @@ impl Engine {
             operation.is_final = true;
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
         }
+        if self.hold_back(now, app, operation) {
+            return;
+        }
         let Some(targets) = self.operation_targets(app, operation) else {
             return;
         };
@@ -67,6 +70,27 @@ impl Engine {
                 self.enter(now, app, operation, Stage::Ended(phase));
             }
         }
+    }
+
+    /// Does it have to wait before it begins? What an earlier process has begun goes on, and a dry run changes nothing.
+    fn hold_back(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun) -> bool {
+        operation.is_held = !app.hold.is_free() && operation.restored.is_empty() && !operation.is_dry_run();
+        if !operation.is_held {
+            return false;
+        }
+        operation.message = app.hold.text();
+        if app.hold.error.is_some() {
+            operation.is_final = true;
+            self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
+            return true;
+        }
+        let since = operation.started_at;
+        let until = operation
+            .until
+            .map_or_else(String::new, |until| format!(", until {until}"));
+        operation.message = format!("{}, since {since}{until}", operation.message);
+        operation.brief.clone_from(&operation.message);
+        true
     }
 
     /// `guards: argo`: there is no plan but what each pass makes of the cluster.

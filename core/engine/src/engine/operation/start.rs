@@ -184,6 +184,7 @@ fn auto_sync_input(app: &ApplicationState) -> AutoSyncInput<'_> {
             .as_ref()
             .is_some_and(|desired| desired.resources().next().is_none())
             && objects().any(|object| object.requires_pruning),
+        held: !app.hold.is_free(),
         last: last_attempt(app),
     }
 }
