@@ -38,6 +38,9 @@ pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
 /// Which operation created a hook: `<application uid>:<epoch>:<attempt>:<phase>`. It makes a hook's creation recognisable after a crash.
 pub const OPERATION: &str = "capstan.dev/operation";
+/// On an Application: the `PreDelete` and `PostDelete` hooks of its last sync, so that deleting it needs no repository. Written by the
+/// controller.
+pub const DELETION_HOOKS: &str = "capstan.dev/deletion-hooks";
 /// `capstan.dev/determinism`, on an Application: where a chart's random values and its time come from: `stable` (the default), `helm` or
 /// `forbid`.
 pub const DETERMINISM: &str = "capstan.dev/determinism";

@@ -240,6 +240,8 @@ impl Engine {
         self.index_dependencies(id, &named, &BTreeSet::new());
         self.dirty
             .extend(self.dependents.get(id).into_iter().flatten().cloned());
+        // What it waited for may be deleted, too, and wait for its end.
+        self.dirty.extend(named);
         self.claims.retain(|_, claimants| {
             claimants.remove(id);
             !claimants.is_empty()

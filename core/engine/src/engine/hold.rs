@@ -58,12 +58,7 @@ impl Engine {
 
     fn hold_of(&self, app: &ApplicationState, named: &BTreeSet<ApplicationId>) -> Hold {
         let id = app.id();
-        let next = |at: &ApplicationId| match self.applications.get(at) {
-            _ if *at == id => named.clone(),
-            Some(other) => dependencies(&other.application).unwrap_or_default(),
-            None => BTreeSet::new(),
-        };
-        if let Some(members) = cycle(&id, next) {
+        if let Some(members) = self.cycle_of(app, named) {
             let members: Vec<String> = members.iter().chain([&id]).map(ToString::to_string).collect();
             let error = format!(
                 "{DEPENDS_ON}: these Applications wait for each other: {}; take the annotation off one of them",
@@ -86,6 +81,22 @@ impl Engine {
             waits: waits.collect(),
             error: None,
         }
+    }
+
+    /// The Applications that wait for each other, this one first.
+    fn cycle_of(&self, app: &ApplicationState, named: &BTreeSet<ApplicationId>) -> Option<Vec<ApplicationId>> {
+        let id = app.id();
+        cycle(&id, |at| match self.applications.get(at) {
+            _ if *at == id => named.clone(),
+            Some(other) => dependencies(&other.application).unwrap_or_default(),
+            None => BTreeSet::new(),
+        })
+    }
+
+    /// Does it wait for itself, by way of others?
+    pub(super) fn is_in_cycle(&self, app: &ApplicationState) -> bool {
+        let named = dependencies(&app.application).unwrap_or_default();
+        self.cycle_of(app, &named).is_some()
     }
 
     /// Why an application does not count as there; `None` when it is Synced and Healthy at its newest commit. Says nothing that changes

@@ -203,7 +203,7 @@ impl Engine {
         }
         let gate = self.gate(app);
         if app.application.metadata.deletion_timestamp.is_some() {
-            self.step_deletion(now, app);
+            self.step_deletion(now, app, &gate);
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
             self.step_assess(app);
@@ -211,6 +211,7 @@ impl Engine {
             self.step_operation(now, app, &gate);
             self.step_heal(now, app, &gate);
             self.tell_hold(now, app);
+            self.step_keep_hooks(now, app);
         }
         self.step_watch(app);
         self.step_status(now, app, &gate);
@@ -226,7 +227,7 @@ impl Engine {
             .into_iter()
             .flatten()
             .map(|(_, until)| until);
-        let next = [operation, refresh, self.heal_deadline(app)]
+        let next = [operation, refresh, self.heal_deadline(app), self.deletion_deadline(app)]
             .into_iter()
             .flatten()
             .chain(retries)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use capstan_model::{
     Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
-    HealthStatus, HealthStatusCode, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
+    HealthStatus, HealthStatusCode, HookType, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
     RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
@@ -16,6 +16,7 @@ use crate::event::ResolvedRevision;
 use crate::machine::{Heal, Refresh};
 use crate::targets::{Target, Targets};
 
+use super::deletion::DeletionRun;
 use super::hold::Hold;
 use super::operation::OperationRun;
 
@@ -27,6 +28,8 @@ pub(crate) struct Desired {
     pub(crate) sources: Vec<ApplicationSource>,
     /// Of what else went into the render: destination, what the cluster serves.
     pub(crate) context: Digest,
+    /// Phases of a deletion for which it has hooks.
+    pub(crate) deletion_phases: std::collections::BTreeSet<HookType>,
     /// Images that the objects name.
     pub(crate) images: Vec<String>,
 }
@@ -157,7 +160,16 @@ pub(crate) enum InFlight {
     Status(StatusPatch),
     RefreshAnnotation,
     OperationField,
+    /// Finalizers are being taken off the Application.
     Finalizer,
+    /// The hooks of a deletion, and its finalizers, are being put on the Application.
+    KeptHooks,
+    /// The commits of a deletion's hooks are being resolved.
+    DeletionResolve,
+    /// The hooks of a deletion are being rendered.
+    DeletionRender,
+    /// A write (or a look) of one hook of a deletion.
+    DeletionHook(HookType, ResourceKey),
 }
 
 impl InFlight {
@@ -165,7 +177,13 @@ impl InFlight {
     pub(crate) fn is_write(&self) -> bool {
         matches!(
             self,
-            Self::Task(_) | Self::Rehearsal(_) | Self::Pass(_) | Self::Heal(_) | Self::Cleanup(_) | Self::Cascade(_)
+            Self::Task(_)
+                | Self::Rehearsal(_)
+                | Self::Pass(_)
+                | Self::Heal(_)
+                | Self::Cleanup(_)
+                | Self::Cascade(_)
+                | Self::DeletionHook(..)
         )
     }
 }
@@ -238,6 +256,7 @@ pub(crate) struct ApplicationState {
     pub(crate) status_retry: Option<(u32, Timestamp)>,
     /// Why the status could not be written last time.
     pub(crate) status_error: String,
+    pub(crate) deletion: DeletionRun,
     pub(crate) deletion_retry: Option<(u32, Timestamp)>,
     pub(crate) deletion_errors: BTreeMap<ResourceKey, String>,
     /// Objects that may not be deleted with it, as the last look showed.
@@ -334,6 +353,7 @@ impl ApplicationState {
             said_version: application.metadata.resource_version.clone(),
             status_retry: None,
             status_error: String::new(),
+            deletion: DeletionRun::default(),
             deletion_retry: None,
             deletion_errors: BTreeMap::new(),
             deletion_left: std::collections::BTreeSet::new(),

@@ -7,6 +7,7 @@
 
 mod cluster;
 mod crash;
+mod deletion;
 mod dependencies;
 mod determinism;
 mod fleet;
