@@ -50,6 +50,8 @@ pub const DEPENDS_ON: &str = "capstan.dev/depends-on";
 /// How long this object (or hook) is waited for in a sync, or an Application's sync may last as a whole: a Go duration such as `90s`
 /// or `2h`.
 pub const SYNC_TIMEOUT: &str = "capstan.dev/sync-timeout";
+/// On an Application: `"false"` lets an automated sync go on to its end when a newer commit comes, as Argo CD does.
+pub const SUPERSEDE: &str = "capstan.dev/supersede";
 /// On an Application: how long one wave of its syncs may last, as a Go duration.
 pub const WAVE_TIMEOUT: &str = "capstan.dev/wave-timeout";
 /// `helm.sh/hook`.

@@ -1,9 +1,13 @@
-//! What keeps a sync from beginning: other Applications that have to be there first.
+//! What keeps a sync from beginning, or from going on: other Applications that have to be there first, and sync windows.
 //!
 //! An Application waits for those that its annotation `capstan.dev/depends-on` names until each is Synced and Healthy at its own newest
 //! commit, with no sync of it under way or asked for. An automated sync does not begin before that, and needs no deadline: nothing is
 //! held meanwhile, and it begins by itself; one that a person asked for begins and waits, as long as a sync may last. What has begun goes
 //! on, and drift is put right all the same: what was there once is only kept as it was.
+//!
+//! A sync window keeps automated syncs and repairs of drift from beginning; a person's sync is refused, unless the window lets it through. A
+//! sync that runs when its window shuts is paused, as with Argo CD, unless the window lets it go on: what is under way ends and is
+//! observed, nothing new is written, deadlines stand still, and it can be stopped.
 //!
 //! Invariants: a cycle, or a word that names no Application, is an error of each Application concerned and never a wait; an
 //! Application that does not exist is waited for by name.
@@ -15,10 +19,11 @@ use capstan_model::{ApplicationId, HealthStatusCode, SyncStatusCode, Timestamp};
 
 use super::Engine;
 use super::gate::Gate;
+use super::operation::{OperationRun, Stage};
 use super::state::ApplicationState;
 use crate::journal::Cause;
 use crate::machine::Refresh;
-use crate::policy::{SkipReason, cycle, dependencies};
+use crate::policy::{Attempt, SkipReason, cycle, decide, dependencies};
 
 /// Why no sync begins. Empty: nothing is in the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,33 +32,75 @@ pub(crate) struct Hold {
     pub(crate) waits: Vec<String>,
     /// What has to be put right by somebody.
     pub(crate) error: Option<String>,
+    /// Why no window lets an automated sync through.
+    pub(crate) window: Option<String>,
+    /// When a window opens or closes next.
+    pub(crate) next_change: Option<Timestamp>,
 }
 
 impl Hold {
+    /// May an automated sync begin?
     pub(crate) fn is_free(&self) -> bool {
+        self.is_free_by_hand() && self.window.is_none()
+    }
+
+    /// The same for one that a person asks for, windows apart.
+    pub(crate) fn is_free_by_hand(&self) -> bool {
         self.waits.is_empty() && self.error.is_none()
+    }
+
+    /// What an automated sync waits for.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = &String> {
+        self.waits.iter().chain(&self.window)
     }
 
     /// One sentence; empty when nothing is in the way.
     pub(crate) fn text(&self) -> String {
         match &self.error {
             Some(error) => error.clone(),
-            None => self.waits.join("; "),
+            None => self.reasons().cloned().collect::<Vec<_>>().join("; "),
         }
     }
 }
 
 impl Engine {
     /// Finds out what keeps the application's syncs from beginning.
-    pub(super) fn step_hold(&self, app: &mut ApplicationState) {
-        app.hold = match dependencies(&app.application) {
+    pub(super) fn step_hold(&self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
+        let mut hold = match dependencies(&app.application) {
             Ok(named) if named.is_empty() => Hold::default(),
             Ok(named) => self.hold_of(app, &named),
             Err(error) => Hold {
-                waits: Vec::new(),
                 error: Some(error.to_string()),
+                ..Hold::default()
             },
         };
+        if let Some(project) = gate.project().filter(|project| !project.spec.sync_windows.is_empty()) {
+            let decision = decide(project, &app.application, now, Attempt::Automated);
+            (hold.window, hold.next_change) = (decision.refusal, decision.next_change);
+        }
+        app.hold = hold;
+    }
+
+    /// Why no window lets an operation begin, or go on.
+    pub(super) fn shut_window(
+        &self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        gate: &Gate,
+    ) -> Option<String> {
+        let project = gate.project().filter(|_| !operation.is_dry_run())?;
+        let manual = !operation.is_automated();
+        let has_begun = operation.stage != Stage::Planning || operation.attempt > 0 || !operation.restored.is_empty();
+        let attempt = match (has_begun, manual) {
+            (true, _) => Attempt::Running {
+                manual,
+                since: operation.started_at,
+            },
+            (false, true) => Attempt::Manual,
+            (false, false) => Attempt::Automated,
+        };
+        decide(project, &app.application, now, attempt).refusal
     }
 
     fn hold_of(&self, app: &ApplicationState, named: &BTreeSet<ApplicationId>) -> Hold {
@@ -65,8 +112,8 @@ impl Engine {
                 members.join(" → ")
             );
             return Hold {
-                waits: Vec::new(),
                 error: Some(error),
+                ..Hold::default()
             };
         }
         let waits = named.iter().filter_map(|other| {
@@ -79,7 +126,7 @@ impl Engine {
         });
         Hold {
             waits: waits.collect(),
-            error: None,
+            ..Hold::default()
         }
     }
 
@@ -182,7 +229,12 @@ impl Engine {
         }
         match &app.operation {
             Some(operation) => operation.is_held,
-            None => self.skip_reason(app) == Some(SkipReason::Held),
+            None => match self.skip_reason(app) {
+                Some(SkipReason::Held) => true,
+                // Drift that would be put right, but for a window.
+                Some(SkipReason::Drifted) => app.hold.window.is_some() && app.heals(),
+                _ => false,
+            },
         }
     }
 }

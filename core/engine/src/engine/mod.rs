@@ -207,7 +207,7 @@ impl Engine {
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
             self.step_assess(app);
-            self.step_hold(app);
+            self.step_hold(now, app, &gate);
             self.step_operation(now, app, &gate);
             self.step_heal(now, app, &gate);
             self.tell_hold(now, app);
@@ -227,13 +227,19 @@ impl Engine {
             .into_iter()
             .flatten()
             .map(|(_, until)| until);
-        let next = [operation, refresh, self.heal_deadline(app), self.deletion_deadline(app)]
-            .into_iter()
-            .flatten()
-            .chain(retries)
-            // What is due was just looked at; what keeps it from being done will be an event.
-            .filter(|at| *at > now)
-            .min();
+        let next = [
+            operation,
+            refresh,
+            self.heal_deadline(app),
+            self.deletion_deadline(app),
+            app.hold.next_change,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(retries)
+        // What is due was just looked at; what keeps it from being done will be an event.
+        .filter(|at| *at > now)
+        .min();
         if app.deadline != next
             && let Some(old) = app.deadline
         {
@@ -263,6 +269,6 @@ impl Engine {
 
     /// May anything be written to the application's cluster now?
     fn may_write(&self, app: &ApplicationState) -> bool {
-        self.leads && self.cluster(app).is_some_and(Cluster::is_reachable)
+        self.leads && !app.is_paused && self.cluster(app).is_some_and(Cluster::is_reachable)
     }
 }

@@ -236,7 +236,9 @@ pub(crate) struct ApplicationState {
     pub(crate) history: Vec<RevisionHistory>,
     /// What keeps its syncs from beginning, as of this step.
     pub(crate) hold: Hold,
-    /// The same, as the journal last told it.
+    /// Its operation is paused by a window.
+    pub(crate) is_paused: bool,
+    /// What keeps its syncs from beginning, as the journal last told it.
     pub(crate) hold_told: String,
     /// Why it does not count as there for those that wait for it, as they were last told.
     pub(crate) readiness: Option<Option<String>>,
@@ -285,6 +287,12 @@ impl ApplicationState {
             Some(Verdict::Different(differences)) => differences,
             _ => &[],
         }
+    }
+
+    /// Is its drift put right?
+    pub(crate) fn heals(&self) -> bool {
+        let automated = self.application.spec.sync_policy.automation();
+        automated.is_some_and(|automated| automated.self_heal)
     }
 
     /// Asks for a refresh; the most demanding wish counts.
@@ -342,6 +350,7 @@ impl ApplicationState {
             live_changed: false,
             history: status.history.clone(),
             hold: Hold::default(),
+            is_paused: false,
             hold_told: String::new(),
             readiness: None,
             heal: BTreeMap::new(),

@@ -181,12 +181,12 @@ impl Engine {
                     format!("the last sync of these objects failed: {message}"),
                 ));
             }
-            Some(SkipReason::Held) if app.hold.error.is_none() => {
-                let waits = app.hold.waits.iter();
-                conditions.extend(waits.map(|wait| (ConditionType::SyncHeld, wait.clone())));
-            }
             Some(reason @ SkipReason::WouldWipe) => conditions.push((ConditionType::SyncError, reason.to_string())),
             _ => {}
+        }
+        if app.operation.is_none() && app.hold.error.is_none() && self.is_held(app) {
+            let reasons = app.hold.reasons();
+            conditions.extend(reasons.map(|reason| (ConditionType::SyncHeld, reason.clone())));
         }
         for (key, heal) in app.heal.iter().filter(|(_, heal)| !heal.failure.is_empty()) {
             if app

@@ -202,6 +202,9 @@ fn a_person_s_sync_begins_and_waits_and_has_an_end() {
         message.contains("longer than 10m") && message.contains("argocd/db"),
         "{message}"
     );
+    // Nothing was tried, so it counts as no failed sync of these objects.
+    let info = fleet.resources["api"]["status"]["operationState"]["operation"]["info"].to_string();
+    assert!(info.contains("capstan.dev/not-begun"), "{info}");
 
     fleet.patch(
         "api",

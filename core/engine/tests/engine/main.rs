@@ -16,5 +16,7 @@ mod late;
 mod options;
 mod prunes;
 mod rig;
+mod rollback;
 mod transcripts;
 mod waves;
+mod windows;

@@ -9,20 +9,21 @@ use serde_json::json;
 use super::super::Engine;
 use super::super::operation::last_attempt;
 use super::super::state::{ApplicationState, InFlight};
-use super::stored::{keep, of_targets};
+use super::stored::{keep, of_targets, phases};
 use crate::effect::EffectKind;
 use crate::event::WriteError;
 use crate::machine::write_backoff;
 use crate::policy::LastAttempt;
+use crate::targets::Targets;
 
 impl Engine {
     /// Once a sync to what is desired runs, or has ended: its hooks are those of the deletion from now on.
     pub(in crate::engine) fn step_keep_hooks(&mut self, now: Timestamp, app: &mut ApplicationState) {
         let metadata = &app.application.metadata;
-        let Some(desired) = &app.desired else { return };
         let is_ours = |name: &String| name.starts_with(PRE_DELETE_FINALIZER) || name.starts_with(POST_DELETE_FINALIZER);
         let has_any = metadata.finalizers.iter().any(is_ours) || metadata.annotations.contains_key(DELETION_HOOKS);
-        let has_hooks = !desired.deletion_phases.is_empty();
+        let Some((targets, phases)) = synced(app) else { return };
+        let has_hooks = !phases.is_empty();
         if !has_any && !has_hooks || !self.leads || app.is_in_flight(|what| matches!(what, InFlight::KeptHooks)) {
             return;
         }
@@ -33,25 +34,14 @@ impl Engine {
         if !is_newest || is_writing || !is_due {
             return;
         }
-        let is_synced = match app.operation.as_ref().and_then(|operation| operation.targets.as_ref()) {
-            Some(targets) => targets.digest() == desired.targets.digest(),
-            None => app.operation.is_none() && last_attempt(app) != LastAttempt::Other,
-        };
-        if !is_synced {
-            return;
-        }
-        let text = if has_hooks {
-            keep(&of_targets(&desired.targets))
-        } else {
-            None
-        };
+        let text = if has_hooks { keep(&of_targets(&targets)) } else { None };
         let mut finalizers: Vec<String> = metadata
             .finalizers
             .iter()
             .filter(|name| !is_ours(name))
             .cloned()
             .collect();
-        finalizers.extend(wanted(&desired.deletion_phases));
+        finalizers.extend(wanted(&phases));
         let as_set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
         let same_finalizers = as_set(&finalizers) == as_set(&metadata.finalizers);
         if same_finalizers && text.as_ref() == metadata.annotations.get(DELETION_HOOKS) {
@@ -81,6 +71,27 @@ impl Engine {
             Err(_) => app.deletion_retry = Some((1, now + write_backoff(5))),
         }
     }
+}
+
+/// What was synced last, or is being synced, and for which phases of a deletion it has hooks.
+fn synced(app: &ApplicationState) -> Option<(Targets, BTreeSet<HookType>)> {
+    let running = app.operation.as_ref();
+    if let Some(targets) = running
+        .filter(|running| !running.is_dry_run())
+        .and_then(|running| running.targets.as_ref())
+    {
+        let same = app
+            .desired
+            .as_ref()
+            .filter(|desired| desired.targets.digest() == targets.digest());
+        let phases = same.map_or_else(|| phases(targets), |desired| desired.deletion_phases.clone());
+        return Some((targets.clone(), phases));
+    }
+    let desired = app
+        .desired
+        .as_ref()
+        .filter(|_| running.is_none() && last_attempt(app) != LastAttempt::Other)?;
+    Some((desired.targets.clone(), desired.deletion_phases.clone()))
 }
 
 /// The finalizers for hooks of these phases; each has a second one, which stands until the hooks are cleaned up.

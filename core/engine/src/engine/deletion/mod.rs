@@ -112,6 +112,7 @@ fn finalizer_of(phase: HookType) -> &'static str {
 impl Engine {
     pub(super) fn step_deletion(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
         app.operation = None;
+        app.is_paused = false;
         app.deletion.waits.clear();
         app.deletion.next = None;
         if !self.leads || app.is_in_flight(|what| matches!(what, InFlight::Finalizer)) {

@@ -27,7 +27,8 @@ impl Engine {
         if !operation.has_unknown_hooks() {
             self.take_termination(now, app, operation);
         }
-        if self.settings.guards == Guards::Capstan {
+        self.pause(now, app, operation, gate);
+        if self.settings.guards == Guards::Capstan && !app.is_paused {
             self.expire(now, app, operation);
         }
         self.next_attempt(now, app, operation);
@@ -37,6 +38,9 @@ impl Engine {
         if operation.stage != Stage::Planning {
             self.take_termination(now, app, operation);
         }
+        if app.is_paused && operation.parity.is_some() && operation.stage == Stage::Running {
+            return;
+        }
         if operation.parity.is_some() && matches!(operation.stage, Stage::Running | Stage::Terminating { .. }) {
             return self.step_parity(now, app, operation, gate);
         }
@@ -44,15 +48,20 @@ impl Engine {
             self.rehearse(now, app, operation);
         }
         if operation.stage == Stage::Running {
-            self.expire_tasks(now, app, operation);
+            if !app.is_paused {
+                self.expire_tasks(now, app, operation);
+            }
             self.run_tasks(now, app, operation, gate);
             self.conclude(now, app, operation);
         }
         if operation.stage == Stage::Failing {
-            self.expire_tasks(now, app, operation);
+            if !app.is_paused {
+                self.expire_tasks(now, app, operation);
+            }
             self.run_tasks(now, app, operation, gate);
             self.tell_failing(operation);
-            if !operation.is_active() {
+            // Its hooks have not run yet while it is paused.
+            if !operation.is_active() && !app.is_paused {
                 self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
             }
         }
