@@ -312,20 +312,9 @@ impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
         let status = &application.status;
-        let mut running = status
-            .operation_state
-            .as_ref()
-            .filter(|state| !state.phase.is_completed())
-            .map(OperationRun::restore);
-        if let Some(running) = &mut running {
-            // The process that took the request up ended before it took it off the resource.
-            running.from_field = application.operation.is_some();
-        }
-        let recorded = status
-            .operation_state
-            .as_ref()
-            .map_or(0, super::operation::recorded_number);
-        let inventory = inventory_of(status);
+        let running = running(&application);
+        let recorded = status.operation_state.as_ref();
+        let recorded = recorded.map_or(0, super::operation::recorded_number);
         Self {
             invalid: None,
             epoch: recorded + 1,
@@ -339,7 +328,7 @@ impl ApplicationState {
             compared: BTreeMap::new(),
             assessment: Assessment::default(),
             extra: BTreeMap::new(),
-            inventory,
+            inventory: inventory_of(status),
             taken: running.as_ref().and(application.operation.clone()),
             // Stopped once it is known again which hooks run.
             terminate_by: stopping(status),
@@ -389,6 +378,15 @@ impl ApplicationState {
         }
         self.application = application;
     }
+}
+
+/// The operation that an earlier process began and did not end.
+fn running(application: &Application) -> Option<OperationRun> {
+    let state = application.status.operation_state.as_ref();
+    let mut running = OperationRun::restore(state.filter(|state| !state.phase.is_completed())?);
+    // The process that took the request up may have ended before it took it off the resource.
+    running.from_field = application.operation.is_some();
+    Some(running)
 }
 
 /// The objects that a status says the application has.

@@ -141,9 +141,8 @@ impl Engine {
     }
 
     fn working_conditions(&self, app: &ApplicationState, conditions: &mut Vec<(ConditionType, String)>) {
-        if let Some(why) = app.refresh.failure() {
-            conditions.push((ConditionType::ComparisonError, why.to_owned()));
-        }
+        let unread = app.refresh.failure().into_iter();
+        conditions.extend(unread.map(|why| (ConditionType::ComparisonError, why.to_owned())));
         if let Some(cluster) = self.cluster(app) {
             if let Some(why) = &cluster.lost {
                 conditions.push((
@@ -169,9 +168,7 @@ impl Engine {
             let warnings = desired.targets.warnings().iter();
             conditions.extend(warnings.map(|warning| (ConditionType::ManifestWarning, warning.clone())));
         }
-        if let Some(error) = &app.hold.error {
-            conditions.push((ConditionType::SyncError, error.clone()));
-        }
+        self.hold_conditions(app, conditions);
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
             Some(SkipReason::AlreadyFailed) => {
@@ -183,10 +180,6 @@ impl Engine {
             }
             Some(reason @ SkipReason::WouldWipe) => conditions.push((ConditionType::SyncError, reason.to_string())),
             _ => {}
-        }
-        if app.operation.is_none() && app.hold.error.is_none() && self.is_held(app) {
-            let reasons = app.hold.reasons();
-            conditions.extend(reasons.map(|reason| (ConditionType::SyncHeld, reason.clone())));
         }
         for (key, heal) in app.heal.iter().filter(|(_, heal)| !heal.failure.is_empty()) {
             if app
@@ -200,6 +193,15 @@ impl Engine {
                     format!("{key} drifted and could not be put right: {}", heal.failure),
                 ));
             }
+        }
+    }
+
+    fn hold_conditions(&self, app: &ApplicationState, conditions: &mut Vec<(ConditionType, String)>) {
+        if let Some(error) = &app.hold.error {
+            conditions.push((ConditionType::SyncError, error.clone()));
+        } else if app.operation.is_none() && self.is_held(app) {
+            let reasons = app.hold.reasons();
+            conditions.extend(reasons.map(|reason| (ConditionType::SyncHeld, reason.clone())));
         }
     }
 

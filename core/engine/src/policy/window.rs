@@ -305,15 +305,19 @@ mod tests {
         };
         let overrun = window(&json!({"syncOverrun": true}));
         let strict = window(&json!({}));
-        assert!(allows(&[overrun.clone()], "08:30", running("07:50", false)));
-        assert!(!allows(&[overrun.clone()], "08:30", running("08:10", false)));
-        assert!(!allows(&[strict.clone()], "08:30", running("07:50", false)));
+        assert!(allows(std::slice::from_ref(&overrun), "08:30", running("07:50", false)));
+        assert!(!allows(
+            std::slice::from_ref(&overrun),
+            "08:30",
+            running("08:10", false)
+        ));
+        assert!(!allows(std::slice::from_ref(&strict), "08:30", running("07:50", false)));
         assert!(!allows(&[overrun, strict], "08:30", running("07:50", false)));
         let allow = window(&json!({"kind": "allow", "syncOverrun": true}));
-        assert!(allows(&[allow.clone()], "09:30", running("08:50", false)));
+        assert!(allows(std::slice::from_ref(&allow), "09:30", running("08:50", false)));
         assert!(!allows(&[allow], "09:30", running("07:50", false)));
         let by_hand = window(&json!({"manualSync": true}));
-        assert!(allows(&[by_hand.clone()], "08:30", running("08:10", true)));
+        assert!(allows(std::slice::from_ref(&by_hand), "08:30", running("08:10", true)));
         assert!(!allows(&[by_hand], "08:30", running("07:10", false)));
     }
 
@@ -404,6 +408,11 @@ mod tests {
         }
     }
 
+    fn opens_at(schedule: &Schedule, moment: Timestamp) -> bool {
+        let at = jiff::Timestamp::from_millisecond(moment.as_millis()).unwrap();
+        schedule.next(at - jiff::SignedDuration::from_secs(1), &TimeZone::UTC) == Some(at)
+    }
+
     /// Against the definition: some opening is at most the duration ago. Around every opening and end, for windows that overlap
     /// themselves, too.
     #[test]
@@ -420,10 +429,7 @@ mod tests {
                 &json!({"schedule": schedule, "duration": format!("{minutes}m")}),
             )];
             let parsed = Schedule::parse(schedule).unwrap();
-            let at = |minute| jiff::Timestamp::from_millisecond(moment(minute).as_millis()).unwrap();
-            let opens = |minute: &u64| {
-                parsed.next(at(*minute) - jiff::SignedDuration::from_secs(1), &TimeZone::UTC) == Some(at(*minute))
-            };
+            let opens = |minute: &u64| opens_at(&parsed, moment(*minute));
             let openings: Vec<u64> = (0..6 * 24 * 60).filter(opens).collect();
             let is_open = |minute: u64| {
                 openings
@@ -431,7 +437,7 @@ mod tests {
                     .any(|opening| (*opening..opening + minutes).contains(&minute))
             };
             let around = openings.iter().flat_map(|opening| [*opening, opening + minutes]);
-            // What opened before the beginning is not known to this reckoning.
+            // What opened before is not known to this reckoning.
             for minute in around
                 .flat_map(|m| [m.max(1) - 1, m, m + 1])
                 .filter(|m| (minutes..5 * 24 * 60).contains(m))

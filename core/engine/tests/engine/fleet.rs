@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{DryRun, Effect, EffectKind};
+use capstan_engine::effect::{DryRun, Effect, EffectKind, RenderTask};
 use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure, WriteError};
 use capstan_engine::view::ApplicationView;
 use capstan_engine::{Engine, Event, Settings};
@@ -244,26 +244,8 @@ impl Fleet {
 
     fn carry_out(&mut self, name: &str, kind: &EffectKind) -> Option<Outcome> {
         Some(match kind {
-            EffectKind::ResolveRevision { .. } if self.unreadable.contains(name) => {
-                Outcome::Resolved(Err(unreadable()))
-            }
-            EffectKind::ResolveRevision { sources, .. } => {
-                let commits = &self.commits[name];
-                let asked = commits.iter().find(|(id, _)| *id == sources[0].target_revision);
-                let (revision, _) = asked.or(commits.last()).unwrap().clone();
-                Outcome::Resolved(Ok(vec![ResolvedRevision {
-                    revision,
-                    author: "Ada <ada@example.com>".into(),
-                    subject: "change".into(),
-                    time: None,
-                }]))
-            }
-            EffectKind::Render(_) if self.unreadable.contains(name) => Outcome::Rendered(Err(unreadable())),
-            EffectKind::Render(task) => {
-                let (_, wanted) = &task.sources[0];
-                let (_, objects) = self.commits[name].iter().find(|(id, _)| id == wanted).unwrap();
-                Outcome::Rendered(Ok(targets(objects.as_ref().unwrap(), &task.context)))
-            }
+            EffectKind::ResolveRevision { sources, .. } => self.resolve(name, &sources[0].target_revision),
+            EffectKind::Render(task) => self.render(name, task),
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),
             EffectKind::Apply(task) => {
                 let result = self.cluster.apply(task);
@@ -308,6 +290,29 @@ impl Fleet {
                 return None;
             }
         })
+    }
+
+    fn resolve(&self, name: &str, wanted: &str) -> Outcome {
+        if self.unreadable.contains(name) {
+            return Outcome::Resolved(Err(unreadable()));
+        }
+        let commits = &self.commits[name];
+        let (revision, _) = commits.iter().find(|(id, _)| id == wanted).or(commits.last()).unwrap();
+        Outcome::Resolved(Ok(vec![ResolvedRevision {
+            revision: revision.clone(),
+            author: "Ada <ada@example.com>".into(),
+            subject: "change".into(),
+            time: None,
+        }]))
+    }
+
+    fn render(&self, name: &str, task: &RenderTask) -> Outcome {
+        if self.unreadable.contains(name) {
+            return Outcome::Rendered(Err(unreadable()));
+        }
+        let (_, wanted) = &task.sources[0];
+        let (_, objects) = self.commits[name].iter().find(|(id, _)| id == wanted).unwrap();
+        Outcome::Rendered(Ok(targets(objects.as_ref().unwrap(), &task.context)))
     }
 
     fn patch_metadata(&mut self, name: &str, patch: &Value) -> Result<String, WriteError> {

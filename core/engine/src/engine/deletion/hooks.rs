@@ -21,7 +21,7 @@ use super::stored::DeletionHook;
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
 use crate::journal::Cause;
-use crate::machine::HookTask;
+use crate::machine::{HookTask, write_backoff};
 use crate::plan::rank;
 use crate::policy::{Verb, authorize};
 
@@ -93,21 +93,15 @@ impl Engine {
             return false;
         }
         let Some(project) = gate.project() else {
-            app.deletion
-                .waits
-                .push(format!("{phase:?} hook {key} cannot run: {}", gate_text(gate)));
+            let why = format!("{phase:?} hook {key} cannot run: {}", gate_text(gate));
+            app.deletion.waits.push(why);
             return false;
         };
         if let Err(refusal) = authorize(project, &app.application.spec.destination, key, Verb::Apply) {
             self.hook_of_deletion_failed(now, app, phase, key, &refusal.to_string(), None);
             return false;
         }
-        let found = self.cluster(app).map(|cluster| {
-            let (existence, live) = cluster.existence(key);
-            let is_served = matches!(cluster.kind(&key.group_kind()), KindLookup::Served(_));
-            (existence, live.map(Found::of), is_served)
-        });
-        let Some((existence, live, is_served)) = found else {
+        let Some((existence, live, is_served)) = self.find_hook(app, key) else {
             return false;
         };
         match (existence, live) {
@@ -129,6 +123,14 @@ impl Engine {
                 false
             }
         }
+    }
+
+    /// Is there an object of a hook's name, and does the cluster serve its kind?
+    fn find_hook(&self, app: &ApplicationState, key: &ResourceKey) -> Option<(Existence, Option<Found>, bool)> {
+        let cluster = self.cluster(app)?;
+        let (existence, live) = cluster.existence(key);
+        let is_served = matches!(cluster.kind(&key.group_kind()), KindLookup::Served(_));
+        Some((existence, live.map(Found::of), is_served))
     }
 
     /// There is an object of its name.
@@ -256,69 +258,70 @@ impl Engine {
         key: &ResourceKey,
         outcome: Outcome,
     ) {
-        let cluster = app.application.spec.destination.cluster();
         let failure = match outcome {
-            Outcome::Applied(Ok(object)) => {
-                self.observed(&cluster, &object);
-                let uid = object
-                    .pointer("/metadata/uid")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                let run = app.deletion.runs.entry((phase, key.clone())).or_default();
-                run.created = Some(uid.to_owned());
-                run.begun = Some(now);
-                self.note_hook(now, app, key, "Creating", "Running", String::new());
-                return;
-            }
+            Outcome::Deleted(Ok(Deletion::Refused(refusal))) => WriteError::Conflict(refusal.to_string()),
             // It may be ours: look before anything else.
             Outcome::Applied(Err(WriteError::Conflict(_) | WriteError::OutcomeUnknown(_))) => {
-                let hook = app
-                    .deletion
-                    .hooks
-                    .iter()
-                    .flatten()
-                    .find(|hook| hook.key.group_kind() == key.group_kind());
-                if let Some(gvk) = hook.map(|hook| hook.gvk.clone()) {
-                    let key = key.clone();
-                    let what = InFlight::DeletionHook(phase, key.clone());
-                    self.emit(app, EffectKind::Observe { cluster, key, gvk }, what);
-                }
-                return;
+                return self.look_for_hook(app, phase, key);
             }
-            Outcome::Observed(Ok(found)) => {
-                if let Some(object) = found {
-                    self.observed(&cluster, &object);
-                }
-                return;
+            Outcome::Deleted(Err(WriteError::NotFound(_))) => {
+                return self.hook_of_deletion_told(now, app, phase, key, Outcome::Deleted(Ok(Deletion::Gone)));
             }
-            Outcome::Deleted(Ok(Deletion::Gone) | Err(WriteError::NotFound(_))) => {
-                let node = self.cluster(app).and_then(|cluster| cluster.node(key));
-                let uid = node.map(Node::uid).unwrap_or_default();
-                self.gone(&cluster, key, &uid);
-                return;
-            }
-            Outcome::Deleted(Ok(Deletion::Accepted)) => {
-                let uid = self.cluster(app).and_then(|cluster| cluster.node(key)).map(Node::uid);
-                app.deletion.runs.entry((phase, key.clone())).or_default().going = uid;
-                return;
-            }
-            Outcome::Patched(Ok(_)) => return,
-            Outcome::Deleted(Ok(Deletion::Refused(refusal))) => WriteError::Conflict(refusal.to_string()),
             Outcome::Applied(Err(error))
             | Outcome::Deleted(Err(error))
             | Outcome::Observed(Err(error))
             | Outcome::Patched(Err(error)) => error,
-            _ => return self.late_completions += 1,
+            outcome => return self.hook_of_deletion_told(now, app, phase, key, outcome),
         };
         let attempts = app.deletion.runs.entry((phase, key.clone())).or_default().attempts;
         match retry_at(now, attempts + 1, &failure) {
             Some((attempts, until)) => {
                 let run = app.deletion.runs.entry((phase, key.clone())).or_default();
                 (run.attempts, run.retry_at, run.failure) = (attempts, Some(until), failure.to_string());
-                app.deletion_errors
-                    .insert(key.clone(), format!("{phase:?} hook: {failure}; again at {until}"));
+                let text = format!("{phase:?} hook: {failure}; again at {until}");
+                app.deletion_errors.insert(key.clone(), text);
             }
             None => self.hook_of_deletion_failed(now, app, phase, key, &failure.to_string(), None),
+        }
+    }
+
+    fn look_for_hook(&mut self, app: &mut ApplicationState, phase: HookType, key: &ResourceKey) {
+        let mut hooks = app.deletion.hooks.iter().flatten();
+        let hook = hooks.find(|hook| hook.key.group_kind() == key.group_kind());
+        let Some(gvk) = hook.map(|hook| hook.gvk.clone()) else {
+            return;
+        };
+        let (cluster, key) = (app.application.spec.destination.cluster(), key.clone());
+        let what = InFlight::DeletionHook(phase, key.clone());
+        self.emit(app, EffectKind::Observe { cluster, key, gvk }, what);
+    }
+
+    /// A request about a hook was carried out.
+    fn hook_of_deletion_told(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        outcome: Outcome,
+    ) {
+        let cluster = app.application.spec.destination.cluster();
+        let uid = self.cluster(app).and_then(|cluster| cluster.node(key)).map(Node::uid);
+        let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+        match outcome {
+            Outcome::Applied(Ok(object)) => {
+                let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+                (run.created, run.begun) = (uid.map(str::to_owned), Some(now));
+                self.observed(&cluster, &object);
+                self.note_hook(now, app, key, "Creating", "Running", String::new());
+            }
+            Outcome::Observed(Ok(Some(object))) => self.observed(&cluster, &object),
+            // What was in the way is gone already.
+            Outcome::Observed(Ok(None)) => run.retry_at = Some(now + write_backoff(1)),
+            Outcome::Deleted(Ok(Deletion::Gone)) => self.gone(&cluster, key, &uid.unwrap_or_default()),
+            Outcome::Deleted(Ok(Deletion::Accepted)) => run.going = uid,
+            Outcome::Patched(Ok(_)) => {}
+            _ => self.late_completions += 1,
         }
     }
 

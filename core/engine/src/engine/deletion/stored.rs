@@ -55,7 +55,8 @@ impl DeletionHook {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let gvk = GroupVersionKind::from_api_version(text("/apiVersion"), text("/kind"));
         let (name, prefix) = (text("/metadata/name"), text("/metadata/generateName"));
-        let is_object = !gvk.version.is_empty() && !gvk.kind.is_empty() && !(name.is_empty() && prefix.is_empty());
+        let is_named = !name.is_empty() || !prefix.is_empty();
+        let is_object = is_named && !gvk.version.is_empty() && !gvk.kind.is_empty();
         let key = ResourceKey::new(&gvk.group, &gvk.kind, text("/metadata/namespace"), name);
         is_object.then(|| Self {
             key,

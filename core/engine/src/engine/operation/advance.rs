@@ -38,9 +38,6 @@ impl Engine {
         if operation.stage != Stage::Planning {
             self.take_termination(now, app, operation);
         }
-        if app.is_paused && operation.parity.is_some() && operation.stage == Stage::Running {
-            return;
-        }
         if operation.parity.is_some() && matches!(operation.stage, Stage::Running | Stage::Terminating { .. }) {
             return self.step_parity(now, app, operation, gate);
         }
@@ -48,16 +45,12 @@ impl Engine {
             self.rehearse(now, app, operation);
         }
         if operation.stage == Stage::Running {
-            if !app.is_paused {
-                self.expire_tasks(now, app, operation);
-            }
+            self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
             self.conclude(now, app, operation);
         }
         if operation.stage == Stage::Failing {
-            if !app.is_paused {
-                self.expire_tasks(now, app, operation);
-            }
+            self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
             self.tell_failing(operation);
             // Its hooks have not run yet while it is paused.

@@ -53,6 +53,10 @@ impl Engine {
 
     /// Fails what was waited for too long.
     pub(super) fn expire_tasks(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        // Deadlines stand still while it is paused.
+        if app.is_paused {
+            return;
+        }
         let overdue: Vec<NodeIndex> = operation
             .tasks
             .iter()

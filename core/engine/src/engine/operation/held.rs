@@ -1,11 +1,14 @@
 //! An operation that has to wait before it begins, and one that a window pauses.
 
+use std::time::Duration;
+
 use capstan_model::{OperationPhase, Timestamp};
 
 use super::{INFO_NOT_BEGUN, OperationRun, Stage};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
+use crate::journal::Cause;
 
 impl Engine {
     /// Does it have to wait before it begins, or is it refused? What an earlier process has begun goes on, and a dry run changes nothing.
@@ -66,45 +69,23 @@ impl Engine {
         let why = self.shut_window(now, app, operation, gate).filter(|_| may_pause);
         match (&operation.paused, why) {
             (None, Some(why)) => {
-                let stage = operation.stage.name();
-                self.note(
-                    now,
-                    app,
-                    None,
-                    "operation",
-                    stage,
-                    "Paused",
-                    why.clone(),
-                    crate::journal::Cause::Timer,
-                );
+                self.note_pause(now, app, operation.stage.name(), "Paused", why.clone());
                 operation.paused = Some((now, why));
             }
             (Some((since, _)), Some(why)) => operation.paused = Some((*since, why)),
             (Some((since, why)), None) => {
-                let (from, lost) = ("Paused", now.since(*since));
-                let (stage, why) = (operation.stage.name(), format!("no longer: {why}"));
-                self.note(
-                    now,
-                    app,
-                    None,
-                    "operation",
-                    from,
-                    stage,
-                    why,
-                    crate::journal::Cause::Timer,
-                );
-                operation.paused = None;
-                operation.pauses += lost;
-                for run in operation.tasks.values_mut() {
-                    run.until = run.until.map(|until| until + lost);
-                }
-                for begun in operation.waves_begun.values_mut() {
-                    *begun = *begun + lost;
-                }
+                let lost = now.since(*since);
+                let why = format!("no longer: {why}");
+                self.note_pause(now, app, "Paused", operation.stage.name(), why);
+                resume(operation, lost);
             }
             (None, None) => {}
         }
         app.is_paused = operation.paused.is_some();
+    }
+
+    fn note_pause(&mut self, now: Timestamp, app: &ApplicationState, from: &str, to: &str, why: String) {
+        self.note(now, app, None, "operation", from, to, why, Cause::Timer);
     }
 
     /// What a paused operation says of itself.
@@ -115,5 +96,17 @@ impl Engine {
             operation.brief.clone_from(&text);
             operation.message = text;
         }
+    }
+}
+
+/// Its deadlines are later by the time that it lost.
+fn resume(operation: &mut OperationRun, lost: Duration) {
+    operation.paused = None;
+    operation.pauses += lost;
+    for run in operation.tasks.values_mut() {
+        run.until = run.until.map(|until| until + lost);
+    }
+    for begun in operation.waves_begun.values_mut() {
+        *begun = *begun + lost;
     }
 }
