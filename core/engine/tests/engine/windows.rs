@@ -12,14 +12,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// It begins at nine.
-fn fleet(windows: Value) -> Fleet {
+fn fleet(windows: &Value) -> Fleet {
     let mut fleet = Fleet::new();
     fleet.project(&json!({"metadata": {"name": "default"}, "spec": {
         "sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}], "syncWindows": windows}}));
     fleet
 }
 
-fn deny(schedule: &str, fields: Value) -> Value {
+fn deny(schedule: &str, fields: &Value) -> Value {
     let mut window = json!({"kind": "deny", "schedule": schedule, "duration": "1h", "applications": ["*"]});
     window
         .as_object_mut()
@@ -31,7 +31,7 @@ fn deny(schedule: &str, fields: Value) -> Value {
 #[test]
 fn an_automated_sync_waits_for_the_window_and_begins_with_it() {
     let mut fleet =
-        fleet(json!([{"kind": "allow", "schedule": "0 10 * * *", "duration": "1h", "namespaces": ["prod"]}]));
+        fleet(&json!([{"kind": "allow", "schedule": "0 10 * * *", "duration": "1h", "namespaces": ["prod"]}]));
     fleet.create(application("shop"), vec![config("a", 0, "1")]);
     fleet.settle(59 * MINUTE);
     assert!(!fleet.has("ConfigMap", "a"));
@@ -65,7 +65,7 @@ fn an_automated_sync_waits_for_the_window_and_begins_with_it() {
 fn a_person_is_refused_at_once_and_told_until_when() {
     let by_ada = json!({"operation": {"initiatedBy": {"username": "ada"}, "sync": {}}});
     for (manual, phase) in [(false, "Error"), (true, "Succeeded")] {
-        let mut fleet = fleet(deny("30 8 * * *", json!({"manualSync": manual})));
+        let mut fleet = fleet(&deny("30 8 * * *", &json!({"manualSync": manual})));
         fleet.create(application("shop"), vec![config("a", 0, "1")]);
         fleet.settle(MINUTE);
         assert!(!fleet.has("ConfigMap", "a"));
@@ -85,7 +85,7 @@ fn a_person_is_refused_at_once_and_told_until_when() {
 
 #[test]
 fn a_dry_run_may_always_be_asked_for() {
-    let mut fleet = fleet(deny("30 8 * * *", json!({})));
+    let mut fleet = fleet(&deny("30 8 * * *", &json!({})));
     fleet.create(application("shop"), vec![config("a", 0, "1")]);
     fleet.patch("shop", &json!({"operation": {"sync": {"dryRun": true}}}));
     fleet.settle(MINUTE);
@@ -98,7 +98,7 @@ fn a_dry_run_may_always_be_asked_for() {
 }
 
 /// A sync of two waves, the first of which is on its way when the window shuts.
-fn running(windows: Value) -> Fleet {
+fn running(windows: &Value) -> Fleet {
     let mut fleet = fleet(windows);
     fleet.now = fleet.now + 59 * MINUTE;
     fleet.cluster.broken.insert("web".into());
@@ -124,7 +124,7 @@ fn recover(fleet: &mut Fleet) {
 
 #[test]
 fn a_running_sync_is_paused_and_its_deadlines_stand_still() {
-    let mut fleet = running(deny("0 10 * * *", json!({"duration": "3h"})));
+    let mut fleet = running(&deny("0 10 * * *", &json!({"duration": "3h"})));
     let message = fleet.status("shop", "/operationState/message").to_owned();
     assert_eq!(
         message,
@@ -148,7 +148,7 @@ fn a_running_sync_is_paused_and_its_deadlines_stand_still() {
 
 #[test]
 fn what_is_still_waited_for_after_a_pause_has_its_whole_time() {
-    let mut fleet = running(deny("0 10 * * *", json!({"duration": "3h"})));
+    let mut fleet = running(&deny("0 10 * * *", &json!({"duration": "3h"})));
     // The window shuts a minute into the hour that the Deployment has.
     fleet.settle(3 * HOUR + 50 * MINUTE);
     assert_eq!(
@@ -165,7 +165,7 @@ fn what_is_still_waited_for_after_a_pause_has_its_whole_time() {
 
 #[test]
 fn a_window_that_lets_it_overrun_does_not_pause_it() {
-    let mut fleet = running(deny("0 10 * * *", json!({"syncOverrun": true})));
+    let mut fleet = running(&deny("0 10 * * *", &json!({"syncOverrun": true})));
     recover(&mut fleet);
     fleet.settle(MINUTE);
     assert!(fleet.has("ConfigMap", "later"), "{}", fleet.journal());
@@ -173,7 +173,7 @@ fn a_window_that_lets_it_overrun_does_not_pause_it() {
 
 #[test]
 fn a_paused_sync_can_be_stopped() {
-    let mut fleet = running(deny("0 10 * * *", json!({})));
+    let mut fleet = running(&deny("0 10 * * *", &json!({})));
     fleet.handle(capstan_engine::Event::TerminateRequested {
         id: capstan_model::ApplicationId::new("argocd", "shop"),
         by: "ada".into(),
@@ -188,7 +188,7 @@ fn a_paused_sync_can_be_stopped() {
 
 #[test]
 fn a_deletion_is_no_sync() {
-    let mut fleet = fleet(deny("30 9 * * *", json!({})));
+    let mut fleet = fleet(&deny("30 9 * * *", &json!({})));
     let mut shop = application("shop");
     shop["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
     fleet.create(shop, vec![config("a", 0, "1")]);
@@ -204,7 +204,7 @@ fn a_deletion_is_no_sync() {
 
 #[test]
 fn a_window_that_cannot_be_understood_is_told() {
-    let mut fleet = fleet(deny("0 25 * * *", json!({})));
+    let mut fleet = fleet(&deny("0 25 * * *", &json!({})));
     fleet.create(application("shop"), vec![config("a", 0, "1")]);
     fleet.settle(HOUR);
     assert!(!fleet.has("ConfigMap", "a"));
