@@ -36,6 +36,9 @@ pub struct ApplicationView {
     pub sentence: String,
     /// The running or the last operation.
     pub operation: Option<OperationView>,
+    /// The deletion that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<DeletionView>,
     /// Managed objects and what they own, parents before children.
     pub resources: Vec<ResourceView>,
     /// What is wrong or noteworthy.
@@ -74,6 +77,18 @@ pub struct OperationView {
     pub retry_count: u64,
     /// Its tasks, in the order of the plan.
     pub tasks: Vec<TaskView>,
+}
+
+/// A deletion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionView {
+    /// Its part: `PreDelete`, `PreDeleteCleanup`, `Objects`, `PostDelete`, `PostDeleteCleanup`.
+    pub stage: String,
+    /// In this part since.
+    pub since: Timestamp,
+    /// What it waits for, with since when and until when.
+    pub waits: Vec<String>,
 }
 
 /// One task of an operation.

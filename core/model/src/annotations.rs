@@ -38,14 +38,20 @@ pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
 /// Which operation created a hook: `<application uid>:<epoch>:<attempt>:<phase>`. It makes a hook's creation recognisable after a crash.
 pub const OPERATION: &str = "capstan.dev/operation";
+/// On an Application: the `PreDelete` and `PostDelete` hooks of its last sync, so that deleting it needs no repository. Written by the
+/// controller.
+pub const DELETION_HOOKS: &str = "capstan.dev/deletion-hooks";
 /// `capstan.dev/determinism`, on an Application: where a chart's random values and its time come from: `stable` (the default), `helm` or
 /// `forbid`.
 pub const DETERMINISM: &str = "capstan.dev/determinism";
-/// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`.
+/// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`; on an
+/// Application `[namespace/]name` is enough, and it waits until those are Synced and Healthy at their newest commits.
 pub const DEPENDS_ON: &str = "capstan.dev/depends-on";
 /// How long this object (or hook) is waited for in a sync, or an Application's sync may last as a whole: a Go duration such as `90s`
 /// or `2h`.
 pub const SYNC_TIMEOUT: &str = "capstan.dev/sync-timeout";
+/// On an Application: `"false"` lets an automated sync go on to its end when a newer commit comes, as Argo CD does.
+pub const SUPERSEDE: &str = "capstan.dev/supersede";
 /// On an Application: how long one wave of its syncs may last, as a Go duration.
 pub const WAVE_TIMEOUT: &str = "capstan.dev/wave-timeout";
 /// `helm.sh/hook`.

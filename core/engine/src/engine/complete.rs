@@ -48,6 +48,12 @@ impl Engine {
             }
             (InFlight::Cascade(key), Outcome::Deleted(result)) => self.cascaded(now, app, &key, result),
             (InFlight::Status(patch), Outcome::Patched(result)) => self.status_written(now, app, patch, result),
+            (InFlight::KeptHooks, Outcome::Patched(result)) => self.hooks_kept(now, app, result),
+            (InFlight::DeletionResolve, Outcome::Resolved(result)) => self.deletion_resolved(now, app, result),
+            (InFlight::DeletionRender, Outcome::Rendered(result)) => self.deletion_rendered(now, app, result),
+            (InFlight::DeletionHook(phase, key), outcome) => {
+                self.hook_of_deletion_answered(now, app, phase, &key, outcome);
+            }
             (InFlight::Finalizer, Outcome::Patched(result)) => self.finalizer_removed(now, app, result),
             (InFlight::RefreshAnnotation | InFlight::OperationField, Outcome::Patched(_)) => {}
             // An executor that answers something else than was asked has a bug; what it says cannot be used.

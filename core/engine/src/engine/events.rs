@@ -14,6 +14,7 @@ use crate::effect::{EffectKind, Freshness};
 use crate::event::Event;
 use crate::health::assess_with;
 use crate::journal::Cause;
+use crate::policy::dependencies;
 
 impl Engine {
     pub(super) fn take_in(&mut self, now: Timestamp, event: Event) {
@@ -31,7 +32,10 @@ impl Engine {
                 self.dirty.insert(id);
             }
             Event::ApplicationGone(id) => self.application_gone(now, &id),
-            Event::ApplicationsListed => {}
+            Event::ApplicationsListed => {
+                self.applications_listed = true;
+                self.dirty.extend(self.dependents.values().flatten().cloned());
+            }
             Event::ProjectObserved(project) => {
                 let name = project.metadata.name.clone();
                 self.projects.insert(name.clone(), *project);
@@ -184,6 +188,12 @@ impl Engine {
         if self.applications.get(&id).is_some_and(is_other) {
             self.application_gone(now, &id);
         }
+        let named = dependencies(&application).unwrap_or_default();
+        let before = self.applications.get(&id);
+        let before = before
+            .and_then(|app| dependencies(&app.application).ok())
+            .unwrap_or_default();
+        self.index_dependencies(&id, &before, &named);
         match self.applications.get_mut(&id) {
             Some(app) => app.observe(application),
             None => {
@@ -226,6 +236,12 @@ impl Engine {
         if let Some(deadline) = app.deadline {
             self.deadlines.remove(&(deadline, id.clone()));
         }
+        let named = dependencies(&app.application).unwrap_or_default();
+        self.index_dependencies(id, &named, &BTreeSet::new());
+        self.dirty
+            .extend(self.dependents.get(id).into_iter().flatten().cloned());
+        // What it waited for may be deleted, too, and wait for its end.
+        self.dirty.extend(named);
         self.claims.retain(|_, claimants| {
             claimants.remove(id);
             !claimants.is_empty()

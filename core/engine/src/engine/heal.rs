@@ -21,12 +21,8 @@ use crate::policy::{LastAttempt, Verb, authorize};
 
 impl Engine {
     pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
-        let heals = app
-            .application
-            .spec
-            .sync_policy
-            .automation()
-            .is_some_and(|automated| automated.self_heal);
+        // What a window keeps from being synced is left as it is, drift too.
+        let heals = app.heals() && app.hold.window.is_none();
         let Some(project) = gate.project().filter(|_| heals && self.may_write(app)) else {
             return;
         };

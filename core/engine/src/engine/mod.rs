@@ -20,6 +20,7 @@ mod deletion;
 mod events;
 mod gate;
 mod heal;
+mod hold;
 mod journaling;
 mod operation;
 mod refresh;
@@ -53,9 +54,12 @@ pub struct Engine {
     applications: BTreeMap<ApplicationId, ApplicationState>,
     projects: BTreeMap<String, AppProject>,
     projects_listed: bool,
+    applications_listed: bool,
     clusters: BTreeMap<ClusterId, Cluster>,
     /// Which applications speak of an object, whether they track it or not.
     claims: BTreeMap<ResourceKey, BTreeSet<ApplicationId>>,
+    /// Which applications wait for one, by their annotations.
+    dependents: BTreeMap<ApplicationId, BTreeSet<ApplicationId>>,
     deadlines: BTreeSet<(Timestamp, ApplicationId)>,
     dirty: BTreeSet<ApplicationId>,
     changed: BTreeSet<ApplicationId>,
@@ -81,8 +85,10 @@ impl Engine {
             applications: BTreeMap::new(),
             projects: BTreeMap::new(),
             projects_listed: false,
+            applications_listed: false,
             clusters: BTreeMap::new(),
             claims: BTreeMap::new(),
+            dependents: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             dirty: BTreeSet::new(),
             changed: BTreeSet::new(),
@@ -182,6 +188,7 @@ impl Engine {
             };
             self.step(now, &mut app);
             self.schedule(now, &id, &mut app);
+            self.wake_dependents(&id, &mut app);
             self.changed.insert(id.clone());
             self.applications.insert(id, app);
         }
@@ -196,12 +203,15 @@ impl Engine {
         }
         let gate = self.gate(app);
         if app.application.metadata.deletion_timestamp.is_some() {
-            self.step_deletion(now, app);
+            self.step_deletion(now, app, &gate);
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
             self.step_assess(app);
+            self.step_hold(now, app, &gate);
             self.step_operation(now, app, &gate);
             self.step_heal(now, app, &gate);
+            self.tell_hold(now, app);
+            self.step_keep_hooks(now, app);
         }
         self.step_watch(app);
         self.step_status(now, app, &gate);
@@ -217,13 +227,19 @@ impl Engine {
             .into_iter()
             .flatten()
             .map(|(_, until)| until);
-        let next = [operation, refresh, self.heal_deadline(app)]
-            .into_iter()
-            .flatten()
-            .chain(retries)
-            // What is due was just looked at; what keeps it from being done will be an event.
-            .filter(|at| *at > now)
-            .min();
+        let next = [
+            operation,
+            refresh,
+            self.heal_deadline(app),
+            self.deletion_deadline(app),
+            app.hold.next_change,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(retries)
+        // What is due was just looked at; what keeps it from being done will be an event.
+        .filter(|at| *at > now)
+        .min();
         if app.deadline != next
             && let Some(old) = app.deadline
         {
@@ -253,6 +269,6 @@ impl Engine {
 
     /// May anything be written to the application's cluster now?
     fn may_write(&self, app: &ApplicationState) -> bool {
-        self.leads && self.cluster(app).is_some_and(Cluster::is_reachable)
+        self.leads && !app.is_paused && self.cluster(app).is_some_and(Cluster::is_reachable)
     }
 }

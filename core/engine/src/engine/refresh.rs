@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Engine;
 use super::cluster::Cluster;
+use super::deletion::phases;
 use super::state::{ApplicationState, Desired, InFlight, Wanted};
 use crate::effect::{EffectKind, Freshness, RenderTask};
 use crate::event::{ResolvedRevision, SourceFailure};
@@ -167,6 +168,7 @@ impl Engine {
         let old_claims = claims(app);
         app.desired = Some(Desired {
             images: images(&targets),
+            deletion_phases: phases(&targets),
             targets,
             revisions,
             sources,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use capstan_model::{
     Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
-    HealthStatus, HealthStatusCode, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
+    HealthStatus, HealthStatusCode, HookType, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
     RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
@@ -16,6 +16,8 @@ use crate::event::ResolvedRevision;
 use crate::machine::{Heal, Refresh};
 use crate::targets::{Target, Targets};
 
+use super::deletion::DeletionRun;
+use super::hold::Hold;
 use super::operation::OperationRun;
 
 /// The desired objects and where they come from.
@@ -26,6 +28,8 @@ pub(crate) struct Desired {
     pub(crate) sources: Vec<ApplicationSource>,
     /// Of what else went into the render: destination, what the cluster serves.
     pub(crate) context: Digest,
+    /// Phases of a deletion for which it has hooks.
+    pub(crate) deletion_phases: std::collections::BTreeSet<HookType>,
     /// Images that the objects name.
     pub(crate) images: Vec<String>,
 }
@@ -156,7 +160,16 @@ pub(crate) enum InFlight {
     Status(StatusPatch),
     RefreshAnnotation,
     OperationField,
+    /// Finalizers are being taken off the Application.
     Finalizer,
+    /// The hooks of a deletion, and its finalizers, are being put on the Application.
+    KeptHooks,
+    /// The commits of a deletion's hooks are being resolved.
+    DeletionResolve,
+    /// The hooks of a deletion are being rendered.
+    DeletionRender,
+    /// A write (or a look) of one hook of a deletion.
+    DeletionHook(HookType, ResourceKey),
 }
 
 impl InFlight {
@@ -164,7 +177,13 @@ impl InFlight {
     pub(crate) fn is_write(&self) -> bool {
         matches!(
             self,
-            Self::Task(_) | Self::Rehearsal(_) | Self::Pass(_) | Self::Heal(_) | Self::Cleanup(_) | Self::Cascade(_)
+            Self::Task(_)
+                | Self::Rehearsal(_)
+                | Self::Pass(_)
+                | Self::Heal(_)
+                | Self::Cleanup(_)
+                | Self::Cascade(_)
+                | Self::DeletionHook(..)
         )
     }
 }
@@ -215,6 +234,14 @@ pub(crate) struct ApplicationState {
     /// Something of it was seen changing since the last pass began.
     pub(crate) live_changed: bool,
     pub(crate) history: Vec<RevisionHistory>,
+    /// What keeps its syncs from beginning, as of this step.
+    pub(crate) hold: Hold,
+    /// Its operation is paused by a window.
+    pub(crate) is_paused: bool,
+    /// What keeps its syncs from beginning, as the journal last told it.
+    pub(crate) hold_told: String,
+    /// Why it does not count as there for those that wait for it, as they were last told.
+    pub(crate) readiness: Option<Option<String>>,
     pub(crate) heal: BTreeMap<ResourceKey, Heal>,
     /// Conditions of the last step, with their times.
     pub(crate) conditions: Vec<ApplicationCondition>,
@@ -231,6 +258,7 @@ pub(crate) struct ApplicationState {
     pub(crate) status_retry: Option<(u32, Timestamp)>,
     /// Why the status could not be written last time.
     pub(crate) status_error: String,
+    pub(crate) deletion: DeletionRun,
     pub(crate) deletion_retry: Option<(u32, Timestamp)>,
     pub(crate) deletion_errors: BTreeMap<ResourceKey, String>,
     /// Objects that may not be deleted with it, as the last look showed.
@@ -261,6 +289,12 @@ impl ApplicationState {
         }
     }
 
+    /// Is its drift put right?
+    pub(crate) fn heals(&self) -> bool {
+        let automated = self.application.spec.sync_policy.automation();
+        automated.is_some_and(|automated| automated.self_heal)
+    }
+
     /// Asks for a refresh; the most demanding wish counts.
     pub(crate) fn want_refresh(&mut self, freshness: Freshness, bypass_cache: bool) {
         let wanted = self.wanted.get_or_insert(Wanted {
@@ -278,16 +312,9 @@ impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
         let status = &application.status;
-        let running = status
-            .operation_state
-            .as_ref()
-            .filter(|state| !state.phase.is_completed())
-            .map(OperationRun::restore);
-        let recorded = status
-            .operation_state
-            .as_ref()
-            .map_or(0, super::operation::recorded_number);
-        let inventory = inventory_of(status);
+        let running = running(&application);
+        let recorded = status.operation_state.as_ref();
+        let recorded = recorded.map_or(0, super::operation::recorded_number);
         Self {
             invalid: None,
             epoch: recorded + 1,
@@ -301,7 +328,7 @@ impl ApplicationState {
             compared: BTreeMap::new(),
             assessment: Assessment::default(),
             extra: BTreeMap::new(),
-            inventory,
+            inventory: inventory_of(status),
             taken: running.as_ref().and(application.operation.clone()),
             // Stopped once it is known again which hooks run.
             terminate_by: stopping(status),
@@ -311,6 +338,10 @@ impl ApplicationState {
             requested_by_field: false,
             live_changed: false,
             history: status.history.clone(),
+            hold: Hold::default(),
+            is_paused: false,
+            hold_told: String::new(),
+            readiness: None,
             heal: BTreeMap::new(),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
@@ -320,6 +351,7 @@ impl ApplicationState {
             said_version: application.metadata.resource_version.clone(),
             status_retry: None,
             status_error: String::new(),
+            deletion: DeletionRun::default(),
             deletion_retry: None,
             deletion_errors: BTreeMap::new(),
             deletion_left: std::collections::BTreeSet::new(),
@@ -346,6 +378,15 @@ impl ApplicationState {
         }
         self.application = application;
     }
+}
+
+/// The operation that an earlier process began and did not end.
+fn running(application: &Application) -> Option<OperationRun> {
+    let state = application.status.operation_state.as_ref();
+    let mut running = OperationRun::restore(state.filter(|state| !state.phase.is_completed())?);
+    // The process that took the request up may have ended before it took it off the resource.
+    running.from_field = application.operation.is_some();
+    Some(running)
 }
 
 /// The objects that a status says the application has.

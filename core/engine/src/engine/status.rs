@@ -60,7 +60,8 @@ impl Engine {
             Gate::Refused(_) => true,
             Gate::Waiting(_) => self.cluster(app).is_some_and(|cluster| cluster.lost.is_some()),
             Gate::Open(_) if app.application.metadata.deletion_timestamp.is_some() => {
-                !is_busy && !app.deletion_errors.is_empty()
+                let is_stuck = app.deletion.is_overdue || app.deletion.unread.is_some();
+                !is_busy && (is_stuck || !app.deletion_errors.is_empty())
             }
             Gate::Open(_) => !is_busy && app.assessment.settled,
         }
@@ -123,6 +124,13 @@ impl Engine {
         for (key, error) in &app.deletion_errors {
             conditions.push((ConditionType::DeletionError, format!("{key}: {error}")));
         }
+        if app.deletion.is_overdue {
+            let waits = app.deletion.waits.iter();
+            conditions.extend(waits.map(|wait| (ConditionType::DeletionError, wait.clone())));
+        }
+        if let Some((_, _, why)) = &app.deletion.unread {
+            conditions.push((ConditionType::DeletionError, why.clone()));
+        }
         if !app.status_error.is_empty() && app.status_retry.is_some() {
             conditions.push((
                 ConditionType::UnknownError,
@@ -133,9 +141,8 @@ impl Engine {
     }
 
     fn working_conditions(&self, app: &ApplicationState, conditions: &mut Vec<(ConditionType, String)>) {
-        if let Some(why) = app.refresh.failure() {
-            conditions.push((ConditionType::ComparisonError, why.to_owned()));
-        }
+        let unread = app.refresh.failure().into_iter();
+        conditions.extend(unread.map(|why| (ConditionType::ComparisonError, why.to_owned())));
         if let Some(cluster) = self.cluster(app) {
             if let Some(why) = &cluster.lost {
                 conditions.push((
@@ -161,6 +168,7 @@ impl Engine {
             let warnings = desired.targets.warnings().iter();
             conditions.extend(warnings.map(|warning| (ConditionType::ManifestWarning, warning.clone())));
         }
+        self.hold_conditions(app, conditions);
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
             Some(SkipReason::AlreadyFailed) => {
@@ -185,6 +193,15 @@ impl Engine {
                     format!("{key} drifted and could not be put right: {}", heal.failure),
                 ));
             }
+        }
+    }
+
+    fn hold_conditions(&self, app: &ApplicationState, conditions: &mut Vec<(ConditionType, String)>) {
+        if let Some(error) = &app.hold.error {
+            conditions.push((ConditionType::SyncError, error.clone()));
+        } else if app.operation.is_none() && self.is_held(app) {
+            let reasons = app.hold.reasons();
+            conditions.extend(reasons.map(|reason| (ConditionType::SyncHeld, reason.clone())));
         }
     }
 
@@ -357,8 +374,25 @@ pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
     Some(Value::Object(patch))
 }
 
+/// What a deletion waits for, or who is in its way.
+fn sentence_of_deletion(app: &ApplicationState) -> String {
+    let errors = app.deletion_errors.iter().map(|(key, why)| format!("{key}: {why}"));
+    let unread = app.deletion.unread.iter().map(|(_, _, why)| why.clone());
+    let all: Vec<String> = errors.chain(unread).chain(app.deletion.waits.iter().cloned()).collect();
+    match all.first() {
+        None => "being deleted".to_owned(),
+        Some(first) => match all.len() - 1 {
+            0 => format!("being deleted: {first}"),
+            more => format!("being deleted: {first}; and {more} more"),
+        },
+    }
+}
+
 /// One sentence: what is the state, and why.
 pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
+    if app.application.metadata.deletion_timestamp.is_some() {
+        return sentence_of_deletion(app);
+    }
     match gate {
         Gate::Refused(why) | Gate::Waiting(why) => return why.clone(),
         Gate::Open(_) => {}
@@ -378,7 +412,10 @@ pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
         .iter()
         .find(|condition| condition.kind != ConditionType::ManifestWarning)
     {
-        return condition.message.clone();
+        return match (condition.kind, condition.last_transition_time) {
+            (ConditionType::SyncHeld, Some(since)) => format!("{}, since {since}", condition.message),
+            _ => condition.message.clone(),
+        };
     }
     let health = &app.assessment.health;
     let differing = app

@@ -36,6 +36,7 @@ impl Engine {
             subject: commit.subject,
             sentence: sentence(app, &gate),
             operation: operation_view(app),
+            deletion: Self::deletion_view(app),
             resources: self.resource_views(app),
             conditions: app.conditions.clone(),
             history: app.history.clone(),

@@ -25,6 +25,7 @@ impl Engine {
         // What an operation deletes is followed until it is seen gone, though nothing else speaks of its kind any more.
         let tasks = app.operation.iter().flat_map(|operation| operation.plan.tasks());
         kinds.extend(tasks.map(|(_, task)| task.key.group_kind()));
+        kinds.extend(app.deletion.hooks.iter().flatten().map(|hook| hook.key.group_kind()));
         let spec = &app.application.spec;
         let options = match &app.operation {
             Some(operation) => operation.options(spec),

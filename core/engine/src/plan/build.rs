@@ -369,6 +369,8 @@ impl Builder<'_> {
                     Some(before) => edges.push((before, node)),
                     // Declared, but not part of this sync.
                     None if exists => {}
+                    // What an Application waits for is looked for among Applications when it is synced itself.
+                    None if task.key.group == "argoproj.io" && task.key.kind == "Application" => {}
                     None => {
                         return Err(PlanError::UnknownDependency {
                             location: task.location.clone().unwrap_or_default(),

@@ -19,6 +19,8 @@ pub struct AutoSyncInput<'a> {
     pub only_prunes: bool,
     /// The source declares nothing, and there is something to prune.
     pub would_wipe: bool,
+    /// Something keeps syncs from beginning: another Application, or an annotation that names none.
+    pub held: bool,
     /// What became of the last operation, if it was for these very objects.
     pub last: LastAttempt,
 }
@@ -67,6 +69,8 @@ pub enum SkipReason {
     AlreadyFailed,
     /// The source is empty, and `allowEmpty` is not set.
     WouldWipe,
+    /// It would be synced, and has to wait.
+    Held,
 }
 
 /// Decides. First reason that holds, in this order.
@@ -88,6 +92,7 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
         SkipReason::WouldWipe
     } else {
         match input.last {
+            LastAttempt::Other if input.held => SkipReason::Held,
             LastAttempt::Other => return AutoSync::Sync { prune: automated.prune },
             LastAttempt::Succeeded => SkipReason::Drifted,
             LastAttempt::Failed => SkipReason::AlreadyFailed,
@@ -107,6 +112,7 @@ impl fmt::Display for SkipReason {
             Self::PruneNotAllowed => "only prunes are left, and syncPolicy.automated.prune is off",
             Self::Drifted => "it was synced already: what differs now is drift",
             Self::AlreadyFailed => "the last sync of these objects failed; push a commit or sync by hand",
+            Self::Held => "it has to wait",
             Self::WouldWipe => {
                 "the source declares nothing, and a sync would delete every object; set syncPolicy.automated.allowEmpty if that is meant"
             }
@@ -133,6 +139,7 @@ mod tests {
             sync: SyncStatusCode::OutOfSync,
             only_prunes: false,
             would_wipe: false,
+            held: false,
             last: LastAttempt::Other,
         }
     }
@@ -150,6 +157,9 @@ mod tests {
             (AutoSyncInput { sync: SyncStatusCode::Synced, ..input() }, SkipReason::Synced),
             (AutoSyncInput { automated: Some(&off), only_prunes: true, ..input() }, SkipReason::PruneNotAllowed),
             (AutoSyncInput { would_wipe: true, ..input() }, SkipReason::WouldWipe),
+            (AutoSyncInput { held: true, ..input() }, SkipReason::Held),
+            // Nothing would begin anyway: that it has to wait is no reason.
+            (AutoSyncInput { held: true, last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
             (AutoSyncInput { last: LastAttempt::Succeeded, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
         ];

@@ -66,6 +66,7 @@ pub(crate) fn discovery() -> Discovery {
         ("", "ConfigMap", true),
         ("", "Pod", true),
         ("", "Service", true),
+        ("", "Secret", true),
         ("", "Namespace", false),
         ("apps", "Deployment", true),
         ("apps", "ReplicaSet", true),
@@ -150,8 +151,11 @@ impl Cluster {
             .is_some_and(|all| !all.is_empty());
         self.history.push(Fact::Deleted { key: key.clone() });
         if is_held {
+            self.version += 1;
+            let version = json!(self.version.to_string());
             let live = self.objects.get_mut(&key).unwrap();
             live["metadata"]["deletionTimestamp"] = json!("2026-03-14T09:00:00Z");
+            live["metadata"]["resourceVersion"] = version;
             return Ok(Deletion::Accepted);
         }
         self.objects.remove(&key);

@@ -7,11 +7,16 @@
 
 mod cluster;
 mod crash;
+mod deletion;
+mod dependencies;
 mod determinism;
+mod fleet;
 mod generate;
 mod late;
 mod options;
 mod prunes;
 mod rig;
+mod rollback;
 mod transcripts;
 mod waves;
+mod windows;

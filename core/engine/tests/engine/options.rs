@@ -167,8 +167,9 @@ fn what_says_delete_confirm_waits_for_the_approval() {
     run.rig.resource["metadata"]["deletionTimestamp"] = json!("2026-03-14T10:00:00Z");
     run.observe_application();
     run.settle(MINUTE);
+    // Half of an application is worse than all or none of it.
     let left: Vec<&ResourceKey> = run.rig.cluster.objects.keys().collect();
-    assert_eq!(left, [&map("a")]);
+    assert_eq!(left, [&map("a"), &map("b")]);
     let conditions = run.rig.resource["status"]["conditions"].to_string();
     assert!(conditions.contains("Delete=confirm"), "{conditions}");
     run.rig.resource["metadata"]["annotations"] =
@@ -275,4 +276,81 @@ fn a_sync_that_was_being_stopped_is_stopped_by_the_next_process_too() {
         run.log.join("\n")
     );
     assert!(!run.rig.cluster.objects.contains_key(&job), "{}", run.log.join("\n"));
+}
+
+#[test]
+fn a_newer_commit_supersedes_unless_the_application_says_otherwise() {
+    for (annotation, superseded) in [("", true), ("true", true), ("false", false)] {
+        let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1"), config("later", 1, "1")]);
+        rig.resource["metadata"]["annotations"] = json!({"capstan.dev/supersede": annotation});
+        rig.cluster.broken.insert("web".into());
+        let mut run = rig.start(Vec::new());
+        run.settle(MINUTE);
+        run.rig.cluster.broken.clear();
+        run.push(vec![workload("Deployment", "web", 0, "2"), config("later", 1, "2")]);
+        run.settle(MINUTE);
+        assert_eq!(
+            run.sync() == "Synced Healthy",
+            superseded,
+            "{annotation:?}: {}",
+            run.journal()
+        );
+        if !superseded {
+            let message = run.rig.status("/operationState/message");
+            assert!(message.contains("Deployment/prod/web"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_compared_is_not_changed_where_that_is_asked_for() {
+    for (options, expected) in [(json!([]), 1), (json!(["RespectIgnoreDifferences=true"]), 7)] {
+        let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1")]);
+        rig.resource["spec"]["syncPolicy"]["syncOptions"] = options.clone();
+        rig.resource["spec"]["ignoreDifferences"] =
+            json!([{"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]);
+        let mut run = rig.start(Vec::new());
+        run.settle(MINUTE);
+        let web = ResourceKey::new("apps", "Deployment", "prod", "web");
+        // The autoscaler is left alone until the next sync, or for good.
+        run.edit(&web, &["spec", "replicas"], json!(7), "hpa");
+        run.settle(MINUTE);
+        assert_eq!(run.rig.cluster.objects[&web]["spec"]["replicas"], 7);
+        run.push(vec![workload("Deployment", "web", 0, "2")]);
+        run.settle(MINUTE);
+        assert_eq!(run.rig.cluster.objects[&web]["spec"]["image"], "2");
+        assert_eq!(run.rig.cluster.objects[&web]["spec"]["replicas"], expected, "{options}");
+        // Putting drift right does not take it back either.
+        run.edit(&web, &["spec", "image"], json!("evil"), "kubectl-edit");
+        run.settle(MINUTE);
+        assert_eq!(run.rig.cluster.objects[&web]["spec"]["replicas"], expected, "{options}");
+        assert_eq!(run.sync(), "Synced Healthy");
+    }
+}
+
+#[test]
+fn an_object_of_another_application_fails_the_sync_where_that_is_asked_for() {
+    for (options, phase) in [
+        (json!([]), "Succeeded"),
+        (json!(["FailOnSharedResource=true"]), "Failed"),
+    ] {
+        let mut rig = Rig::new(vec![config("a", 0, "1"), config("b", 0, "1")]);
+        let mut foreign = config("b", 0, "0");
+        foreign["metadata"]["uid"] = json!("uid-b");
+        foreign["metadata"]["generation"] = json!(1);
+        foreign["metadata"]["resourceVersion"] = json!("1");
+        foreign["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!("other:/ConfigMap:prod/b");
+        rig.cluster.objects.insert(map("b"), foreign);
+        rig.resource["spec"]["syncPolicy"] = json!({"syncOptions": options, "automated": {}, "retry": {"limit": 0}});
+        let mut run = rig.start(Vec::new());
+        run.settle(MINUTE);
+        let message = run.rig.status("/operationState/message");
+        assert_eq!(run.rig.status("/operationState/phase"), phase, "{message}");
+        assert_eq!(run.rig.cluster.objects.contains_key(&map("a")), phase == "Succeeded");
+        assert_eq!(
+            message.contains("ConfigMap/prod/b belongs to application argocd/other"),
+            phase == "Failed",
+            "{message}"
+        );
+    }
 }

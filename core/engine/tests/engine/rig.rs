@@ -43,7 +43,7 @@ pub(crate) struct Run {
 }
 
 /// The n-th commit: 40 digits that differ in the first ones.
-fn commit_id(n: usize) -> String {
+pub(crate) fn commit_id(n: usize) -> String {
     format!("{n:05}{}", "c".repeat(35))
 }
 
@@ -139,7 +139,7 @@ impl Rig {
     }
 }
 
-fn merge_patch(into: &mut Value, patch: &Value) {
+pub(crate) fn merge_patch(into: &mut Value, patch: &Value) {
     let Value::Object(fields) = patch else {
         *into = patch.clone();
         return;
@@ -380,7 +380,7 @@ impl Run {
     }
 }
 
-fn targets(objects: &[Value], context: &capstan_engine::targets::TargetContext) -> Targets {
+pub(crate) fn targets(objects: &[Value], context: &capstan_engine::targets::TargetContext) -> Targets {
     let manifest = |(index, value): (usize, &Value)| {
         let line = u32::try_from(index * 10 + 1).unwrap();
         Manifest::parse(

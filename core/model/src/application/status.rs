@@ -235,6 +235,8 @@ pub enum ConditionType {
     SharedResourceWarning,
     /// A sync failed or is refused.
     SyncError,
+    /// A sync would begin, and waits: for another Application, or for a sync window.
+    SyncHeld,
     /// Anything else.
     UnknownError,
 }

@@ -27,7 +27,8 @@ impl Engine {
         if !operation.has_unknown_hooks() {
             self.take_termination(now, app, operation);
         }
-        if self.settings.guards == Guards::Capstan {
+        self.pause(now, app, operation, gate);
+        if self.settings.guards == Guards::Capstan && !app.is_paused {
             self.expire(now, app, operation);
         }
         self.next_attempt(now, app, operation);
@@ -52,7 +53,8 @@ impl Engine {
             self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
             self.tell_failing(operation);
-            if !operation.is_active() {
+            // Its hooks have not run yet while it is paused.
+            if !operation.is_active() && !app.is_paused {
                 self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
             }
         }

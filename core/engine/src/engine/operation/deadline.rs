@@ -53,6 +53,10 @@ impl Engine {
 
     /// Fails what was waited for too long.
     pub(super) fn expire_tasks(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        // Deadlines stand still while it is paused.
+        if app.is_paused {
+            return;
+        }
         let overdue: Vec<NodeIndex> = operation
             .tasks
             .iter()
@@ -88,7 +92,7 @@ impl Engine {
     /// Ends an operation that lasts too long. Gives whether it did.
     pub(super) fn expire(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
         let limit = of_application(app, SYNC_TIMEOUT).unwrap_or(self.settings.sync_timeout);
-        let until = operation.started_at + limit;
+        let until = operation.started_at + limit + operation.pauses;
         operation.until = Some(until);
         let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
         if until > now || !may_end {

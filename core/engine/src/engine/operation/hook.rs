@@ -54,7 +54,7 @@ impl Engine {
                 self.evolve_hook(now, app, operation, node, gate);
             }
             (_, Some(live)) => {
-                let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held(live));
+                let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held_by_argo(live));
                 if is_held {
                     return self.release_previous(now, app, operation, node, uid);
                 }
@@ -127,7 +127,7 @@ impl Engine {
 
     /// Gives `object` the name and the scope of `key`: known only now for an object that has its name from us, or whose kind was not
     /// served when it was rendered. Its tracking id names it by both.
-    pub(super) fn rename(&self, app: &ApplicationState, object: &mut Value, key: &ResourceKey) {
+    pub(in crate::engine) fn rename(&self, app: &ApplicationState, object: &mut Value, key: &ResourceKey) {
         let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
             return;
         };
@@ -221,7 +221,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn hook_permit(
+    pub(in crate::engine) fn hook_permit(
         &self,
         app: &ApplicationState,
         key: &ResourceKey,
@@ -291,7 +291,7 @@ impl Engine {
     ) {
         let key = operation.plan.task(node).key.clone();
         let state = match self.cluster(app).map(|cluster| cluster.existence(&key)) {
-            Some((_, Some(live))) if live.uid() == uid => outcome(live),
+            Some((_, Some(live))) if live.uid() == uid => hook_outcome(live),
             Some((_, Some(_)) | (Existence::Missing, None)) => {
                 Some(HookTask::Failed("it was deleted before it was seen to finish".into()))
             }
@@ -442,7 +442,7 @@ impl Engine {
 }
 
 /// Does Argo CD hold it by its hook finalizer?
-fn is_held(live: &Node) -> bool {
+pub(in crate::engine) fn is_held_by_argo(live: &Node) -> bool {
     let object = live
         .manifest()
         .and_then(|manifest| manifest.value().ok())
@@ -452,7 +452,7 @@ fn is_held(live: &Node) -> bool {
 }
 
 /// How a hook ended, if it did.
-fn outcome(live: &Node) -> Option<HookTask> {
+pub(in crate::engine) fn hook_outcome(live: &Node) -> Option<HookTask> {
     let Some(health) = live.health() else {
         return Some(HookTask::Succeeded);
     };

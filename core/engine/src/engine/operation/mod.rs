@@ -11,6 +11,7 @@
 mod advance;
 mod deadline;
 mod finish;
+mod held;
 mod hook;
 mod parity;
 mod prepare;
@@ -20,7 +21,7 @@ mod recreate;
 mod rehearse;
 mod start;
 mod validate;
-pub(in crate::engine) use hook::delete;
+pub(in crate::engine) use hook::{delete, hook_outcome, is_held_by_argo};
 pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use start::last_attempt;
@@ -45,6 +46,9 @@ use crate::targets::Targets;
 pub(crate) const INFO_EPOCH: &str = "capstan.dev/epoch";
 /// Entry of `operation.info`: digest of the objects it applies.
 pub(crate) const INFO_PLAN: &str = "capstan.dev/plan";
+
+/// Entry of `operation.info`: it has not begun, since something kept it from that; so nothing was tried.
+pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
 
 /// Where an operation is.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +145,12 @@ pub(crate) struct OperationRun {
     pub(crate) waves_begun: BTreeMap<(SyncPhase, i64), Timestamp>,
     /// When it ends at the latest.
     pub(crate) until: Option<Timestamp>,
+    /// A window pauses it: since when, and why.
+    pub(crate) paused: Option<(Timestamp, String)>,
+    /// How long it was paused before.
+    pub(crate) pauses: std::time::Duration,
+    /// It waits for what keeps syncs from beginning.
+    pub(crate) is_held: bool,
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
     /// Results of what did not become a task.
@@ -175,6 +185,9 @@ impl OperationRun {
             waves_begun: BTreeMap::new(),
             until: None,
             is_durable: false,
+            paused: None,
+            pauses: std::time::Duration::ZERO,
+            is_held: false,
             is_final: false,
             refused: Vec::new(),
             message: String::new(),

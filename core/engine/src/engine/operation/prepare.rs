@@ -42,12 +42,19 @@ impl Engine {
             operation.is_final = true;
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
         }
+        if self.hold_back(now, app, operation, gate) {
+            return;
+        }
         let Some(targets) = self.operation_targets(app, operation) else {
             return;
         };
         operation.set_info(INFO_PLAN, targets.digest().to_string());
+        if let Some(shared) = self.shared_resource(app, operation, &targets) {
+            operation.message = format!("shared resource found, and FailOnSharedResource=true: {shared}");
+            return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
+        }
         if self.settings.guards == Guards::Argo {
-            return self.prepare_parity(now, app, operation, &targets);
+            return self.prepare_parity(now, app, operation);
         }
         match self.plan_operation(app, operation, &targets, project) {
             Ok(plan) => {
@@ -69,24 +76,19 @@ impl Engine {
         }
     }
 
-    /// `guards: argo`: there is no plan but what each pass makes of the cluster.
-    fn prepare_parity(
-        &mut self,
-        now: Timestamp,
-        app: &ApplicationState,
-        operation: &mut OperationRun,
-        targets: &Targets,
-    ) {
-        let options = operation.options(&app.application.spec);
-        let owner_of = |target: &crate::targets::Target| {
+    /// `FailOnSharedResource`: an object of this sync that another application tracks.
+    fn shared_resource(&self, app: &ApplicationState, operation: &OperationRun, targets: &Targets) -> Option<String> {
+        if operation.options(&app.application.spec).fail_on_shared_resource != Some(true) {
+            return None;
+        }
+        targets.objects().iter().find_map(|target| {
             let owner = self.cluster(app)?.node(&target.key)?.tracked_by()?;
             (*owner != app.id()).then(|| format!("{} belongs to application {owner}", target.key))
-        };
-        let shared = targets.objects().iter().find_map(owner_of);
-        if let Some(shared) = shared.filter(|_| options.fail_on_shared_resource == Some(true)) {
-            operation.message = format!("shared resource found, and FailOnSharedResource=true: {shared}");
-            return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
-        }
+        })
+    }
+
+    /// `guards: argo`: there is no plan but what each pass makes of the cluster.
+    fn prepare_parity(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun) {
         operation.parity = Some(Parity::restore(std::mem::take(&mut operation.restored)));
         let stage = if operation.is_durable {
             Stage::Running

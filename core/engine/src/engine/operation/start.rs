@@ -1,15 +1,17 @@
 //! Beginning and superseding operations.
 
+use capstan_model::annotations::SUPERSEDE;
 use capstan_model::{
     Operation, OperationInitiator, OperationPhase, OperationState, ResourceKey, SyncOperation, Timestamp,
 };
 
-use super::{INFO_EPOCH, INFO_PLAN, OperationRun, Stage, info, short};
+use super::{INFO_EPOCH, INFO_NOT_BEGUN, INFO_PLAN, OperationRun, Stage, info, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
 use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Desired, Existence};
+use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::Refresh;
 use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
@@ -25,10 +27,12 @@ impl Engine {
                 Some(mut operation) => {
                     self.supersede(now, app, &mut operation);
                     self.advance(now, app, &mut operation, gate);
+                    Self::tell_pause(&mut operation);
                     if operation.ended().is_none() {
                         app.operation = Some(operation);
                         return;
                     }
+                    app.is_paused = false;
                     self.finish(now, app, operation);
                 }
                 None => match self.next_operation(now, app) {
@@ -102,6 +106,9 @@ impl Engine {
             run.revisions.clone_from(&desired.revisions);
             run.targets = Some(desired.targets.clone());
         }
+        if run.revisions.is_empty() {
+            run.revisions = pinned(&sync, run.sources.len());
+        }
         run.cause = match (
             &run.operation.initiated_by,
             app.desired.as_ref().and_then(|d| d.revisions.first()),
@@ -119,8 +126,9 @@ impl Engine {
 
     /// A newer set of desired objects ends an automated operation at the next safe point. So a revert restores a stalled rollout.
     fn supersede(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
-        // Argo CD holds on to the old commit.
-        let supersedes = self.settings.guards == Guards::Capstan && app.refresh == Refresh::Compared;
+        // Argo CD holds on to the old commit, and so does an Application that says so.
+        let may_supersede = self.settings.guards == Guards::Capstan && app.application.annotation(SUPERSEDE) != "false";
+        let supersedes = may_supersede && app.refresh == Refresh::Compared;
         let Some(desired) = app.desired.as_ref().filter(|_| supersedes) else {
             return;
         };
@@ -155,6 +163,28 @@ impl Engine {
     }
 }
 
+/// The commits of an operation that brings its own sources and says exactly which: a row of the history. There is nothing to resolve, and
+/// where it is not Git nothing that could: the digest is part of the revision.
+fn pinned(sync: &SyncOperation, sources: usize) -> Vec<ResolvedRevision> {
+    let has_sources = sync.source.is_some() || !sync.sources.is_empty();
+    let revisions = match &sync.revisions[..] {
+        [] => std::slice::from_ref(&sync.revision),
+        revisions => revisions,
+    };
+    let is_immutable = |revision: &String| {
+        let is_commit = matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_commit || revision.contains("@sha256:")
+    };
+    if !has_sources || revisions.len() != sources || !revisions.iter().all(is_immutable) {
+        return Vec::new();
+    }
+    let commit = |revision: &String| ResolvedRevision {
+        revision: revision.clone(),
+        ..ResolvedRevision::default()
+    };
+    revisions.iter().map(commit).collect()
+}
+
 fn is_for(sync: &SyncOperation, run: &OperationRun, desired: &Desired) -> bool {
     let same_sources = run.sources == desired.sources;
     let asked: Vec<&str> = match &sync.revisions[..] {
@@ -184,6 +214,7 @@ fn auto_sync_input(app: &ApplicationState) -> AutoSyncInput<'_> {
             .as_ref()
             .is_some_and(|desired| desired.resources().next().is_none())
             && objects().any(|object| object.requires_pruning),
+        held: !app.hold.is_free(),
         last: last_attempt(app),
     }
 }
@@ -194,7 +225,7 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
     let (Some(state), Some(desired)) = (&app.last_operation, &app.desired) else {
         return LastAttempt::Other;
     };
-    if !state.phase.is_completed() {
+    if !state.phase.is_completed() || info(&state.operation, INFO_NOT_BEGUN).is_some() {
         return LastAttempt::Other;
     }
     let is_same = match info(&state.operation, INFO_PLAN) {
@@ -229,12 +260,12 @@ fn nothing_is_left(app: &ApplicationState) -> bool {
 
 fn is_same_by_commit(state: &OperationState, desired: &Desired) -> bool {
     let Some(result) = &state.sync_result else { return false };
-    let revisions: Vec<crate::event::ResolvedRevision> = match &result.revisions[..] {
+    let revisions: Vec<ResolvedRevision> = match &result.revisions[..] {
         [] => vec![&result.revision],
         revisions => revisions.iter().collect(),
     }
     .into_iter()
-    .map(|revision| crate::event::ResolvedRevision {
+    .map(|revision| ResolvedRevision {
         revision: revision.clone(),
         ..Default::default()
     })

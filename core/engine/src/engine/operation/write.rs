@@ -6,6 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
 use super::{OperationRun, Stage};
+use crate::compare::with_live_values;
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -14,7 +15,7 @@ use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::{SyncTask, TaskAction};
-use crate::policy::{Verb, authorize};
+use crate::policy::{Verb, authorize, ignore_rules};
 use crate::targets::Target;
 
 impl Engine {
@@ -155,7 +156,7 @@ impl Engine {
             cluster: app.application.spec.destination.cluster(),
             key: target.key.clone(),
             gvk: target.gvk.clone(),
-            object: target.object.clone(),
+            object: respected(app, target, live, options),
             mode,
             dry_run: DryRun::No,
             validate: own.validate.or(options.validate) != Some(false),
@@ -337,6 +338,24 @@ impl Engine {
             }
         }
         app.operation = Some(operation);
+    }
+}
+
+/// What is applied of a target: with `RespectIgnoreDifferences`, what is not compared is not changed either.
+fn respected(
+    app: &ApplicationState,
+    target: &Target,
+    live: Option<&Node>,
+    options: &capstan_model::SyncOptions,
+) -> Blob {
+    let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key);
+    let is_respected = options.respect_ignore_differences == Some(true) && !rules.is_empty();
+    let live = live
+        .filter(|_| is_respected)
+        .and_then(|live| live.manifest()?.value().ok());
+    match (live, target.object.value()) {
+        (Some(live), Ok(desired)) => Blob::new(&with_live_values(&desired, &live, &rules)),
+        _ => target.object.clone(),
     }
 }
 

@@ -144,6 +144,10 @@ impl Engine {
         operation: &mut OperationRun,
         gate: &Gate,
     ) {
+        // A window pauses it between two passes.
+        if app.is_paused {
+            return;
+        }
         let mut parity = operation.parity.take().unwrap_or_default();
         let is_termination = matches!(operation.stage, Stage::Terminating { .. });
         loop {
