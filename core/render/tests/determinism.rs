@@ -9,12 +9,20 @@ const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringD
 
 fn chart(version: &str) -> MemoryTree {
     MemoryTree::from_files([
-        ("c/Chart.yaml", format!("apiVersion: v2\nname: c\nversion: {version}\n").as_str()),
+        (
+            "c/Chart.yaml",
+            format!("apiVersion: v2\nname: c\nversion: {version}\n").as_str(),
+        ),
         ("c/templates/secret.yaml", SECRET),
     ])
 }
 
-fn render(name: &str, tree: &MemoryTree, determinism: Determinism<'_>, cache: Option<&RenderCache>) -> Result<String, String> {
+fn render(
+    name: &str,
+    tree: &MemoryTree,
+    determinism: Determinism<'_>,
+    cache: Option<&RenderCache>,
+) -> Result<String, String> {
     let source = ApplicationSource {
         path: "c".into(),
         helm: Some(HelmSource::default()),
@@ -40,7 +48,12 @@ fn the_same_input_gives_the_same_secrets() {
     for other in [
         render("other", &chart("1.0.0"), stable, Some(&cache)),
         render("shop", &chart("1.0.1"), stable, Some(&cache)),
-        render("shop", &chart("1.0.0"), Determinism::Stable { seed: b"seed2" }, Some(&cache)),
+        render(
+            "shop",
+            &chart("1.0.0"),
+            Determinism::Stable { seed: b"seed2" },
+            Some(&cache),
+        ),
     ] {
         let other = other.unwrap();
         let differ = first.lines().zip(other.lines()).filter(|(a, b)| a != b);
@@ -66,7 +79,13 @@ fn helm_draws_anew_and_sees_the_time() {
     let day = 86_400 * 366;
     for (start, now, made) in [(1, 0, "1970-01-01"), (2, day, "1971-01-02")] {
         let random = move || Box::new(Counter(start)) as Box<dyn Random>;
-        let text = render("shop", &chart("1.0.0"), Determinism::Helm { random: &random, now }, None).unwrap();
+        let text = render(
+            "shop",
+            &chart("1.0.0"),
+            Determinism::Helm { random: &random, now },
+            None,
+        )
+        .unwrap();
         assert!(text.contains(&format!("made: \"{made}\"")), "{text}");
     }
 }

@@ -14,6 +14,7 @@ use crate::compare::{FieldDifference, Verdict};
 use crate::effect::{EffectId, Freshness};
 use crate::event::ResolvedRevision;
 use crate::machine::{Heal, Refresh};
+use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
 
 use super::operation::OperationRun;
@@ -281,7 +282,7 @@ impl ApplicationState {
         let running = status
             .operation_state
             .as_ref()
-            .filter(|state| !state.phase.is_completed())
+            .filter(|state| !state.phase.is_completed() && !sabotage::is(Sabotage::ForgetsOperation))
             .map(OperationRun::restore);
         let recorded = status
             .operation_state

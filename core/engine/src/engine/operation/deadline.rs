@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::engine::state::ApplicationState;
 use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// The turn of a task has come: from now on it is waited for.
@@ -57,6 +58,7 @@ impl Engine {
             .tasks
             .iter()
             .filter(|(_, run)| run.is_waited_for() && run.until.is_some_and(|until| until <= now))
+            .filter(|_| !sabotage::is(Sabotage::NeverExpires))
             .map(|(node, _)| *node)
             .collect();
         for node in overdue {
@@ -91,7 +93,7 @@ impl Engine {
         let until = operation.started_at + limit;
         operation.until = Some(until);
         let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
-        if until > now || !may_end {
+        if until > now || !may_end || sabotage::is(Sabotage::NeverExpires) {
             return;
         }
         operation.is_final = true;
