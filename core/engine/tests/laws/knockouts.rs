@@ -104,6 +104,7 @@ fn directed(what: Sabotage) -> Vec<Case> {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "what `--nocapture` shows")]
 /// How many cases it takes until each of these is seen by its law.
 fn are_seen(bias: Bias, knockouts: &[(Sabotage, &str)]) {
     let cases: Vec<_> = search::cases(bias, SEED).take(CASES).collect();

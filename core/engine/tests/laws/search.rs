@@ -37,6 +37,10 @@ pub(crate) const LAWS: [(&str, Check); 15] = [
     ("L-END", crate::ends::check),
 ];
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how much to search is the caller's to say; the core itself reads nothing"
+)]
 pub(crate) fn config() -> Config {
     let cases = std::env::var("CAPSTAN_LAWS_CASES")
         .ok()

@@ -123,7 +123,7 @@ impl Store {
             disown(&mut new, &owned, desired);
         }
         merge(&mut new, desired);
-        self.finish(old, new, desired, dry, request)
+        self.finish(old.as_ref(), new, desired, dry, request)
     }
 
     /// A PUT: everything that is not said goes, but for what the server writes.
@@ -156,7 +156,7 @@ impl Store {
         if let Some(status) = old.get("status") {
             new["status"] = status.clone();
         }
-        self.finish(Some(old), new, desired, dry, request)
+        self.finish(Some(&old), new, desired, dry, request)
     }
 
     pub(crate) fn create(&mut self, desired: &Value, request: u64) -> Result<Value, WriteError> {
@@ -169,33 +169,29 @@ impl Store {
 
     fn finish(
         &mut self,
-        old: Option<Value>,
+        old: Option<&Value>,
         mut new: Value,
         desired: &Value,
         dry: bool,
         request: u64,
     ) -> Result<Value, WriteError> {
         let key = key_of(desired);
-        let is_changed = old.as_ref().is_none_or(|old| old["spec"] != new["spec"]);
+        let is_changed = old.is_none_or(|old| old["spec"] != new["spec"]);
         if key.kind == "Job" && old.is_some() && is_changed {
             return Err(WriteError::Invalid(format!(
                 "{key} is invalid: spec: field is immutable"
             )));
         }
-        let theirs = old
-            .as_ref()
-            .and_then(|old| old.pointer("/metadata/managedFields")?.as_array());
+        let theirs = old.and_then(|old| old.pointer("/metadata/managedFields")?.as_array());
         let theirs = theirs
             .into_iter()
             .flatten()
             .filter(|entry| text(entry, "/manager") != "capstan");
         let ours = json!({"manager": "capstan", "operation": "Apply", "fieldsV1": fields(desired)});
         new["metadata"]["managedFields"] = std::iter::once(ours).chain(theirs.cloned()).collect();
-        let generation = old
-            .as_ref()
-            .map_or(0, |old| old["metadata"]["generation"].as_i64().unwrap_or(0));
+        let generation = old.map_or(0, |old| old["metadata"]["generation"].as_i64().unwrap_or(0));
         new["metadata"]["generation"] = json!(generation + i64::from(is_changed));
-        if old.as_ref() == Some(&new) || dry {
+        if old == Some(&new) || dry {
             return Ok(new);
         }
         if old.is_none() {
