@@ -16,6 +16,7 @@ use crate::compare::{ComparePair, CompareTask, IgnoreRules, Verdict};
 use crate::effect::EffectKind;
 use crate::health::{ManagedResource, aggregate};
 use crate::policy::ignore_rules;
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
 
 /// Of no rules, which is what most objects have: worked out once.
@@ -199,6 +200,7 @@ fn undeclared_state(
     let id = app.id();
     if let Some(node) = node
         && (node.tracked_by() != Some(&id) || node.is_owned() || meta.is_some_and(|meta| meta.is_hook))
+        && !(known.is_some() && sabotage::is(Sabotage::DeletesUntracked))
     {
         return None;
     }
@@ -238,7 +240,7 @@ fn summed_up(app: &ApplicationState, objects: BTreeMap<ResourceKey, ObjectState>
     let has = |code| counted().any(|object| object.sync == Some(code));
     let sync = if app.desired.is_none() || app.refresh.failure().is_some() || !settled {
         SyncStatusCode::Unknown
-    } else if has(SyncStatusCode::OutOfSync) {
+    } else if has(SyncStatusCode::OutOfSync) && !sabotage::is(Sabotage::CallsEverythingSynced) {
         SyncStatusCode::OutOfSync
     } else if has(SyncStatusCode::Unknown) {
         SyncStatusCode::Unknown

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::state::Existence;
 use crate::event::{Discovery, KindLookup};
+use crate::sabotage::{self, Sabotage};
 
 /// One destination cluster.
 #[derive(Debug)]
@@ -85,6 +86,7 @@ impl Cluster {
                 Existence::Unlisted
             }
             KindLookup::Unknown if self.discovery.is_none() && self.lost.is_none() => Existence::Unlisted,
+            KindLookup::Served(_) if sabotage::is(Sabotage::CallsUnreadableMissing) => Existence::Missing,
             KindLookup::Served(_) | KindLookup::Unknown => Existence::Unavailable,
         };
         (existence, None)

@@ -9,6 +9,7 @@ use crate::compare::PairVerdict;
 use crate::effect::EffectId;
 use crate::event::{Outcome, WriteError};
 use crate::machine::write_backoff;
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     pub(super) fn completed(&mut self, now: Timestamp, id: &EffectId, outcome: Outcome) {
@@ -104,7 +105,9 @@ impl Engine {
     ) {
         match result {
             Ok(version) => {
-                app.said = patch.status;
+                if !sabotage::is(Sabotage::RepeatsStatus) {
+                    app.said = patch.status;
+                }
                 app.said_version = version;
                 app.status_retry = None;
                 let Some(mut operation) = app.operation.take() else {

@@ -261,25 +261,22 @@ impl Engine {
         );
     }
 
-    /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself.
+    /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself. Whoever gets it starts from what
+    /// the resource says now, not from what it said when he had it last: another led meanwhile.
     fn leadership_changed(&mut self, leads: bool) {
         if self.leads == leads {
             return;
         }
         self.leads = leads;
         for (id, app) in &mut self.applications {
-            if !leads {
-                let epoch = app.epoch + 1;
-                *app = ApplicationState::restore(std::mem::take(&mut app.application));
-                app.epoch = app.epoch.max(epoch);
-            }
+            let (epoch, invalid) = (app.epoch + 1, app.invalid.take());
+            *app = ApplicationState::restore(std::mem::take(&mut app.application));
+            (app.epoch, app.invalid) = (app.epoch.max(epoch), invalid);
             self.dirty.insert(id.clone());
         }
-        if !leads {
-            self.effects.clear();
-            self.claims.clear();
-            self.deadlines.clear();
-        }
+        self.effects.clear();
+        self.claims.clear();
+        self.deadlines.clear();
         self.kinds_changed = true;
     }
 

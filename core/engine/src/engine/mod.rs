@@ -38,6 +38,7 @@ use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event::Event;
 use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
+use crate::sabotage::{self, Sabotage};
 use crate::settings::Settings;
 use crate::view::ApplicationView;
 use cluster::Cluster;
@@ -198,7 +199,7 @@ impl Engine {
     }
 
     fn step(&mut self, now: Timestamp, app: &mut ApplicationState) {
-        if app.application.skips_reconcile() {
+        if app.application.skips_reconcile() && !sabotage::is(Sabotage::WritesSuspended) {
             return;
         }
         let gate = self.gate(app);
@@ -218,7 +219,7 @@ impl Engine {
     }
 
     fn schedule(&mut self, now: Timestamp, id: &ApplicationId, app: &mut ApplicationState) {
-        let operation = app.operation.as_ref().and_then(operation::OperationRun::deadline);
+        let operation = app.operation.as_ref().and_then(|operation| operation.deadline(now));
         let refresh = match &app.refresh {
             crate::machine::Refresh::Failed { until, .. } => *until,
             _ => None,
@@ -269,6 +270,7 @@ impl Engine {
 
     /// May anything be written to the application's cluster now?
     fn may_write(&self, app: &ApplicationState) -> bool {
-        self.leads && !app.is_paused && self.cluster(app).is_some_and(Cluster::is_reachable)
+        let leads = self.leads || sabotage::is(Sabotage::WritesWithoutLead);
+        leads && !app.is_paused && self.cluster(app).is_some_and(Cluster::is_reachable)
     }
 }

@@ -14,6 +14,7 @@ use crate::compare::{FieldDifference, Verdict};
 use crate::effect::{EffectId, Freshness};
 use crate::event::ResolvedRevision;
 use crate::machine::{Heal, Refresh};
+use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
 
 use super::deletion::DeletionRun;
@@ -383,7 +384,8 @@ impl ApplicationState {
 /// The operation that an earlier process began and did not end.
 fn running(application: &Application) -> Option<OperationRun> {
     let state = application.status.operation_state.as_ref();
-    let mut running = OperationRun::restore(state.filter(|state| !state.phase.is_completed())?);
+    let is_running = |state: &&OperationState| !state.phase.is_completed() && !sabotage::is(Sabotage::ForgetsOperation);
+    let mut running = OperationRun::restore(state.filter(is_running)?);
     // The process that took the request up may have ended before it took it off the resource.
     running.from_field = application.operation.is_some();
     Some(running)

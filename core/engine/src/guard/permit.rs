@@ -4,6 +4,7 @@ use capstan_model::annotations::{INSTALLATION_ID, TRACKING_ID};
 use capstan_model::{DeleteOption, GroupVersionKind, ObjectMeta, PruneOption, ResourceKey};
 use serde_json::Value;
 
+use crate::sabotage::{self, Sabotage};
 /// The right to delete one object of one identity. Built only inside the engine, from a complete render and a complete live view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletePermit {
@@ -134,7 +135,7 @@ impl DeletePermit {
                 .and_then(|all| all.get(annotation))
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            if !expected.is_empty() && found != expected {
+            if !expected.is_empty() && found != expected && !sabotage::is(Sabotage::DeletesUntracked) {
                 let (expected, live) = (expected.clone(), found.to_owned());
                 return Err(DeleteRefusal::NotTracked {
                     key: key(),
@@ -149,12 +150,17 @@ impl DeletePermit {
         }
         let options = ObjectMeta::of(live).sync_options;
         let protection = match self.reason {
+            _ if sabotage::is(Sabotage::DeletesProtected) => None,
             DeleteReason::Prune if options.prune == Some(PruneOption::Never) => Some("Prune=false"),
             DeleteReason::Cascade if options.delete == Some(DeleteOption::Never) => Some("Delete=false"),
             _ => None,
         };
         match protection {
             Some(option) => Err(DeleteRefusal::Protected { key: key(), option }),
+            None if sabotage::is(Sabotage::NoPreconditions) => Ok(DeletePreconditions {
+                uid: String::new(),
+                resource_version: String::new(),
+            }),
             None => Ok(DeletePreconditions {
                 uid,
                 resource_version: text("/metadata/resourceVersion"),

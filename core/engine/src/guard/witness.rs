@@ -5,6 +5,7 @@ use capstan_model::annotations::TRACKING_ID;
 use capstan_model::{ApplicationId, GroupKind, ResourceKey};
 
 use super::permit::{DeletePermit, DeleteReason};
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
 /// Every source at an immutable commit, every file read, every object understood: what [`Targets`] are by construction.
@@ -33,6 +34,9 @@ impl<'a> CompleteRender<'a> {
 
     /// Is an object of this key declared, as an ordinary object or as a hook?
     fn declares(&self, key: &ResourceKey) -> bool {
+        if sabotage::is(Sabotage::PrunesDeclared) {
+            return false;
+        }
         let objects = self.targets.objects();
         let at = objects.partition_point(|target| target.key < *key);
         let mut of_key = objects[at..].iter().take_while(|target| target.key == *key);
@@ -53,6 +57,7 @@ impl<'a> CompleteLive<'a> {
         kinds: impl IntoIterator<Item = &'k GroupKind>,
     ) -> Result<Self, GroupKind> {
         match kinds.into_iter().find(|kind| !live.is_complete(kind)) {
+            Some(_) if sabotage::is(Sabotage::PrunesUnlisted) => Ok(Self { live }),
             Some(kind) => Err(kind.clone()),
             None => Ok(Self { live }),
         }
@@ -60,6 +65,7 @@ impl<'a> CompleteLive<'a> {
 
     fn tracked(&self, key: &ResourceKey, application: &ApplicationId) -> Option<&'a Node> {
         match self.live.lookup(key) {
+            Lookup::Present(node) if sabotage::is(Sabotage::DeletesUntracked) => Some(node),
             Lookup::Present(node) => (node.tracked_by() == Some(application)).then_some(node),
             Lookup::Missing | Lookup::Unknown => None,
         }

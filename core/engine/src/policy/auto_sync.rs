@@ -4,6 +4,7 @@ use std::fmt;
 
 use capstan_model::{SyncPolicyAutomated, SyncStatusCode};
 
+use crate::sabotage::{self, Sabotage};
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct AutoSyncInput<'a> {
@@ -88,7 +89,7 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
         SkipReason::Synced
     } else if input.only_prunes && !automated.prune {
         SkipReason::PruneNotAllowed
-    } else if input.would_wipe && automated.prune && !automated.allow_empty {
+    } else if input.would_wipe && automated.prune && !automated.allow_empty && !sabotage::is(Sabotage::WipesWhenEmpty) {
         SkipReason::WouldWipe
     } else {
         match input.last {

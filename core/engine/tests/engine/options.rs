@@ -52,6 +52,81 @@ fn a_dry_run_asks_for_everything_and_changes_nothing() {
     assert_eq!(run.log.iter().filter(|line| line.contains("try to apply")).count(), 2);
 }
 
+/// A dry run that the server refused waits for its next attempt; the process dies, and the next one goes on with it.
+#[test]
+fn a_dry_run_changes_nothing_after_a_restart_either() {
+    let mut rig = Rig::new(vec![config("a", 0, "1"), config("b", 0, "1")]);
+    rig.cluster.refused.insert("b".into());
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["operation"] = json!({"sync": {"dryRun": true}, "retry": {"limit": 2}});
+    let mut run = rig.start(Vec::new());
+    run.drive(1000);
+    assert_eq!(run.rig.status("/operationState/phase"), "Running");
+    let mut run = run.rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert_eq!((writes(&run), run.rig.status("/operationState/phase")), (0, "Failed"));
+}
+
+/// A dry run that went well did not deploy anything: what is missing afterwards is not drift, and is synced with its waves and hooks.
+#[test]
+fn a_dry_run_is_no_sync() {
+    let objects = vec![
+        hook("before", "PreSync"),
+        workload("Deployment", "web", 0, "1"),
+        config("later", 1, "1"),
+    ];
+    let mut rig = Rig::new(objects);
+    rig.cluster.broken.insert("web".into());
+    rig.resource["operation"] = json!({"sync": {"dryRun": true}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert!(
+        run.rig
+            .cluster
+            .objects
+            .contains_key(&ResourceKey::new("batch", "Job", "prod", "before"))
+    );
+    assert!(
+        !run.rig.cluster.objects.contains_key(&map("later")),
+        "{}",
+        run.log.join("\n")
+    );
+}
+
+/// A write that waits for its kind to be served when the attempt fails is due long before the next attempt: that one comes all the same.
+#[test]
+fn another_attempt_comes_whatever_was_due_before_it() {
+    let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "prod",
+        "annotations": {"argocd.argoproj.io/sync-options": "SkipDryRunOnMissingResource=true"}}});
+    let mut rig = Rig::new(vec![workload("Job", "migrate", 0, "1"), widget]);
+    rig.cluster.broken.insert("migrate".into());
+    rig.resource["spec"]["syncPolicy"]["retry"] = json!({"limit": 1, "backoff": {"duration": "20s"}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert_eq!(run.rig.resource["status"]["operationState"]["retryCount"], 1);
+}
+
+/// Asking a repository again that did not answer is no news: the status goes on to say that nothing is known.
+#[test]
+fn a_source_that_fails_stays_unknown_while_it_is_asked_again() {
+    let mut run = Rig::new(vec![config("a", 0, "1")]).start(Vec::new());
+    run.settle(MINUTE);
+    run.rig.commits.push(("f".repeat(40), Err("cannot be rendered".into())));
+    for _ in 0..3 {
+        let before = run.log.len();
+        run.handle(capstan_engine::Event::RefreshRequested {
+            id: crate::rig::id(),
+            hard: false,
+        });
+        run.settle(MINUTE);
+        let synced = run.log[before..]
+            .iter()
+            .find(|line| line.contains("\"status\":\"Synced\""));
+        assert_eq!(synced, None);
+        assert_eq!(run.rig.status("/sync/status"), "Unknown");
+    }
+}
+
 #[test]
 fn a_dry_run_says_what_the_server_refuses() {
     let mut rig = Rig::new(vec![config("a", 0, "1"), config("b", 0, "1")]);

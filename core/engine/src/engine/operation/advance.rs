@@ -13,6 +13,7 @@ use crate::engine::state::ApplicationState;
 use crate::limits::NAMED_IN_MESSAGE;
 use crate::machine::{HookTask, TaskState, WriteTask};
 use crate::plan::{HealthGate, TaskAction};
+use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 
 impl Engine {
@@ -60,6 +61,9 @@ impl Engine {
         }
         if let Stage::Terminating { by } = &operation.stage {
             let by = by.clone();
+            if sabotage::is(Sabotage::WritesAfterStop) {
+                self.run_tasks(now, app, operation, gate);
+            }
             self.terminate(now, app, operation, &by);
         }
     }
@@ -140,7 +144,7 @@ impl Engine {
                 }
             } else if !is_blocked {
                 self.evolve(now, app, operation, node, gate);
-            } else if is_last_resort == fails && !is_stopped {
+            } else if (is_last_resort == fails || sabotage::is(Sabotage::AlwaysRunsSyncFail)) && !is_stopped {
                 let is_ready = operation.plan.dependencies(node).all(|(before, why)| {
                     passed.get(&before).is_some_and(
                         |(is_applied, is_settled)| if why.needs_settled() { *is_settled } else { *is_applied },

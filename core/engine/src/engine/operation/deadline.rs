@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::engine::state::ApplicationState;
 use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// The turn of a task has come: from now on it is waited for.
@@ -61,6 +62,7 @@ impl Engine {
             .tasks
             .iter()
             .filter(|(_, run)| run.is_waited_for() && run.until.is_some_and(|until| until <= now))
+            .filter(|_| !sabotage::is(Sabotage::NeverExpires))
             .map(|(node, _)| *node)
             .collect();
         for node in overdue {
@@ -95,7 +97,7 @@ impl Engine {
         let until = operation.started_at + limit + operation.pauses;
         operation.until = Some(until);
         let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
-        if until > now || !may_end {
+        if until > now || !may_end || sabotage::is(Sabotage::NeverExpires) {
             return;
         }
         operation.is_final = true;

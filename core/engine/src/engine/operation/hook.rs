@@ -23,6 +23,7 @@ use crate::guard::{CompleteLive, DeletePermit};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
 use crate::policy::{Verb, authorize};
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// Begins, or goes on after something was in the way.
@@ -48,7 +49,10 @@ impl Engine {
         let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
         let Some(cluster) = self.cluster(app) else { return };
         match cluster.existence(&task.key) {
-            (_, Some(live)) if live.operation() == Some(&identity) => {
+            (_, Some(live))
+                if live.operation() == Some(&identity)
+                    || live.operation().is_some() && sabotage::is(Sabotage::TrustsEarlierHook) =>
+            {
                 let uid = live.uid();
                 self.set_hook(now, app, operation, node, HookTask::Running { uid });
                 self.evolve_hook(now, app, operation, node, gate);
@@ -96,7 +100,7 @@ impl Engine {
                 "it is not there, and may have finished and removed itself while the controller was away".to_owned();
             return self.set_hook(now, app, operation, node, HookTask::Failed(why));
         }
-        if !operation.recorded.contains(&node) {
+        if !operation.recorded.contains(&node) && !sabotage::is(Sabotage::CreatesUnrecorded) {
             return self.set_hook(now, app, operation, node, HookTask::Recording);
         }
         if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
@@ -331,6 +335,12 @@ impl Engine {
                     .unwrap_or_default()
                     .to_owned();
                 self.set_hook(now, app, &mut operation, node, HookTask::Running { uid });
+            }
+            Err(error @ WriteError::OutcomeUnknown(_)) if sabotage::is(Sabotage::CreatesAgain) => {
+                self.hook_put_off(now, app, &mut operation, node, &error);
+            }
+            Err(WriteError::OutcomeUnknown(why)) if sabotage::is(Sabotage::AssumesFailure) => {
+                self.set_hook(now, app, &mut operation, node, HookTask::Failed(why));
             }
             // It may be ours: look before anything else.
             Err(WriteError::Conflict(_) | WriteError::OutcomeUnknown(_)) => {

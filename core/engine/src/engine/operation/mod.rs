@@ -40,6 +40,7 @@ use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::TaskState;
 use crate::plan::Plan;
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
 /// Entry of `operation.info`: the number of the operation.
@@ -227,7 +228,8 @@ impl OperationRun {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+    /// When it wants to be looked at next. What was due by `now` was just looked at, and does not hide what comes after it.
+    pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let stage = match self.stage {
             Stage::BackingOff { until } => Some(until),
             _ => None,
@@ -245,6 +247,7 @@ impl OperationRun {
             .chain(stage)
             .chain(pass)
             .chain(self.until)
+            .filter(|at| *at > now)
             .min()
     }
 
@@ -255,12 +258,11 @@ impl OperationRun {
 
     /// What a hook without a name is called after its prefix.
     pub(crate) fn hook_suffix(&self) -> String {
-        format!(
-            "{}-{}-{}",
-            short(self.revision()).to_lowercase(),
-            self.number,
-            self.attempt
-        )
+        let attempt = match sabotage::is(Sabotage::RenamesHooks) && self.is_durable {
+            true => self.attempt + 1000,
+            false => self.attempt,
+        };
+        format!("{}-{}-{attempt}", short(self.revision()).to_lowercase(), self.number)
     }
 
     pub(crate) fn options(&self, spec: &capstan_model::ApplicationSpec) -> SyncOptions {

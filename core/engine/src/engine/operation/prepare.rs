@@ -17,6 +17,7 @@ use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
 use crate::machine::{HookTask, PruneTask, Refresh, TaskState, WriteTask};
 use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
+use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 use crate::targets::Targets;
 
@@ -222,7 +223,9 @@ impl Engine {
         let blind = kinds
             .iter()
             .filter(|kind| matches!(cluster.kind(kind), KindLookup::Served(served) if served.watchable));
-        if let Some(kind) = cluster.unlisted(blind) {
+        if let Some(kind) = cluster.unlisted(blind)
+            && !sabotage::is(Sabotage::PrunesUnlisted)
+        {
             let why = cluster
                 .unavailable
                 .get(kind)
@@ -265,7 +268,7 @@ impl Engine {
         }
         let is_wanted = |key: &ResourceKey| {
             let found = crate::engine::state::find(targets, key);
-            found.is_some_and(|target| target.meta.is_resource())
+            found.is_some_and(|target| target.meta.is_resource()) && !sabotage::is(Sabotage::PrunesDeclared)
         };
         let items: Vec<PruneItem> = app
             .assessment
@@ -292,6 +295,7 @@ impl Engine {
             .sync_policy
             .automation()
             .is_some_and(|automated| automated.allow_empty);
+        let may_empty = may_empty || sabotage::is(Sabotage::WipesWhenEmpty);
         if is_empty && !items.is_empty() && operation.is_automated() && !may_empty {
             let message = crate::policy::SkipReason::WouldWipe.to_string();
             return Err(Obstacle::Fail(OperationPhase::Error, message, Vec::new()));
@@ -301,7 +305,8 @@ impl Engine {
 
     fn is_tracked(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
         let node = self.cluster(app).and_then(|cluster| cluster.node(key));
-        node.is_some_and(|node| node.tracked_by() == Some(&app.id()) && !node.is_owned())
+        let is_ours = |node: &capstan_live::Node| node.tracked_by() == Some(&app.id()) && !node.is_owned();
+        node.is_some_and(|node| is_ours(node) || sabotage::is(Sabotage::DeletesUntracked))
     }
 
     /// Puts the plan in place, with what an earlier process recorded of it.
@@ -331,10 +336,12 @@ impl Engine {
             operation.tasks.insert(node, run);
         }
         let restored = std::mem::take(&mut operation.restored);
-        // What an earlier process had begun was tried by it.
+        // What an earlier process had begun was tried by it. A dry run is nothing but that, and begins it anew.
         let was_begun = !restored.is_empty();
         self.take_up(now, app, operation, &restored);
-        operation.rehearsal = self.rehearsal(app, operation).filter(|_| !was_begun);
+        operation.rehearsal = self
+            .rehearsal(app, operation)
+            .filter(|_| !was_begun || operation.is_dry_run());
         let needs_intent = !operation.plan.is_idempotent() || !operation.is_automated();
         let stage = if needs_intent && !operation.is_durable {
             Stage::PersistingIntent
@@ -407,7 +414,10 @@ fn unsupported(operation: &OperationRun) -> Option<String> {
 /// The object's own `Prune=` is stronger than the application's.
 fn prune_start(app: &ApplicationState, key: &ResourceKey, of_application: Option<PruneOption>) -> PruneTask {
     let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
-    match own.or(of_application) {
+    match own
+        .or(of_application)
+        .filter(|_| !sabotage::is(Sabotage::DeletesProtected))
+    {
         Some(PruneOption::Never) => PruneTask::PruneSkipped("left as it is: Prune=false".into()),
         _ => PruneTask::Blocked,
     }

@@ -2,14 +2,14 @@
 
 use capstan_model::annotations::SUPERSEDE;
 use capstan_model::{
-    Operation, OperationInitiator, OperationPhase, OperationState, ResourceKey, SyncOperation, Timestamp,
+    ApplicationSource, Operation, OperationInitiator, OperationPhase, OperationState, ResourceKey, RevisionHistory,
+    SyncOperation, Timestamp,
 };
 
 use super::{INFO_EPOCH, INFO_NOT_BEGUN, INFO_PLAN, OperationRun, Stage, info, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
-use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Desired, Existence};
 use crate::event::ResolvedRevision;
 use crate::journal::Cause;
@@ -228,6 +228,13 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
     if !state.phase.is_completed() || info(&state.operation, INFO_NOT_BEGUN).is_some() {
         return LastAttempt::Other;
     }
+    if state.operation.sync.as_ref().is_some_and(|sync| sync.dry_run) {
+        // It changed nothing: what was deployed before it counts.
+        return match app.history.last().is_some_and(|row| is_deployed(row, desired)) {
+            true => LastAttempt::Succeeded,
+            false => LastAttempt::Other,
+        };
+    }
     let is_same = match info(&state.operation, INFO_PLAN) {
         Some(digest) => digest == desired.targets.digest().to_string(),
         None => is_same_by_commit(state, desired),
@@ -260,21 +267,37 @@ fn nothing_is_left(app: &ApplicationState) -> bool {
 
 fn is_same_by_commit(state: &OperationState, desired: &Desired) -> bool {
     let Some(result) = &state.sync_result else { return false };
-    let revisions: Vec<ResolvedRevision> = match &result.revisions[..] {
-        [] => vec![&result.revision],
-        revisions => revisions.iter().collect(),
-    }
-    .into_iter()
-    .map(|revision| ResolvedRevision {
-        revision: revision.clone(),
-        ..Default::default()
-    })
-    .collect();
-    let sources = match &result.source {
-        Some(source) => std::slice::from_ref(source),
-        None => &result.sources,
+    is_of(
+        (&result.revision, &result.revisions),
+        (result.source.as_ref(), &result.sources),
+        desired,
+    )
+}
+
+fn is_deployed(row: &RevisionHistory, desired: &Desired) -> bool {
+    is_of(
+        (&row.revision, &row.revisions),
+        (row.source.as_ref(), &row.sources),
+        desired,
+    )
+}
+
+/// Are these the commits and the sources of what is desired? One alone is kept in a field of its own.
+fn is_of(
+    (revision, revisions): (&String, &Vec<String>),
+    (source, sources): (Option<&ApplicationSource>, &Vec<ApplicationSource>),
+    desired: &Desired,
+) -> bool {
+    let revisions = match &revisions[..] {
+        [] => std::slice::from_ref(revision),
+        revisions => revisions,
     };
-    same_commits(&revisions, &desired.revisions) && sources == desired.sources
+    let sources = match source {
+        Some(source) => std::slice::from_ref(source),
+        None => sources,
+    };
+    let commits = desired.revisions.iter().map(|known| &known.revision);
+    revisions.iter().eq(commits) && sources == desired.sources
 }
 
 fn automated(app: &ApplicationState, prune: bool) -> Option<Operation> {
