@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, Propagation};
-use capstan_engine::event::{Deletion, Outcome, ResolvedRevision};
+use capstan_engine::event::{Deletion, Descent, Outcome, ResolvedRevision};
 use capstan_engine::guard::DeletePermit;
 use capstan_engine::health::{HealthRules, HealthVerdict};
 use capstan_engine::settings::Guards;
@@ -310,6 +310,10 @@ impl Player<'_> {
                     ..ResolvedRevision::default()
                 };
                 (Outcome::Resolved(Ok(vec![revision])), None)
+            }
+            EffectKind::TraceDescent { steps } => {
+                let follows = steps.iter().map(|_| Descent::Follows).collect();
+                (Outcome::Descent(Ok(follows)), None)
             }
             EffectKind::Render(task) => (Outcome::Rendered(Ok(targets(self.case, &task.context))), None),
             EffectKind::Compare(task) => (Outcome::Compared(compare(task)), None),

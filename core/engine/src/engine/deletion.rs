@@ -15,7 +15,7 @@ use super::operation::{delete, retry_at};
 use super::state::{ApplicationState, Existence, InFlight};
 use crate::effect::{EffectKind, Propagation};
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, DeletePermit};
+use crate::guard::{CompleteLive, DeletePermit, is_reserved};
 use crate::journal::Cause;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::write_backoff;
@@ -30,6 +30,12 @@ impl Engine {
             return;
         }
         app.deletion_retry = None;
+        if let Some(why) = self.paused(app) {
+            let id = app.id();
+            let itself = ResourceKey::new("argoproj.io", "Application", id.namespace, id.name);
+            app.deletion_errors.insert(itself, why);
+            return;
+        }
         let Some(left) = self.left_of(app) else { return };
         let Some(wave) = left.values().map(|(wave, _)| *wave).max() else {
             return self.remove_finalizer(now, app);
@@ -104,7 +110,8 @@ impl Engine {
                 _ => return None,
             };
             let is_definition = key.kind == "CustomResourceDefinition" && key.group == "apiextensions.k8s.io";
-            if node.tracked_by() != Some(&id) || node.is_owned() || is_definition || app.deletion_left.contains(key) {
+            let is_kept = is_definition || is_reserved(key, &self.settings.control_namespace);
+            if node.tracked_by() != Some(&id) || node.is_owned() || is_kept || app.deletion_left.contains(key) {
                 continue;
             }
             let meta = node

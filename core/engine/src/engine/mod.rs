@@ -19,6 +19,7 @@ mod complete;
 mod deletion;
 mod events;
 mod gate;
+mod guarding;
 mod heal;
 mod journaling;
 mod operation;
@@ -35,6 +36,7 @@ use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, SyncPhase
 
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event::Event;
+use crate::guard::Pause;
 use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
 use crate::settings::Settings;
@@ -61,6 +63,8 @@ pub struct Engine {
     changed: BTreeSet<ApplicationId>,
     kinds_changed: bool,
     leads: bool,
+    /// What of deletes is paused.
+    pause: Pause,
     sequence: u64,
     late_completions: u64,
 }
@@ -88,6 +92,7 @@ impl Engine {
             changed: BTreeSet::new(),
             kinds_changed: false,
             leads: true,
+            pause: Pause::default(),
             sequence: 0,
             late_completions: 0,
         }
@@ -200,6 +205,7 @@ impl Engine {
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
             self.step_assess(app);
+            self.step_guard(now, app);
             self.step_operation(now, app, &gate);
             self.step_heal(now, app, &gate);
         }
@@ -217,7 +223,8 @@ impl Engine {
             .into_iter()
             .flatten()
             .map(|(_, until)| until);
-        let next = [operation, refresh, self.heal_deadline(app)]
+        let guards = app.guarding.deadline(&self.settings);
+        let next = [operation, refresh, self.heal_deadline(app), guards]
             .into_iter()
             .flatten()
             .chain(retries)

@@ -13,9 +13,11 @@ use serde_json::Value;
 use crate::compare::{FieldDifference, Verdict};
 use crate::effect::{EffectId, Freshness};
 use crate::event::ResolvedRevision;
+use crate::guard::Contention;
 use crate::machine::{Heal, Refresh};
 use crate::targets::{Target, Targets};
 
+use super::guarding::Guarding;
 use super::operation::OperationRun;
 
 /// The desired objects and where they come from.
@@ -149,6 +151,10 @@ pub(crate) enum InFlight {
     Seen(ResourceKey),
     /// Drift of this object is being reverted.
     Heal(ResourceKey),
+    /// What is desired is rendered a second time.
+    SecondRender(Digest),
+    /// Whether commits follow those that were synced is being found out.
+    Descent(Digest),
     /// A finished hook is being cleaned up.
     Cleanup(ResourceKey),
     /// An object is being deleted with its application.
@@ -216,6 +222,10 @@ pub(crate) struct ApplicationState {
     pub(crate) live_changed: bool,
     pub(crate) history: Vec<RevisionHistory>,
     pub(crate) heal: BTreeMap<ResourceKey, Heal>,
+    /// Fields that others keep changing.
+    pub(crate) contention: BTreeMap<ResourceKey, Contention>,
+    /// What is held of what would be deleted.
+    pub(crate) guarding: Guarding,
     /// Conditions of the last step, with their times.
     pub(crate) conditions: Vec<ApplicationCondition>,
     /// When the revision last changed.
@@ -312,6 +322,8 @@ impl ApplicationState {
             live_changed: false,
             history: status.history.clone(),
             heal: BTreeMap::new(),
+            contention: BTreeMap::new(),
+            guarding: Guarding::restore(&status.conditions),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,

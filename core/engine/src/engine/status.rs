@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use capstan_model::{
     ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, ConditionType, HealthStatus,
-    HealthStatusCode, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
+    HealthStatusCode, ResourceKey, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Map, Value};
@@ -19,6 +19,7 @@ use super::operation::{Stage, clipped};
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
+use crate::guard::parse;
 use crate::journal::Cause;
 use crate::machine::{HookTask, Refresh, TaskState};
 use crate::policy::SkipReason;
@@ -161,6 +162,17 @@ impl Engine {
             let warnings = desired.targets.warnings().iter();
             conditions.extend(warnings.map(|warning| (ConditionType::ManifestWarning, warning.clone())));
         }
+        let held = app.guarding.messages();
+        conditions.extend(held.map(|message| (ConditionType::PruneHeld, message)));
+        let is_out_of_sync = |key: &ResourceKey| {
+            let object = app.assessment.objects.get(key);
+            object.is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
+        };
+        for (key, contention) in app.contention.iter().filter(|(key, _)| is_out_of_sync(key)) {
+            for (path, manager) in contention.left() {
+                conditions.push((ConditionType::Contended, contended(key, path, manager)));
+            }
+        }
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
             Some(SkipReason::AlreadyFailed) => {
@@ -247,6 +259,19 @@ impl Engine {
     }
 }
 
+/// What names a hold.
+fn of_hold(message: &str) -> Option<(&str, &str)> {
+    parse(message).map(|parsed| (parsed.rule, parsed.plan))
+}
+
+fn contended(key: &ResourceKey, path: &str, manager: &str) -> String {
+    let who = if manager.is_empty() { "somebody" } else { manager };
+    format!(
+        "{key}: {path} is left to {who}, who changed it back more than ten times within an hour; remove it from Git, ignore it by \
+         spec.ignoreDifferences, or stop {who} and sync"
+    )
+}
+
 /// The verdict and the health that may be told now.
 pub(super) fn verdicts(app: &ApplicationState, gate: &Gate) -> (SyncStatusCode, HealthStatus) {
     match gate {
@@ -319,9 +344,13 @@ fn merged(
     wanted
         .into_iter()
         .map(|(kind, message)| {
-            let same = old
-                .iter()
-                .find(|condition| condition.kind == kind && condition.message == message);
+            let is_same = |condition: &&ApplicationCondition| match kind {
+                // The same hold, whatever else it says.
+                ConditionType::PruneHeld => of_hold(&condition.message) == of_hold(&message),
+                _ => condition.message == message,
+            };
+            let mut of_kind = old.iter().filter(|condition| condition.kind == kind);
+            let same = of_kind.find(is_same);
             let since = same.and_then(|condition| condition.last_transition_time);
             ApplicationCondition {
                 kind,

@@ -38,6 +38,7 @@ impl Engine {
             operation: operation_view(app),
             resources: self.resource_views(app),
             conditions: app.conditions.clone(),
+            holds: app.guarding.views().collect(),
             history: app.history.clone(),
         }
     }

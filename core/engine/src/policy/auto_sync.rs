@@ -30,6 +30,8 @@ pub enum LastAttempt {
     Other,
     /// It was for these, and ended well.
     Succeeded,
+    /// It was for these and ended well, and what it held back from being deleted may be deleted now.
+    Released,
     /// It was for these, and did not end well.
     Failed,
 }
@@ -41,6 +43,8 @@ pub enum AutoSync {
     Sync {
         /// Delete what is no longer in the source.
         prune: bool,
+        /// Run hooks. Not where only deletes are left of a sync that ran them.
+        hooks: bool,
     },
     /// Not now.
     Skip(SkipReason),
@@ -88,8 +92,19 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
         SkipReason::WouldWipe
     } else {
         match input.last {
-            LastAttempt::Other => return AutoSync::Sync { prune: automated.prune },
-            LastAttempt::Succeeded => SkipReason::Drifted,
+            LastAttempt::Other => {
+                return AutoSync::Sync {
+                    prune: automated.prune,
+                    hooks: true,
+                };
+            }
+            LastAttempt::Released if automated.prune => {
+                return AutoSync::Sync {
+                    prune: true,
+                    hooks: false,
+                };
+            }
+            LastAttempt::Succeeded | LastAttempt::Released => SkipReason::Drifted,
             LastAttempt::Failed => SkipReason::AlreadyFailed,
         }
     };
@@ -139,7 +154,13 @@ mod tests {
 
     #[test]
     fn every_reason_holds_by_itself() {
-        assert_eq!(auto_sync(&input()), AutoSync::Sync { prune: true });
+        let sync = |hooks| AutoSync::Sync { prune: true, hooks };
+        assert_eq!(auto_sync(&input()), sync(true));
+        let released = AutoSyncInput {
+            last: LastAttempt::Released,
+            ..input()
+        };
+        assert_eq!(auto_sync(&released), sync(false));
         let off = SyncPolicyAutomated::default();
         #[rustfmt::skip]
         let cases = [
@@ -151,6 +172,7 @@ mod tests {
             (AutoSyncInput { automated: Some(&off), only_prunes: true, ..input() }, SkipReason::PruneNotAllowed),
             (AutoSyncInput { would_wipe: true, ..input() }, SkipReason::WouldWipe),
             (AutoSyncInput { last: LastAttempt::Succeeded, ..input() }, SkipReason::Drifted),
+            (AutoSyncInput { automated: Some(&off), last: LastAttempt::Released, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
         ];
         for (input, reason) in cases {

@@ -9,6 +9,7 @@ mod cluster;
 mod crash;
 mod determinism;
 mod generate;
+mod guards;
 mod late;
 mod options;
 mod prunes;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind};
-use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure};
+use capstan_engine::event::{Descent, Discovery, Outcome, ResolvedRevision, SourceFailure};
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
 use capstan_model::{
@@ -25,6 +25,12 @@ pub(crate) struct Rig {
     pub(crate) commits: Vec<Commit>,
     pub(crate) resource: Value,
     pub(crate) now: Timestamp,
+    /// UID of the namespace kube-system.
+    pub(crate) cluster_uid: String,
+    /// What a render that bypasses the caches gives instead, once.
+    pub(crate) second_render: Option<Result<Vec<Value>, SourceFailure>>,
+    /// What is said of every step of history.
+    pub(crate) descent: Descent,
     version: u64,
 }
 
@@ -87,6 +93,9 @@ impl Rig {
                 }
             }),
             now: Timestamp::from_seconds(1_773_478_800),
+            cluster_uid: "cluster".into(),
+            second_render: None,
+            descent: Descent::Follows,
             version: 1,
         }
     }
@@ -114,7 +123,11 @@ impl Rig {
         };
         run.rig.cluster.watched.clear();
         run.handle(Event::ProjectsListed);
-        run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery()));
+        let discovery = Discovery {
+            cluster_uid: run.rig.cluster_uid.clone(),
+            ..discovery()
+        };
+        run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery));
         run.observe_application();
         run.handle(Event::ApplicationsListed);
         run
@@ -212,6 +225,12 @@ impl Run {
         }
     }
 
+    /// A deadline may have come.
+    pub(crate) fn handle_timeout(&mut self) {
+        self.engine.handle_timeout(self.rig.now);
+        self.collect();
+    }
+
     /// Goes on, through deadlines too, for so long.
     pub(crate) fn settle(&mut self, within: Duration) {
         let end = self.rig.now + within;
@@ -293,6 +312,13 @@ impl Run {
                     time: None,
                 };
                 Outcome::Resolved(Ok(vec![revision]))
+            }
+            EffectKind::TraceDescent { steps } => {
+                Outcome::Descent(Ok(steps.iter().map(|_| self.rig.descent.clone()).collect()))
+            }
+            EffectKind::Render(task) if task.bypass_cache && self.rig.second_render.is_some() => {
+                let objects = self.rig.second_render.take().unwrap();
+                Outcome::Rendered(objects.map(|objects| targets(&objects, &task.context)))
             }
             EffectKind::Render(task) => {
                 let (_, wanted) = &task.sources[0];
@@ -398,7 +424,9 @@ fn targets(objects: &[Value], context: &capstan_engine::targets::TargetContext) 
 pub(crate) fn describe(effect: &Effect) -> String {
     let what = match &effect.kind {
         EffectKind::ResolveRevision { freshness, .. } => format!("resolve {freshness:?}"),
+        EffectKind::Render(task) if task.bypass_cache => format!("render {} anew", task.sources[0].1),
         EffectKind::Render(task) => format!("render {}", task.sources[0].1),
+        EffectKind::TraceDescent { steps } => format!("trace descent of {} sources", steps.len()),
         EffectKind::Compare(task) => format!(
             "compare {}",
             task.pairs

@@ -30,8 +30,8 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceResult, RetryStrategy, SyncOptions,
-    SyncPhase, Timestamp,
+    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceKey, ResourceResult, RetryStrategy,
+    SyncOptions, SyncPhase, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
@@ -45,6 +45,9 @@ use crate::targets::Targets;
 pub(crate) const INFO_EPOCH: &str = "capstan.dev/epoch";
 /// Entry of `operation.info`: digest of the objects it applies.
 pub(crate) const INFO_PLAN: &str = "capstan.dev/plan";
+
+/// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
+pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
 
 /// Where an operation is.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +146,10 @@ pub(crate) struct OperationRun {
     pub(crate) until: Option<Timestamp>,
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
+    /// Objects whose holds were approved before it began.
+    pub(crate) approved: BTreeSet<ResourceKey>,
+    /// What it may not delete, and why.
+    pub(crate) held: BTreeMap<ResourceKey, String>,
     /// Results of what did not become a task.
     pub(crate) refused: Vec<ResourceResult>,
     /// What it waits for, or why it ended.
@@ -176,6 +183,8 @@ impl OperationRun {
             until: None,
             is_durable: false,
             is_final: false,
+            approved: BTreeSet::new(),
+            held: BTreeMap::new(),
             refused: Vec::new(),
             message: String::new(),
             brief: String::new(),
