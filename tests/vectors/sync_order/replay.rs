@@ -311,10 +311,7 @@ impl Player<'_> {
                 };
                 (Outcome::Resolved(Ok(vec![revision])), None)
             }
-            EffectKind::TraceDescent { steps } => {
-                let follows = steps.iter().map(|_| Descent::Follows).collect();
-                (Outcome::Descent(Ok(follows)), None)
-            }
+            EffectKind::TraceDescent { steps } => (Outcome::Descent(Ok(vec![Descent::Follows; steps.len()])), None),
             EffectKind::Render(task) => (Outcome::Rendered(Ok(targets(self.case, &task.context))), None),
             EffectKind::Compare(task) => (Outcome::Compared(compare(task)), None),
             EffectKind::Apply(task) => self.apply(task),

@@ -1,23 +1,19 @@
 //! Gathers what the rules of [`crate::guard`] look at, and keeps what they found.
 //!
 //! The rules are asked in two places: between operations, for the condition that tells what is held, and whenever a plan is made, for what
-//! that plan may delete. Both ask [`Engine::holds`]. Two questions need the runtime and are put only when something would be pruned
-//! automatically: a second render that bypasses every cache, and whether the commit follows the one that was synced. A plan waits for
-//! the answers; a question that cannot be answered holds, and is put again after a while.
+//! that plan may delete. Both ask [`Engine::holds`]. What has to be asked of the runtime first is [`super::inquiry`]'s; a plan waits for the
+//! answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::annotations::{DELETION_APPROVED, PAUSE_DELETES};
-use capstan_model::{
-    ApplicationCondition, ApplicationSource, ConditionType, Digest, PruneOption, ResourceKey, SyncOptions, Timestamp,
-};
+use capstan_model::{ApplicationCondition, ConditionType, Digest, PruneOption, ResourceKey, SyncOptions, Timestamp};
 use serde_json::json;
 
 use super::Engine;
+use super::inquiry::Inquiries;
 use super::operation::{INFO_DESTINATION, OperationRun, info};
-use super::state::{ApplicationState, Existence, InFlight};
-use crate::effect::EffectKind;
-use crate::event::{Descent, SourceFailure};
+use super::state::{ApplicationState, Existence};
 use crate::guard::{Doomed, Facts, Hold, PruneLimits, Rule, Told, WarmUp, findings, is_held, is_reserved, parse};
 use crate::journal::Cause;
 use crate::machine::Refresh;
@@ -43,59 +39,8 @@ pub(crate) struct Guarding {
     is_outdated: bool,
     /// What executors refused because of its contents: identity, rule, why.
     in_use: BTreeMap<ResourceKey, (String, Rule, String)>,
-    second: Inquiry<BTreeSet<ResourceKey>>,
-    descent: Inquiry<Vec<Descent>>,
+    pub(super) inquiries: Inquiries,
     warm_up: WarmUp,
-}
-
-/// A question to the runtime.
-#[derive(Debug)]
-struct Inquiry<T> {
-    /// What was asked.
-    of: Option<Digest>,
-    answer: Option<Result<T, SourceFailure>>,
-    attempts: u32,
-    /// When it is asked again.
-    until: Option<Timestamp>,
-}
-
-impl<T> Default for Inquiry<T> {
-    fn default() -> Self {
-        Self {
-            of: None,
-            answer: None,
-            attempts: 0,
-            until: None,
-        }
-    }
-}
-
-impl<T> Inquiry<T> {
-    /// Is it to be put (again)? Then it counts as put.
-    fn is_due(&mut self, of: Digest, now: Timestamp) -> bool {
-        let is_new = self.of != Some(of);
-        if is_new {
-            *self = Self::default();
-        }
-        let is_due = is_new || self.until.is_some_and(|until| until <= now);
-        if is_due {
-            (self.of, self.until) = (Some(of), None);
-        }
-        is_due
-    }
-
-    fn take(&mut self, of: Digest, answer: Result<T, SourceFailure>, wait: impl FnOnce(u32) -> Timestamp) {
-        if self.of != Some(of) {
-            return;
-        }
-        if let Err(failure) = &answer
-            && failure.transient
-        {
-            self.until = Some(wait(self.attempts));
-            self.attempts += 1;
-        }
-        self.answer = Some(answer);
-    }
 }
 
 impl Guarding {
@@ -147,10 +92,7 @@ impl Guarding {
         let waits = (!self.doomed.is_empty())
             .then(|| self.warm_up.until(settings.warm_up))
             .flatten();
-        [waits, self.second.until, self.descent.until]
-            .into_iter()
-            .flatten()
-            .min()
+        waits.into_iter().chain(self.inquiries.deadline()).min()
     }
 
     /// An operation begins: executors look again at what was in use, and what is held is looked at once it has ended.
@@ -166,8 +108,8 @@ impl Guarding {
     }
 
     /// An executor refused to delete an object, because of what would go with it.
-    pub(crate) fn refused(&mut self, key: &ResourceKey, uid: &str, rule: Rule, why: String) -> String {
-        self.in_use.insert(key.clone(), (uid.to_owned(), rule, why.clone()));
+    pub(crate) fn refused(&mut self, key: &ResourceKey, uid: &str, rule: Rule, why: &str) -> String {
+        self.in_use.insert(key.clone(), (uid.to_owned(), rule, why.to_owned()));
         format!("held by {rule}: {why}")
     }
 
@@ -270,7 +212,7 @@ impl Engine {
             return Some(self.holds(now, app, targets, &doomed, &options, true));
         }
         self.look(now, app, targets, &options);
-        if self.is_asking(app) {
+        if app.guarding.inquiries.is_open() {
             return None;
         }
         let mut holds = app.guarding.holds.clone();
@@ -422,7 +364,7 @@ impl Engine {
             return false;
         };
         let mut held = result.resources.iter().filter(|result| is_held(&result.message));
-        !is_open(guarding)
+        !guarding.inquiries.is_open()
             && !guarding.is_outdated
             && held.any(|result| {
                 let key = result.key();
@@ -456,119 +398,6 @@ impl Engine {
     }
 }
 
-/// The questions.
-impl Engine {
-    fn ask(&mut self, now: Timestamp, app: &mut ApplicationState) {
-        let Some(of) = self.rendered_as(app) else { return };
-        if app.guarding.second.is_due(of, now)
-            && let (Some(cluster), Some(desired)) = (self.cluster(app), &app.desired)
-        {
-            let task = self.render_task(app, cluster, &desired.sources, &desired.revisions, true);
-            self.emit(app, EffectKind::Render(Box::new(task)), InFlight::SecondRender(of));
-        }
-        let steps = steps(app);
-        if self.settings.guards == Guards::Capstan && !steps.is_empty() {
-            let of = of_steps(&steps);
-            if app.guarding.descent.is_due(of, now) {
-                self.emit(app, EffectKind::TraceDescent { steps }, InFlight::Descent(of));
-            }
-        }
-    }
-
-    /// Of everything that the desired objects were made from, and of them.
-    fn rendered_as(&self, app: &ApplicationState) -> Option<Digest> {
-        let desired = app.desired.as_ref()?;
-        let revisions: Vec<&str> = desired
-            .revisions
-            .iter()
-            .map(|revision| revision.revision.as_str())
-            .collect();
-        let text = json!([
-            revisions,
-            desired.sources,
-            desired.context.to_string(),
-            desired.targets.digest().to_string()
-        ]);
-        Some(Digest::of_json(&text))
-    }
-
-    fn is_asking(&self, app: &ApplicationState) -> bool {
-        is_open(&app.guarding)
-    }
-
-    /// What the second render declares. Of objects that are not what is desired now there is none.
-    fn second_render<'a>(
-        &self,
-        app: &'a ApplicationState,
-        targets: &Targets,
-    ) -> Option<Result<&'a BTreeSet<ResourceKey>, String>> {
-        let is_desired = app.desired.as_ref().map(|desired| desired.targets.digest()) == Some(targets.digest());
-        if !is_desired {
-            return Some(Err("a newer commit is there".to_owned()));
-        }
-        let second = &app.guarding.second;
-        let answer = second.answer.as_ref().filter(|_| second.of == self.rendered_as(app))?;
-        Some(answer.as_ref().map_err(|failure| failure.message.clone()))
-    }
-
-    fn diverged(&self, app: &ApplicationState) -> Option<String> {
-        let steps = steps(app);
-        let answer = app.guarding.descent.answer.as_ref();
-        match answer.filter(|_| app.guarding.descent.of == Some(of_steps(&steps)))? {
-            Err(failure) => Some(format!(
-                "it could not be told whether the commit follows the one that was synced: {}",
-                failure.message
-            )),
-            Ok(descents) => steps.iter().zip(descents).find_map(|((source, from, to), descent)| {
-                let (from, to) = (super::operation::short(from), super::operation::short(to));
-                let branch = &source.target_revision;
-                match descent {
-                    Descent::Follows | Descent::NotABranch => None,
-                    Descent::Diverged => Some(format!(
-                        "{branch:?} of {} was moved to {to}, which does not follow {from}, the commit that was synced",
-                        source.repo_url
-                    )),
-                    Descent::Unknown(why) => Some(format!(
-                        "it is not known whether {to} of {} follows {from}, the commit that was synced: {why}",
-                        source.repo_url
-                    )),
-                }
-            }),
-        }
-    }
-
-    /// The answer of the second render.
-    pub(super) fn rendered_again(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        of: Digest,
-        result: Result<Targets, SourceFailure>,
-    ) {
-        let declared = result.map(|targets| targets.objects().iter().map(|target| target.key.clone()).collect());
-        let wait = |attempts| now + self.settings.refresh_wait(attempts);
-        app.guarding.second.take(of, declared, wait);
-    }
-
-    /// The answer about the history of commits.
-    pub(super) fn descent_traced(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        of: Digest,
-        result: Result<Vec<Descent>, SourceFailure>,
-    ) {
-        let wait = |attempts| now + self.settings.refresh_wait(attempts);
-        app.guarding.descent.take(of, result, wait);
-    }
-}
-
-fn is_open(guarding: &Guarding) -> bool {
-    let second = &guarding.second;
-    let descent = &guarding.descent;
-    second.of.is_some() && second.answer.is_none() || descent.of.is_some() && descent.answer.is_none()
-}
-
 /// Rules by which an unapproved hold stands that stays until it is approved, and why it began.
 fn standing(guarding: &Guarding, limits: PruneLimits) -> BTreeMap<Rule, String> {
     let rules = [Rule::MassPrune(limits), Rule::RewrittenHistory];
@@ -586,31 +415,4 @@ fn approval(app: &ApplicationState) -> Option<Timestamp> {
         .get(DELETION_APPROVED)?
         .parse()
         .ok()
-}
-
-/// From which commit to which each source went since the last sync. A source that was pointed elsewhere did not move by itself.
-fn steps(app: &ApplicationState) -> Vec<(ApplicationSource, String, String)> {
-    let (Some(desired), Some(last)) = (&app.desired, app.history.last()) else {
-        return Vec::new();
-    };
-    let (sources, revisions) = match &last.source {
-        Some(source) => (std::slice::from_ref(source), std::slice::from_ref(&last.revision)),
-        None => (&last.sources[..], &last.revisions[..]),
-    };
-    let before = sources.iter().zip(revisions);
-    let pairs = desired.sources.iter().zip(&desired.revisions).zip(before);
-    let steps = pairs.filter_map(|((source, revision), (was, from))| {
-        let is_same = was.repo_url == source.repo_url && was.target_revision == source.target_revision;
-        let moved = is_same && source.chart.is_empty() && revision.revision != *from;
-        moved.then(|| (source.clone(), from.clone(), revision.revision.clone()))
-    });
-    steps.collect()
-}
-
-fn of_steps(steps: &[(ApplicationSource, String, String)]) -> Digest {
-    let text: Vec<_> = steps
-        .iter()
-        .map(|(source, from, to)| json!([source.repo_url, source.target_revision, from, to]))
-        .collect();
-    Digest::of_json(&json!(text))
 }

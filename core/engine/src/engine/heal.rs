@@ -30,15 +30,7 @@ impl Engine {
         let Some(project) = gate.project().filter(|_| heals && self.may_write(app)) else {
             return;
         };
-        let objects = &app.assessment.objects;
-        for (key, contention) in &mut app.contention {
-            if objects
-                .get(key)
-                .is_some_and(|object| object.sync == Some(SyncStatusCode::Synced))
-            {
-                contention.settle(now);
-            }
-        }
+        settle_fights(now, app);
         let drifted = drifted(app);
         let options = app.application.spec.sync_policy.options();
         for key in drifted {
@@ -51,11 +43,8 @@ impl Engine {
             let HealDecision::Now(attempts) = Heal::decide(app.heal.get(&key), now, &self.settings) else {
                 continue;
             };
-            if self
-                .cluster(app)
-                .and_then(|cluster| cluster.node(&key))
-                .is_some_and(capstan_live::Node::is_deleting)
-            {
+            let live = self.cluster(app).and_then(|cluster| cluster.node(&key));
+            if live.is_some_and(capstan_live::Node::is_deleting) {
                 continue;
             }
             let mut heal = Heal {
@@ -63,12 +52,11 @@ impl Engine {
                 last: now,
                 failure: String::new(),
             };
-            if let Err(refusal) = authorize(project, &app.application.spec.destination, &key, Verb::Apply) {
-                heal.failure = refusal.to_string();
-                app.heal.insert(key, heal);
-                continue;
-            }
-            if let Some(refusal) = self.rival(app, &key) {
+            let refusal = authorize(project, &app.application.spec.destination, &key, Verb::Apply).err();
+            if let Some(refusal) = refusal
+                .map(|refusal| refusal.to_string())
+                .or_else(|| self.rival(app, &key))
+            {
                 heal.failure = refusal;
                 app.heal.insert(key, heal);
                 continue;
@@ -219,6 +207,17 @@ fn contended_fields(app: &ApplicationState, key: &ResourceKey) -> Vec<(String, S
         (difference.path.clone(), manager.to_owned())
     });
     fields.collect()
+}
+
+/// Objects that are as desired are not fought about.
+fn settle_fights(now: Timestamp, app: &mut ApplicationState) {
+    let objects = &app.assessment.objects;
+    for (key, contention) in &mut app.contention {
+        let object = objects.get(key);
+        if object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced)) {
+            contention.settle(now);
+        }
+    }
 }
 
 fn note_reverts(now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {

@@ -21,6 +21,7 @@ mod events;
 mod gate;
 mod guarding;
 mod heal;
+mod inquiry;
 mod journaling;
 mod operation;
 mod refresh;

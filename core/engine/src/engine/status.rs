@@ -121,6 +121,12 @@ impl Engine {
             Gate::Waiting(_) => {}
             Gate::Open(_) => self.working_conditions(app, &mut conditions),
         }
+        if !matches!(gate, Gate::Refused(_)) {
+            // Told while it waits, too: since when a hold stands is known by them.
+            let held = app.guarding.messages();
+            conditions.extend(held.map(|message| (ConditionType::PruneHeld, message)));
+            conditions.extend(contended_fields(app).map(|message| (ConditionType::Contended, message)));
+        }
         for (key, error) in &app.deletion_errors {
             conditions.push((ConditionType::DeletionError, format!("{key}: {error}")));
         }
@@ -161,17 +167,6 @@ impl Engine {
         if let Some(desired) = &app.desired {
             let warnings = desired.targets.warnings().iter();
             conditions.extend(warnings.map(|warning| (ConditionType::ManifestWarning, warning.clone())));
-        }
-        let held = app.guarding.messages();
-        conditions.extend(held.map(|message| (ConditionType::PruneHeld, message)));
-        let is_out_of_sync = |key: &ResourceKey| {
-            let object = app.assessment.objects.get(key);
-            object.is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
-        };
-        for (key, contention) in app.contention.iter().filter(|(key, _)| is_out_of_sync(key)) {
-            for (path, manager) in contention.left() {
-                conditions.push((ConditionType::Contended, contended(key, path, manager)));
-            }
         }
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
@@ -262,6 +257,19 @@ impl Engine {
 /// What names a hold.
 fn of_hold(message: &str) -> Option<(&str, &str)> {
     parse(message).map(|parsed| (parsed.rule, parsed.plan))
+}
+
+/// Fields that are left to others, while they differ.
+fn contended_fields(app: &ApplicationState) -> impl Iterator<Item = String> {
+    let is_out_of_sync = |key: &ResourceKey| {
+        let object = app.assessment.objects.get(key);
+        object.is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
+    };
+    let fights = app.contention.iter().filter(move |(key, _)| is_out_of_sync(key));
+    fights.flat_map(|(key, contention)| {
+        let left = contention.left();
+        left.map(|(path, manager)| contended(key, path, manager))
+    })
 }
 
 fn contended(key: &ResourceKey, path: &str, manager: &str) -> String {

@@ -118,39 +118,45 @@ fn keys() -> impl Strategy<Value = ResourceKey> {
     (proptest::sample::select(kinds.to_vec()), 0u8..9).prop_map(|(kind, name)| key(kind, &format!("n{name}")))
 }
 
-fn world() -> impl Strategy<Value = World> {
-    let doomed = proptest::collection::btree_map(keys(), any::<bool>(), 0..25).prop_map(|all| {
+fn doomed() -> impl Strategy<Value = BTreeMap<ResourceKey, Doomed>> {
+    proptest::collection::btree_map(keys(), any::<bool>(), 0..25).prop_map(|all| {
         let doomed = |(key, is_released): (ResourceKey, bool)| {
             let uid = format!("uid-{key}");
             (key, Doomed { uid, is_released })
         };
-        all.into_iter().map(doomed).collect::<BTreeMap<_, _>>()
-    });
+        all.into_iter().map(doomed).collect()
+    })
+}
+
+fn in_use() -> impl Strategy<Value = BTreeMap<ResourceKey, (String, Rule, String)>> {
+    let rare = || prop::bool::weighted(0.15);
+    proptest::collection::vec((keys(), rare(), rare()), 0..3).prop_map(|all| {
+        let used = |(key, of_namespace, is_other): (ResourceKey, bool, bool)| {
+            let rule = match of_namespace {
+                true => Rule::NamespaceInUse,
+                false => Rule::DefinitionInUse,
+            };
+            let uid = match is_other {
+                true => "another".to_owned(),
+                false => format!("uid-{key}"),
+            };
+            (key, (uid, rule, "in use".to_owned()))
+        };
+        all.into_iter().map(used).collect()
+    })
+}
+
+fn world() -> impl Strategy<Value = World> {
     let rare = || prop::bool::weighted(0.15);
     let second = prop_oneof![
         1 => Just(None),
         6 => proptest::collection::btree_set(keys(), 0..2).prop_map(|declared| Some(Ok(declared))),
         1 => Just(Some(Err("not reachable".to_owned()))),
     ];
-    let in_use = proptest::collection::vec((keys(), rare(), rare()), 0..3).prop_map(|all| {
-        let used = |(key, of_namespace, is_other): (ResourceKey, bool, bool)| {
-            let rule = match of_namespace {
-                true => Rule::NamespaceInUse,
-                false => Rule::DefinitionInUse,
-            };
-            let uid = if is_other {
-                "another".to_owned()
-            } else {
-                format!("uid-{key}")
-            };
-            (key, (uid, rule, "in use".to_owned()))
-        };
-        all.into_iter().map(used).collect::<BTreeMap<_, _>>()
-    });
     let flags = (rare(), rare(), rare());
     let standing = (rare(), rare());
     let who = (any::<bool>(), rare(), any::<bool>());
-    (doomed, 0usize..40, limits(), second, in_use, flags, standing, who).prop_map(
+    (doomed(), 0usize..40, limits(), second, in_use(), flags, standing, who).prop_map(
         |(doomed, kept, limits, second, in_use, flags, standing, (by_person, as_argo, protects_secrets))| {
             let rules = [
                 standing.0.then_some(Rule::MassPrune(limits)),

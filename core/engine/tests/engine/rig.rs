@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, RenderTask};
 use capstan_engine::event::{Descent, Discovery, Outcome, ResolvedRevision, SourceFailure};
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
@@ -316,21 +316,7 @@ impl Run {
             EffectKind::TraceDescent { steps } => {
                 Outcome::Descent(Ok(steps.iter().map(|_| self.rig.descent.clone()).collect()))
             }
-            EffectKind::Render(task) if task.bypass_cache && self.rig.second_render.is_some() => {
-                let objects = self.rig.second_render.take().unwrap();
-                Outcome::Rendered(objects.map(|objects| targets(&objects, &task.context)))
-            }
-            EffectKind::Render(task) => {
-                let (_, wanted) = &task.sources[0];
-                let (_, objects) = self.rig.commits.iter().find(|(id, _)| id == wanted).unwrap();
-                Outcome::Rendered(match objects {
-                    Ok(objects) => Ok(targets(objects, &task.context)),
-                    Err(message) => Err(SourceFailure {
-                        message: message.clone(),
-                        transient: false,
-                    }),
-                })
-            }
+            EffectKind::Render(task) => Outcome::Rendered(self.render(task)),
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),
             EffectKind::Apply(task) => self.write(task),
             EffectKind::Delete { permit, .. } => {
@@ -354,6 +340,21 @@ impl Run {
                 return None;
             }
         })
+    }
+
+    fn render(&mut self, task: &RenderTask) -> Result<Targets, SourceFailure> {
+        if let Some(objects) = self.rig.second_render.take_if(|_| task.bypass_cache) {
+            return objects.map(|objects| targets(&objects, &task.context));
+        }
+        let (_, wanted) = &task.sources[0];
+        let (_, objects) = self.rig.commits.iter().find(|(id, _)| id == wanted).unwrap();
+        match objects {
+            Ok(objects) => Ok(targets(objects, &task.context)),
+            Err(message) => Err(SourceFailure {
+                message: message.clone(),
+                transient: false,
+            }),
+        }
     }
 
     fn release(&mut self, key: &ResourceKey, finalizer: &str) -> Outcome {

@@ -32,27 +32,19 @@ impl Engine {
         let options = operation.options(&app.application.spec);
         if needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
             let why = format!("annotate the Application with {DELETION_APPROVED}: <time> to delete it");
-            return self.set(
-                now,
-                app,
-                operation,
-                node,
-                TaskState::Prune(PruneTask::AwaitingConfirmation),
-                why,
-            );
+            let state = TaskState::Prune(PruneTask::AwaitingConfirmation);
+            return self.set(now, app, operation, node, state, why);
         }
         let Some(project) = gate.project() else { return };
         if let Err(refusal) = authorize(project, &app.application.spec.destination, &key, Verb::Delete) {
             return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(refusal.to_string()));
         }
-        if operation.is_automated() && self.must_wait(app, operation, node) {
-            return;
-        }
         if let Some(why) = self.paused(app).filter(|_| operation.is_automated()) {
             let why = app.guarding.pause_result(&why);
             return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(why));
         }
-        if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+        let must_wait = operation.is_automated() && self.must_wait(app, operation, node);
+        if must_wait || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
             return;
         }
         let Some(cluster) = self.cluster(app) else { return };
@@ -218,7 +210,7 @@ impl Engine {
             }
             Ok(Deletion::Accepted) => PruneTask::Finalizing { uid },
             Ok(Deletion::Refused(refusal)) => PruneTask::PruneSkipped(match refusal.rule() {
-                Some(rule) => app.guarding.refused(&key, &uid, rule, refusal.to_string()),
+                Some(rule) => app.guarding.refused(&key, &uid, rule, &refusal.to_string()),
                 None => refusal.to_string(),
             }),
             Err(error) => match retry_at(now, attempts(&operation, node) + 1, &error) {

@@ -189,7 +189,7 @@ impl Engine {
                 Some(rule) => {
                     let live = operation.parity.as_ref().and_then(|parity| parity.live_of(row));
                     let (key, uid) = live.unwrap_or_default();
-                    Answer::Held(app.guarding.refused(&key, &uid, rule, refusal.to_string()))
+                    Answer::Held(app.guarding.refused(&key, &uid, rule, &refusal.to_string()))
                 }
                 None => Answer::Failed(refusal.to_string()),
             },

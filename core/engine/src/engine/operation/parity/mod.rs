@@ -265,13 +265,24 @@ impl Engine {
             .collect();
         app.live_changed = false;
         let mut settings = pass_settings(app, operation, &sync, &options);
-        if let Some(why) = self.paused(app).filter(|_| operation.is_automated()) {
-            let why = app.guarding.pause_result(&why);
-            let prunes = tasks.iter().filter(|task| task.is_prune());
-            settings.held.extend(prunes.map(|task| (task.key.clone(), why.clone())));
-        }
+        settings.held.extend(self.paused_prunes(app, operation, &tasks));
         let is_termination = matches!(operation.stage, Stage::Terminating { .. });
         Some(PassRun::new(settings, tasks, permits, is_termination))
+    }
+
+    /// Prunes that a pause holds since the operation began.
+    fn paused_prunes(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        tasks: &[Task],
+    ) -> BTreeMap<ResourceKey, String> {
+        let Some(why) = self.paused(app).filter(|_| operation.is_automated()) else {
+            return BTreeMap::new();
+        };
+        let why = app.guarding.pause_result(&why);
+        let prunes = tasks.iter().filter(|task| task.is_prune());
+        prunes.map(|task| (task.key.clone(), why.clone())).collect()
     }
 
     fn look_at(&mut self, app: &mut ApplicationState, unseen: Vec<(ResourceKey, capstan_model::GroupVersionKind)>) {

@@ -161,12 +161,7 @@ impl Pass<'_> {
             let failure = answer
                 .filter(|answer| !matches!(answer, Answer::NotFound))
                 .and_then(Answer::failure);
-            let held = match answer {
-                Some(Answer::Held(why)) => Some(why.as_str()),
-                _ => self.settings.held.get(&self.tasks[task].key).map(String::as_str),
-            };
-            let held = held.filter(|_| self.settings.prune);
-            let (status, phase, message) = match held {
+            let (status, phase, message) = match self.held(task, answer) {
                 Some(why) => (ResultCode::PruneSkipped, OperationPhase::Succeeded, why),
                 None => self.prune_verdict(failure, may(self, task), dry_run),
             };
@@ -180,6 +175,15 @@ impl Pass<'_> {
             }
         }
         Ok(state)
+    }
+
+    /// Why a guard keeps the object of a prune.
+    fn held<'m>(&'m self, task: usize, answer: Option<&'m Answer>) -> Option<&'m str> {
+        let held = match answer {
+            Some(Answer::Held(why)) => Some(why.as_str()),
+            _ => self.settings.held.get(&self.tasks[task].key).map(String::as_str),
+        };
+        held.filter(|_| self.settings.prune)
     }
 
     fn prune_verdict<'m>(
