@@ -125,14 +125,13 @@ impl Controller {
             Compute::Inline => Pool::Inline,
             Compute::Threads(count) => Pool::threads(count),
         };
-        // One replica: it leads. It is the first thing the engine hears, since nothing else has been started.
-        if events.try_send(Event::LeadershipChanged { leads: true }).is_err() {
-            tracing::error!("the event queue is full before the start");
-        }
-        // Until that is read, it is not known whether deletes are paused, and so they are.
+        // One replica: it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the first things
+        // that the engine hears, since nothing else has been started.
         let unread = Event::DeletesPaused(Pause::unknown("it has not been read yet"));
-        if events.try_send(unread).is_err() {
-            tracing::error!("the event queue is full before the start");
+        for first in [Event::LeadershipChanged { leads: true }, unread] {
+            if events.try_send(first).is_err() {
+                tracing::error!("the event queue is full before the start");
+            }
         }
         let _pause = PauseWatch::start(&cluster, &settings.engine.control_namespace, &events);
         let _secrets = sources.secrets().map(|secrets| {
