@@ -43,8 +43,33 @@ pub struct ApplicationView {
     pub resources: Vec<ResourceView>,
     /// What is wrong or noteworthy.
     pub conditions: Vec<ApplicationCondition>,
+    /// What is not deleted until somebody approves or its reason goes away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldView>,
     /// Successful syncs, oldest first.
     pub history: Vec<RevisionHistory>,
+}
+
+/// Deletes that are held.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldView {
+    /// By which rule, with what it is set to.
+    pub rule: String,
+    /// Why.
+    pub why: String,
+    /// How to go on.
+    pub next: String,
+    /// Names the rule and the objects: an approval counts for these only.
+    pub plan: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// It was approved, and what it held is about to be deleted.
+    pub approved: bool,
+    /// How many objects.
+    pub count: usize,
+    /// Which; the first hundred.
+    pub objects: Vec<ResourceKey>,
 }
 
 /// The automated policy.

@@ -54,6 +54,9 @@ pub const SYNC_TIMEOUT: &str = "capstan.dev/sync-timeout";
 pub const SUPERSEDE: &str = "capstan.dev/supersede";
 /// On an Application: how long one wave of its syncs may last, as a Go duration.
 pub const WAVE_TIMEOUT: &str = "capstan.dev/wave-timeout";
+/// On an Application or an AppProject: nothing of it is deleted automatically while this is there. Its value is why: `false` and nothing at all
+/// count as not written.
+pub const PAUSE_DELETES: &str = "capstan.dev/pause-deletes";
 /// `helm.sh/hook`.
 pub const HELM_HOOK: &str = "helm.sh/hook";
 /// `helm.sh/hook-weight`.
@@ -164,6 +167,10 @@ pub struct SyncOptions {
     pub respect_ignore_differences: Option<bool>,
     /// `PrunePropagationPolicy=`, as written: `foreground`, `background` or `orphan`.
     pub prune_propagation_policy: Option<String>,
+    /// `MaxPrunePercentage=`, 0 to 100: an automated sync that would prune a greater part of the application's objects is held.
+    pub max_prune_percentage: Option<u8>,
+    /// `MaxPruneCount=`: an automated sync that would prune more objects than that is held.
+    pub max_prune_count: Option<u32>,
     /// Options this version does not know, as written.
     pub unknown: Vec<String>,
 }
@@ -192,6 +199,14 @@ impl SyncOptions {
             ("PrunePropagationPolicy", "foreground" | "background" | "orphan") => {
                 self.prune_propagation_policy.get_or_insert_with(|| value.to_owned());
             }
+            ("MaxPrunePercentage", text) => match text.parse() {
+                Ok(percentage @ 0..=100) => drop(self.max_prune_percentage.get_or_insert(percentage)),
+                _ => return false,
+            },
+            ("MaxPruneCount", text) => match text.parse() {
+                Ok(count) => drop(self.max_prune_count.get_or_insert(count)),
+                Err(_) => return false,
+            },
             _ => return false,
         }
         true
@@ -430,6 +445,18 @@ mod tests {
     #[test]
     fn a_crd_install_hook_is_an_ordinary_object() {
         assert!(meta(json!({HELM_HOOK: "crd-install"})).is_resource());
+    }
+
+    #[test]
+    fn limits_of_pruning_are_numbers_and_the_first_one_counts() {
+        let options = SyncOptions::parse(["MaxPrunePercentage=30", "MaxPrunePercentage=90", "MaxPruneCount=7"]);
+        assert_eq!(
+            (options.max_prune_percentage, options.max_prune_count),
+            (Some(30), Some(7))
+        );
+        let options = SyncOptions::parse(["MaxPrunePercentage=101", "MaxPrunePercentage=-1", "MaxPruneCount=many"]);
+        assert_eq!((options.max_prune_percentage, options.max_prune_count), (None, None));
+        assert_eq!(options.unknown.len(), 3);
     }
 
     #[test]

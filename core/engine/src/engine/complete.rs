@@ -37,6 +37,8 @@ impl Engine {
             }
             (InFlight::OperationResolve, Outcome::Resolved(result)) => self.operation_resolved(now, app, result),
             (InFlight::OperationRender, Outcome::Rendered(result)) => self.operation_rendered(now, app, result),
+            (InFlight::SecondRender(of), Outcome::Rendered(result)) => self.rendered_again(now, app, of, result),
+            (InFlight::Descent(of), Outcome::Descent(result)) => self.descent_traced(now, app, of, result),
             (InFlight::Compare(pairs), Outcome::Compared(verdicts)) => take_verdicts(app, &pairs, verdicts),
             (InFlight::Task(node), outcome) => self.task_completed(now, app, node, outcome),
             (InFlight::Pass(row), outcome) => self.pass_answered(app, row, outcome),

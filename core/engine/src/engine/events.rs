@@ -50,7 +50,14 @@ impl Engine {
                 self.dirty.extend(self.applications.keys().cloned());
             }
             Event::SourceChanged { repo_url } => self.source_changed(&repo_url),
-            Event::RefreshRequested { id, hard } => self.wish(&id, |app| app.want_refresh(Freshness::Remote, hard)),
+            Event::RefreshRequested { id, hard } => self.wish(&id, |app| {
+                app.want_refresh(Freshness::Remote, hard);
+                app.guarding.look_again();
+            }),
+            Event::DeletesPaused(pause) => {
+                self.pause = pause;
+                self.dirty.extend(self.applications.keys().cloned());
+            }
             Event::SyncRequested { id, operation } => self.wish(&id, |app| app.requested = Some(*operation)),
             Event::TerminateRequested { id, by } => self.wish(&id, |app| app.terminate_by = Some(by)),
             Event::LeadershipChanged { leads } => self.leadership_changed(leads),
@@ -78,6 +85,7 @@ impl Engine {
                 kind,
                 objects,
             } => self.relisted(&id, &kind, objects),
+            Event::LiveObserved(id, _) | Event::LiveGone { cluster: id, .. } if self.cluster_mut(&id).is_stranger => {}
             Event::LiveObserved(id, object) => {
                 let live = &mut self.cluster_mut(&id).live;
                 let change = live.apply(&object, &|object| assess_with(&*rules, object));
@@ -104,6 +112,9 @@ impl Engine {
     fn relisted(&mut self, id: &ClusterId, kind: &GroupKind, objects: Vec<Value>) {
         let rules = self.health.clone();
         let cluster = self.cluster_mut(id);
+        if cluster.is_stranger {
+            return;
+        }
         let was_complete = cluster.live.is_complete(kind);
         cluster.unavailable.remove(kind);
         let changes = cluster
@@ -218,6 +229,7 @@ impl Engine {
             && !app.is_in_flight(|what| matches!(what, InFlight::RefreshAnnotation))
         {
             app.want_refresh(Freshness::Remote, wish == "hard");
+            app.guarding.look_again();
             let patch = json!({"metadata": {"annotations": {REFRESH: null}}});
             let uid = app.application.metadata.uid.clone();
             self.emit(

@@ -26,20 +26,21 @@ impl Engine {
         let Some(project) = gate.project().filter(|_| heals && self.may_write(app)) else {
             return;
         };
+        settle_fights(now, app);
         let drifted = drifted(app);
         let options = app.application.spec.sync_policy.options();
         for key in drifted {
             if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
                 return;
             }
+            if self.is_left(now, app, &key) {
+                continue;
+            }
             let HealDecision::Now(attempts) = Heal::decide(app.heal.get(&key), now, &self.settings) else {
                 continue;
             };
-            if self
-                .cluster(app)
-                .and_then(|cluster| cluster.node(&key))
-                .is_some_and(capstan_live::Node::is_deleting)
-            {
+            let live = self.cluster(app).and_then(|cluster| cluster.node(&key));
+            if live.is_some_and(capstan_live::Node::is_deleting) {
                 continue;
             }
             let mut heal = Heal {
@@ -47,12 +48,11 @@ impl Engine {
                 last: now,
                 failure: String::new(),
             };
-            if let Err(refusal) = authorize(project, &app.application.spec.destination, &key, Verb::Apply) {
-                heal.failure = refusal.to_string();
-                app.heal.insert(key, heal);
-                continue;
-            }
-            if let Some(refusal) = self.rival(app, &key) {
+            let refusal = authorize(project, &app.application.spec.destination, &key, Verb::Apply).err();
+            if let Some(refusal) = refusal
+                .map(|refusal| refusal.to_string())
+                .or_else(|| self.rival(app, &key))
+            {
                 heal.failure = refusal;
                 app.heal.insert(key, heal);
                 continue;
@@ -66,9 +66,35 @@ impl Engine {
                 continue;
             };
             self.journal_drift(now, app, &key, attempts);
+            note_reverts(now, app, &key);
             self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
             app.heal.insert(key, heal);
         }
+    }
+
+    /// Does it differ only in fields that others keep changing? Then it is left to them. Says so when that begins.
+    fn is_left(&mut self, now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) -> bool {
+        let fields: Vec<(String, String)> = contended_fields(app, key);
+        if fields.is_empty() {
+            return false;
+        }
+        let contention = app.contention.entry(key.clone()).or_default();
+        let (mut is_left, mut news) = (true, Vec::new());
+        for (path, manager) in fields {
+            let was_left = contention.is_left(&path);
+            let may_revert = contention.may_revert(&path, &manager, now);
+            is_left &= !may_revert;
+            if !may_revert && !was_left {
+                news.push((path, manager));
+            }
+        }
+        for (path, manager) in news {
+            let message = format!("{path} is left to {manager}, who keeps changing it back");
+            let operation = "Update".into();
+            let cause = Cause::Drift { manager, operation };
+            self.note(now, app, Some(key), "drift", "OutOfSync", "Contended", message, cause);
+        }
+        is_left
     }
 
     /// When an object that waits for its back-off may be put right.
@@ -169,6 +195,35 @@ impl Engine {
     }
 }
 
+/// Fields that differ, and who wrote them last.
+fn contended_fields(app: &ApplicationState, key: &ResourceKey) -> Vec<(String, String)> {
+    let differences = app.differences(key).iter();
+    let fields = differences.map(|difference| {
+        let manager = difference.writer.as_ref().map_or("", |writer| &writer.manager);
+        (difference.path.clone(), manager.to_owned())
+    });
+    fields.collect()
+}
+
+/// Objects that are as desired are not fought about.
+fn settle_fights(now: Timestamp, app: &mut ApplicationState) {
+    let objects = &app.assessment.objects;
+    for (key, contention) in &mut app.contention {
+        let object = objects.get(key);
+        if object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced)) {
+            contention.settle(now);
+        }
+    }
+}
+
+fn note_reverts(now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {
+    let fields = contended_fields(app, key);
+    let contention = app.contention.entry(key.clone()).or_default();
+    for (path, _) in fields {
+        contention.reverted(&path, now);
+    }
+}
+
 /// Which objects were synced to what is desired. Worked out once for all of them.
 enum Synced {
     All,
@@ -192,7 +247,7 @@ impl Synced {
             return Self::These(written.map(|(_, task)| task.key.clone()).collect());
         }
         match super::operation::last_attempt(app) {
-            LastAttempt::Succeeded => Self::All,
+            LastAttempt::Succeeded | LastAttempt::Released => Self::All,
             LastAttempt::Failed => {
                 let result = app.last_operation.iter().filter_map(|state| state.sync_result.as_ref());
                 let synced = result

@@ -19,8 +19,10 @@ mod complete;
 mod deletion;
 mod events;
 mod gate;
+mod guarding;
 mod heal;
 mod hold;
+mod inquiry;
 mod journaling;
 mod operation;
 mod refresh;
@@ -36,6 +38,7 @@ use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, SyncPhase
 
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event::Event;
+use crate::guard::Pause;
 use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
 use crate::sabotage::{self, Sabotage};
@@ -66,6 +69,8 @@ pub struct Engine {
     changed: BTreeSet<ApplicationId>,
     kinds_changed: bool,
     leads: bool,
+    /// What of deletes is paused.
+    pause: Pause,
     sequence: u64,
     late_completions: u64,
 }
@@ -95,6 +100,7 @@ impl Engine {
             changed: BTreeSet::new(),
             kinds_changed: false,
             leads: true,
+            pause: Pause::default(),
             sequence: 0,
             late_completions: 0,
         }
@@ -209,6 +215,7 @@ impl Engine {
             self.step_refresh(now, app);
             self.step_assess(app);
             self.step_hold(now, app, &gate);
+            self.step_guard(now, app);
             self.step_operation(now, app, &gate);
             self.step_heal(now, app, &gate);
             self.tell_hold(now, app);
@@ -234,6 +241,7 @@ impl Engine {
             self.heal_deadline(app),
             self.deletion_deadline(app),
             app.hold.next_change,
+            app.guarding.deadline(&self.settings),
         ]
         .into_iter()
         .flatten()

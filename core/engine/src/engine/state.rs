@@ -13,11 +13,13 @@ use serde_json::Value;
 use crate::compare::{FieldDifference, Verdict};
 use crate::effect::{EffectId, Freshness};
 use crate::event::ResolvedRevision;
+use crate::guard::Contention;
 use crate::machine::{Heal, Refresh};
 use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
 
 use super::deletion::DeletionRun;
+use super::guarding::Guarding;
 use super::hold::Hold;
 use super::operation::OperationRun;
 
@@ -154,6 +156,10 @@ pub(crate) enum InFlight {
     Seen(ResourceKey),
     /// Drift of this object is being reverted.
     Heal(ResourceKey),
+    /// What is desired is rendered a second time.
+    SecondRender(Digest),
+    /// Whether commits follow those that were synced is being found out.
+    Descent(Digest),
     /// A finished hook is being cleaned up.
     Cleanup(ResourceKey),
     /// An object is being deleted with its application.
@@ -244,6 +250,10 @@ pub(crate) struct ApplicationState {
     /// Why it does not count as there for those that wait for it, as they were last told.
     pub(crate) readiness: Option<Option<String>>,
     pub(crate) heal: BTreeMap<ResourceKey, Heal>,
+    /// Fields that others keep changing.
+    pub(crate) contention: BTreeMap<ResourceKey, Contention>,
+    /// What is held of what would be deleted.
+    pub(crate) guarding: Guarding,
     /// Conditions of the last step, with their times.
     pub(crate) conditions: Vec<ApplicationCondition>,
     /// When the revision last changed.
@@ -344,6 +354,8 @@ impl ApplicationState {
             hold_told: String::new(),
             readiness: None,
             heal: BTreeMap::new(),
+            contention: BTreeMap::new(),
+            guarding: Guarding::restore(&status.conditions),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use capstan_model::{
     ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, ConditionType, HealthStatus,
-    HealthStatusCode, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
+    HealthStatusCode, ResourceKey, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Map, Value};
@@ -19,6 +19,7 @@ use super::operation::{Stage, clipped};
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
+use crate::guard::parse;
 use crate::journal::Cause;
 use crate::machine::{HookTask, Refresh, TaskState};
 use crate::policy::SkipReason;
@@ -120,6 +121,12 @@ impl Engine {
             }
             Gate::Waiting(_) => {}
             Gate::Open(_) => self.working_conditions(app, &mut conditions),
+        }
+        if !matches!(gate, Gate::Refused(_)) {
+            // Told while it waits, too: since when a hold stands is known by them.
+            let held = app.guarding.messages();
+            conditions.extend(held.map(|message| (ConditionType::PruneHeld, message)));
+            conditions.extend(contended_fields(app).map(|message| (ConditionType::Contended, message)));
         }
         for (key, error) in &app.deletion_errors {
             conditions.push((ConditionType::DeletionError, format!("{key}: {error}")));
@@ -264,6 +271,32 @@ impl Engine {
     }
 }
 
+/// What names a hold.
+fn of_hold(message: &str) -> Option<(&str, &str)> {
+    parse(message).map(|parsed| (parsed.rule, parsed.plan))
+}
+
+/// Fields that are left to others, while they differ.
+fn contended_fields(app: &ApplicationState) -> impl Iterator<Item = String> {
+    let is_out_of_sync = |key: &ResourceKey| {
+        let object = app.assessment.objects.get(key);
+        object.is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
+    };
+    let fights = app.contention.iter().filter(move |(key, _)| is_out_of_sync(key));
+    fights.flat_map(|(key, contention)| {
+        let left = contention.left();
+        left.map(|(path, manager)| contended(key, path, manager))
+    })
+}
+
+fn contended(key: &ResourceKey, path: &str, manager: &str) -> String {
+    let who = if manager.is_empty() { "somebody" } else { manager };
+    format!(
+        "{key}: {path} is left to {who}, who changed it back more than ten times within an hour; remove it from Git, ignore it by \
+         spec.ignoreDifferences, or stop {who} and sync"
+    )
+}
+
 /// The verdict and the health that may be told now.
 pub(super) fn verdicts(app: &ApplicationState, gate: &Gate) -> (SyncStatusCode, HealthStatus) {
     match gate {
@@ -336,9 +369,13 @@ fn merged(
     wanted
         .into_iter()
         .map(|(kind, message)| {
-            let same = old
-                .iter()
-                .find(|condition| condition.kind == kind && condition.message == message);
+            let is_same = |condition: &&ApplicationCondition| match kind {
+                // The same hold, whatever else it says.
+                ConditionType::PruneHeld => of_hold(&condition.message) == of_hold(&message),
+                _ => condition.message == message,
+            };
+            let mut of_kind = old.iter().filter(|condition| condition.kind == kind);
+            let same = of_kind.find(is_same);
             let since = same.and_then(|condition| condition.last_transition_time);
             ApplicationCondition {
                 kind,

@@ -39,6 +39,7 @@ impl Engine {
             deletion: Self::deletion_view(app),
             resources: self.resource_views(app),
             conditions: app.conditions.clone(),
+            holds: app.guarding.views().collect(),
             history: app.history.clone(),
         }
     }

@@ -56,6 +56,9 @@ impl Engine {
         }
         for (id, cluster) in &mut self.clusters {
             let mut kinds = wanted.remove(id).unwrap_or_default();
+            if cluster.is_stranger {
+                kinds.clear();
+            }
             kinds.retain(|kind| match cluster.kind(kind) {
                 KindLookup::Served(served) => served.watchable,
                 KindLookup::NotServed | KindLookup::Unknown => false,

@@ -81,7 +81,10 @@ impl DeletePermit {
         application: &ApplicationId,
         installation_id: &str,
     ) -> Option<Self> {
-        let node = live.tracked(key, application).filter(|_| !render.declares(key))?;
+        let is_reserved = super::is_reserved(key, live.live.control_namespace());
+        let node = live
+            .tracked(key, application)
+            .filter(|_| !render.declares(key) && !is_reserved)?;
         Some(of_node(node, DeleteReason::Prune, installation_id))
     }
 
@@ -92,11 +95,9 @@ impl DeletePermit {
         application: &ApplicationId,
         installation_id: &str,
     ) -> Option<Self> {
-        Some(of_node(
-            live.tracked(key, application)?,
-            DeleteReason::Cascade,
-            installation_id,
-        ))
+        let is_reserved = super::is_reserved(key, live.live.control_namespace());
+        let node = live.tracked(key, application).filter(|_| !is_reserved)?;
+        Some(of_node(node, DeleteReason::Cascade, installation_id))
     }
 
     /// To delete a hook of `application`: an object of that very identity, which it tracks.
@@ -107,7 +108,10 @@ impl DeletePermit {
         application: &ApplicationId,
         installation_id: &str,
     ) -> Option<Self> {
-        let node = live.tracked(key, application).filter(|node| node.uid() == uid)?;
+        let is_reserved = super::is_reserved(key, live.live.control_namespace());
+        let node = live
+            .tracked(key, application)
+            .filter(|node| node.uid() == uid && !is_reserved)?;
         Some(of_node(node, DeleteReason::Hook, installation_id))
     }
 }

@@ -33,6 +33,8 @@ pub enum LastAttempt {
     Other,
     /// It was for these, and ended well.
     Succeeded,
+    /// It was for these and ended well, and what it held back from being deleted may be deleted now.
+    Released,
     /// It was for these, and did not end well.
     Failed,
 }
@@ -44,6 +46,8 @@ pub enum AutoSync {
     Sync {
         /// Delete what is no longer in the source.
         prune: bool,
+        /// Run hooks. Not where only deletes are left of a sync that ran them.
+        hooks: bool,
     },
     /// Not now.
     Skip(SkipReason),
@@ -93,9 +97,20 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
         SkipReason::WouldWipe
     } else {
         match input.last {
-            LastAttempt::Other if input.held => SkipReason::Held,
-            LastAttempt::Other => return AutoSync::Sync { prune: automated.prune },
-            LastAttempt::Succeeded => SkipReason::Drifted,
+            LastAttempt::Other | LastAttempt::Released if input.held => SkipReason::Held,
+            LastAttempt::Other => {
+                return AutoSync::Sync {
+                    prune: automated.prune,
+                    hooks: true,
+                };
+            }
+            LastAttempt::Released if automated.prune => {
+                return AutoSync::Sync {
+                    prune: true,
+                    hooks: false,
+                };
+            }
+            LastAttempt::Succeeded | LastAttempt::Released => SkipReason::Drifted,
             LastAttempt::Failed => SkipReason::AlreadyFailed,
         }
     };
@@ -147,7 +162,13 @@ mod tests {
 
     #[test]
     fn every_reason_holds_by_itself() {
-        assert_eq!(auto_sync(&input()), AutoSync::Sync { prune: true });
+        let sync = |hooks| AutoSync::Sync { prune: true, hooks };
+        assert_eq!(auto_sync(&input()), sync(true));
+        let released = AutoSyncInput {
+            last: LastAttempt::Released,
+            ..input()
+        };
+        assert_eq!(auto_sync(&released), sync(false));
         let off = SyncPolicyAutomated::default();
         #[rustfmt::skip]
         let cases = [
@@ -162,6 +183,7 @@ mod tests {
             // Nothing would begin anyway: that it has to wait is no reason.
             (AutoSyncInput { held: true, last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
             (AutoSyncInput { last: LastAttempt::Succeeded, ..input() }, SkipReason::Drifted),
+            (AutoSyncInput { automated: Some(&off), last: LastAttempt::Released, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
         ];
         for (input, reason) in cases {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{DryRun, Effect, EffectKind, RenderTask};
-use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure, WriteError};
+use capstan_engine::event::{Descent, Outcome, ResolvedRevision, SourceFailure, WriteError};
 use capstan_engine::view::ApplicationView;
 use capstan_engine::{Engine, Event, Settings};
 use capstan_model::{AppProject, Application, ApplicationId, ClusterId, ResourceKey, Timestamp};
@@ -244,6 +244,7 @@ impl Fleet {
 
     fn carry_out(&mut self, name: &str, kind: &EffectKind) -> Option<Outcome> {
         Some(match kind {
+            EffectKind::TraceDescent { steps } => Outcome::Descent(Ok(vec![Descent::Follows; steps.len()])),
             EffectKind::ResolveRevision { sources, .. } => self.resolve(name, &sources[0].target_revision),
             EffectKind::Render(task) => self.render(name, task),
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),

@@ -11,7 +11,7 @@ use super::super::operation::{delete, retry_at};
 use super::super::state::{ApplicationState, Existence, InFlight};
 use crate::effect::Propagation;
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, DeletePermit};
+use crate::guard::{CompleteLive, DeletePermit, is_reserved};
 use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, NAMED_IN_MESSAGE};
 use crate::machine::write_backoff;
@@ -126,7 +126,8 @@ impl Engine {
                 _ => return Err(self.not_listed(app, key)),
             };
             let is_definition = key.kind == "CustomResourceDefinition" && key.group == "apiextensions.k8s.io";
-            if node.tracked_by() != Some(&id) || node.is_owned() || is_definition || app.deletion_left.contains(key) {
+            let is_kept = is_definition || is_reserved(key, &self.settings.control_namespace);
+            if node.tracked_by() != Some(&id) || node.is_owned() || is_kept || app.deletion_left.contains(key) {
                 continue;
             }
             let object = node.manifest().and_then(|blob| blob.value().ok()).unwrap_or_default();

@@ -126,6 +126,8 @@ impl Engine {
             app.deletion
                 .waits
                 .push(format!("waiting for cluster {cluster} to answer"));
+        } else if let Some(why) = self.paused(app) {
+            app.deletion.waits.push(why);
         } else if is_due && !self.waits_for_dependents(now, app, stage) && !self.waits_for_approval(app, stage) {
             app.deletion_retry = None;
             self.go_on_deleting(now, app, gate, stage);

@@ -31,8 +31,8 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceResult, RetryStrategy, SyncOptions,
-    SyncPhase, Timestamp,
+    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceKey, ResourceResult, RetryStrategy,
+    SyncOptions, SyncPhase, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
@@ -50,6 +50,8 @@ pub(crate) const INFO_PLAN: &str = "capstan.dev/plan";
 
 /// Entry of `operation.info`: it has not begun, since something kept it from that; so nothing was tried.
 pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
+/// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
+pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
 
 /// Where an operation is.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,6 +156,10 @@ pub(crate) struct OperationRun {
     pub(crate) is_held: bool,
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
+    /// Objects whose holds were approved before it began.
+    pub(crate) approved: BTreeSet<ResourceKey>,
+    /// What it may not delete, and why.
+    pub(crate) held: BTreeMap<ResourceKey, String>,
     /// Results of what did not become a task.
     pub(crate) refused: Vec<ResourceResult>,
     /// What it waits for, or why it ended.
@@ -190,6 +196,8 @@ impl OperationRun {
             pauses: std::time::Duration::ZERO,
             is_held: false,
             is_final: false,
+            approved: BTreeSet::new(),
+            held: BTreeMap::new(),
             refused: Vec::new(),
             message: String::new(),
             brief: String::new(),

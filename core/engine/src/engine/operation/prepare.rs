@@ -15,11 +15,15 @@ use crate::engine::gate::Gate;
 use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
+use crate::guard::{Hold, is_reserved};
 use crate::machine::{HookTask, PruneTask, Refresh, TaskState, WriteTask};
 use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 use crate::targets::Targets;
+
+/// What becomes of a prune of a namespace that no application may delete.
+const RESERVED: &str = "left as it is: namespaces of Kubernetes and of the controller are never deleted";
 
 /// What stands in the way of a plan.
 pub(super) enum Obstacle {
@@ -54,6 +58,9 @@ impl Engine {
             operation.message = format!("shared resource found, and FailOnSharedResource=true: {shared}");
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
         }
+        if !self.take_holds(now, app, operation, &targets) {
+            return;
+        }
         if self.settings.guards == Guards::Argo {
             return self.prepare_parity(now, app, operation);
         }
@@ -75,6 +82,47 @@ impl Engine {
                 self.enter(now, app, operation, Stage::Ended(phase));
             }
         }
+    }
+
+    /// What may not be deleted. Gives false while that is not known.
+    fn take_holds(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        targets: &Targets,
+    ) -> bool {
+        let Some(holds) = self.holds_of_operation(now, app, operation, targets) else {
+            let message = "making sure of what would be deleted: a second render, and the history of commits";
+            message.clone_into(&mut operation.message);
+            operation.brief.clone_from(&operation.message);
+            return false;
+        };
+        self.pin_destination(app, operation, &holds);
+        let (approved, held): (Vec<Hold>, Vec<Hold>) = holds.into_iter().partition(|hold| hold.is_approved);
+        operation
+            .approved
+            .extend(approved.into_iter().flat_map(|hold| hold.finding.keys));
+        // The first rule that holds an object is the one that is named.
+        operation.held = held
+            .iter()
+            .rev()
+            .flat_map(|hold| hold.finding.keys.iter().map(|key| (key.clone(), hold.result())))
+            .collect();
+        let reserved = app.assessment.objects.keys();
+        let reserved = reserved.filter(|key| is_reserved(key, &self.settings.control_namespace));
+        operation
+            .held
+            .extend(reserved.map(|key| (key.clone(), RESERVED.to_owned())));
+        // Argo CD's passes take no prune for itself: they begin when it may be done.
+        let waits = self.settings.guards == Guards::Argo && operation.is_automated() && operation.prunes();
+        if waits && app.guarding.prunes() && self.warming_up(app).is_some() {
+            "the controller has just started: a sync that deletes begins in a moment"
+                .clone_into(&mut operation.message);
+            operation.brief.clone_from(&operation.message);
+            return false;
+        }
+        true
     }
 
     /// `FailOnSharedResource`: an object of this sync that another application tracks.
@@ -319,16 +367,23 @@ impl Engine {
             let state = match task.action {
                 TaskAction::Apply | TaskAction::CreateNamespace => TaskState::Write(WriteTask::Blocked),
                 TaskAction::Hook(_) => TaskState::Hook(HookTask::Blocked),
-                TaskAction::Prune => TaskState::Prune(prune_start(app, &task.key, options.prune)),
+                TaskAction::Prune => TaskState::Prune(match operation.held.get(&task.key) {
+                    Some(why) => PruneTask::PruneSkipped(why.clone()),
+                    None => prune_start(app, &task.key, options.prune),
+                }),
                 TaskAction::Milestone => TaskState::Milestone {
                     applied: false,
                     settled: false,
                 },
             };
+            let message = match &state {
+                TaskState::Prune(PruneTask::PruneSkipped(why)) => why.clone(),
+                _ => String::new(),
+            };
             let run = TaskRun {
                 state,
                 since: now,
-                message: String::new(),
+                message,
                 attempts: 0,
                 begun: None,
                 until: None,

@@ -3,7 +3,7 @@
 use capstan_model::annotations::SUPERSEDE;
 use capstan_model::{
     ApplicationSource, Operation, OperationInitiator, OperationPhase, OperationState, ResourceKey, RevisionHistory,
-    SyncOperation, Timestamp,
+    SyncOperation, SyncStrategy, SyncStrategyForce, Timestamp,
 };
 
 use super::{INFO_EPOCH, INFO_NOT_BEGUN, INFO_PLAN, OperationRun, Stage, info, short};
@@ -74,8 +74,8 @@ impl Engine {
             return None;
         }
         match auto_sync(&auto_sync_input(app)) {
-            AutoSync::Sync { prune } => {
-                let operation = automated(app, prune)?;
+            AutoSync::Sync { prune, hooks } => {
+                let operation = automated(app, prune, hooks)?;
                 Some(self.begin(now, app, operation, false))
             }
             AutoSync::Skip(_) => None,
@@ -92,6 +92,7 @@ impl Engine {
         let last = app.last_operation.as_ref().map_or(0, super::recorded_number);
         app.epoch = app.epoch.max(last) + 1;
         app.heal.clear();
+        app.contention.clear();
         let sync = operation.sync.clone().unwrap_or_default();
         let sources = match (&sync.source, &sync.sources[..]) {
             (Some(source), _) => vec![source.clone()],
@@ -100,6 +101,7 @@ impl Engine {
         };
         let mut run = OperationRun::new(app.epoch, operation, sources, now);
         run.from_field = from_field;
+        run.approved = app.guarding.begin();
         run.set_info(INFO_EPOCH, run.number.to_string());
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
         if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {
@@ -248,6 +250,7 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
         (false, _) => LastAttempt::Other,
         // Not drift of single objects: the namespace was deleted, say. Only a whole sync makes everything anew, in its order.
         (true, OperationPhase::Succeeded) if nothing_is_left(app) => LastAttempt::Other,
+        (true, OperationPhase::Succeeded) if Engine::is_released(app) => LastAttempt::Released,
         (true, OperationPhase::Succeeded) => LastAttempt::Succeeded,
         (true, _) => LastAttempt::Failed,
     }
@@ -300,7 +303,7 @@ fn is_of(
     revisions.iter().eq(commits) && sources == desired.sources
 }
 
-fn automated(app: &ApplicationState, prune: bool) -> Option<Operation> {
+fn automated(app: &ApplicationState, prune: bool, hooks: bool) -> Option<Operation> {
     let desired = app.desired.as_ref()?;
     let revisions: Vec<String> = desired
         .revisions
@@ -321,6 +324,10 @@ fn automated(app: &ApplicationState, prune: bool) -> Option<Operation> {
             },
             revisions: if is_multi { revisions } else { Vec::new() },
             prune,
+            sync_strategy: (!hooks).then(|| SyncStrategy {
+                apply: Some(SyncStrategyForce::default()),
+                ..SyncStrategy::default()
+            }),
             sync_options: app.application.spec.sync_policy.sync_options.clone(),
             ..SyncOperation::default()
         }),

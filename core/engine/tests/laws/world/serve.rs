@@ -2,7 +2,7 @@
 
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, RenderTask};
-use capstan_engine::event::{Deletion, ResolvedRevision, SourceFailure, WriteError};
+use capstan_engine::event::{Deletion, Descent, ResolvedRevision, SourceFailure, WriteError};
 use capstan_engine::guard::DeletePermit;
 use capstan_engine::targets::{TargetContext, Targets};
 use capstan_engine::{Effect, EffectKind, Outcome};
@@ -185,6 +185,8 @@ impl World {
                 });
                 Outcome::Patched(Ok(version))
             }
+            // The branches of this world only grow.
+            EffectKind::TraceDescent { steps } => Outcome::Descent(Ok(vec![Descent::Follows; steps.len()])),
             EffectKind::WatchKinds { .. } => return None,
         })
     }
