@@ -50,6 +50,16 @@ fn directed(what: Sabotage) -> Vec<Case> {
             last.option = "PruneLast=true";
             vec![two(vec![last, config(1, "")], vec![config(2, "")])]
         }
+        Sabotage::PrunesInOrder | Sabotage::DoesNotAwaitPrunes => {
+            let held = |name, wave| Item {
+                held: true,
+                ..config(name, wave)
+            };
+            vec![two(
+                vec![held(0, "0"), held(1, "1"), config(2, "")],
+                vec![config(2, "")],
+            )]
+        }
         Sabotage::DeletesUntracked => {
             let mut case = two(vec![config(0, ""), config(1, "")], vec![config(1, "")]);
             case.policy.heals = false;

@@ -94,7 +94,15 @@ fn is_in_the_way(timeline: &Timeline<'_>, attempt: &Attempt, planned: &Value, at
         } => timeline.sent[request].1.key == key,
         _ => false,
     });
-    is_tracked(live) && !says("Prune=false") && !was_given_up && !was_left
+    // Such kinds are pruned by no automated sync unless they say so, or somebody approves, which nobody does here.
+    let holds_others = [
+        "Namespace",
+        "CustomResourceDefinition",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+    ];
+    let is_kept = attempt.automated && holds_others.contains(&key.kind.as_str()) && !says("Prune=true");
+    is_tracked(live) && !says("Prune=false") && !was_given_up && !was_left && !is_kept
 }
 
 fn written_first(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, at: usize) -> Result<(), String> {

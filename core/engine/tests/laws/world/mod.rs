@@ -147,6 +147,8 @@ impl World {
             wave_timeout: WAVE,
             sync_timeout: SYNC,
             confirmation_timeout: CONFIRMATION,
+            // A guard with tests of its own, which would hide what the laws are there to show.
+            warm_up: std::time::Duration::ZERO,
             ..Settings::default()
         });
         self.store.watches.clear();
