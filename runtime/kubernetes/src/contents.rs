@@ -76,3 +76,90 @@ impl Cluster {
 fn segment(path: &mut String, name: &str) -> Result<(), NotListed> {
     url::push_segment(path, name).map_err(|error| NotListed::Never(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
+    use capstan_model::{Blob, ClusterId, ResourceKey, Timestamp};
+    use capstan_sim::front_ends::{Cluster as WorldCluster, WorldService};
+    use capstan_sim::{Options, World};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::ClusterSettings;
+
+    async fn apply(cluster: &Cluster, object: Value) {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let gvk = GroupVersionKind::from_api_version(text("/apiVersion"), text("/kind"));
+        let task = ApplyTask {
+            cluster: ClusterId::in_cluster(),
+            key: ResourceKey::new(
+                &gvk.group,
+                &gvk.kind,
+                text("/metadata/namespace"),
+                text("/metadata/name"),
+            ),
+            gvk,
+            object: Blob::new(&object),
+            mode: ApplyMode::ServerSide { force: true },
+            dry_run: DryRun::No,
+            recreate: false,
+            validate: true,
+        };
+        cluster.apply(&task).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everything_in_a_namespace_and_nothing_beside() {
+        let epoch = Timestamp::from_seconds(1_772_000_000);
+        let world = WorldCluster::new(World::new(epoch, Options::default()), epoch);
+        // Pages of two, so that several are read.
+        let settings = ClusterSettings {
+            page: 2,
+            ..ClusterSettings::default()
+        };
+        let cluster = Cluster::from_service(ClusterId::in_cluster(), WorldService::new(world.clone()), settings);
+        let found = async {
+            cluster.discover().await.unwrap();
+            for name in ["team", "other"] {
+                apply(
+                    &cluster,
+                    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+                )
+                .await;
+                for map in ["a", "b", "c"] {
+                    let metadata = json!({"name": map, "namespace": name});
+                    apply(
+                        &cluster,
+                        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}),
+                    )
+                    .await;
+                }
+            }
+            let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": [],
+                "metadata": {"name": "r", "namespace": "team"}});
+            apply(&cluster, role).await;
+            cluster.contents(&Survey::Namespace("team".into())).await.unwrap()
+        };
+        let found = tokio::select! {
+            biased;
+            found = found => found,
+            () = world.drive() => panic!("the world stopped"),
+        };
+        let named: Vec<String> = found
+            .iter()
+            .map(|content| content.key.to_string())
+            .filter(|key| !key.contains("default") && !key.contains("kube-root-ca"))
+            .collect();
+        assert_eq!(
+            named,
+            [
+                "ConfigMap/team/a",
+                "ConfigMap/team/b",
+                "ConfigMap/team/c",
+                "Role.rbac.authorization.k8s.io/team/r"
+            ]
+        );
+        assert!(found.iter().all(|content| !content.uid.is_empty()));
+    }
+}
