@@ -148,7 +148,7 @@ impl World {
             sync_timeout: SYNC,
             confirmation_timeout: CONFIRMATION,
             // A guard with tests of its own, which would hide what the laws are there to show.
-            warm_up: std::time::Duration::ZERO,
+            warm_up: Duration::ZERO,
             ..Settings::default()
         });
         self.store.watches.clear();
