@@ -165,6 +165,13 @@ impl FileTree for LocalTree {
                 format!("{real}/{}", entry.name)
             };
             parts.push(Digest::of_bytes(entry.name.as_bytes()));
+            if entry.kind == EntryKind::Symlink {
+                // By where it leads, since that may be here.
+                let target =
+                    fs::read_link(self.root.join(&child)).map_err(|error| Self::unavailable(&child, &error))?;
+                parts.push(Digest::of_bytes(target.as_os_str().as_encoded_bytes()));
+                continue;
+            }
             parts.push(Digest::of_bytes(self.id(&child)?.unwrap_or_default().as_bytes()));
         }
         Ok(Some(Digest::of_all(parts).to_string()))
@@ -204,6 +211,10 @@ mod tests {
             assert_eq!(whole.read(path).unwrap().as_deref(), Some(&b"z"[..]), "{path}");
         }
         fs::remove_file(folder.path().join("a/back")).unwrap();
+        // A folder that leads to itself.
+        std::os::unix::fs::symlink(".", folder.path().join("a/loop")).unwrap();
+        assert!(whole.id("a").unwrap().is_some() && whole.id("a/loop").unwrap().is_some());
+        fs::remove_file(folder.path().join("a/loop")).unwrap();
         // A pipe would never end.
         let made = std::process::Command::new("mkfifo")
             .arg(folder.path().join("pipe"))

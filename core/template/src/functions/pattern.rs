@@ -1,13 +1,13 @@
 //! Regular expressions in Go's dialect.
 //!
-//! Both engines are of the same family; the differences that charts meet are rewritten: `\d`, `\w`, `\s` and `\b` are ASCII in Go, and a
-//! brace that is not a repetition, or a bracket inside a class, is itself.
+//! Both engines are of the same family; the differences that charts meet are rewritten ([`crate::go_regex`]).
 
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Function, bytes, error, fixed, int, string, text_result};
 use crate::error::ExecError;
 use crate::exec::{Env, Result};
+use crate::go_regex;
 use crate::signature::Type::{Int, Str};
 use crate::value::{Element, List, Value};
 
@@ -95,7 +95,7 @@ fn compile(env: &mut Env<'_>, pattern: &str) -> Result<std::result::Result<(Rege
         return Ok(Ok((known.regex.clone(), known.weight)));
     }
     env.context.charge_bytes(pattern.len().saturating_mul(80))?;
-    let translated = match translate(pattern) {
+    let translated = match go_regex::translate(pattern) {
         Ok(translated) => translated,
         Err(problem) => return Ok(Err(format!("error parsing regexp: {problem}"))),
     };
@@ -341,157 +341,4 @@ fn split(env: &mut Env<'_>, args: &[Value], regex: &Regex) -> Result<Value> {
         parts.push(&text[begin..]);
     }
     Ok(Value::strings(parts))
-}
-
-/// An expression of Go as one of the engine here, or why it is none.
-fn translate(pattern: &str) -> std::result::Result<String, String> {
-    let characters: Vec<char> = pattern.chars().collect();
-    let mut out = String::with_capacity(pattern.len());
-    let (mut at, mut in_class) = (0, false);
-    while at < characters.len() {
-        let c = characters[at];
-        match c {
-            '\\' if characters.get(at + 1) == Some(&'Q') && !in_class => {
-                let rest: String = characters[at + 2..].iter().collect();
-                let quoted = rest.split("\\E").next().unwrap_or_default();
-                out.push_str(&regex::escape(quoted));
-                at += 2 + quoted.chars().count() + 2;
-                continue;
-            }
-            '\\' => {
-                let Some(next) = characters.get(at + 1) else {
-                    out.push('\\');
-                    break;
-                };
-                out.push_str(&escape(*next, in_class));
-                at += 2;
-                continue;
-            }
-            '[' if !in_class => {
-                in_class = true;
-                out.push('[');
-                if characters.get(at + 1) == Some(&'^') {
-                    out.push('^');
-                    at += 1;
-                }
-                // A bracket at the beginning of a class is itself.
-                if characters.get(at + 1) == Some(&']') {
-                    out.push_str("\\]");
-                    at += 1;
-                }
-            }
-            '[' if characters.get(at + 1) == Some(&':') => {
-                let rest: String = characters[at..].iter().collect();
-                match rest.find(":]") {
-                    Some(end) => {
-                        out.push_str(&rest[..end + 2]);
-                        at += rest[..end + 2].chars().count();
-                        continue;
-                    }
-                    None => out.push_str("\\["),
-                }
-            }
-            '[' | '&' | '~' if in_class => {
-                out.push('\\');
-                out.push(c);
-            }
-            ']' if in_class => {
-                in_class = false;
-                out.push(']');
-            }
-            '{' if !in_class && !is_repetition(&characters[at..]) => out.push_str("\\{"),
-            '*' | '+' | '?' | '{' if !in_class => {
-                at = repetition(&characters, at, &mut out)?;
-                continue;
-            }
-            _ => out.push(c),
-        }
-        at += 1;
-    }
-    Ok(out)
-}
-
-/// A repetition with its lazy mark. Another one behind it is an error in Go, and so are counts above 1000.
-fn repetition(characters: &[char], at: usize, out: &mut String) -> std::result::Result<usize, String> {
-    let length = |from: usize| match characters.get(from) {
-        Some('*' | '+' | '?') => 1,
-        Some('{') if is_repetition(&characters[from..]) => characters[from..]
-            .iter()
-            .position(|c| *c == '}')
-            .map_or(1, |end| end + 1),
-        _ => 0,
-    };
-    let shown = |from: usize, to: usize| characters[from..to].iter().collect::<String>();
-    let end = at + length(at);
-    let counts = shown(at, end);
-    let too_large = |count: &str| count.len() > 4 || count.parse::<u32>().is_ok_and(|count| count > 1000);
-    if counts.starts_with('{') && counts[1..counts.len() - 1].split(',').any(too_large) {
-        return Err(format!("invalid repeat count: `{counts}`"));
-    }
-    let lazy = usize::from(characters.get(end) == Some(&'?'));
-    let next = end + lazy;
-    let more = length(next);
-    if more > 0 {
-        return Err(format!(
-            "invalid nested repetition operator: `{}`",
-            shown(at, next + more)
-        ));
-    }
-    out.push_str(&shown(at, next));
-    Ok(next)
-}
-
-/// `{n}`, `{n,}` or `{n,m}`.
-fn is_repetition(rest: &[char]) -> bool {
-    let Some(end) = rest.iter().position(|c| *c == '}') else {
-        return false;
-    };
-    let inner: String = rest[1..end].iter().collect();
-    let (low, high) = inner.split_once(',').unwrap_or((&inner, ""));
-    !low.is_empty() && low.chars().chain(high.chars()).all(|c| c.is_ascii_digit())
-}
-
-fn escape(c: char, in_class: bool) -> String {
-    match (c, in_class) {
-        ('d', true) => "0-9".to_owned(),
-        ('d', false) => "[0-9]".to_owned(),
-        ('w', true) => "0-9A-Za-z_".to_owned(),
-        ('w', false) => "[0-9A-Za-z_]".to_owned(),
-        ('s', true) => "\\t\\n\\x0C\\r ".to_owned(),
-        ('s', false) => "[\\t\\n\\x0C\\r ]".to_owned(),
-        ('D', _) => "[^0-9]".to_owned(),
-        ('W', _) => "[^0-9A-Za-z_]".to_owned(),
-        ('S', _) => "[^\\t\\n\\x0C\\r ]".to_owned(),
-        ('b', false) => "(?-u:\\b)".to_owned(),
-        ('B', false) => "(?-u:\\B)".to_owned(),
-        ('/' | '"' | '\'' | '%' | '@' | ',' | ':' | ';' | '=' | '`' | '!' | '<' | '>' | '_', _) => c.to_string(),
-        _ => format!("\\{c}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dialect() {
-        for (pattern, text, found) in [
-            (r"\d+", "x42", Some("42")),
-            (r"[\w.-]+", "a-b.c d", Some("a-b.c")),
-            (r"{{ x", "a{{ x", Some("{{ x")),
-            (r"[[a]", "x[", Some("[")),
-            (r"[]a]", "x]", Some("]")),
-            (r"[[:alpha:]]+", "12ab", Some("ab")),
-            (r"\Qa.b\E+", "a.bb", Some("a.bb")),
-            (r"[a&&b]", "&", Some("&")),
-            (r"\bfoo\b", "a foo b", Some("foo")),
-            (r"\/x", "/x", Some("/x")),
-        ] {
-            let regex = Regex::new(&translate(pattern).expect(pattern)).expect(pattern);
-            let shown = regex
-                .find(text.as_bytes())
-                .map(|m| String::from_utf8_lossy(m.as_bytes()).into_owned());
-            assert_eq!(shown.as_deref(), found, "{pattern}");
-        }
-    }
 }

@@ -76,7 +76,8 @@ pub(super) fn pattern(text: &str) -> Checked {
             quote_go(text)
         )
     };
-    if repeats_too_often(text) || Regex::new(text).is_err() {
+    let translated = capstan_template::go_regex(text)?;
+    if repeats_too_often(text) || Regex::new(&translated).is_err() {
         return Err(shown());
     }
     Ok(())

@@ -9,6 +9,7 @@ mod text;
 mod url;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
@@ -17,8 +18,8 @@ use serde_json::{Map, Number, Value};
 use super::chart::Chart;
 use crate::RenderError;
 use format::{FORMATS, UNKNOWN};
-use text::describe;
-use walk::{Endless, MAX_STEPS, bad_pattern, check_ends};
+use text::{describe, quote};
+use walk::{Endless, MAX_STEPS, bad_pattern, check_ends, translate_patterns};
 /// Bytes a compiled pattern may take.
 const PATTERN_SIZE: usize = 1 << 20;
 
@@ -81,6 +82,8 @@ pub(crate) struct Schema {
 struct Compiled {
     schema: Value,
     validator: Validator,
+    /// Patterns as the schema has them, by what they were translated to.
+    patterns: BTreeMap<String, String>,
 }
 
 impl Schema {
@@ -94,13 +97,22 @@ impl Schema {
     /// What it says about the values.
     fn check(&self, values: &Map<String, Value>) -> Result<(), String> {
         let compiled = self.compiled.get_or_init(|| compile(&self.text));
-        let Compiled { schema, validator } = compiled.as_ref().map_err(Clone::clone)?;
+        let Compiled {
+            schema,
+            validator,
+            patterns,
+        } = compiled.as_ref().map_err(Clone::clone)?;
         let instance = as_instance(&Value::Object(values.clone()));
         check_ends(schema, &instance).map_err(|why| match why {
             Endless::Cycle(place) => format!("- at '': {place} resolves to itself, causing reference cycle"),
             Endless::TooMuch => format!("the schema branches too much: more than {MAX_STEPS} checks for these values"),
         })?;
-        let lines = describe(validator.iter_errors(&instance));
+        let mut lines = describe(validator.iter_errors(&instance));
+        for line in lines.iter_mut().filter(|line| line.contains("does not match pattern")) {
+            for (translated, original) in patterns {
+                *line = line.replace(&quote(translated), &quote(original));
+            }
+        }
         if lines.is_empty() {
             Ok(())
         } else {
@@ -120,7 +132,12 @@ fn compile(text: &[u8]) -> Result<Compiled, String> {
     if let Some(pattern) = bad_pattern(&schema) {
         return Err(format!("the schema is not valid: {pattern:?} is not valid regex"));
     }
+    let mut patterns = BTreeMap::new();
+    translate_patterns(&mut schema, &mut patterns);
     let mut options = jsonschema::options()
+        // Helm's library tells of contents and does not hold values against them.
+        .without_content_encoding_support("base64")
+        .without_content_media_type_support("application/json")
         .with_base_uri("file:///values.schema.json")
         .with_retriever(Offline)
         .with_pattern_options(
@@ -137,7 +154,11 @@ fn compile(text: &[u8]) -> Result<Compiled, String> {
     let validator = options
         .build(&schema)
         .map_err(|error| format!("the schema is not valid: at '{}': {error}", error.instance_path()))?;
-    Ok(Compiled { schema, validator })
+    Ok(Compiled {
+        schema,
+        validator,
+        patterns,
+    })
 }
 
 /// Whole floats are integers, in every draft.

@@ -437,7 +437,7 @@ pub(super) fn quote_go(text: &str) -> String {
 }
 
 /// Go's `%q`, with single quotes.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from("'");
     for c in text.chars() {
         match c {

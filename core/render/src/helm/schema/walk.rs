@@ -54,6 +54,38 @@ pub(super) fn bad_pattern(schema: &Value) -> Option<String> {
     })
 }
 
+/// Writes the patterns of a schema, which are Go's, in the words of the library's engine. Gives what they were.
+pub(super) fn translate_patterns(schema: &mut Value, originals: &mut BTreeMap<String, String>) {
+    let Value::Object(fields) = schema else { return };
+    let mut translated = |text: &str| {
+        let written = capstan_template::go_regex(text).unwrap_or_else(|_| text.to_owned());
+        if written != text {
+            originals.insert(written.clone(), text.to_owned());
+        }
+        written
+    };
+    if let Some(Value::String(pattern)) = fields.get_mut("pattern") {
+        *pattern = translated(pattern);
+    }
+    if let Some(Value::Object(names)) = fields.get_mut("patternProperties") {
+        let named = std::mem::take(names).into_iter();
+        *names = named.map(|(name, schema)| (translated(&name), schema)).collect();
+    }
+    for (keyword, value) in fields {
+        let keyword = keyword.as_str();
+        match value {
+            Value::Array(items) if LISTS.contains(&keyword) => items
+                .iter_mut()
+                .for_each(|schema| translate_patterns(schema, originals)),
+            Value::Object(named) if NAMED.contains(&keyword) => named
+                .values_mut()
+                .for_each(|schema| translate_patterns(schema, originals)),
+            Value::Object(_) if ONE.contains(&keyword) => translate_patterns(value, originals),
+            _ => {}
+        }
+    }
+}
+
 /// Why a schema cannot be used on values.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endless {
