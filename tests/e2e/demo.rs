@@ -44,7 +44,8 @@ fn a_push_deploys_a_removal_prunes_and_a_revert_restores() {
 
     std::fs::remove_file(demo.clone.path.join("services/status-page/service.yaml")).expect("removed");
     demo.clone.push("no service");
-    eventually("the Service is gone", SECONDS(10), || {
+    // A controller that has just started makes sure first.
+    eventually("the Service is gone", SECONDS(30), || {
         demo.kubectl
             .object(&["-n", "production", "service", "status-page"])
             .is_none()

@@ -12,26 +12,8 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
     while at < characters.len() {
         let c = characters[at];
         match c {
-            '\\' if characters.get(at + 1) == Some(&'Q') && !in_class => {
-                let rest: String = characters[at + 2..].iter().collect();
-                let quoted = rest.split("\\E").next().unwrap_or_default();
-                out.push_str(&regex::escape(quoted));
-                at += 2 + quoted.chars().count() + 2;
-                continue;
-            }
             '\\' => {
-                let Some(next) = characters.get(at + 1) else {
-                    out.push('\\');
-                    break;
-                };
-                let (written, used) = escape(&characters[at + 1..], *next, in_class)?;
-                out.push_str(&written);
-                at += 1 + used;
-                // What stands for several characters begins no range: `[\w-.]`.
-                if in_class && matches!(next, 'd' | 'w' | 's' | 'D' | 'W' | 'S') && characters.get(at) == Some(&'-') {
-                    out.push_str("\\-");
-                    at += 1;
-                }
+                at = escaped(&characters, at, in_class, &mut out)?;
                 continue;
             }
             '[' if !in_class => {
@@ -48,15 +30,8 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
                 }
             }
             '[' if characters.get(at + 1) == Some(&':') => {
-                let rest: String = characters[at..].iter().collect();
-                match rest.find(":]") {
-                    Some(end) => {
-                        out.push_str(&rest[..end + 2]);
-                        at += rest[..end + 2].chars().count();
-                        continue;
-                    }
-                    None => out.push_str("\\["),
-                }
+                at = named_class(&characters, at, &mut out);
+                continue;
             }
             '[' | '&' | '~' if in_class => {
                 out.push('\\');
@@ -82,6 +57,44 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
         at += 1;
     }
     Ok(out)
+}
+
+/// What begins with a backslash. Gives where it ends.
+fn escaped(characters: &[char], at: usize, in_class: bool, out: &mut String) -> Result<usize, String> {
+    let Some(next) = characters.get(at + 1) else {
+        out.push('\\');
+        return Ok(characters.len());
+    };
+    if *next == 'Q' && !in_class {
+        let rest: String = characters[at + 2..].iter().collect();
+        let quoted = rest.split("\\E").next().unwrap_or_default();
+        out.push_str(&regex::escape(quoted));
+        return Ok(at + 2 + quoted.chars().count() + 2);
+    }
+    let (written, used) = escape(&characters[at + 1..], *next, in_class)?;
+    out.push_str(&written);
+    let end = at + 1 + used;
+    // What stands for several characters begins no range: `[\w-.]`.
+    if in_class && matches!(next, 'd' | 'w' | 's' | 'D' | 'W' | 'S') && characters.get(end) == Some(&'-') {
+        out.push_str("\\-");
+        return Ok(end + 1);
+    }
+    Ok(end)
+}
+
+/// `[:alpha:]` within a class; else the bracket is itself. Gives where it ends.
+fn named_class(characters: &[char], at: usize, out: &mut String) -> usize {
+    let rest: String = characters[at..].iter().collect();
+    match rest.find(":]") {
+        Some(end) => {
+            out.push_str(&rest[..end + 2]);
+            at + rest[..end + 2].chars().count()
+        }
+        None => {
+            out.push_str("\\[");
+            at + 1
+        }
+    }
 }
 
 /// A repetition with its lazy mark. Another one behind it is an error in Go, and so are counts above 1000.

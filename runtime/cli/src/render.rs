@@ -130,25 +130,14 @@ impl Source {
             .map(|file| ValuesFile::find(file))
             .collect::<Result<Vec<_>, _>>()?;
         let root = common_root(&folder, &files);
-        let relative = |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_string_lossy().into_owned();
-        let mut piped = BTreeMap::new();
-        let mut value_files = Vec::new();
-        for file in files {
-            value_files.push(match file {
-                ValuesFile::Path(path) => format!("/{}", relative(&path)),
-                ValuesFile::Piped(name, content) => {
-                    piped.insert(name.clone(), content);
-                    format!("/{name}")
-                }
-            });
-        }
+        let (value_files, piped) = named(files, &root);
         let helm = HelmSource {
             value_files,
             skip_crds,
             ..HelmSource::default()
         };
         let source = ApplicationSource {
-            path: relative(&folder),
+            path: below(&root, &folder),
             helm: self.is_chart()?.then_some(helm),
             ..ApplicationSource::default()
         };
@@ -210,6 +199,24 @@ impl ValuesFile {
         let name = path.to_string_lossy().trim_start_matches('/').to_owned();
         Ok(Self::Piped(name, std::fs::read(path).map_err(unreadable)?.into()))
     }
+}
+
+/// The files' names in the tree below `root`, and the content of those that are not in it.
+fn named(files: Vec<ValuesFile>, root: &Path) -> (Vec<String>, BTreeMap<String, Arc<[u8]>>) {
+    let mut piped = BTreeMap::new();
+    let name = |file| match file {
+        ValuesFile::Path(path) => format!("/{}", below(root, &path)),
+        ValuesFile::Piped(name, content) => {
+            piped.insert(name.clone(), content);
+            format!("/{name}")
+        }
+    };
+    let names = files.into_iter().map(name).collect();
+    (names, piped)
+}
+
+fn below(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// The deepest folder above everything that is read.

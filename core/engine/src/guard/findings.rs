@@ -128,5 +128,4 @@ fn in_use(facts: &Facts<'_>, rule: Rule) -> Option<Finding> {
 }
 
 #[cfg(test)]
-#[path = "findings_tests.rs"]
 mod tests;

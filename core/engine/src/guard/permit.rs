@@ -171,6 +171,30 @@ impl DeletePermit {
         &self.gvk
     }
 
+    /// Is it this application's, of this installation?
+    fn check_tracking(&self, live: &Value) -> Result<(), DeleteRefusal> {
+        let annotations = live.pointer("/metadata/annotations");
+        for (annotation, expected) in [
+            (TRACKING_ID, &self.tracking_id),
+            (INSTALLATION_ID, &self.installation_id),
+        ] {
+            let found = annotations
+                .and_then(|all| all.get(annotation))
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            if !expected.is_empty() && found != expected && !sabotage::is(Sabotage::DeletesUntracked) {
+                let (expected, live) = (expected.clone(), found.to_owned());
+                return Err(DeleteRefusal::NotTracked {
+                    key: Box::new(self.key.clone()),
+                    annotation,
+                    expected,
+                    live,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Holds the permit against the object as it was just read from the API (not from a cache). Only then the DELETE may be sent,
     /// with the preconditions that this gives.
     pub fn check(&self, live: &Value) -> Result<DeletePreconditions, DeleteRefusal> {
@@ -189,25 +213,7 @@ impl DeletePermit {
                 live: uid,
             });
         }
-        let annotations = live.pointer("/metadata/annotations");
-        for (annotation, expected) in [
-            (TRACKING_ID, &self.tracking_id),
-            (INSTALLATION_ID, &self.installation_id),
-        ] {
-            let found = annotations
-                .and_then(|all| all.get(annotation))
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            if !expected.is_empty() && found != expected && !sabotage::is(Sabotage::DeletesUntracked) {
-                let (expected, live) = (expected.clone(), found.to_owned());
-                return Err(DeleteRefusal::NotTracked {
-                    key: key(),
-                    annotation,
-                    expected,
-                    live,
-                });
-            }
-        }
+        self.check_tracking(live)?;
         if let Some(owner) = controller(live) {
             return Err(DeleteRefusal::Owned { key: key(), owner });
         }

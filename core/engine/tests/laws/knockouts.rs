@@ -81,6 +81,14 @@ fn directed(what: Sabotage) -> Vec<Case> {
             case.natures = vec![Nature::Silent];
             vec![case]
         }
+        _ => of_time(what),
+    }
+}
+
+/// Those that depend on when something happens.
+fn of_time(what: Sabotage) -> Vec<Case> {
+    let config = |name, wave| Item::new(Kind::Config, name, wave);
+    match what {
         Sabotage::CreatesUnrecorded => {
             let mut hook = Item::hook("PreSync", 0, "");
             hook.hook = hook.hook.map(|hook| Hook { vanishes: true, ..hook });

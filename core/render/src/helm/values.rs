@@ -356,7 +356,7 @@ mod tests {
             "v: {\"x\":\"b\",\"z\":\"a\"}\n"
         );
         assert_eq!(
-            render("/env/**.yaml", false).unwrap(),
+            render("/env/**/*.yaml", false).unwrap(),
             "v: {\"x\":\"deep\",\"z\":\"a\"}\n"
         );
         assert_eq!(render("/none/*.yaml", true).unwrap(), "v: {}\n");
