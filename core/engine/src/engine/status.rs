@@ -4,7 +4,7 @@
 //! write is under way. The exception is a barrier: the intent of an operation, or of creating a hook, is durable before what depends
 //! on it. Nothing in it ticks: times are those of changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, ConditionType, HealthStatus,
@@ -17,10 +17,12 @@ use super::Engine;
 use super::gate::Gate;
 use super::operation::{Stage, clipped};
 use super::state::{ApplicationState, InFlight, StatusPatch};
+use super::telling::{News, Summary, Telling};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::journal::Cause;
-use crate::machine::{HookTask, Refresh, TaskState};
+use crate::limits::NAMED_CONDITIONS;
+use crate::machine::Refresh;
 use crate::policy::SkipReason;
 
 impl Engine {
@@ -28,9 +30,10 @@ impl Engine {
         let wanted = self.conditions(app, gate);
         app.conditions = merged(&app.conditions, wanted, now);
         self.tell_changes(now, app, gate);
+        app.telling.wait_for_nothing();
         let is_due = app.status_retry.is_none_or(|(_, until)| until <= now);
-        let is_writing = app.is_in_flight(|what| matches!(what, InFlight::Status(_)));
-        if !self.leads || !is_due || is_writing || app.application.metadata.uid.is_empty() {
+        let may_be_told = self.leads && is_due && !app.in_flight.is_telling();
+        if !may_be_told || app.application.metadata.uid.is_empty() {
             return;
         }
         let intent = app
@@ -42,10 +45,39 @@ impl Engine {
         if !is_barrier && !self.is_quiet(app, gate) {
             return;
         }
+        let summary = summary(app, gate);
+        let news = match Telling::news(app, &summary) {
+            News::Nothing if self.exhaustive && self.unsaid(app, gate).is_some() => News::Progress,
+            News::Nothing if !is_barrier => return,
+            news => news,
+        };
+        let news = if is_barrier { News::Urgent } else { news };
+        if app.telling.may_tell(now, news) {
+            self.tell(now, app, gate, summary, (intent, hooks));
+        }
+    }
+
+    /// What a status would say that the resource does not.
+    pub(super) fn unsaid(&self, app: &ApplicationState, gate: &Gate) -> Option<Value> {
+        let status = serde_json::to_value(self.compose(app, gate)).unwrap_or_default();
+        difference(&app.said, &status)
+    }
+
+    /// Puts the status together, and writes it where it says something else than the resource does, or is waited for.
+    fn tell(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        gate: &Gate,
+        summary: Summary,
+        (intent, hooks): (bool, Vec<NodeIndex>),
+    ) {
         let status = self.compose(app, gate);
+        Telling::told(app, now, summary, rows(&status));
+        let status = serde_json::to_value(&status).unwrap_or_default();
         let patch = match difference(&app.said, &status) {
             Some(patch) => patch,
-            None if is_barrier => Value::Object(Map::new()),
+            None if intent || !hooks.is_empty() => Value::Object(Map::new()),
             None => return,
         };
         let uid = app.application.metadata.uid.clone();
@@ -55,7 +87,7 @@ impl Engine {
 
     /// Is nothing under way that changes what there is to say?
     fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
-        let is_busy = app.writes_in_flight() > 0 || app.is_in_flight(|what| matches!(what, InFlight::Compare(_)));
+        let is_busy = app.writes_in_flight() > 0 || app.in_flight.is_comparing();
         match gate {
             Gate::Refused(_) => true,
             Gate::Waiting(_) => self.cluster(app).is_some_and(|cluster| cluster.lost.is_some()),
@@ -152,15 +184,16 @@ impl Engine {
                 }
             }
         }
-        for (key, compared) in &app.compared {
-            if let Verdict::Failed(why) = &compared.verdict {
-                conditions.push((ConditionType::ComparisonError, format!("{key}: {why}")));
-            }
-        }
-        if let Some(desired) = &app.desired {
-            let warnings = desired.targets.warnings().iter();
-            conditions.extend(warnings.map(|warning| (ConditionType::ManifestWarning, warning.clone())));
-        }
+        let failed = app
+            .incomparable
+            .iter()
+            .filter_map(|key| match &app.compared.get(key)?.verdict {
+                Verdict::Failed(why) => Some(format!("{key}: {why}")),
+                _ => None,
+            });
+        name_some(conditions, ConditionType::ComparisonError, failed);
+        let warnings = app.desired.iter().flat_map(|desired| desired.targets.warnings());
+        name_some(conditions, ConditionType::ManifestWarning, warnings.cloned());
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
             Some(SkipReason::AlreadyFailed) => {
@@ -173,22 +206,15 @@ impl Engine {
             Some(reason @ SkipReason::WouldWipe) => conditions.push((ConditionType::SyncError, reason.to_string())),
             _ => {}
         }
-        for (key, heal) in app.heal.iter().filter(|(_, heal)| !heal.failure.is_empty()) {
-            if app
-                .assessment
-                .objects
-                .get(key)
-                .is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
-            {
-                conditions.push((
-                    ConditionType::SyncError,
-                    format!("{key} drifted and could not be put right: {}", heal.failure),
-                ));
-            }
-        }
+        let differing = &app.assessment.tally.differing;
+        let unhealed = app.heal.failed().iter().filter(|key| differing.contains(*key));
+        let unhealed = unhealed.filter_map(|key| Some((key, app.heal.get(key)?)));
+        let unhealed =
+            unhealed.map(|(key, heal)| format!("{key} drifted and could not be put right: {}", heal.failure));
+        name_some(conditions, ConditionType::SyncError, unhealed);
     }
 
-    fn compose(&self, app: &ApplicationState, gate: &Gate) -> Value {
+    fn compose(&self, app: &ApplicationState, gate: &Gate) -> ApplicationStatus {
         let spec = &app.application.spec;
         // What is not settled stays as it was told.
         let said: ApplicationStatus = serde_json::from_value(app.said.clone()).unwrap_or_default();
@@ -215,7 +241,7 @@ impl Engine {
             },
             None => said.sync.compared_to.clone(),
         };
-        let status = ApplicationStatus {
+        ApplicationStatus {
             sync: SyncStatus {
                 status: sync,
                 compared_to,
@@ -242,9 +268,21 @@ impl Engine {
                 ..said.summary
             },
             controller_namespace: self.settings.control_namespace.clone(),
-        };
-        serde_json::to_value(&status).unwrap_or_default()
+        }
     }
+}
+
+/// Objects and results that a status names: what its length goes by.
+fn rows(status: &ApplicationStatus) -> usize {
+    let operation = status.operation_state.as_ref();
+    let results = operation.and_then(|operation| Some(operation.sync_result.as_ref()?.resources.len()));
+    status.resources.len() + results.unwrap_or_default()
+}
+
+pub(super) fn summary(app: &ApplicationState, gate: &Gate) -> Summary {
+    let (sync, health) = verdicts(app, gate);
+    let is_known = app.assessment.settled && matches!(gate, Gate::Open(_));
+    Summary::of(app, sync, told_health(&health, app), is_known)
 }
 
 /// The verdict and the health that may be told now.
@@ -293,16 +331,26 @@ fn resources(app: &ApplicationState) -> Vec<ResourceStatus> {
         .collect()
 }
 
+/// Names the first messages of one cause, and says whether there are more: a status does not hold one for each of many objects.
+fn name_some(
+    conditions: &mut Vec<(ConditionType, String)>,
+    kind: ConditionType,
+    mut messages: impl Iterator<Item = String>,
+) {
+    conditions.extend(messages.by_ref().take(NAMED_CONDITIONS).map(|message| (kind, message)));
+    if messages.next().is_some() {
+        conditions.push((kind, format!("and more like the {NAMED_CONDITIONS} that are named")));
+    }
+}
+
 /// Hooks whose creation waits for being recorded.
 fn hooks_to_record(app: &ApplicationState) -> Vec<NodeIndex> {
     let Some(operation) = &app.operation else {
         return Vec::new();
     };
-    operation
-        .tasks
-        .iter()
-        .filter(|(node, run)| run.state == TaskState::Hook(HookTask::Recording) && !operation.recorded.contains(node))
-        .map(|(node, _)| *node)
+    let positions = operation.work.to_record();
+    positions
+        .filter_map(|position| Some(operation.at(position)?.0))
         .collect()
 }
 
@@ -316,13 +364,19 @@ fn merged(
         .into_iter()
         .map(|(kind, message)| (kind, clipped(&message)))
         .collect();
+    let old: BTreeMap<(ConditionType, &str), Option<Timestamp>> = old
+        .iter()
+        .map(|condition| {
+            (
+                (condition.kind, condition.message.as_str()),
+                condition.last_transition_time,
+            )
+        })
+        .collect();
     wanted
         .into_iter()
         .map(|(kind, message)| {
-            let same = old
-                .iter()
-                .find(|condition| condition.kind == kind && condition.message == message);
-            let since = same.and_then(|condition| condition.last_transition_time);
+            let since = old.get(&(kind, message.as_str())).copied().flatten();
             ApplicationCondition {
                 kind,
                 message,
@@ -333,7 +387,7 @@ fn merged(
 }
 
 /// The JSON merge patch that makes `old` into `new`; `None` when they are equal.
-pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
+fn difference(old: &Value, new: &Value) -> Option<Value> {
     if old == new {
         return None;
     }

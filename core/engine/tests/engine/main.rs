@@ -13,5 +13,6 @@ mod late;
 mod options;
 mod prunes;
 mod rig;
+mod touched;
 mod transcripts;
 mod waves;
