@@ -290,19 +290,10 @@ impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
         let status = &application.status;
-        let running = status
-            .operation_state
-            .as_ref()
-            .filter(|state| !state.phase.is_completed())
-            .map(OperationRun::restore);
-        let recorded = status
-            .operation_state
-            .as_ref()
-            .map_or(0, super::operation::recorded_number);
-        let inventory = Inventory::recorded(status);
+        let running = running(status);
         Self {
             invalid: None,
-            epoch: recorded + 1,
+            epoch: recorded_number(status) + 1,
             in_flight: Underway::default(),
             touched: Touched::everything(),
             refresh: Refresh::Fresh,
@@ -315,7 +306,7 @@ impl ApplicationState {
             incomparable: BTreeSet::new(),
             assessment: Assessment::default(),
             extra: BTreeMap::new(),
-            inventory,
+            inventory: Inventory::recorded(status),
             taken: running.as_ref().and(application.operation.clone()),
             // Stopped once it is known again which hooks run.
             terminate_by: stopping(status),
@@ -371,6 +362,20 @@ impl ApplicationState {
         }
         self.application = application;
     }
+}
+
+/// The operation that a status says was running.
+fn running(status: &capstan_model::ApplicationStatus) -> Option<OperationRun> {
+    let state = status.operation_state.as_ref();
+    state
+        .filter(|state| !state.phase.is_completed())
+        .map(OperationRun::restore)
+}
+
+/// The number of the last operation.
+fn recorded_number(status: &capstan_model::ApplicationStatus) -> u64 {
+    let state = status.operation_state.as_ref();
+    state.map_or(0, super::operation::recorded_number)
 }
 
 /// An operation that was being stopped is stopped again; by whom is not recorded.
