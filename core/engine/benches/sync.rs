@@ -4,7 +4,12 @@
 //! `cargo bench -p capstan-engine --bench sync` measures; with `-- table [sizes]` it prints a table instead, in which cost by n log n
 //! must not grow.
 
-#![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures time and prints it"
+)]
 
 mod world;
 
