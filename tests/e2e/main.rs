@@ -10,5 +10,6 @@ mod demo;
 mod drift;
 mod harness;
 mod real_cluster;
+mod render;
 mod restart;
 mod rollout;

@@ -206,3 +206,28 @@ fn scan(folder: &Path, look: &mut dyn FnMut(&Path, &str)) {
         }
     }
 }
+
+/// The switches that break the engine on purpose are for its own tests: the program is built without them.
+#[test]
+fn the_program_cannot_be_sabotaged() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "-p",
+            "capstan",
+            "-e",
+            "no-dev",
+            "-f",
+            "{p} [{f}]",
+            "--offline",
+            "--locked",
+        ])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8_lossy(&output.stdout);
+    let engine = tree.lines().find(|line| line.contains("capstan-engine"));
+    let engine = engine.expect("the program links the engine");
+    assert!(!engine.contains("sabotage"), "{engine}");
+}

@@ -204,6 +204,7 @@ impl EngineStage<'_> {
             done += 1;
             let delay = match effect.kind {
                 EffectKind::ResolveRevision { .. }
+                | EffectKind::TraceDescent { .. }
                 | EffectKind::Render(_)
                 | EffectKind::Compare(_)
                 | EffectKind::WatchKinds { .. } => Duration::ZERO,
@@ -234,6 +235,7 @@ impl EngineStage<'_> {
         let reaches = !matches!(
             effect.kind,
             EffectKind::ResolveRevision { .. }
+                | EffectKind::TraceDescent { .. }
                 | EffectKind::Render(_)
                 | EffectKind::Compare(_)
                 | EffectKind::WatchKinds { .. }
@@ -286,6 +288,12 @@ impl EngineStage<'_> {
                     .map(|source| self.repositories.resolve_now(source))
                     .collect(),
             ),
+            EffectKind::TraceDescent { steps } => {
+                let traced = steps
+                    .iter()
+                    .map(|(_, from, to)| self.repositories.descent_now(from, to));
+                Outcome::Descent(Ok(traced.collect()))
+            }
             EffectKind::Render(task) => Outcome::Rendered(self.render(&task)),
             EffectKind::Compare(task) => Outcome::Compared(compare(&task)),
             EffectKind::Apply(task) => Outcome::Applied(executor.apply(&task)),

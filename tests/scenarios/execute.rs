@@ -2,9 +2,9 @@
 
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
 use capstan_engine::event::{Deletion, WriteError};
-use capstan_engine::guard::DeletePermit;
+use capstan_engine::guard::{Content, DeletePermit, Survey, is_incidental};
 use capstan_engine::writing::{client_side, take_over_fields};
-use capstan_model::{ApplicationId, GroupVersionKind, ResourceKey, Timestamp};
+use capstan_model::{ApplicationId, GroupKind, GroupVersionKind, ResourceKey, Timestamp};
 use capstan_sim::{Method, Request, Response, World, text};
 use serde_json::{Value, json};
 
@@ -120,6 +120,11 @@ impl Executor<'_> {
         if live.pointer("/metadata/deletionTimestamp").is_some() {
             return Ok(Deletion::Accepted);
         }
+        if let Some(survey) = permit.survey(&live)
+            && let Err(refusal) = permit.check_contents(&self.contents(&survey)?)
+        {
+            return Ok(Deletion::Refused(refusal));
+        }
         let options = json!({
             "apiVersion": "v1", "kind": "DeleteOptions",
             "preconditions": {"uid": preconditions.uid, "resourceVersion": preconditions.resource_version},
@@ -131,6 +136,46 @@ impl Executor<'_> {
             Ok(_) | Err(WriteError::NotFound(_)) => Ok(Deletion::Gone),
             Err(error) => Err(error),
         }
+    }
+
+    /// What would go along: listed completely.
+    fn contents(&mut self, survey: &Survey) -> Result<Vec<Content>, WriteError> {
+        let registry = self.world.snapshot();
+        let mut lists = Vec::new();
+        for group in registry.registry().groups() {
+            // Every kind once: at its preferred version.
+            let mut known = std::collections::BTreeSet::new();
+            for version in &group.versions {
+                for served in version
+                    .resources
+                    .iter()
+                    .filter(|served| served.serves("list") && served.serves("watch"))
+                {
+                    let kind = GroupKind::new(&group.name, &served.kind);
+                    let namespace = match survey {
+                        Survey::Namespace(name) if served.namespaced && !is_incidental(&kind) => name.as_str(),
+                        Survey::Definition { kind: defined, .. } if *defined == kind => "",
+                        _ => continue,
+                    };
+                    let gvk = GroupVersionKind {
+                        group: kind.group.clone(),
+                        version: version.name.clone(),
+                        kind: kind.kind.clone(),
+                    };
+                    let path = super::discovery::collection(registry.registry(), &gvk, namespace);
+                    if known.insert(served.kind.clone()) {
+                        lists.extend(path.map(|path| (kind, path)));
+                    }
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for (kind, path) in lists {
+            let list = self.send(Request::new(Method::Get, &path))?;
+            let items = list["items"].as_array().into_iter().flatten();
+            found.extend(items.map(|object| Content::of(&kind, object)));
+        }
+        Ok(found)
     }
 
     pub(crate) fn remove_finalizer(

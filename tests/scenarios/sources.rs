@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use capstan_controller::{RenderInputs, RenderedSource, Renderer, SourceProvider, SourceToRender};
 use capstan_engine::effect::Freshness;
-use capstan_engine::event::{ResolvedRevision, SourceFailure};
+use capstan_engine::event::{Descent, ResolvedRevision, SourceFailure};
 use capstan_model::{ApplicationSource, Digest, Manifest, SourceLocation};
 use capstan_render::{EntryKind, FileTree, ReadError, TreeEntry};
 use capstan_sim::scenario::{Files, Scenario};
@@ -83,6 +83,8 @@ impl FileTree for Tree {
 struct Commit {
     tree: Arc<Tree>,
     resolved: ResolvedRevision,
+    /// The revision it follows, where the scenario says so.
+    parent: Option<String>,
 }
 
 struct Repository {
@@ -108,7 +110,8 @@ impl Repositories {
                     time: None,
                 };
                 let tree = Arc::new(tree);
-                (name.clone(), Commit { tree, resolved })
+                let parent = revision.parent.clone();
+                (name.clone(), Commit { tree, resolved, parent })
             });
             let repository = Repository {
                 url: repository.url.clone(),
@@ -156,6 +159,41 @@ impl Repositories {
         })
     }
 
+    /// Does the commit `to` follow `from`? It does unless the scenario says what else it follows.
+    pub(crate) fn descent_now(&self, from: &str, to: &str) -> Descent {
+        self.with(|all| {
+            let named = |repository: &Repository, id: &str| {
+                let mut commits = repository.commits.iter();
+                commits
+                    .find(|(_, commit)| commit.resolved.revision == id)
+                    .map(|(name, _)| name.clone())
+            };
+            for repository in all.values() {
+                let (Some(from), Some(mut at)) = (named(repository, from), named(repository, to)) else {
+                    continue;
+                };
+                if repository.commits[&at].parent.is_none() {
+                    return Descent::Follows;
+                }
+                for _ in 0..repository.commits.len() {
+                    if at == from {
+                        return Descent::Follows;
+                    }
+                    match repository.commits.get(&at).and_then(|commit| commit.parent.clone()) {
+                        Some(parent) => at = parent,
+                        None => break,
+                    }
+                }
+                return if at == from {
+                    Descent::Follows
+                } else {
+                    Descent::Diverged
+                };
+            }
+            Descent::Unknown("no repository has both commits".into())
+        })
+    }
+
     pub(crate) fn tree_now(
         &self,
         source: &ApplicationSource,
@@ -195,6 +233,15 @@ impl SourceProvider for Repositories {
         _: Freshness,
     ) -> BoxFuture<'a, Result<ResolvedRevision, SourceFailure>> {
         ready(self.resolve_now(source)).boxed()
+    }
+
+    fn descent<'a>(
+        &'a self,
+        _: &'a ApplicationSource,
+        from: &'a str,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<Descent, SourceFailure>> {
+        ready(Ok(self.descent_now(from, to))).boxed()
     }
 
     fn tree<'a>(

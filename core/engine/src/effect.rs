@@ -50,11 +50,18 @@ pub enum EffectKind {
     },
     /// Render the sources at pinned commits and prepare the objects. Pure compute over immutable input.
     Render(Box<RenderTask>),
+    /// Tell whether commits follow those that were synced before.
+    TraceDescent {
+        /// A source, the commit that was synced, and the one that is desired.
+        steps: Vec<(ApplicationSource, String, String)>,
+    },
     /// Compare pairs of desired and live objects. Pure compute: [`crate::compare::compare`].
     Compare(Box<CompareTask>),
     /// Write one object.
     Apply(Box<ApplyTask>),
-    /// Delete one object: GET it, ask [`DeletePermit::check`], then DELETE with the preconditions that gives.
+    /// Delete one object: GET it, ask [`DeletePermit::check`], then DELETE with the preconditions that gives. Where
+    /// [`DeletePermit::survey`] wants something listed, it is listed between the two, completely, and held against
+    /// [`DeletePermit::check_contents`].
     Delete {
         /// Where.
         cluster: ClusterId,

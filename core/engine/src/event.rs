@@ -89,6 +89,8 @@ pub enum Event {
         /// What.
         operation: Box<Operation>,
     },
+    /// What of deletes is paused, as the control namespace's ConfigMap says. Until this comes nothing is.
+    DeletesPaused(crate::guard::Pause),
     /// Somebody wants the running operation stopped.
     TerminateRequested {
         /// Which.
@@ -179,6 +181,8 @@ pub enum Outcome {
     Resolved(Result<Vec<ResolvedRevision>, SourceFailure>),
     /// Of `Render`.
     Rendered(Result<Targets, SourceFailure>),
+    /// Of `TraceDescent`: one a step, in order.
+    Descent(Result<Vec<Descent>, SourceFailure>),
     /// Of `Compare`.
     Compared(Vec<PairVerdict>),
     /// Of `Apply`: the object as the server now has it.
@@ -204,6 +208,19 @@ pub struct ResolvedRevision {
     pub subject: String,
     /// When it was committed.
     pub time: Option<Timestamp>,
+}
+
+/// Does a commit follow another one?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Descent {
+    /// The other one is among its ancestors, or is the same.
+    Follows,
+    /// It is not, and that is proven.
+    Diverged,
+    /// The revision names no branch (a tag, a range of versions, a chart): there is nothing to follow.
+    NotABranch,
+    /// That cannot be told; why.
+    Unknown(String),
 }
 
 /// A source could not be resolved, read or rendered.

@@ -24,6 +24,8 @@ pub mod limits;
 mod machine;
 pub mod plan;
 pub mod policy;
+#[doc(hidden)]
+pub mod sabotage;
 pub mod settings;
 pub mod targets;
 pub mod view;

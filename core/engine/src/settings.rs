@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use capstan_model::GroupKind;
+
 /// Settings of an engine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -31,6 +33,10 @@ pub struct Settings {
     pub confirmation_timeout: Duration,
     /// How long one write may take before it is re-observed.
     pub write_timeout: Duration,
+    /// After a start or a change of leadership: how long what is to be pruned must have been the same before it is.
+    pub warm_up: Duration,
+    /// Kinds that are pruned automatically only with an approval, beside Namespaces, definitions, volumes and their claims.
+    pub protected_kinds: Vec<GroupKind>,
     /// Entries the journal keeps.
     pub journal_capacity: usize,
     /// Argo CD's hazards instead of the safe defaults.
@@ -75,8 +81,20 @@ impl Default for Settings {
             sync_timeout: Duration::from_secs(24 * 3600),
             confirmation_timeout: Duration::from_secs(12 * 3600),
             write_timeout: Duration::from_secs(30),
+            warm_up: Duration::from_secs(10),
+            protected_kinds: Vec::new(),
             journal_capacity: 4096,
             guards: Guards::default(),
         }
+    }
+}
+
+impl Settings {
+    /// The wait before a source that could not be read is asked again, after so many attempts.
+    pub(crate) fn refresh_wait(&self, attempts: u32) -> Duration {
+        let factor = 2u32.saturating_pow(attempts.min(20));
+        self.refresh_backoff
+            .saturating_mul(factor)
+            .min(self.refresh_backoff_cap)
     }
 }

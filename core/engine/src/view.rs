@@ -36,12 +36,40 @@ pub struct ApplicationView {
     pub sentence: String,
     /// The running or the last operation.
     pub operation: Option<OperationView>,
+    /// The deletion that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<DeletionView>,
     /// Managed objects and what they own, parents before children.
     pub resources: Vec<ResourceView>,
     /// What is wrong or noteworthy.
     pub conditions: Vec<ApplicationCondition>,
+    /// What is not deleted until somebody approves or its reason goes away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldView>,
     /// Successful syncs, oldest first.
     pub history: Vec<RevisionHistory>,
+}
+
+/// Deletes that are held.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldView {
+    /// By which rule, with what it is set to.
+    pub rule: String,
+    /// Why.
+    pub why: String,
+    /// How to go on.
+    pub next: String,
+    /// Names the rule and the objects: an approval counts for these only.
+    pub plan: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// It was approved, and what it held is about to be deleted.
+    pub approved: bool,
+    /// How many objects.
+    pub count: usize,
+    /// Which; the first hundred.
+    pub objects: Vec<ResourceKey>,
 }
 
 /// The automated policy.
@@ -74,6 +102,18 @@ pub struct OperationView {
     pub retry_count: u64,
     /// Its tasks, in the order of the plan.
     pub tasks: Vec<TaskView>,
+}
+
+/// A deletion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionView {
+    /// Its part: `PreDelete`, `PreDeleteCleanup`, `Objects`, `PostDelete`, `PostDeleteCleanup`.
+    pub stage: String,
+    /// In this part since.
+    pub since: Timestamp,
+    /// What it waits for, with since when and until when.
+    pub waits: Vec<String>,
 }
 
 /// One task of an operation.

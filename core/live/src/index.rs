@@ -77,6 +77,11 @@ impl LiveIndex {
         }
     }
 
+    /// Namespace whose applications are named without it.
+    pub fn control_namespace(&self) -> &str {
+        &self.control_namespace
+    }
+
     /// Takes in one observed object: added, changed, or the answer to a write. `assess` gives its health, `None` for a kind that has
     /// none. Something that is not an object (no kind, no name) changes nothing.
     pub fn apply(&mut self, object: &Value, assess: &dyn Fn(&Value) -> Option<HealthStatus>) -> Change {

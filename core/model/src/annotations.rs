@@ -38,16 +38,25 @@ pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
 /// Which operation created a hook: `<application uid>:<epoch>:<attempt>:<phase>`. It makes a hook's creation recognisable after a crash.
 pub const OPERATION: &str = "capstan.dev/operation";
+/// On an Application: the `PreDelete` and `PostDelete` hooks of its last sync, so that deleting it needs no repository. Written by the
+/// controller.
+pub const DELETION_HOOKS: &str = "capstan.dev/deletion-hooks";
 /// `capstan.dev/determinism`, on an Application: where a chart's random values and its time come from: `stable` (the default), `helm` or
 /// `forbid`.
 pub const DETERMINISM: &str = "capstan.dev/determinism";
-/// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`.
+/// Orders resources inside an Application, and Applications among each other: a comma list of `[group/]Kind/[namespace/]name`; on an
+/// Application `[namespace/]name` is enough, and it waits until those are Synced and Healthy at their newest commits.
 pub const DEPENDS_ON: &str = "capstan.dev/depends-on";
 /// How long this object (or hook) is waited for in a sync, or an Application's sync may last as a whole: a Go duration such as `90s`
 /// or `2h`.
 pub const SYNC_TIMEOUT: &str = "capstan.dev/sync-timeout";
+/// On an Application: `"false"` lets an automated sync go on to its end when a newer commit comes, as Argo CD does.
+pub const SUPERSEDE: &str = "capstan.dev/supersede";
 /// On an Application: how long one wave of its syncs may last, as a Go duration.
 pub const WAVE_TIMEOUT: &str = "capstan.dev/wave-timeout";
+/// On an Application or an AppProject: nothing of it is deleted automatically while this is there. Its value is why: `false` and nothing at all
+/// count as not written.
+pub const PAUSE_DELETES: &str = "capstan.dev/pause-deletes";
 /// `helm.sh/hook`.
 pub const HELM_HOOK: &str = "helm.sh/hook";
 /// `helm.sh/hook-weight`.
@@ -158,6 +167,10 @@ pub struct SyncOptions {
     pub respect_ignore_differences: Option<bool>,
     /// `PrunePropagationPolicy=`, as written: `foreground`, `background` or `orphan`.
     pub prune_propagation_policy: Option<String>,
+    /// `MaxPrunePercentage=`, 0 to 100: an automated sync that would prune a greater part of the application's objects is held.
+    pub max_prune_percentage: Option<u8>,
+    /// `MaxPruneCount=`: an automated sync that would prune more objects than that is held.
+    pub max_prune_count: Option<u32>,
     /// Options this version does not know, as written.
     pub unknown: Vec<String>,
 }
@@ -186,6 +199,14 @@ impl SyncOptions {
             ("PrunePropagationPolicy", "foreground" | "background" | "orphan") => {
                 self.prune_propagation_policy.get_or_insert_with(|| value.to_owned());
             }
+            ("MaxPrunePercentage", text) => match text.parse() {
+                Ok(percentage @ 0..=100) => drop(self.max_prune_percentage.get_or_insert(percentage)),
+                _ => return false,
+            },
+            ("MaxPruneCount", text) => match text.parse() {
+                Ok(count) => drop(self.max_prune_count.get_or_insert(count)),
+                Err(_) => return false,
+            },
             _ => return false,
         }
         true
@@ -424,6 +445,18 @@ mod tests {
     #[test]
     fn a_crd_install_hook_is_an_ordinary_object() {
         assert!(meta(json!({HELM_HOOK: "crd-install"})).is_resource());
+    }
+
+    #[test]
+    fn limits_of_pruning_are_numbers_and_the_first_one_counts() {
+        let options = SyncOptions::parse(["MaxPrunePercentage=30", "MaxPrunePercentage=90", "MaxPruneCount=7"]);
+        assert_eq!(
+            (options.max_prune_percentage, options.max_prune_count),
+            (Some(30), Some(7))
+        );
+        let options = SyncOptions::parse(["MaxPrunePercentage=101", "MaxPrunePercentage=-1", "MaxPruneCount=many"]);
+        assert_eq!((options.max_prune_percentage, options.max_prune_count), (None, None));
+        assert_eq!(options.unknown.len(), 3);
     }
 
     #[test]

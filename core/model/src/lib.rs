@@ -31,6 +31,8 @@ pub use digest::Digest;
 pub use field_manager::{ARGO_FIELD_MANAGER, FIELD_MANAGER, FIELD_MANAGERS};
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
-pub use project::{AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject, glob};
+pub use project::{
+    AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject, SyncWindow, glob,
+};
 pub use revision::{short_revision, shown_revision};
 pub use timestamp::{Timestamp, UnparsableTimestamp};

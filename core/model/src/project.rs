@@ -1,7 +1,7 @@
 //! Argo CD's `AppProject`: what its applications may read and write.
 //!
-//! Matching follows Argo CD's quirks on purpose (`!` patterns deny over all allows, a `!x` item also allows the rest). Sync windows,
-//! roles and signature rules are kept as written: they are not looked at yet.
+//! Matching follows Argo CD's quirks on purpose (`!` patterns deny over all allows, a `!x` item also allows the rest). Roles and signature
+//! rules are kept as written: they are not looked at yet.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -38,9 +38,39 @@ pub struct AppProjectSpec {
     pub namespace_resource_blacklist: Vec<ProjectResource>,
     /// For people.
     pub description: String,
+    /// When its applications may be synced.
+    pub sync_windows: Vec<SyncWindow>,
     /// The rest, as written.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+/// One sync window, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SyncWindow {
+    /// `allow` or `deny`.
+    pub kind: String,
+    /// When it opens: five fields of cron.
+    pub schedule: String,
+    /// For how long, in Go's notation.
+    pub duration: String,
+    /// Zone of the schedule; UTC when empty.
+    pub time_zone: String,
+    /// Globs of applications' names.
+    pub applications: Vec<String>,
+    /// Globs of destination namespaces.
+    pub namespaces: Vec<String>,
+    /// Globs of destination clusters, by URL or by name.
+    pub clusters: Vec<String>,
+    /// Every list that is written has to fit, not one of them.
+    pub and_operator: bool,
+    /// A person may sync all the same.
+    pub manual_sync: bool,
+    /// A sync that began when it was allowed goes on.
+    pub sync_overrun: bool,
+    /// For people.
+    pub description: String,
 }
 
 /// One allowed destination.

@@ -38,7 +38,7 @@ pub struct ChartLimits {
 pub const RATIO_FROM: u64 = 16 << 20;
 
 impl Default for ChartLimits {
-    /// Helm's two limits (100 MiB, 5 MiB a file), 20 000 entries, 1 000 charts, and a ratio of 200.
+    /// What Helm allows an archive (100 MiB, 5 MiB a file), for folders, too; 20 000 entries, 1 000 charts, and a ratio of 200.
     fn default() -> Self {
         Self {
             total: 100 << 20,

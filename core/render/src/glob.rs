@@ -1,5 +1,5 @@
-//! The two glob dialects of the field: gobwas (Argo CD's include and exclude, Helm's `.Files.Glob`) and Go's `filepath.Match`
-//! (`.helmignore`). Matching takes time proportional to pattern times text: no pattern can blow up.
+//! The three glob dialects of the field: gobwas (Argo CD's include and exclude, Helm's `.Files.Glob`), doublestar (Argo CD's
+//! `valueFiles`) and Go's `filepath.Match` (`.helmignore`). Matching takes time proportional to pattern times text: no pattern can blow up.
 
 /// A compiled pattern.
 #[derive(Clone, Debug)]
@@ -7,6 +7,39 @@ pub struct Glob {
     /// Braces expanded: the text has to match one of them.
     alternatives: Vec<Vec<Token>>,
     separator: Option<char>,
+    overlaps: Option<Overlapping>,
+}
+
+/// `text**text`, which gobwas matches by the two ends alone: `d/**/a` matches `d/a`, whose one `/` is part of both.
+#[derive(Clone, Debug)]
+struct Overlapping {
+    prefix: String,
+    suffix: String,
+}
+
+impl Overlapping {
+    fn of(tokens: &[Token]) -> Option<Self> {
+        let text = |tokens: &[Token]| {
+            let literal = |token: &Token| match token {
+                Token::Literal(c) => Some(*c),
+                _ => None,
+            };
+            let text: String = tokens.iter().map(literal).collect::<Option<_>>()?;
+            (!text.is_empty()).then_some(text)
+        };
+        let at = tokens.iter().position(|token| matches!(token, Token::Super))?;
+        Some(Self {
+            prefix: text(&tokens[..at])?,
+            suffix: text(&tokens[at + 1..])?,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    Gobwas,
+    Doublestar,
+    Path,
 }
 
 #[derive(Clone, Debug)]
@@ -18,6 +51,8 @@ enum Token {
     Many,
     /// Any characters.
     Super,
+    /// `**/`: any number of whole parts of a path.
+    Parts,
     Class {
         negated: bool,
         ranges: Vec<(char, char)>,
@@ -50,13 +85,35 @@ impl Glob {
     /// # Errors
     /// [`InvalidGlob`].
     pub fn gobwas(pattern: &str, separator: Option<char>) -> Result<Self, InvalidGlob> {
-        let alternatives = expand(&pattern.chars().collect::<Vec<_>>())?
+        let alternatives: Vec<Vec<Token>> = expand(&pattern.chars().collect::<Vec<_>>(), Dialect::Gobwas)?
             .iter()
-            .map(|pattern| tokens(pattern, '!', true))
+            .map(|pattern| tokens(pattern, Dialect::Gobwas))
             .collect::<Result<_, _>>()?;
+        let overlaps = match &alternatives[..] {
+            [tokens] => Overlapping::of(tokens),
+            _ => None,
+        };
         Ok(Self {
             alternatives,
             separator,
+            overlaps,
+        })
+    }
+
+    /// doublestar: `*` and `?` within one part of a path, `**` as a part of its own for any number of parts, `[a-z0]`, `[^a]`, `[!a]`,
+    /// `{a,b}`, `\`.
+    ///
+    /// # Errors
+    /// [`InvalidGlob`].
+    pub fn doublestar(pattern: &str) -> Result<Self, InvalidGlob> {
+        let alternatives = expand(&pattern.chars().collect::<Vec<_>>(), Dialect::Doublestar)?
+            .iter()
+            .map(|pattern| tokens(pattern, Dialect::Doublestar))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            alternatives,
+            separator: Some('/'),
+            overlaps: None,
         })
     }
 
@@ -65,15 +122,19 @@ impl Glob {
     /// # Errors
     /// [`InvalidGlob`].
     pub fn path(pattern: &str) -> Result<Self, InvalidGlob> {
-        let tokens = tokens(&pattern.chars().collect::<Vec<_>>(), '^', false)?;
+        let tokens = tokens(&pattern.chars().collect::<Vec<_>>(), Dialect::Path)?;
         Ok(Self {
             alternatives: vec![tokens],
             separator: Some('/'),
+            overlaps: None,
         })
     }
 
     /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
+        if let Some(Overlapping { prefix, suffix }) = &self.overlaps {
+            return text.starts_with(prefix) && text.ends_with(suffix);
+        }
         let text: Vec<char> = text.chars().collect();
         self.alternatives
             .iter()
@@ -96,6 +157,13 @@ impl Glob {
                         open &= text.get(at).is_some_and(|c| crosses || Some(*c) != self.separator);
                     }
                 }
+                Token::Parts => {
+                    let mut open = false;
+                    for at in 0..=text.len() {
+                        next[at] = reachable[at] || open && at > 0 && text[at - 1] == '/';
+                        open |= reachable[at];
+                    }
+                }
                 _ => {
                     for (at, c) in text.iter().enumerate() {
                         next[at + 1] = reachable[at] && self.matches_one(token, *c);
@@ -112,24 +180,24 @@ impl Glob {
             Token::Literal(literal) => *literal == c,
             Token::One => Some(c) != self.separator,
             Token::Class { negated, ranges } => ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated,
-            Token::Many | Token::Super => false,
+            Token::Many | Token::Super | Token::Parts => false,
         }
     }
 }
 
 /// Every pattern that the braces stand for.
-fn expand(pattern: &[char]) -> Result<Vec<Vec<char>>, InvalidGlob> {
+fn expand(pattern: &[char], dialect: Dialect) -> Result<Vec<Vec<char>>, InvalidGlob> {
     let mut at = 0;
     while at < pattern.len() {
         match pattern[at] {
             '\\' => at += 2,
-            '[' => at = class_end(pattern, at).ok_or(InvalidGlob::Class)?,
+            '[' => at = class(pattern, at, dialect)?.1,
             '{' => {
-                let (parts, end) = alternatives(pattern, at)?;
-                let tails = expand(&pattern[end..])?;
+                let (parts, end) = alternatives(pattern, at, dialect)?;
+                let tails = expand(&pattern[end..], dialect)?;
                 let mut expanded = Vec::new();
                 for part in parts {
-                    for middle in expand(part)? {
+                    for middle in expand(part, dialect)? {
                         for tail in &tails {
                             expanded.push([&pattern[..at], &middle, tail].concat());
                         }
@@ -148,12 +216,12 @@ fn expand(pattern: &[char]) -> Result<Vec<Vec<char>>, InvalidGlob> {
 }
 
 /// The parts of the braces that open at a position, and the position after them.
-fn alternatives(pattern: &[char], open: usize) -> Result<(Vec<&[char]>, usize), InvalidGlob> {
+fn alternatives(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Vec<&[char]>, usize), InvalidGlob> {
     let (mut parts, mut depth, mut start, mut at) = (Vec::new(), 0, open + 1, open);
     while at < pattern.len() {
         match pattern[at] {
             '\\' => at += 1,
-            '[' => at = class_end(pattern, at).ok_or(InvalidGlob::Class)? - 1,
+            '[' => at = class(pattern, at, dialect)?.1 - 1,
             '{' => depth += 1,
             ',' if depth == 1 => {
                 parts.push(&pattern[start..at]);
@@ -187,17 +255,69 @@ fn class_end(pattern: &[char], open: usize) -> Option<usize> {
     None
 }
 
-fn tokens(pattern: &[char], negation: char, supers: bool) -> Result<Vec<Token>, InvalidGlob> {
+/// The class that opens at a position, and the position after its `]`.
+fn class(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Token, usize), InvalidGlob> {
+    match dialect {
+        Dialect::Gobwas => gobwas_class(pattern, open),
+        Dialect::Doublestar => path_class(pattern, open, &['^', '!']),
+        Dialect::Path => path_class(pattern, open, &['^']),
+    }
+}
+
+/// Of gobwas: one range, or characters one by one, among which `-` is no
+/// range. `[a-z0]` and `[a-]` are errors.
+fn gobwas_class(pattern: &[char], open: usize) -> Result<(Token, usize), InvalidGlob> {
+    let negated = pattern.get(open + 1) == Some(&'!');
+    let mut at = open + 1 + usize::from(negated);
+    let mut ranges = Vec::new();
+    if pattern.get(at + 1) == Some(&'-') {
+        let (from, to) = (pattern[at], *pattern.get(at + 2).ok_or(InvalidGlob::Class)?);
+        if to < from {
+            return Err(InvalidGlob::Class);
+        }
+        ranges.push((from, to));
+        at += 3;
+    } else {
+        while let Some(c) = pattern.get(at).filter(|c| **c != ']') {
+            at += usize::from(*c == '\\');
+            let c = *pattern.get(at).ok_or(InvalidGlob::Class)?;
+            ranges.push((c, c));
+            at += 1;
+        }
+    }
+    match pattern.get(at) {
+        Some(']') if !ranges.is_empty() => Ok((Token::Class { negated, ranges }, at + 1)),
+        _ => Err(InvalidGlob::Class),
+    }
+}
+
+/// Does `**` stand here as a part of its own?
+fn is_part(pattern: &[char], at: usize) -> bool {
+    let begins = at == 0 || pattern[at - 1] == '/';
+    begins && pattern.get(at + 1) == Some(&'*') && pattern.get(at + 2).is_none_or(|next| *next == '/')
+}
+
+fn tokens(pattern: &[char], dialect: Dialect) -> Result<Vec<Token>, InvalidGlob> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(c) = pattern.get(at) {
         at += 1;
         tokens.push(match c {
-            '*' if supers && pattern.get(at) == Some(&'*') => {
+            '*' if dialect == Dialect::Gobwas && pattern.get(at) == Some(&'*') => {
                 while pattern.get(at) == Some(&'*') {
                     at += 1;
                 }
                 Token::Super
+            }
+            '*' if dialect == Dialect::Doublestar && is_part(pattern, at - 1) => {
+                at += 1;
+                match pattern.get(at) {
+                    Some(_) => {
+                        at += 1;
+                        Token::Parts
+                    }
+                    None => Token::Super,
+                }
             }
             '*' => Token::Many,
             '?' => Token::One,
@@ -206,8 +326,7 @@ fn tokens(pattern: &[char], negation: char, supers: bool) -> Result<Vec<Token>, 
                 Token::Literal(*pattern.get(at - 1).ok_or(InvalidGlob::Escape)?)
             }
             '[' => {
-                let end = class_end(pattern, at - 1).ok_or(InvalidGlob::Class)?;
-                let class = class(&pattern[at..end - 1], negation)?;
+                let (class, end) = class(pattern, at - 1, dialect)?;
                 at = end;
                 class
             }
@@ -217,8 +336,11 @@ fn tokens(pattern: &[char], negation: char, supers: bool) -> Result<Vec<Token>, 
     Ok(tokens)
 }
 
-fn class(body: &[char], negation: char) -> Result<Token, InvalidGlob> {
-    let negated = body.first() == Some(&negation);
+/// Of Go's `filepath.Match`: ranges and characters.
+fn path_class(pattern: &[char], open: usize, negations: &[char]) -> Result<(Token, usize), InvalidGlob> {
+    let end = class_end(pattern, open).ok_or(InvalidGlob::Class)?;
+    let body = &pattern[open + 1..end - 1];
+    let negated = body.first().is_some_and(|first| negations.contains(first));
     let mut rest = body[usize::from(negated)..].iter().copied().peekable();
     let mut ranges = Vec::new();
     while let Some(c) = rest.next() {
@@ -245,7 +367,7 @@ fn class(body: &[char], negation: char) -> Result<Token, InvalidGlob> {
     if ranges.is_empty() {
         Err(InvalidGlob::Class)
     } else {
-        Ok(Token::Class { negated, ranges })
+        Ok((Token::Class { negated, ranges }, end))
     }
 }
 
@@ -273,6 +395,11 @@ mod tests {
             ("a\\*", "a*", true, true),
             ("a\\*", "ab", false, false),
             ("", "", true, true),
+            ("d/**/a.yaml", "d/a.yaml", true, true),
+            ("d/**/a.yaml", "d/b/c/a.yaml", true, true),
+            ("[abc-e]x", "-x", true, true),
+            ("[abc-e]x", "dx", false, false),
+            ("[!a]x", "ax", false, false),
         ];
         for (pattern, text, without, with) in cases {
             assert_eq!(
@@ -287,11 +414,40 @@ mod tests {
             );
         }
         assert_eq!(Glob::gobwas("{a", None).unwrap_err(), InvalidGlob::Braces);
-        assert_eq!(Glob::gobwas("[a", None).unwrap_err(), InvalidGlob::Class);
+        for pattern in ["[a", "[]", "[a-]", "[a-z0-9]", "[z-a]", "[]a]"] {
+            assert_eq!(
+                Glob::gobwas(pattern, None).unwrap_err(),
+                InvalidGlob::Class,
+                "{pattern}"
+            );
+        }
         assert_eq!(
             Glob::gobwas(&"{a,b}".repeat(20), None).unwrap_err(),
             InvalidGlob::TooMany
         );
+    }
+
+    #[test]
+    fn doublestar_knows_parts_of_a_path() {
+        for (pattern, text, matches) in [
+            ("d/**/a.yaml", "d/a.yaml", true),
+            ("d/**/a.yaml", "d/b/c/a.yaml", true),
+            ("d/**/a.yaml", "d/ba.yaml", false),
+            ("d/**", "d/b/a", true),
+            ("**/a", "a", true),
+            ("d/**.yaml", "d/b/a.yaml", false),
+            ("d/*.yaml", "d/b/a.yaml", false),
+            ("v[a-z0-9]", "v7", true),
+            ("v[^a-z]", "va", false),
+            ("v[!a-z]", "v7", true),
+            ("{dev,prod}/*", "prod/a", true),
+        ] {
+            assert_eq!(
+                Glob::doublestar(pattern).unwrap().matches(text),
+                matches,
+                "{pattern} {text}"
+            );
+        }
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub struct RenderRequest<'a> {
     pub api_versions: &'a [String],
     /// `--set` arguments, applied before the source's parameters; an Application has none.
     pub set: &'a [SetArgument],
+    /// As `helm template` takes it from a command line: values files are names, not patterns, and dependencies have to be in `charts/`.
+    /// Argo CD looks for patterns, and builds dependencies first.
+    pub command_line: bool,
     /// Variables for `$NAME` in parameters and the names of values files: [`build_environment`](crate::build_environment).
     pub environment: &'a BTreeMap<String, String>,
     /// Where what is not reproducible comes from.
@@ -71,6 +74,7 @@ impl<'a> RenderRequest<'a> {
             kube_version: helm::DEFAULT_KUBE_VERSION,
             api_versions: &[],
             set: &[],
+            command_line: false,
             environment: &NO_VARIABLES,
             determinism: Determinism::Stable { seed: &[] },
             interrupt: Interrupt::default(),

@@ -29,8 +29,8 @@ impl Default for Limits {
         Self {
             fuel: 50_000_000,
             output: 64 << 20,
-            // As deep as Helm lets one name include itself.
-            depth: 1000,
+            // Helm lets one name include itself a thousand times, and several names more; Go lets `template` go on to 100,000.
+            depth: 5000,
             nesting: 500,
         }
     }

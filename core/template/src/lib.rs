@@ -39,6 +39,6 @@ pub use context::{Context, Interrupt, Limits};
 pub use error::{ExecError, Limit, TemplateError};
 pub use functions::{function_names, matches_constraint};
 pub use object::{Method, Object, Record};
-pub use set::{TemplateSet, erase_no_value};
+pub use set::{TemplateSet, erase_no_value, text};
 pub use signature::Type;
 pub use value::{Element, List, Map, Text, Time, Value, Zone};

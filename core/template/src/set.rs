@@ -58,11 +58,19 @@ impl TemplateSet {
         self.templates.contains_key(name)
     }
 
-    /// Executes a template. `<no value>` is left in the text: see [`erase_no_value`].
+    /// Executes a template. `<no value>` is left in the text: see [`erase_no_value`]. What is not UTF-8 is replaced: see [`text`].
     ///
     /// # Errors
     /// [`TemplateError::Exec`] with Go's message; limits name themselves and the place.
     pub fn execute(&self, name: &str, data: &Value, context: &mut Context) -> Result<String, TemplateError> {
+        self.execute_bytes(name, data, context).map(|bytes| text(bytes).0)
+    }
+
+    /// Executes a template as [`TemplateSet::execute`] does; gives the bytes as they are, since a template may cut a character in two.
+    ///
+    /// # Errors
+    /// As [`TemplateSet::execute`].
+    pub fn execute_bytes(&self, name: &str, data: &Value, context: &mut Context) -> Result<Vec<u8>, TemplateError> {
         name.clone_into(&mut context.file);
         context.included.clear();
         let scope = Rc::new(Scope {
@@ -70,9 +78,23 @@ impl TemplateSet {
             outer: None,
         });
         let mut env = Env { scope, context };
-        let bytes = env.execute_named(name, data.clone()).map_err(TemplateError::Exec)?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        env.execute_named(name, data.clone()).map_err(TemplateError::Exec)
     }
+}
+
+/// Bytes as text, and whether they were: each byte that is not part of a character becomes U+FFFD, as Go writes it in JSON.
+#[must_use]
+pub fn text(bytes: Vec<u8>) -> (String, bool) {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => return (text, true),
+        Err(error) => error.into_bytes(),
+    };
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    (text, false)
 }
 
 /// Removes what Go prints for absent values, as Helm does with every rendered file.

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capstan_model::Digest;
 use capstan_render::{EntryKind, FileTree, RawEntry, ReadError, TreeEntry, resolve};
 
-/// Most bytes of a file that is read.
-const FILE_LIMIT: u64 = 10 * 1024 * 1024;
+/// Most bytes of a file that is read. What a chart may hold is limited elsewhere, and a packed chart or a values file is named by hand.
+const FILE_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// The tree below a folder. Files may change while they are read: offline commands are run once.
 ///
@@ -51,18 +51,23 @@ impl LocalTree {
         };
         if kind.is_symlink() {
             let target = fs::read_link(&full).map_err(|error| Self::unavailable(path, &error))?;
-            if let Ok(real) = full.canonicalize()
-                && !real.starts_with(&self.root)
-            {
-                let mut links = self.links_out.lock().unwrap_or_else(PoisonError::into_inner);
-                links.insert(path.to_owned());
-                return Ok(Some(if real.is_dir() {
-                    RawEntry::Directory
-                } else {
-                    RawEntry::File
-                }));
-            }
-            return Ok(Some(RawEntry::Symlink(target.to_string_lossy().into_owned())));
+            let target = match full.canonicalize() {
+                Ok(real) => match real.strip_prefix(&self.root) {
+                    Ok(inside) => climb(path) + &inside.to_string_lossy(),
+                    Err(_) => {
+                        let mut links = self.links_out.lock().unwrap_or_else(PoisonError::into_inner);
+                        links.insert(path.to_owned());
+                        return Ok(Some(if real.is_dir() {
+                            RawEntry::Directory
+                        } else {
+                            RawEntry::File
+                        }));
+                    }
+                },
+                // It leads nowhere: by name, to say so.
+                Err(_) => target.to_string_lossy().into_owned(),
+            };
+            return Ok(Some(RawEntry::Symlink(target)));
         }
         Ok(Some(if kind.is_dir() {
             RawEntry::Directory
@@ -74,6 +79,11 @@ impl LocalTree {
     fn find(&self, path: &str) -> Result<Option<(String, RawEntry)>, ReadError> {
         resolve(path, |path| self.raw(path))
     }
+}
+
+/// The way from a link's folder to the root.
+fn climb(path: &str) -> String {
+    "../".repeat(path.matches('/').count()) + "./"
 }
 
 impl FileTree for LocalTree {
@@ -89,9 +99,15 @@ impl FileTree for LocalTree {
             });
         }
         let full = self.root.join(&real);
-        let size = fs::metadata(&full)
-            .map_err(|error| Self::unavailable(path, &error))?
-            .len();
+        let metadata = fs::metadata(&full).map_err(|error| Self::unavailable(path, &error))?;
+        if !metadata.is_file() {
+            return Err(ReadError::WrongKind {
+                path: path.to_owned(),
+                found: "a pipe, socket or device",
+                wanted: "a file",
+            });
+        }
+        let size = metadata.len();
         if size > FILE_LIMIT {
             return Err(ReadError::TooLarge {
                 path: path.to_owned(),
@@ -178,6 +194,22 @@ mod tests {
         std::os::unix::fs::symlink("/etc/hostname", folder.path().join("a/host")).unwrap();
         assert!(below.read("host").unwrap().is_some());
         assert_eq!(below.links_out(), ["host"]);
+        // Links within, however they are written.
+        std::os::unix::fs::symlink(folder.path().join("a/in"), folder.path().join("absolute")).unwrap();
+        let name = folder.path().canonicalize().unwrap();
+        let name = name.file_name().unwrap().to_string_lossy().into_owned();
+        std::os::unix::fs::symlink(format!("../../{name}/a/in"), folder.path().join("a/back")).unwrap();
+        let whole = LocalTree::new(&folder.path().canonicalize().unwrap());
+        for path in ["absolute", "a/back"] {
+            assert_eq!(whole.read(path).unwrap().as_deref(), Some(&b"z"[..]), "{path}");
+        }
+        fs::remove_file(folder.path().join("a/back")).unwrap();
+        // A pipe would never end.
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.path().join("pipe"))
+            .status();
+        assert!(made.unwrap().success());
+        assert!(matches!(whole.read("pipe"), Err(ReadError::WrongKind { .. })));
         assert!(matches!(tree.read("a"), Err(ReadError::WrongKind { .. })));
         assert_eq!(tree.list("a").unwrap().unwrap().len(), 3);
         fs::write(folder.path().join("a/b.yaml"), "y").unwrap();

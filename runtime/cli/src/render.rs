@@ -47,7 +47,7 @@ pub(crate) struct Source {
     #[arg(long, default_value = "")]
     kube_version: String,
     /// API versions that the chart sees beside the usual ones.
-    #[arg(long, short)]
+    #[arg(long, short, value_delimiter = ',')]
     api_versions: Vec<String>,
 }
 
@@ -158,6 +158,7 @@ impl Source {
             kube_version: &self.kube_version,
             api_versions: &self.api_versions,
             set: &set,
+            command_line: true,
             ..RenderRequest::new(self.release(), &source)
         };
         let local = Arc::new(LocalTree::new(&root));

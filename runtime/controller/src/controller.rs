@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use capstan_engine::guard::Pause;
 use capstan_engine::{Engine, Event, Settings};
-use capstan_kubernetes::{Cluster, ControlWatches, Monitor, SecretWatch};
+use capstan_kubernetes::{Cluster, ControlWatches, Monitor, PauseWatch, SecretWatch};
 use capstan_source::{AUTHORITIES_MAP, SECRET_TYPE_LABEL};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +86,7 @@ impl Controller {
         settings: ControllerSettings,
         clock: Clock,
     ) -> Self {
-        let (events, inbox) = mpsc::channel(settings.event_queue.max(1));
+        let (events, inbox) = mpsc::channel(settings.event_queue.max(2));
         let model = Arc::new(ReadModel::new(settings.engine.journal_capacity));
         let metrics = Arc::new(Metrics::new(model.clone(), cluster.requests().clone()));
         Self {
@@ -124,10 +125,15 @@ impl Controller {
             Compute::Inline => Pool::Inline,
             Compute::Threads(count) => Pool::threads(count),
         };
-        // One replica: it leads. It is the first thing the engine hears, since nothing else has been started.
-        if events.try_send(Event::LeadershipChanged { leads: true }).is_err() {
-            tracing::error!("the event queue is full before the start");
+        // One replica: it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the first things
+        // that the engine hears, since nothing else has been started.
+        let unread = Event::DeletesPaused(Pause::unknown("it has not been read yet"));
+        for first in [Event::LeadershipChanged { leads: true }, unread] {
+            if events.try_send(first).is_err() {
+                tracing::error!("the event queue is full before the start");
+            }
         }
+        let _pause = PauseWatch::start(&cluster, &settings.engine.control_namespace, &events);
         let _secrets = sources.secrets().map(|secrets| {
             secrets.expect();
             let labels = format!("{SECRET_TYPE_LABEL} in (repository,repo-creds)");

@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use capstan_engine::effect::Freshness;
-use capstan_engine::event::{ResolvedRevision, SourceFailure};
+use capstan_engine::event::{Descent, ResolvedRevision, SourceFailure};
 use capstan_model::{AppProject, ApplicationSource};
 use capstan_render::FileTree;
-use capstan_source::{Charts, Credentials, FetchPolicy, Poller, RepoUrl, Repositories, Resolved, SourceError};
+use capstan_source::{
+    Ancestry, Charts, Credentials, FetchPolicy, Poller, Reference, RepoUrl, Repositories, Resolved, SourceError,
+};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -30,6 +32,17 @@ pub trait SourceProvider: Send + Sync + 'static {
         source: &'a ApplicationSource,
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<ResolvedRevision, SourceFailure>>;
+
+    /// Does the commit `to` of a source's branch follow the commit `from`? In a source without branches there is nothing to follow.
+    fn descent<'a>(
+        &'a self,
+        source: &'a ApplicationSource,
+        from: &'a str,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<Descent, SourceFailure>> {
+        let _ = (source, from, to);
+        futures::future::ready(Ok(Descent::NotABranch)).boxed()
+    }
 
     /// The files of a source's repository at a commit, or of a chart.
     fn tree<'a>(
@@ -221,6 +234,38 @@ impl SourceProvider for Sources {
                 tracing::warn!(repository = source.repo_url, note, "resolved");
             }
             Ok(revision_of(resolved))
+        }
+        .boxed()
+    }
+
+    fn descent<'a>(
+        &'a self,
+        source: &'a ApplicationSource,
+        from: &'a str,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<Descent, SourceFailure>> {
+        async move {
+            if charts::is_chart(source) {
+                return Ok(Descent::NotABranch);
+            }
+            let url = git(source)?;
+            let (revision, from, to) = (source.target_revision.clone(), from.to_owned(), to.to_owned());
+            let ancestry = self
+                .blocking(url, move |repositories, url, credentials| {
+                    // Who resolved it has asked the server a moment ago.
+                    let resolved = repositories.resolve(url, &revision, FetchPolicy::Cached, credentials)?;
+                    match resolved.reference {
+                        Reference::Branch(_) | Reference::Head(_) => repositories.ancestry(url, &from, &to).map(Some),
+                        Reference::Tag(_) | Reference::Other(_) | Reference::Commit => Ok(None),
+                    }
+                })
+                .await?;
+            Ok(match ancestry {
+                None => Descent::NotABranch,
+                Some(Ancestry::Follows) => Descent::Follows,
+                Some(Ancestry::Diverged) => Descent::Diverged,
+                Some(Ancestry::Unknown(why)) => Descent::Unknown(why),
+            })
         }
         .boxed()
     }

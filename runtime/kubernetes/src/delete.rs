@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::contents::NotListed;
 use crate::observe::proves_absence;
 use crate::request::{Ask, JSON};
 
@@ -23,6 +24,17 @@ impl Cluster {
         };
         if is_terminating(&live) {
             return Ok(Deletion::Accepted);
+        }
+        if let Some(survey) = permit.survey(&live) {
+            let refusal = match self.contents(&survey).await {
+                Ok(found) => permit.check_contents(&found).err(),
+                // Who asks again later will know; who may not ask never will.
+                Err(NotListed::Later(error)) => return Err(error),
+                Err(NotListed::Never(reason)) => Some(permit.not_surveyed(reason)),
+            };
+            if let Some(refusal) = refusal {
+                return Ok(Deletion::Refused(refusal));
+            }
         }
         let options = json!({
             "apiVersion": "v1",

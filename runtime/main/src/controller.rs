@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Fresh, Sources, TreeRenderer};
 use capstan_engine::settings::Guards;
 use capstan_kubernetes::{Cluster, ClusterSettings, KubeconfigSource};
-use capstan_model::{ClusterId, parse_duration};
+use capstan_model::{ClusterId, GroupKind, parse_duration};
 use capstan_source::{Charts, FetchLimits, LocalRepositories, Options, Repositories};
 use clap::Args;
 use miette::{Context, IntoDiagnostic};
@@ -49,6 +49,10 @@ pub(crate) struct Arguments {
     /// `argo` carries syncs out the way Argo CD's own engine does, its hazards included.
     #[arg(long, default_value = "capstan", value_name = "capstan|argo")]
     guards: Guards,
+    /// A kind that is pruned automatically only with an approval, such as Secret or apps/StatefulSet; beside Namespaces, definitions, volumes
+    /// and their claims. May be given several times.
+    #[arg(long, value_name = "[GROUP/]KIND", value_parser = group_kind)]
+    protect_kind: Vec<GroupKind>,
     /// Secret that webhooks are signed with. Without it they are accepted on loopback addresses only.
     #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true)]
     webhook_secret: Option<String>,
@@ -60,6 +64,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Err("at least 100ms".into());
     }
     Ok(duration)
+}
+
+fn group_kind(text: &str) -> Result<GroupKind, String> {
+    let (group, kind) = text.rsplit_once('/').unwrap_or(("", text));
+    if !kind.starts_with(|first: char| first.is_ascii_uppercase()) || group.contains('/') {
+        return Err(format!("{text:?} is no kind such as Secret or apps/StatefulSet"));
+    }
+    Ok(GroupKind::new(group, kind))
 }
 
 /// What a controller is started with.
@@ -77,6 +89,8 @@ pub(crate) struct Settings {
     pub(crate) installation_id: String,
     /// Safe defaults, or Argo CD's.
     pub(crate) guards: Guards,
+    /// Kinds that are pruned automatically only with an approval, beside the built-in ones.
+    pub(crate) protected_kinds: Vec<GroupKind>,
     /// Which folders may be read as repositories.
     pub(crate) local: LocalRepositories,
     /// What charts draw at random follows from this.
@@ -92,6 +106,7 @@ impl Default for Settings {
             namespace: "argocd".into(),
             installation_id: String::new(),
             guards: Guards::default(),
+            protected_kinds: Vec::new(),
             local: LocalRepositories::Anywhere,
             seed: Vec::new(),
         }
@@ -140,6 +155,7 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
     controller.engine.control_namespace = settings.namespace;
     controller.engine.installation_id = settings.installation_id;
     controller.engine.guards = settings.guards;
+    controller.engine.protected_kinds = settings.protected_kinds;
     let controller = Controller::new(
         cluster,
         Arc::new(sources),
@@ -179,6 +195,7 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
         namespace: arguments.namespace,
         installation_id: arguments.installation_id,
         guards: arguments.guards,
+        protected_kinds: arguments.protect_kind,
         local: if in_pod {
             LocalRepositories::Refused
         } else {

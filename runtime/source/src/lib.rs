@@ -14,6 +14,7 @@
 //! and machines, credential helpers. Everything blocks: callers run it on threads that may wait. The TLS provider is installed by the
 //! program's `main`.
 
+mod ancestry;
 mod charts;
 mod classify;
 mod constraint;
@@ -35,6 +36,7 @@ mod tree;
 mod tree_cache;
 mod url;
 
+pub use ancestry::Ancestry;
 pub use charts::{
     Access, Chart, ChartArchive, ChartRepository, ChartVersion, Charts, ClientCertificate, Digest, HttpLocation, Login,
     OciLocation, Proxy, is_exact_version, is_same_version, is_version_range,

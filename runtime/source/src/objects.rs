@@ -95,6 +95,7 @@ impl Folder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CommitInfo {
     pub(crate) tree: ObjectId,
+    pub(crate) parents: Vec<ObjectId>,
     pub(crate) author_name: String,
     pub(crate) author_email: String,
     /// Seconds since the Unix epoch, of the committer.
@@ -156,6 +157,12 @@ impl Objects {
         self.with(|handle| handle.has_object(id))
     }
 
+    /// Does its history end somewhere on purpose?
+    pub(crate) fn is_shallow(&self) -> Result<bool, SourceError> {
+        self.with(gix::Repository::is_shallow)
+            .map_err(|error| self.store_error(error.probable_cause().to_string()))
+    }
+
     /// A folder, parsed and verified; kept for the next one who asks.
     pub(crate) fn folder(&self, id: ObjectId) -> Result<Arc<Folder>, SourceError> {
         if let Some(folder) = self.lock().find(id) {
@@ -194,6 +201,7 @@ impl Objects {
             .find(|line| !line.trim_ascii().is_empty());
         Ok(CommitInfo {
             tree: commit.tree(),
+            parents: commit.parents().collect(),
             author_name,
             author_email,
             seconds: commit.time().map(|time| time.seconds).unwrap_or_default(),

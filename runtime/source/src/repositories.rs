@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capstan_model::Timestamp;
 use gix::ObjectId;
 
+use crate::ancestry::{self, Ancestry};
 use crate::local::Local;
 use crate::mirror::Mirror;
 use crate::objects::Objects;
@@ -212,6 +213,17 @@ impl Repositories {
             });
         };
         GitTree::open(self.backend(url).objects()?, id)
+    }
+
+    /// Is the commit `from` among the ancestors of the commit `to`, which [`Repositories::resolve`] returned? Asks no server.
+    ///
+    /// # Errors
+    /// [`SourceError::Object`] when a commit in between is not here or corrupt.
+    pub fn ancestry(&self, url: &RepoUrl, from: &str, to: &str) -> Result<Ancestry, SourceError> {
+        match (Revision::parse(from)?, Revision::parse(to)?) {
+            (Revision::Commit(from), Revision::Commit(to)) => ancestry::trace(&*self.backend(url).objects()?, from, to),
+            _ => Ok(Ancestry::Unknown(format!("{from:?} and {to:?} are not both commits"))),
+        }
     }
 
     /// Branches, tags and HEAD.

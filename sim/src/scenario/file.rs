@@ -92,6 +92,9 @@ pub struct Revision {
     pub author: String,
     /// First line of its message.
     pub subject: String,
+    /// The revision that it follows, where that is not the one that was pushed before: a branch that is moved to it was rewritten.
+    #[serde(default)]
+    pub parent: Option<String>,
 }
 
 /// Something that happens: one verb, at a time.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, Propagation};
-use capstan_engine::event::{Deletion, Outcome, ResolvedRevision};
+use capstan_engine::event::{Deletion, Descent, Outcome, ResolvedRevision};
 use capstan_engine::guard::DeletePermit;
 use capstan_engine::health::{HealthRules, HealthVerdict};
 use capstan_engine::settings::Guards;
@@ -311,6 +311,7 @@ impl Player<'_> {
                 };
                 (Outcome::Resolved(Ok(vec![revision])), None)
             }
+            EffectKind::TraceDescent { steps } => (Outcome::Descent(Ok(vec![Descent::Follows; steps.len()])), None),
             EffectKind::Render(task) => (Outcome::Rendered(Ok(targets(self.case, &task.context))), None),
             EffectKind::Compare(task) => (Outcome::Compared(compare(task)), None),
             EffectKind::Apply(task) => self.apply(task),

@@ -18,6 +18,7 @@ mod fields;
 mod path;
 mod quantity;
 mod removed;
+mod respect;
 mod schema;
 mod walk;
 
@@ -30,6 +31,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use fields::ManagedFields;
+pub(crate) use respect::with_live_values;
 use walk::Walk;
 
 /// Compares every pair. Pure: the same task gives the same verdicts, in the order of the pairs.

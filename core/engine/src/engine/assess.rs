@@ -18,6 +18,7 @@ use super::touched::{Touched, first_of, is_of};
 use crate::compare::{ComparePair, CompareTask, IgnoreRules, Verdict};
 use crate::effect::EffectKind;
 use crate::policy::ignore_rules;
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
 
 /// Of no rules, which is what most objects have: worked out once.
@@ -250,6 +251,7 @@ fn undeclared_state(
     let known = app.inventory.get(key);
     if let Some(node) = node
         && (node.tracked_by() != Some(id) || node.is_owned() || meta.is_some_and(|meta| meta.is_hook))
+        && !(known.is_some() && sabotage::is(Sabotage::DeletesUntracked))
     {
         return None;
     }

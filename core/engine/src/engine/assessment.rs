@@ -11,6 +11,7 @@ use capstan_model::{
 
 use super::state::{ApplicationState, Existence, ObjectState};
 use crate::health::{Aggregate, ManagedResource};
+use crate::sabotage::{self, Sabotage};
 
 /// What the state of every object rests on beside the object itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +148,7 @@ impl Assessment {
         let settled = tally.unsettled == 0;
         self.sync = if !is_desired_known || !is_refreshed || !settled {
             SyncStatusCode::Unknown
-        } else if tally.out_of_sync > 0 {
+        } else if tally.out_of_sync > 0 && !sabotage::is(Sabotage::CallsEverythingSynced) {
             SyncStatusCode::OutOfSync
         } else if tally.unknown > 0 {
             SyncStatusCode::Unknown

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::state::Existence;
 use crate::event::{Discovery, KindLookup};
+use crate::sabotage::{self, Sabotage};
 
 /// One destination cluster.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Cluster {
     pub(crate) discovery: Option<Discovery>,
     /// Why it does not answer.
     pub(crate) lost: Option<String>,
+    /// What answers at its address is another cluster.
+    pub(crate) is_stranger: bool,
     pub(crate) namespaced: Arc<BTreeMap<GroupKind, bool>>,
     /// Of everything that a render may depend on.
     pub(crate) context: Digest,
@@ -31,6 +34,7 @@ impl Cluster {
         Self {
             discovery: None,
             lost: None,
+            is_stranger: false,
             namespaced: Arc::default(),
             context: Digest::default(),
             live: LiveIndex::new(control_namespace),
@@ -41,7 +45,12 @@ impl Cluster {
 
     /// Takes in what it serves. Gives whether that is anything new.
     pub(crate) fn connect(&mut self, discovery: Discovery) -> bool {
-        self.lost = None;
+        if let Some(why) = self.stranger(&discovery) {
+            (self.lost, self.is_stranger) = (Some(why), true);
+            self.live.mark_all_stale();
+            return true;
+        }
+        (self.lost, self.is_stranger) = (None, false);
         let is_new = self.discovery.as_ref() != Some(&discovery);
         if is_new {
             let namespaced =
@@ -56,6 +65,19 @@ impl Cluster {
             self.discovery = Some(discovery);
         }
         is_new
+    }
+
+    /// Another cluster answers at the address of the one that this process knows: nothing of what it says is of that one.
+    fn stranger(&self, discovery: &Discovery) -> Option<String> {
+        let known = &self.discovery.as_ref()?.cluster_uid;
+        let found = &discovery.cluster_uid;
+        let is_other = !known.is_empty() && !found.is_empty() && known != found;
+        is_other.then(|| {
+            format!(
+                "another cluster answers at its address: the namespace kube-system has UID {found}, not {known}; nothing is done there. \
+                 If that is meant, restart the controller"
+            )
+        })
     }
 
     /// It answers, and writes may be sent.
@@ -85,6 +107,7 @@ impl Cluster {
                 Existence::Unlisted
             }
             KindLookup::Unknown if self.discovery.is_none() && self.lost.is_none() => Existence::Unlisted,
+            KindLookup::Served(_) if sabotage::is(Sabotage::CallsUnreadableMissing) => Existence::Missing,
             KindLookup::Served(_) | KindLookup::Unknown => Existence::Unavailable,
         };
         (existence, None)

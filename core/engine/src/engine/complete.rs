@@ -9,6 +9,7 @@ use crate::compare::{PairVerdict, Verdict};
 use crate::effect::EffectId;
 use crate::event::{Outcome, WriteError};
 use crate::machine::write_backoff;
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     pub(super) fn completed(&mut self, now: Timestamp, id: &EffectId, outcome: Outcome) {
@@ -39,6 +40,8 @@ impl Engine {
             }
             (InFlight::OperationResolve, Outcome::Resolved(result)) => self.operation_resolved(now, app, result),
             (InFlight::OperationRender, Outcome::Rendered(result)) => self.operation_rendered(now, app, result),
+            (InFlight::SecondRender(of), Outcome::Rendered(result)) => self.rendered_again(now, app, of, result),
+            (InFlight::Descent(of), Outcome::Descent(result)) => self.descent_traced(now, app, of, result),
             (InFlight::Compare(pairs), Outcome::Compared(verdicts)) => take_verdicts(app, &pairs, verdicts),
             (InFlight::Task(node), outcome) => self.task_completed(now, app, node, outcome),
             (InFlight::Pass(row), outcome) => self.pass_answered(app, row, outcome),
@@ -51,6 +54,12 @@ impl Engine {
             }
             (InFlight::Cascade(key), Outcome::Deleted(result)) => self.cascaded(now, app, &key, result),
             (InFlight::Status(patch), Outcome::Patched(result)) => self.status_written(now, app, patch, result),
+            (InFlight::KeptHooks, Outcome::Patched(result)) => self.hooks_kept(now, app, result),
+            (InFlight::DeletionResolve, Outcome::Resolved(result)) => self.deletion_resolved(now, app, result),
+            (InFlight::DeletionRender, Outcome::Rendered(result)) => self.deletion_rendered(now, app, result),
+            (InFlight::DeletionHook(phase, key), outcome) => {
+                self.hook_of_deletion_answered(now, app, phase, &key, outcome);
+            }
             (InFlight::Finalizer, Outcome::Patched(result)) => self.finalizer_removed(now, app, result),
             (InFlight::RefreshAnnotation | InFlight::OperationField, Outcome::Patched(_)) => {}
             // An executor that answers something else than was asked has a bug; what it says cannot be used.
@@ -104,7 +113,9 @@ impl Engine {
     ) {
         match result {
             Ok(version) => {
-                app.said = patch.status;
+                if !sabotage::is(Sabotage::RepeatsStatus) {
+                    app.said = patch.status;
+                }
                 app.said_version = version;
                 app.status_retry = None;
                 let Some(mut operation) = app.operation.take() else {

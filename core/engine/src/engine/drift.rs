@@ -82,7 +82,7 @@ impl Synced {
             };
         }
         match (last_attempt(app), &app.last_operation) {
-            (LastAttempt::Succeeded, _) => Self::All,
+            (LastAttempt::Succeeded | LastAttempt::Released, _) => Self::All,
             (LastAttempt::Failed, Some(last)) => Self::These(last.started_at, last.finished_at),
             (LastAttempt::Failed, None) | (LastAttempt::Other, _) => Self::None,
         }

@@ -14,6 +14,7 @@ use crate::effect::{EffectKind, Freshness};
 use crate::event::Event;
 use crate::health::assess_with;
 use crate::journal::Cause;
+use crate::policy::dependencies;
 
 impl Engine {
     pub(super) fn take_in(&mut self, now: Timestamp, event: Event) {
@@ -31,7 +32,10 @@ impl Engine {
                 self.dirty.insert(id);
             }
             Event::ApplicationGone(id) => self.application_gone(now, &id),
-            Event::ApplicationsListed => {}
+            Event::ApplicationsListed => {
+                self.applications_listed = true;
+                self.dirty.extend(self.dependents.values().flatten().cloned());
+            }
             Event::ProjectObserved(project) => {
                 let name = project.metadata.name.clone();
                 self.projects.insert(name.clone(), *project);
@@ -46,7 +50,14 @@ impl Engine {
                 self.touch_all(|_| true);
             }
             Event::SourceChanged { repo_url } => self.source_changed(&repo_url),
-            Event::RefreshRequested { id, hard } => self.wish(&id, |app| app.want_refresh(Freshness::Remote, hard)),
+            Event::RefreshRequested { id, hard } => self.wish(&id, |app| {
+                app.want_refresh(Freshness::Remote, hard);
+                app.guarding.look_again();
+            }),
+            Event::DeletesPaused(pause) => {
+                self.pause = pause;
+                self.touch_all(|_| true);
+            }
             Event::SyncRequested { id, operation } => self.wish(&id, |app| app.requested = Some(*operation)),
             Event::TerminateRequested { id, by } => self.wish(&id, |app| app.terminate_by = Some(by)),
             Event::LeadershipChanged { leads } => self.leadership_changed(leads),
@@ -74,6 +85,7 @@ impl Engine {
                 kind,
                 objects,
             } => self.relisted(&id, &kind, objects),
+            Event::LiveObserved(id, _) | Event::LiveGone { cluster: id, .. } if self.cluster_mut(&id).is_stranger => {}
             Event::LiveObserved(id, object) => {
                 let live = &mut self.cluster_mut(&id).live;
                 let change = live.apply(&object, &|object| assess_with(&*rules, object));
@@ -100,6 +112,9 @@ impl Engine {
     fn relisted(&mut self, id: &ClusterId, kind: &GroupKind, objects: Vec<Value>) {
         let rules = self.health.clone();
         let cluster = self.cluster_mut(id);
+        if cluster.is_stranger {
+            return;
+        }
         let was_complete = cluster.live.is_complete(kind);
         cluster.unavailable.remove(kind);
         let changes = cluster
@@ -204,6 +219,12 @@ impl Engine {
         if self.applications.get(&id).is_some_and(is_other) {
             self.application_gone(now, &id);
         }
+        let named = dependencies(&application).unwrap_or_default();
+        let before = self.applications.get(&id);
+        let before = before
+            .and_then(|app| dependencies(&app.application).ok())
+            .unwrap_or_default();
+        self.index_dependencies(&id, &before, &named);
         match self.applications.get_mut(&id) {
             Some(app) => app.observe(application),
             None => {
@@ -228,6 +249,7 @@ impl Engine {
             && !app.is_in_flight(|what| matches!(what, InFlight::RefreshAnnotation))
         {
             app.want_refresh(Freshness::Remote, wish == "hard");
+            app.guarding.look_again();
             let patch = json!({"metadata": {"annotations": {REFRESH: null}}});
             let uid = app.application.metadata.uid.clone();
             self.emit(
@@ -246,6 +268,12 @@ impl Engine {
         if let Some(deadline) = app.deadline {
             self.deadlines.remove(&(deadline, id.clone()));
         }
+        let named = dependencies(&app.application).unwrap_or_default();
+        self.index_dependencies(id, &named, &BTreeSet::new());
+        self.dirty
+            .extend(self.dependents.get(id).into_iter().flatten().cloned());
+        // What it waited for may be deleted, too, and wait for its end.
+        self.dirty.extend(named);
         self.claims.retain(|_, claimants| {
             claimants.remove(id);
             !claimants.is_empty()
@@ -265,25 +293,22 @@ impl Engine {
         );
     }
 
-    /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself.
+    /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself. Whoever gets it starts from what
+    /// the resource says now, not from what it said when he had it last: another led meanwhile.
     fn leadership_changed(&mut self, leads: bool) {
         if self.leads == leads {
             return;
         }
         self.leads = leads;
         for (id, app) in &mut self.applications {
-            if !leads {
-                let epoch = app.epoch + 1;
-                *app = ApplicationState::restore(std::mem::take(&mut app.application));
-                app.epoch = app.epoch.max(epoch);
-            }
+            let (epoch, invalid) = (app.epoch + 1, app.invalid.take());
+            *app = ApplicationState::restore(std::mem::take(&mut app.application));
+            (app.epoch, app.invalid) = (app.epoch.max(epoch), invalid);
             self.dirty.insert(id.clone());
         }
-        if !leads {
-            self.effects.clear();
-            self.claims.clear();
-            self.deadlines.clear();
-        }
+        self.effects.clear();
+        self.claims.clear();
+        self.deadlines.clear();
         self.kinds_changed = true;
     }
 

@@ -1,6 +1,6 @@
 //! Putting drift right: only the objects that drifted, without hooks and without an operation.
 
-use capstan_model::{AppProject, FIELD_MANAGERS, ResourceKey, SyncOptions, Timestamp};
+use capstan_model::{AppProject, FIELD_MANAGERS, ResourceKey, SyncOptions, SyncStatusCode, Timestamp};
 use serde_json::Value;
 
 use super::Engine;
@@ -17,12 +17,8 @@ use crate::policy::{Verb, authorize};
 
 impl Engine {
     pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate, touched: Touched) {
-        let heals = app
-            .application
-            .spec
-            .sync_policy
-            .automation()
-            .is_some_and(|automated| automated.self_heal);
+        // What a window keeps from being synced is left as it is, drift too.
+        let heals = app.heals() && app.hold.window.is_none();
         let Some(project) = gate.project().filter(|_| heals) else {
             app.drift = Drift::default();
             return;
@@ -31,6 +27,7 @@ impl Engine {
         if !self.may_write(app) {
             return;
         }
+        settle_fights(now, app);
         let options = app.application.spec.sync_policy.options();
         while app.writes_in_flight() < MAX_WRITES_IN_FLIGHT {
             let Some(key) = app.drift.take(now) else { return };
@@ -75,6 +72,31 @@ impl Engine {
         }))
     }
 
+    /// Does it differ only in fields that others keep changing? Then it is left to them. Says so when that begins.
+    fn is_left(&mut self, now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) -> bool {
+        let fields: Vec<(String, String)> = contended_fields(app, key);
+        if fields.is_empty() {
+            return false;
+        }
+        let contention = app.contention.entry(key.clone()).or_default();
+        let (mut is_left, mut news) = (true, Vec::new());
+        for (path, manager) in fields {
+            let was_left = contention.is_left(&path);
+            let may_revert = contention.may_revert(&path, &manager, now);
+            is_left &= !may_revert;
+            if !may_revert && !was_left {
+                news.push((path, manager));
+            }
+        }
+        for (path, manager) in news {
+            let message = format!("{path} is left to {manager}, who keeps changing it back");
+            let operation = "Update".into();
+            let cause = Cause::Drift { manager, operation };
+            self.note(now, app, Some(key), "drift", "OutOfSync", "Contended", message, cause);
+        }
+        is_left
+    }
+
     fn put_right(
         &mut self,
         now: Timestamp,
@@ -83,6 +105,9 @@ impl Engine {
         options: &SyncOptions,
         key: &ResourceKey,
     ) {
+        if self.is_left(now, app, key) {
+            return;
+        }
         let HealDecision::Now(attempts) = Heal::decide(app.heal.get(key), now, &self.settings) else {
             return;
         };
@@ -107,6 +132,7 @@ impl Engine {
             return;
         };
         self.journal_drift(now, app, key, attempts);
+        note_reverts(now, app, key);
         self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
         app.heal.insert(key.clone(), heal);
     }
@@ -189,5 +215,34 @@ impl Engine {
                 app.heal.fail(key, failure);
             }
         }
+    }
+}
+
+/// Fields that differ, and who wrote them last.
+fn contended_fields(app: &ApplicationState, key: &ResourceKey) -> Vec<(String, String)> {
+    let differences = app.differences(key).iter();
+    let fields = differences.map(|difference| {
+        let manager = difference.writer.as_ref().map_or("", |writer| &writer.manager);
+        (difference.path.clone(), manager.to_owned())
+    });
+    fields.collect()
+}
+
+/// Objects that are as desired are not fought about.
+fn settle_fights(now: Timestamp, app: &mut ApplicationState) {
+    let objects = &app.assessment.objects;
+    for (key, contention) in &mut app.contention {
+        let object = objects.get(key);
+        if object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced)) {
+            contention.settle(now);
+        }
+    }
+}
+
+fn note_reverts(now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {
+    let fields = contended_fields(app, key);
+    let contention = app.contention.entry(key.clone()).or_default();
+    for (path, _) in fields {
+        contention.reverted(&path, now);
     }
 }

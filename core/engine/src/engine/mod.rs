@@ -32,7 +32,10 @@ mod deletion;
 mod drift;
 mod events;
 mod gate;
+mod guarding;
 mod heal;
+mod hold;
+mod inquiry;
 mod inventory;
 mod journaling;
 mod operation;
@@ -52,8 +55,10 @@ use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, SyncPhase
 
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event::Event;
+use crate::guard::Pause;
 use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
+use crate::sabotage::{self, Sabotage};
 use crate::settings::Settings;
 use crate::view::ApplicationView;
 use cluster::Cluster;
@@ -70,9 +75,12 @@ pub struct Engine {
     applications: BTreeMap<ApplicationId, ApplicationState>,
     projects: BTreeMap<String, AppProject>,
     projects_listed: bool,
+    applications_listed: bool,
     clusters: BTreeMap<ClusterId, Cluster>,
     /// Which applications speak of an object, whether they track it or not.
     claims: BTreeMap<ResourceKey, BTreeSet<ApplicationId>>,
+    /// Which applications wait for one, by their annotations.
+    dependents: BTreeMap<ApplicationId, BTreeSet<ApplicationId>>,
     deadlines: BTreeSet<(Timestamp, ApplicationId)>,
     dirty: BTreeSet<ApplicationId>,
     /// Objects that changed since the last step of the applications they concern.
@@ -80,6 +88,8 @@ pub struct Engine {
     changed: BTreeSet<ApplicationId>,
     kinds_changed: bool,
     leads: bool,
+    /// What of deletes is paused.
+    pause: Pause,
     sequence: u64,
     late_completions: u64,
     exhaustive: bool,
@@ -101,14 +111,17 @@ impl Engine {
             applications: BTreeMap::new(),
             projects: BTreeMap::new(),
             projects_listed: false,
+            applications_listed: false,
             clusters: BTreeMap::new(),
             claims: BTreeMap::new(),
+            dependents: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             dirty: BTreeSet::new(),
             touched: BTreeMap::new(),
             changed: BTreeSet::new(),
             kinds_changed: false,
             leads: true,
+            pause: Pause::default(),
             sequence: 0,
             late_completions: 0,
             exhaustive: false,
@@ -206,6 +219,7 @@ impl Engine {
             app.touched.keys.extend(touched.into_iter().flatten());
             self.step(now, &mut app);
             self.schedule(now, &id, &mut app);
+            self.wake_dependents(&id, &mut app);
             self.changed.insert(id.clone());
             self.applications.insert(id, app);
         }
@@ -215,18 +229,22 @@ impl Engine {
     }
 
     fn step(&mut self, now: Timestamp, app: &mut ApplicationState) {
-        if app.application.skips_reconcile() {
+        if app.application.skips_reconcile() && !sabotage::is(Sabotage::WritesSuspended) {
             return;
         }
         let gate = self.gate(app);
         if app.application.metadata.deletion_timestamp.is_some() {
-            self.step_deletion(now, app);
+            self.step_deletion(now, app, &gate);
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
             let touched = self.step_assess(app);
             wake(app, &touched);
+            self.step_hold(now, app, &gate);
+            self.step_guard(now, app);
             self.step_operation(now, app, &gate);
             self.step_heal(now, app, &gate, touched);
+            self.tell_hold(now, app);
+            self.step_keep_hooks(now, app);
         }
         self.step_watch(app);
         self.step_status(now, app, &gate);
@@ -242,13 +260,21 @@ impl Engine {
             .into_iter()
             .flatten()
             .map(|(_, until)| until);
-        let next = [operation, refresh, app.drift.deadline(now), app.telling.due()]
-            .into_iter()
-            .flatten()
-            .chain(retries)
-            // What is due was just looked at; what keeps it from being done will be an event.
-            .filter(|at| *at > now)
-            .min();
+        let next = [
+            operation,
+            refresh,
+            app.drift.deadline(now),
+            app.telling.due(),
+            self.deletion_deadline(app),
+            app.hold.next_change,
+            app.guarding.deadline(&self.settings),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(retries)
+        // What is due was just looked at; what keeps it from being done will be an event.
+        .filter(|at| *at > now)
+        .min();
         if app.deadline != next
             && let Some(old) = app.deadline
         {
@@ -278,7 +304,8 @@ impl Engine {
 
     /// May anything be written to the application's cluster now?
     fn may_write(&self, app: &ApplicationState) -> bool {
-        self.leads && self.cluster(app).is_some_and(Cluster::is_reachable)
+        let leads = self.leads || sabotage::is(Sabotage::WritesWithoutLead);
+        leads && !app.is_paused && self.cluster(app).is_some_and(Cluster::is_reachable)
     }
 }
 

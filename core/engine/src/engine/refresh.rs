@@ -11,15 +11,20 @@ use serde_json::json;
 
 use super::Engine;
 use super::cluster::Cluster;
+use super::deletion::phases;
 use super::state::{ApplicationState, Desired, InFlight, Wanted};
 use crate::effect::{EffectKind, Freshness, RenderTask};
 use crate::event::{ResolvedRevision, SourceFailure};
 use crate::machine::Refresh;
+use crate::sabotage::{self, Sabotage};
 use crate::targets::{TargetContext, Targets};
 
 impl Engine {
     pub(super) fn step_refresh(&mut self, now: Timestamp, app: &mut ApplicationState) {
-        if matches!(app.refresh, Refresh::ResolvingRevision | Refresh::Rendering) {
+        if matches!(
+            app.refresh,
+            Refresh::ResolvingRevision { .. } | Refresh::Rendering { .. }
+        ) {
             return;
         }
         let inputs = self.inputs(app);
@@ -43,7 +48,8 @@ impl Engine {
             },
             InFlight::Resolve,
         );
-        self.enter_refresh(now, app, Refresh::ResolvingRevision, String::new());
+        let failure = app.refresh.failure().map(str::to_owned);
+        self.enter_refresh(now, app, Refresh::ResolvingRevision { failure }, String::new());
     }
 
     /// Of everything but the commits that the objects depend on.
@@ -114,7 +120,8 @@ impl Engine {
             EffectKind::Render(Box::new(task)),
             InFlight::Render(revisions, sources, inputs),
         );
-        self.enter_refresh(now, app, Refresh::Rendering, String::new());
+        let failure = app.refresh.failure().map(str::to_owned);
+        self.enter_refresh(now, app, Refresh::Rendering { failure }, String::new());
     }
 
     pub(super) fn render_task(
@@ -159,6 +166,7 @@ impl Engine {
     ) {
         let targets = match result {
             Ok(targets) => targets,
+            Err(_) if sabotage::is(Sabotage::EmptiesBrokenRender) => Targets::default(),
             Err(failure) => return self.refresh_failed(now, app, &failure),
         };
         let before = app.desired.as_ref();
@@ -167,6 +175,7 @@ impl Engine {
         let old_claims = claims(app);
         app.desired = Some(Desired {
             images: images(&targets),
+            deletion_phases: phases(&targets),
             targets,
             revisions,
             sources,

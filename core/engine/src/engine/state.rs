@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
-    HealthStatus, HealthStatusCode, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
+    HealthStatus, HealthStatusCode, HookType, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
     RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
@@ -13,11 +13,16 @@ use serde_json::Value;
 use crate::compare::{FieldDifference, Verdict};
 use crate::effect::Freshness;
 use crate::event::ResolvedRevision;
+use crate::guard::Contention;
 use crate::machine::Refresh;
+use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
 
 use super::assessment::Assessment;
+use super::deletion::DeletionRun;
 use super::drift::{Drift, Heals};
+use super::guarding::Guarding;
+use super::hold::Hold;
 use super::inventory::Inventory;
 use super::operation::OperationRun;
 use super::telling::Telling;
@@ -32,6 +37,8 @@ pub(crate) struct Desired {
     pub(crate) sources: Vec<ApplicationSource>,
     /// Of what else went into the render: destination, what the cluster serves.
     pub(crate) context: Digest,
+    /// Phases of a deletion for which it has hooks.
+    pub(crate) deletion_phases: BTreeSet<HookType>,
     /// Images that the objects name.
     pub(crate) images: Vec<String>,
 }
@@ -154,6 +161,10 @@ pub(crate) enum InFlight {
     Seen(ResourceKey),
     /// Drift of this object is being reverted.
     Heal(ResourceKey),
+    /// What is desired is rendered a second time.
+    SecondRender(Digest),
+    /// Whether commits follow those that were synced is being found out.
+    Descent(Digest),
     /// A finished hook is being cleaned up.
     Cleanup(ResourceKey),
     /// An object is being deleted with its application.
@@ -161,7 +172,16 @@ pub(crate) enum InFlight {
     Status(StatusPatch),
     RefreshAnnotation,
     OperationField,
+    /// Finalizers are being taken off the Application.
     Finalizer,
+    /// The hooks of a deletion, and its finalizers, are being put on the Application.
+    KeptHooks,
+    /// The commits of a deletion's hooks are being resolved.
+    DeletionResolve,
+    /// The hooks of a deletion are being rendered.
+    DeletionRender,
+    /// A write (or a look) of one hook of a deletion.
+    DeletionHook(HookType, ResourceKey),
 }
 
 impl InFlight {
@@ -169,7 +189,13 @@ impl InFlight {
     pub(crate) fn is_write(&self) -> bool {
         matches!(
             self,
-            Self::Task(_) | Self::Rehearsal(_) | Self::Pass(_) | Self::Heal(_) | Self::Cleanup(_) | Self::Cascade(_)
+            Self::Task(_)
+                | Self::Rehearsal(_)
+                | Self::Pass(_)
+                | Self::Heal(_)
+                | Self::Cleanup(_)
+                | Self::Cascade(_)
+                | Self::DeletionHook(..)
         )
     }
 }
@@ -224,8 +250,20 @@ pub(crate) struct ApplicationState {
     /// Something of it was seen changing since the last pass began.
     pub(crate) live_changed: bool,
     pub(crate) history: Vec<RevisionHistory>,
+    /// What keeps its syncs from beginning, as of this step.
+    pub(crate) hold: Hold,
+    /// Its operation is paused by a window.
+    pub(crate) is_paused: bool,
+    /// What keeps its syncs from beginning, as the journal last told it.
+    pub(crate) hold_told: String,
+    /// Why it does not count as there for those that wait for it, as they were last told.
+    pub(crate) readiness: Option<Option<String>>,
     pub(crate) heal: Heals,
     pub(crate) drift: Drift,
+    /// Fields that others keep changing.
+    pub(crate) contention: BTreeMap<ResourceKey, Contention>,
+    /// What is held of what would be deleted.
+    pub(crate) guarding: Guarding,
     /// Conditions of the last step, with their times.
     pub(crate) conditions: Vec<ApplicationCondition>,
     /// When the revision last changed.
@@ -243,6 +281,7 @@ pub(crate) struct ApplicationState {
     pub(crate) status_retry: Option<(u32, Timestamp)>,
     /// Why the status could not be written last time.
     pub(crate) status_error: String,
+    pub(crate) deletion: DeletionRun,
     pub(crate) deletion_retry: Option<(u32, Timestamp)>,
     pub(crate) deletion_errors: BTreeMap<ResourceKey, String>,
     /// Objects that may not be deleted with it, as the last look showed.
@@ -273,6 +312,12 @@ impl ApplicationState {
         }
     }
 
+    /// Is its drift put right?
+    pub(crate) fn heals(&self) -> bool {
+        let automated = self.application.spec.sync_policy.automation();
+        automated.is_some_and(|automated| automated.self_heal)
+    }
+
     /// Asks for a refresh; the most demanding wish counts.
     pub(crate) fn want_refresh(&mut self, freshness: Freshness, bypass_cache: bool) {
         let wanted = self.wanted.get_or_insert(Wanted {
@@ -290,7 +335,7 @@ impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
         let status = &application.status;
-        let running = running(status);
+        let running = running(&application);
         Self {
             invalid: None,
             epoch: recorded_number(status) + 1,
@@ -316,8 +361,14 @@ impl ApplicationState {
             requested_by_field: false,
             live_changed: false,
             history: status.history.clone(),
+            hold: Hold::default(),
+            is_paused: false,
+            hold_told: String::new(),
+            readiness: None,
             heal: Heals::default(),
             drift: Drift::default(),
+            contention: BTreeMap::new(),
+            guarding: Guarding::restore(&status.conditions),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,
@@ -327,6 +378,7 @@ impl ApplicationState {
             said_version: application.metadata.resource_version.clone(),
             status_retry: None,
             status_error: String::new(),
+            deletion: DeletionRun::default(),
             deletion_retry: None,
             deletion_errors: BTreeMap::new(),
             deletion_left: BTreeSet::new(),
@@ -364,12 +416,14 @@ impl ApplicationState {
     }
 }
 
-/// The operation that a status says was running.
-fn running(status: &capstan_model::ApplicationStatus) -> Option<OperationRun> {
-    let state = status.operation_state.as_ref();
-    state
-        .filter(|state| !state.phase.is_completed())
-        .map(OperationRun::restore)
+/// The operation that an earlier process began and did not end.
+fn running(application: &Application) -> Option<OperationRun> {
+    let state = application.status.operation_state.as_ref();
+    let is_running = |state: &&OperationState| !state.phase.is_completed() && !sabotage::is(Sabotage::ForgetsOperation);
+    let mut running = OperationRun::restore(state.filter(is_running)?);
+    // The process that took the request up may have ended before it took it off the resource.
+    running.from_field = application.operation.is_some();
+    Some(running)
 }
 
 /// The number of the last operation.

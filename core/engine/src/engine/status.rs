@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, ConditionType, HealthStatus,
-    HealthStatusCode, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
+    HealthStatusCode, ResourceKey, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Map, Value};
@@ -20,6 +20,7 @@ use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
+use crate::guard::parse;
 use crate::journal::Cause;
 use crate::limits::NAMED_CONDITIONS;
 use crate::machine::Refresh;
@@ -92,7 +93,8 @@ impl Engine {
             Gate::Refused(_) => true,
             Gate::Waiting(_) => self.cluster(app).is_some_and(|cluster| cluster.lost.is_some()),
             Gate::Open(_) if app.application.metadata.deletion_timestamp.is_some() => {
-                !is_busy && !app.deletion_errors.is_empty()
+                let is_stuck = app.deletion.is_overdue || app.deletion.unread.is_some();
+                !is_busy && (is_stuck || !app.deletion_errors.is_empty())
             }
             Gate::Open(_) => !is_busy && app.assessment.settled,
         }
@@ -152,8 +154,21 @@ impl Engine {
             Gate::Waiting(_) => {}
             Gate::Open(_) => self.working_conditions(app, &mut conditions),
         }
+        if !matches!(gate, Gate::Refused(_)) {
+            // Told while it waits, too: since when a hold stands is known by them.
+            let held = app.guarding.messages();
+            conditions.extend(held.map(|message| (ConditionType::PruneHeld, message)));
+            name_some(&mut conditions, ConditionType::Contended, contended_fields(app));
+        }
         for (key, error) in &app.deletion_errors {
             conditions.push((ConditionType::DeletionError, format!("{key}: {error}")));
+        }
+        if app.deletion.is_overdue {
+            let waits = app.deletion.waits.iter();
+            conditions.extend(waits.map(|wait| (ConditionType::DeletionError, wait.clone())));
+        }
+        if let Some((_, _, why)) = &app.deletion.unread {
+            conditions.push((ConditionType::DeletionError, why.clone()));
         }
         if !app.status_error.is_empty() && app.status_retry.is_some() {
             conditions.push((
@@ -165,9 +180,8 @@ impl Engine {
     }
 
     fn working_conditions(&self, app: &ApplicationState, conditions: &mut Vec<(ConditionType, String)>) {
-        if let Some(why) = app.refresh.failure() {
-            conditions.push((ConditionType::ComparisonError, why.to_owned()));
-        }
+        let unread = app.refresh.failure().into_iter();
+        conditions.extend(unread.map(|why| (ConditionType::ComparisonError, why.to_owned())));
         if let Some(cluster) = self.cluster(app) {
             if let Some(why) = &cluster.lost {
                 conditions.push((
@@ -194,6 +208,7 @@ impl Engine {
         name_some(conditions, ConditionType::ComparisonError, failed);
         let warnings = app.desired.iter().flat_map(|desired| desired.targets.warnings());
         name_some(conditions, ConditionType::ManifestWarning, warnings.cloned());
+        self.hold_conditions(app, conditions);
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
             Some(SkipReason::AlreadyFailed) => {
@@ -212,6 +227,15 @@ impl Engine {
         let unhealed =
             unhealed.map(|(key, heal)| format!("{key} drifted and could not be put right: {}", heal.failure));
         name_some(conditions, ConditionType::SyncError, unhealed);
+    }
+
+    fn hold_conditions(&self, app: &ApplicationState, conditions: &mut Vec<(ConditionType, String)>) {
+        if let Some(error) = &app.hold.error {
+            conditions.push((ConditionType::SyncError, error.clone()));
+        } else if app.operation.is_none() && self.is_held(app) {
+            let reasons = app.hold.reasons();
+            conditions.extend(reasons.map(|reason| (ConditionType::SyncHeld, reason.clone())));
+        }
     }
 
     fn compose(&self, app: &ApplicationState, gate: &Gate) -> ApplicationStatus {
@@ -283,6 +307,32 @@ pub(super) fn summary(app: &ApplicationState, gate: &Gate) -> Summary {
     let (sync, health) = verdicts(app, gate);
     let is_known = app.assessment.settled && matches!(gate, Gate::Open(_));
     Summary::of(app, sync, told_health(&health, app), is_known)
+}
+
+/// What names a hold.
+fn of_hold(message: &str) -> Option<(&str, &str)> {
+    parse(message).map(|parsed| (parsed.rule, parsed.plan))
+}
+
+/// Fields that are left to others, while they differ.
+fn contended_fields(app: &ApplicationState) -> impl Iterator<Item = String> {
+    let is_out_of_sync = |key: &ResourceKey| {
+        let object = app.assessment.objects.get(key);
+        object.is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
+    };
+    let fights = app.contention.iter().filter(move |(key, _)| is_out_of_sync(key));
+    fights.flat_map(|(key, contention)| {
+        let left = contention.left();
+        left.map(|(path, manager)| contended(key, path, manager))
+    })
+}
+
+fn contended(key: &ResourceKey, path: &str, manager: &str) -> String {
+    let who = if manager.is_empty() { "somebody" } else { manager };
+    format!(
+        "{key}: {path} is left to {who}, who changed it back more than ten times within an hour; remove it from Git, ignore it by \
+         spec.ignoreDifferences, or stop {who} and sync"
+    )
 }
 
 /// The verdict and the health that may be told now.
@@ -364,7 +414,7 @@ fn merged(
         .into_iter()
         .map(|(kind, message)| (kind, clipped(&message)))
         .collect();
-    let old: BTreeMap<(ConditionType, &str), Option<Timestamp>> = old
+    let times: BTreeMap<(ConditionType, &str), Option<Timestamp>> = old
         .iter()
         .map(|condition| {
             (
@@ -376,7 +426,15 @@ fn merged(
     wanted
         .into_iter()
         .map(|(kind, message)| {
-            let since = old.get(&(kind, message.as_str())).copied().flatten();
+            let since = match kind {
+                // The same hold, whatever else it says.
+                ConditionType::PruneHeld => {
+                    let mut holds = old.iter().filter(|condition| condition.kind == kind);
+                    let same = holds.find(|condition| of_hold(&condition.message) == of_hold(&message));
+                    same.and_then(|condition| condition.last_transition_time)
+                }
+                _ => times.get(&(kind, message.as_str())).copied().flatten(),
+            };
             ApplicationCondition {
                 kind,
                 message,
@@ -411,8 +469,25 @@ fn difference(old: &Value, new: &Value) -> Option<Value> {
     Some(Value::Object(patch))
 }
 
+/// What a deletion waits for, or who is in its way.
+fn sentence_of_deletion(app: &ApplicationState) -> String {
+    let errors = app.deletion_errors.iter().map(|(key, why)| format!("{key}: {why}"));
+    let unread = app.deletion.unread.iter().map(|(_, _, why)| why.clone());
+    let all: Vec<String> = errors.chain(unread).chain(app.deletion.waits.iter().cloned()).collect();
+    match all.first() {
+        None => "being deleted".to_owned(),
+        Some(first) => match all.len() - 1 {
+            0 => format!("being deleted: {first}"),
+            more => format!("being deleted: {first}; and {more} more"),
+        },
+    }
+}
+
 /// One sentence: what is the state, and why.
 pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
+    if app.application.metadata.deletion_timestamp.is_some() {
+        return sentence_of_deletion(app);
+    }
     match gate {
         Gate::Refused(why) | Gate::Waiting(why) => return why.clone(),
         Gate::Open(_) => {}
@@ -432,7 +507,10 @@ pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
         .iter()
         .find(|condition| condition.kind != ConditionType::ManifestWarning)
     {
-        return condition.message.clone();
+        return match (condition.kind, condition.last_transition_time) {
+            (ConditionType::SyncHeld, Some(since)) => format!("{}, since {since}", condition.message),
+            _ => condition.message.clone(),
+        };
     }
     let health = &app.assessment.health;
     let differing = app

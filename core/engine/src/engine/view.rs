@@ -36,8 +36,10 @@ impl Engine {
             subject: commit.subject,
             sentence: sentence(app, &gate),
             operation: operation_view(app),
+            deletion: Self::deletion_view(app),
             resources: self.resource_views(app),
             conditions: app.conditions.clone(),
+            holds: app.guarding.views().collect(),
             history: app.history.clone(),
         }
     }

@@ -22,6 +22,7 @@ impl Engine {
         if let Some(operation) = &app.operation {
             kinds.extend(operation.plan.kinds().iter().cloned());
         }
+        kinds.extend(app.deletion.hooks.iter().flatten().map(|hook| hook.key.group_kind()));
         let spec = &app.application.spec;
         let options = match &app.operation {
             Some(operation) => operation.options(spec),
@@ -53,6 +54,9 @@ impl Engine {
         let mut stale: BTreeSet<ClusterId> = BTreeSet::new();
         for (id, cluster) in &mut self.clusters {
             let mut kinds = wanted.remove(id).unwrap_or_default();
+            if cluster.is_stranger {
+                kinds.clear();
+            }
             kinds.retain(|kind| match cluster.kind(kind) {
                 KindLookup::Served(served) => served.watchable,
                 KindLookup::NotServed | KindLookup::Unknown => false,

@@ -1,21 +1,34 @@
 //! What must be true before something is deleted.
+//!
+//! Three lines, one behind the other:
+//! - **Types.** [`DeletePermit`] is the only way to a DELETE, and only a complete render and a complete live view give one. It is checked
+//!   against a fresh read, and where a whole namespace or a kind would go along against what is in it.
+//! - **Holds.** Rules look at the plan of an automated sync that prunes, each time it is made: what they find is not deleted until a person
+//!   approves or the reason goes away. Everything else of the sync goes on.
+//! - **Waits.** After a start deletes wait until the same was seen twice.
+//!
+//! Deliberately absent: carrying any of it out. The rules are functions of facts; `engine/guarding.rs` gathers those and keeps what they
+//! found.
 
+mod contended;
+mod contents;
+mod findings;
+mod hold;
+mod mass_prune;
+mod pause;
 mod permit;
+mod protected;
+mod warm_up;
 mod witness;
 
-use capstan_model::ResourceKey;
-
-/// Kinds that hold others' objects, or data: Namespace, CustomResourceDefinition, PersistentVolumeClaim, PersistentVolume.
-pub(crate) fn is_protected(key: &ResourceKey) -> bool {
-    match key.group.as_str() {
-        "" => matches!(
-            key.kind.as_str(),
-            "Namespace" | "PersistentVolumeClaim" | "PersistentVolume"
-        ),
-        "apiextensions.k8s.io" => key.kind == "CustomResourceDefinition",
-        _ => false,
-    }
-}
-
+pub(crate) use contended::Contention;
+pub(crate) use contents::is_reserved;
+pub use contents::{Content, Survey, is_incidental};
+pub(crate) use findings::{Doomed, Facts, findings};
+pub(crate) use hold::{Hold, Rule, Told, is_held, parse};
+pub(crate) use mass_prune::PruneLimits;
+pub use pause::Pause;
 pub use permit::{DeletePermit, DeletePreconditions, DeleteRefusal};
+pub(crate) use protected::is_protected;
+pub(crate) use warm_up::WarmUp;
 pub(crate) use witness::{CompleteLive, CompleteRender};

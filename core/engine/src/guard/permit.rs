@@ -1,8 +1,14 @@
 //! The right to delete one object, and its last check.
 
+use std::collections::BTreeSet;
+
 use capstan_model::annotations::{INSTALLATION_ID, TRACKING_ID};
 use capstan_model::{DeleteOption, GroupVersionKind, ObjectMeta, PruneOption, ResourceKey};
 use serde_json::Value;
+
+use super::contents::{self, Content, Survey};
+use super::hold::Rule;
+use crate::sabotage::{self, Sabotage};
 
 /// The right to delete one object of one identity. Built only inside the engine, from a complete render and a complete live view.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +19,12 @@ pub struct DeletePermit {
     reason: DeleteReason,
     tracking_id: String,
     installation_id: String,
+    /// Of a Namespace or a definition: what may go along with it. `None`: whatever is in it.
+    contents: Option<BTreeSet<ResourceKey>>,
 }
+
+/// Objects that a refusal names before it counts the rest.
+const NAMED: usize = 5;
 
 /// Why an object is to be deleted: which of its own options may forbid it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +79,24 @@ pub enum DeleteRefusal {
         /// `Kind/name` of the owner.
         owner: String,
     },
+    /// Objects that are not to be deleted would go along.
+    #[error("{} not deleted by this sync would go along with {key}: {}", objects(*.count), .others.join(", "))]
+    InUse {
+        /// Which.
+        key: Box<ResourceKey>,
+        /// How many.
+        count: usize,
+        /// Some of them.
+        others: Vec<String>,
+    },
+    /// What would go along could not be listed.
+    #[error("it is not known what would go along with {key}: {reason}")]
+    NotSurveyed {
+        /// Which.
+        key: Box<ResourceKey>,
+        /// Why.
+        reason: String,
+    },
     /// Its own options forbid it.
     #[error("{key} says {option}")]
     Protected {
@@ -94,6 +123,41 @@ impl DeletePermit {
             reason,
             tracking_id,
             installation_id,
+            contents: None,
+        }
+    }
+
+    /// Only these may go along with it.
+    pub(crate) fn with_contents(mut self, ours: BTreeSet<ResourceKey>) -> Self {
+        self.contents = Some(ours);
+        self
+    }
+
+    /// What has to be listed before the object, as it was just read, may be deleted.
+    pub fn survey(&self, live: &Value) -> Option<Survey> {
+        self.contents.as_ref()?;
+        contents::survey(live)
+    }
+
+    /// Holds what was listed against the permit.
+    pub fn check_contents(&self, found: &[Content]) -> Result<(), DeleteRefusal> {
+        let Some(ours) = &self.contents else { return Ok(()) };
+        let others = contents::others(found, ours);
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(DeleteRefusal::InUse {
+            key: Box::new(self.key.clone()),
+            count: others.len(),
+            others: others.iter().take(NAMED).map(ToString::to_string).collect(),
+        })
+    }
+
+    /// What has to be listed cannot be: not known is not nothing.
+    pub fn not_surveyed(&self, reason: impl Into<String>) -> DeleteRefusal {
+        DeleteRefusal::NotSurveyed {
+            key: Box::new(self.key.clone()),
+            reason: reason.into(),
         }
     }
 
@@ -134,7 +198,7 @@ impl DeletePermit {
                 .and_then(|all| all.get(annotation))
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            if !expected.is_empty() && found != expected {
+            if !expected.is_empty() && found != expected && !sabotage::is(Sabotage::DeletesUntracked) {
                 let (expected, live) = (expected.clone(), found.to_owned());
                 return Err(DeleteRefusal::NotTracked {
                     key: key(),
@@ -149,17 +213,42 @@ impl DeletePermit {
         }
         let options = ObjectMeta::of(live).sync_options;
         let protection = match self.reason {
+            _ if sabotage::is(Sabotage::DeletesProtected) => None,
             DeleteReason::Prune if options.prune == Some(PruneOption::Never) => Some("Prune=false"),
             DeleteReason::Cascade if options.delete == Some(DeleteOption::Never) => Some("Delete=false"),
             _ => None,
         };
         match protection {
             Some(option) => Err(DeleteRefusal::Protected { key: key(), option }),
+            None if sabotage::is(Sabotage::NoPreconditions) => Ok(DeletePreconditions {
+                uid: String::new(),
+                resource_version: String::new(),
+            }),
             None => Ok(DeletePreconditions {
                 uid,
                 resource_version: text("/metadata/resourceVersion"),
             }),
         }
+    }
+}
+
+impl DeleteRefusal {
+    /// The rule that holds, when the object may be deleted once that is approved or its reason is gone.
+    pub(crate) fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::InUse { key, .. } | Self::NotSurveyed { key, .. } => Some(match key.kind.as_str() {
+                "Namespace" => Rule::NamespaceInUse,
+                _ => Rule::DefinitionInUse,
+            }),
+            Self::Replaced { .. } | Self::NotTracked { .. } | Self::Owned { .. } | Self::Protected { .. } => None,
+        }
+    }
+}
+
+fn objects(count: usize) -> String {
+    match count {
+        1 => "1 object that is".to_owned(),
+        more => format!("{more} objects that are"),
     }
 }
 

@@ -5,6 +5,7 @@ use capstan_model::annotations::TRACKING_ID;
 use capstan_model::{ApplicationId, GroupKind, ResourceKey};
 
 use super::permit::{DeletePermit, DeleteReason};
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
 /// Every source at an immutable commit, every file read, every object understood: what [`Targets`] are by construction.
@@ -33,6 +34,9 @@ impl<'a> CompleteRender<'a> {
 
     /// Is an object of this key declared, as an ordinary object or as a hook?
     fn declares(&self, key: &ResourceKey) -> bool {
+        if sabotage::is(Sabotage::PrunesDeclared) {
+            return false;
+        }
         let objects = self.targets.objects();
         let at = objects.partition_point(|target| target.key < *key);
         let mut of_key = objects[at..].iter().take_while(|target| target.key == *key);
@@ -53,6 +57,7 @@ impl<'a> CompleteLive<'a> {
         kinds: impl IntoIterator<Item = &'k GroupKind>,
     ) -> Result<Self, GroupKind> {
         match kinds.into_iter().find(|kind| !live.is_complete(kind)) {
+            Some(_) if sabotage::is(Sabotage::PrunesUnlisted) => Ok(Self { live }),
             Some(kind) => Err(kind.clone()),
             None => Ok(Self { live }),
         }
@@ -60,6 +65,7 @@ impl<'a> CompleteLive<'a> {
 
     fn tracked(&self, key: &ResourceKey, application: &ApplicationId) -> Option<&'a Node> {
         match self.live.lookup(key) {
+            Lookup::Present(node) if sabotage::is(Sabotage::DeletesUntracked) => Some(node),
             Lookup::Present(node) => (node.tracked_by() == Some(application)).then_some(node),
             Lookup::Missing | Lookup::Unknown => None,
         }
@@ -75,7 +81,10 @@ impl DeletePermit {
         application: &ApplicationId,
         installation_id: &str,
     ) -> Option<Self> {
-        let node = live.tracked(key, application).filter(|_| !render.declares(key))?;
+        let is_reserved = super::is_reserved(key, live.live.control_namespace());
+        let node = live
+            .tracked(key, application)
+            .filter(|_| !render.declares(key) && !is_reserved)?;
         Some(of_node(node, DeleteReason::Prune, installation_id))
     }
 
@@ -86,11 +95,9 @@ impl DeletePermit {
         application: &ApplicationId,
         installation_id: &str,
     ) -> Option<Self> {
-        Some(of_node(
-            live.tracked(key, application)?,
-            DeleteReason::Cascade,
-            installation_id,
-        ))
+        let is_reserved = super::is_reserved(key, live.live.control_namespace());
+        let node = live.tracked(key, application).filter(|_| !is_reserved)?;
+        Some(of_node(node, DeleteReason::Cascade, installation_id))
     }
 
     /// To delete a hook of `application`: an object of that very identity, which it tracks.
@@ -101,7 +108,10 @@ impl DeletePermit {
         application: &ApplicationId,
         installation_id: &str,
     ) -> Option<Self> {
-        let node = live.tracked(key, application).filter(|node| node.uid() == uid)?;
+        let is_reserved = super::is_reserved(key, live.live.control_namespace());
+        let node = live
+            .tracked(key, application)
+            .filter(|node| node.uid() == uid && !is_reserved)?;
         Some(of_node(node, DeleteReason::Hook, installation_id))
     }
 }

@@ -3,16 +3,17 @@
 use capstan_model::Timestamp;
 
 use crate::event::SourceFailure;
+use crate::sabotage::{self, Sabotage};
 
 /// The refresh of one application.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Refresh {
     /// Nothing was asked for yet. Left by the first refresh.
     Fresh,
-    /// The commits are asked for. Left by the answer.
-    ResolvingRevision,
+    /// The commits are asked for. Left by the answer. What failed last time holds until then: asking again is no news.
+    ResolvingRevision { failure: Option<String> },
     /// The objects are being made. Left by the answer.
-    Rendering,
+    Rendering { failure: Option<String> },
     /// The objects are known. Left when something changes.
     Compared,
     /// Could not be done: the last good objects stay. Left when something changes, or at `until` where waiting may help.
@@ -28,8 +29,8 @@ impl Refresh {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Fresh => "Fresh",
-            Self::ResolvingRevision => "ResolvingRevision",
-            Self::Rendering => "Rendering",
+            Self::ResolvingRevision { .. } => "ResolvingRevision",
+            Self::Rendering { .. } => "Rendering",
             Self::Compared => "Compared",
             Self::Failed { .. } => "Failed",
         }
@@ -56,7 +57,10 @@ impl Refresh {
     pub(crate) fn failure(&self) -> Option<&str> {
         match self {
             Self::Failed { message, .. } => Some(message),
-            _ => None,
+            Self::ResolvingRevision { failure } | Self::Rendering { failure } => {
+                failure.as_deref().filter(|_| !sabotage::is(Sabotage::ForgetsFailure))
+            }
+            Self::Fresh | Self::Compared => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use capstan_model::Timestamp;
 
+use crate::sabotage::{self, Sabotage};
 /// The state of a task, by what the task does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TaskState {
@@ -113,6 +114,7 @@ impl TaskState {
         match self {
             Self::Write(state) => *state == WriteTask::Synced,
             Self::Hook(state) => *state == HookTask::Succeeded,
+            Self::Prune(PruneTask::Finalizing { .. }) => sabotage::is(Sabotage::DoesNotAwaitPrunes),
             Self::Prune(state) => matches!(state, PruneTask::Pruned | PruneTask::PruneSkipped(_)),
             Self::Milestone { settled, .. } => *settled,
         }

@@ -10,6 +10,7 @@ use petgraph::visit::NodeIndexable;
 use super::names::{ByName, Selection};
 use super::order::tier;
 use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction};
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
 
 /// Phase and wave: what is waited for as one.
@@ -150,6 +151,14 @@ fn is_definition(key: &ResourceKey) -> bool {
     key.group == "apiextensions.k8s.io" && key.kind == "CustomResourceDefinition"
 }
 
+/// Prunes run from the highest wave to the lowest.
+fn turn(wave: i64) -> i64 {
+    match sabotage::is(Sabotage::PrunesInOrder) {
+        true => wave.saturating_neg(),
+        false => wave,
+    }
+}
+
 /// The kind that a definition defines.
 pub(crate) fn defined_kind(target: &Target) -> Option<GroupKind> {
     let object = is_definition(&target.key).then(|| target.object.value().ok())??;
@@ -172,6 +181,7 @@ fn pull_forward(tasks: &mut [SyncTask], request: &PlanRequest<'_>) {
     }
     for task in tasks.iter_mut() {
         let needed = match task.action {
+            _ if sabotage::is(Sabotage::LeavesNamespacesLate) => None,
             TaskAction::Apply | TaskAction::Hook(_) if is_namespace(&task.key) => first_in.get(&task.key.name),
             TaskAction::CreateNamespace => first_in.get(&task.key.name),
             TaskAction::Apply => task
@@ -216,11 +226,11 @@ impl Builder<'_> {
             let tier = tier(&task.key.group_kind(), self.request.guards);
             match (task.action, task.phase) {
                 (TaskAction::Prune, _) => {
-                    let last = last_of_all.contains(&task.key);
+                    let last = last_of_all.contains(&task.key) != sabotage::is(Sabotage::PrunesLastFirst);
                     // What holds others goes after what it holds.
                     let holds = is_namespace(&task.key) || is_definition(&task.key);
                     prunes
-                        .entry((last, std::cmp::Reverse(task.wave), holds))
+                        .entry((last, std::cmp::Reverse(turn(task.wave)), holds))
                         .or_default()
                         .push(node);
                 }
@@ -333,6 +343,7 @@ impl Builder<'_> {
                 continue;
             }
             let namespace = namespaces.get(&task.key.namespace).copied();
+            let namespace = namespace.filter(|_| !sabotage::is(Sabotage::LeavesNamespacesLate));
             let definition = definitions.get(&task.key.group_kind()).copied();
             for (before, kind) in [
                 (namespace, Dependency::Namespace),
@@ -365,6 +376,8 @@ impl Builder<'_> {
                     Some(before) => edges.push((self.nodes[before], node)),
                     // Declared, but not part of this sync.
                     None if exists => {}
+                    // What an Application waits for is looked for among Applications when it is synced itself.
+                    None if task.key.group == "argoproj.io" && task.key.kind == "Application" => {}
                     None => {
                         return Err(PlanError::UnknownDependency {
                             location: task.location.clone().unwrap_or_default(),

@@ -27,6 +27,7 @@ use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
 use serde::Serialize;
 
+use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 use crate::targets::Targets;
 
@@ -93,7 +94,9 @@ impl Dependency {
     /// Must the other be settled (written, and then observed healthy; deleted, and then observed gone)? Otherwise it is enough that
     /// its write was accepted.
     pub fn needs_settled(self) -> bool {
-        !matches!(self, Self::KindOrder | Self::Prune)
+        let overlaps = self == Self::Phase && sabotage::is(Sabotage::OverlapsPhases);
+        let hurries = self == Self::CustomResourceDefinition && sabotage::is(Sabotage::DoesNotAwaitDefinitions);
+        !matches!(self, Self::KindOrder | Self::Prune) && !overlaps && !hurries
     }
 }
 

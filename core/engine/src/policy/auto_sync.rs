@@ -4,6 +4,7 @@ use std::fmt;
 
 use capstan_model::{SyncPolicyAutomated, SyncStatusCode};
 
+use crate::sabotage::{self, Sabotage};
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct AutoSyncInput<'a> {
@@ -19,6 +20,8 @@ pub struct AutoSyncInput<'a> {
     pub only_prunes: bool,
     /// The source declares nothing, and there is something to prune.
     pub would_wipe: bool,
+    /// Something keeps syncs from beginning: another Application, or an annotation that names none.
+    pub held: bool,
     /// What became of the last operation, if it was for these very objects.
     pub last: LastAttempt,
 }
@@ -30,6 +33,8 @@ pub enum LastAttempt {
     Other,
     /// It was for these, and ended well.
     Succeeded,
+    /// It was for these and ended well, and what it held back from being deleted may be deleted now.
+    Released,
     /// It was for these, and did not end well.
     Failed,
 }
@@ -41,6 +46,8 @@ pub enum AutoSync {
     Sync {
         /// Delete what is no longer in the source.
         prune: bool,
+        /// Run hooks. Not where only deletes are left of a sync that ran them.
+        hooks: bool,
     },
     /// Not now.
     Skip(SkipReason),
@@ -67,6 +74,8 @@ pub enum SkipReason {
     AlreadyFailed,
     /// The source is empty, and `allowEmpty` is not set.
     WouldWipe,
+    /// It would be synced, and has to wait.
+    Held,
 }
 
 /// Decides. First reason that holds, in this order.
@@ -84,12 +93,24 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
         SkipReason::Synced
     } else if input.only_prunes && !automated.prune {
         SkipReason::PruneNotAllowed
-    } else if input.would_wipe && automated.prune && !automated.allow_empty {
+    } else if input.would_wipe && automated.prune && !automated.allow_empty && !sabotage::is(Sabotage::WipesWhenEmpty) {
         SkipReason::WouldWipe
     } else {
         match input.last {
-            LastAttempt::Other => return AutoSync::Sync { prune: automated.prune },
-            LastAttempt::Succeeded => SkipReason::Drifted,
+            LastAttempt::Other | LastAttempt::Released if input.held => SkipReason::Held,
+            LastAttempt::Other => {
+                return AutoSync::Sync {
+                    prune: automated.prune,
+                    hooks: true,
+                };
+            }
+            LastAttempt::Released if automated.prune => {
+                return AutoSync::Sync {
+                    prune: true,
+                    hooks: false,
+                };
+            }
+            LastAttempt::Succeeded | LastAttempt::Released => SkipReason::Drifted,
             LastAttempt::Failed => SkipReason::AlreadyFailed,
         }
     };
@@ -107,6 +128,7 @@ impl fmt::Display for SkipReason {
             Self::PruneNotAllowed => "only prunes are left, and syncPolicy.automated.prune is off",
             Self::Drifted => "it was synced already: what differs now is drift",
             Self::AlreadyFailed => "the last sync of these objects failed; push a commit or sync by hand",
+            Self::Held => "it has to wait",
             Self::WouldWipe => {
                 "the source declares nothing, and a sync would delete every object; set syncPolicy.automated.allowEmpty if that is meant"
             }
@@ -133,13 +155,20 @@ mod tests {
             sync: SyncStatusCode::OutOfSync,
             only_prunes: false,
             would_wipe: false,
+            held: false,
             last: LastAttempt::Other,
         }
     }
 
     #[test]
     fn every_reason_holds_by_itself() {
-        assert_eq!(auto_sync(&input()), AutoSync::Sync { prune: true });
+        let sync = |hooks| AutoSync::Sync { prune: true, hooks };
+        assert_eq!(auto_sync(&input()), sync(true));
+        let released = AutoSyncInput {
+            last: LastAttempt::Released,
+            ..input()
+        };
+        assert_eq!(auto_sync(&released), sync(false));
         let off = SyncPolicyAutomated::default();
         #[rustfmt::skip]
         let cases = [
@@ -150,7 +179,11 @@ mod tests {
             (AutoSyncInput { sync: SyncStatusCode::Synced, ..input() }, SkipReason::Synced),
             (AutoSyncInput { automated: Some(&off), only_prunes: true, ..input() }, SkipReason::PruneNotAllowed),
             (AutoSyncInput { would_wipe: true, ..input() }, SkipReason::WouldWipe),
+            (AutoSyncInput { held: true, ..input() }, SkipReason::Held),
+            // Nothing would begin anyway: that it has to wait is no reason.
+            (AutoSyncInput { held: true, last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
             (AutoSyncInput { last: LastAttempt::Succeeded, ..input() }, SkipReason::Drifted),
+            (AutoSyncInput { automated: Some(&off), last: LastAttempt::Released, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
         ];
         for (input, reason) in cases {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
-use capstan_engine::guard::DeletePermit;
+use capstan_engine::guard::{Content, DeletePermit, Survey};
 use capstan_model::{GroupKind, ResourceKey};
 use serde_json::{Map, Value, json};
 
@@ -41,6 +41,8 @@ pub(crate) struct Cluster {
     pub(crate) refused: BTreeSet<String>,
     /// Objects that cannot be changed once they are there, by name.
     pub(crate) immutable: BTreeSet<String>,
+    /// Nothing may be listed.
+    pub(crate) forbids_lists: bool,
     version: u64,
     identities: u64,
 }
@@ -66,7 +68,12 @@ pub(crate) fn discovery() -> Discovery {
         ("", "ConfigMap", true),
         ("", "Pod", true),
         ("", "Service", true),
+        ("", "Secret", true),
         ("", "Namespace", false),
+        ("", "Secret", true),
+        ("", "PersistentVolumeClaim", true),
+        ("apiextensions.k8s.io", "CustomResourceDefinition", false),
+        ("a.io", "Thing", true),
         ("apps", "Deployment", true),
         ("apps", "ReplicaSet", true),
         ("batch", "Job", true),
@@ -145,17 +152,39 @@ impl Cluster {
         if let Err(refusal) = permit.check(live) {
             return Ok(Deletion::Refused(refusal));
         }
+        if let Some(survey) = permit.survey(live) {
+            if self.forbids_lists {
+                return Ok(Deletion::Refused(permit.not_surveyed("lists are forbidden")));
+            }
+            if let Err(refusal) = permit.check_contents(&self.contents(&survey)) {
+                return Ok(Deletion::Refused(refusal));
+            }
+        }
         let is_held = live["metadata"]["finalizers"]
             .as_array()
             .is_some_and(|all| !all.is_empty());
         self.history.push(Fact::Deleted { key: key.clone() });
         if is_held {
+            self.version += 1;
+            let version = json!(self.version.to_string());
             let live = self.objects.get_mut(&key).unwrap();
             live["metadata"]["deletionTimestamp"] = json!("2026-03-14T09:00:00Z");
+            live["metadata"]["resourceVersion"] = version;
             return Ok(Deletion::Accepted);
         }
         self.objects.remove(&key);
         Ok(Deletion::Gone)
+    }
+
+    fn contents(&self, survey: &Survey) -> Vec<Content> {
+        let within = |key: &ResourceKey| match survey {
+            Survey::Namespace(name) => key.namespace == *name,
+            Survey::Definition { kind, .. } => key.group_kind() == *kind,
+        };
+        let objects = self.objects.iter().filter(|(key, _)| within(key));
+        objects
+            .map(|(key, object)| Content::of(&key.group_kind(), object))
+            .collect()
     }
 
     /// Takes a finalizer off. Gives the object as it was, when it is gone by that.
@@ -192,7 +221,8 @@ impl Cluster {
     pub(crate) fn behind(&self) -> Vec<ResourceKey> {
         let is_behind = |(key, object): &(&ResourceKey, &Value)| match key.kind.as_str() {
             "Deployment" => object["status"]["observedGeneration"] != object["metadata"]["generation"],
-            "Job" => object["status"]["conditions"].is_null(),
+            "Job" | "CustomResourceDefinition" => object["status"]["conditions"].is_null(),
+            "PersistentVolumeClaim" => object["status"]["phase"].is_null(),
             _ => false,
         };
         self.objects
@@ -211,6 +241,10 @@ impl Cluster {
         let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": format!("{} {reason}", key.name)});
         object["status"] = match (key.kind.as_str(), healthy) {
             ("Job", true) => json!({"succeeded": 1, "conditions": [condition("Complete", "True", "Done")]}),
+            ("CustomResourceDefinition", _) => {
+                json!({"conditions": [condition("Established", "True", "InitialNamesAccepted"), condition("NamesAccepted", "True", "NoConflicts")]})
+            }
+            ("PersistentVolumeClaim", _) => json!({"phase": "Bound"}),
             ("Job", false) => json!({"failed": 1, "conditions": [condition("Failed", "True", "BackoffLimitExceeded")]}),
             (_, true) => {
                 json!({"observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas, "readyReplicas": replicas, "conditions": [condition("Available", "True", "MinimumReplicasAvailable")]})

@@ -7,12 +7,18 @@
 
 mod cluster;
 mod crash;
+mod deletion;
+mod dependencies;
 mod determinism;
+mod fleet;
 mod generate;
+mod guards;
 mod late;
 mod options;
 mod prunes;
 mod rig;
+mod rollback;
 mod touched;
 mod transcripts;
 mod waves;
+mod windows;

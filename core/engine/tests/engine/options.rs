@@ -52,6 +52,81 @@ fn a_dry_run_asks_for_everything_and_changes_nothing() {
     assert_eq!(run.log.iter().filter(|line| line.contains("try to apply")).count(), 2);
 }
 
+/// A dry run that the server refused waits for its next attempt; the process dies, and the next one goes on with it.
+#[test]
+fn a_dry_run_changes_nothing_after_a_restart_either() {
+    let mut rig = Rig::new(vec![config("a", 0, "1"), config("b", 0, "1")]);
+    rig.cluster.refused.insert("b".into());
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["operation"] = json!({"sync": {"dryRun": true}, "retry": {"limit": 2}});
+    let mut run = rig.start(Vec::new());
+    run.drive(1000);
+    assert_eq!(run.rig.status("/operationState/phase"), "Running");
+    let mut run = run.rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert_eq!((writes(&run), run.rig.status("/operationState/phase")), (0, "Failed"));
+}
+
+/// A dry run that went well did not deploy anything: what is missing afterwards is not drift, and is synced with its waves and hooks.
+#[test]
+fn a_dry_run_is_no_sync() {
+    let objects = vec![
+        hook("before", "PreSync"),
+        workload("Deployment", "web", 0, "1"),
+        config("later", 1, "1"),
+    ];
+    let mut rig = Rig::new(objects);
+    rig.cluster.broken.insert("web".into());
+    rig.resource["operation"] = json!({"sync": {"dryRun": true}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert!(
+        run.rig
+            .cluster
+            .objects
+            .contains_key(&ResourceKey::new("batch", "Job", "prod", "before"))
+    );
+    assert!(
+        !run.rig.cluster.objects.contains_key(&map("later")),
+        "{}",
+        run.log.join("\n")
+    );
+}
+
+/// A write that waits for its kind to be served when the attempt fails is due long before the next attempt: that one comes all the same.
+#[test]
+fn another_attempt_comes_whatever_was_due_before_it() {
+    let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "prod",
+        "annotations": {"argocd.argoproj.io/sync-options": "SkipDryRunOnMissingResource=true"}}});
+    let mut rig = Rig::new(vec![workload("Job", "migrate", 0, "1"), widget]);
+    rig.cluster.broken.insert("migrate".into());
+    rig.resource["spec"]["syncPolicy"]["retry"] = json!({"limit": 1, "backoff": {"duration": "20s"}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert_eq!(run.rig.resource["status"]["operationState"]["retryCount"], 1);
+}
+
+/// Asking a repository again that did not answer is no news: the status goes on to say that nothing is known.
+#[test]
+fn a_source_that_fails_stays_unknown_while_it_is_asked_again() {
+    let mut run = Rig::new(vec![config("a", 0, "1")]).start(Vec::new());
+    run.settle(MINUTE);
+    run.rig.commits.push(("f".repeat(40), Err("cannot be rendered".into())));
+    for _ in 0..3 {
+        let before = run.log.len();
+        run.handle(capstan_engine::Event::RefreshRequested {
+            id: crate::rig::id(),
+            hard: false,
+        });
+        run.settle(MINUTE);
+        let synced = run.log[before..]
+            .iter()
+            .find(|line| line.contains("\"status\":\"Synced\""));
+        assert_eq!(synced, None);
+        assert_eq!(run.rig.status("/sync/status"), "Unknown");
+    }
+}
+
 #[test]
 fn a_dry_run_says_what_the_server_refuses() {
     let mut rig = Rig::new(vec![config("a", 0, "1"), config("b", 0, "1")]);
@@ -167,8 +242,9 @@ fn what_says_delete_confirm_waits_for_the_approval() {
     run.rig.resource["metadata"]["deletionTimestamp"] = json!("2026-03-14T10:00:00Z");
     run.observe_application();
     run.settle(MINUTE);
+    // Half of an application is worse than all or none of it.
     let left: Vec<&ResourceKey> = run.rig.cluster.objects.keys().collect();
-    assert_eq!(left, [&map("a")]);
+    assert_eq!(left, [&map("a"), &map("b")]);
     let conditions = run.rig.resource["status"]["conditions"].to_string();
     assert!(conditions.contains("Delete=confirm"), "{conditions}");
     run.rig.resource["metadata"]["annotations"] =
@@ -275,4 +351,81 @@ fn a_sync_that_was_being_stopped_is_stopped_by_the_next_process_too() {
         run.log.join("\n")
     );
     assert!(!run.rig.cluster.objects.contains_key(&job), "{}", run.log.join("\n"));
+}
+
+#[test]
+fn a_newer_commit_supersedes_unless_the_application_says_otherwise() {
+    for (annotation, superseded) in [("", true), ("true", true), ("false", false)] {
+        let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1"), config("later", 1, "1")]);
+        rig.resource["metadata"]["annotations"] = json!({"capstan.dev/supersede": annotation});
+        rig.cluster.broken.insert("web".into());
+        let mut run = rig.start(Vec::new());
+        run.settle(MINUTE);
+        run.rig.cluster.broken.clear();
+        run.push(vec![workload("Deployment", "web", 0, "2"), config("later", 1, "2")]);
+        run.settle(MINUTE);
+        assert_eq!(
+            run.sync() == "Synced Healthy",
+            superseded,
+            "{annotation:?}: {}",
+            run.journal()
+        );
+        if !superseded {
+            let message = run.rig.status("/operationState/message");
+            assert!(message.contains("Deployment/prod/web"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_compared_is_not_changed_where_that_is_asked_for() {
+    for (options, expected) in [(json!([]), 1), (json!(["RespectIgnoreDifferences=true"]), 7)] {
+        let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1")]);
+        rig.resource["spec"]["syncPolicy"]["syncOptions"] = options.clone();
+        rig.resource["spec"]["ignoreDifferences"] =
+            json!([{"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]);
+        let mut run = rig.start(Vec::new());
+        run.settle(MINUTE);
+        let web = ResourceKey::new("apps", "Deployment", "prod", "web");
+        // The autoscaler is left alone until the next sync, or for good.
+        run.edit(&web, &["spec", "replicas"], json!(7), "hpa");
+        run.settle(MINUTE);
+        assert_eq!(run.rig.cluster.objects[&web]["spec"]["replicas"], 7);
+        run.push(vec![workload("Deployment", "web", 0, "2")]);
+        run.settle(MINUTE);
+        assert_eq!(run.rig.cluster.objects[&web]["spec"]["image"], "2");
+        assert_eq!(run.rig.cluster.objects[&web]["spec"]["replicas"], expected, "{options}");
+        // Putting drift right does not take it back either.
+        run.edit(&web, &["spec", "image"], json!("evil"), "kubectl-edit");
+        run.settle(MINUTE);
+        assert_eq!(run.rig.cluster.objects[&web]["spec"]["replicas"], expected, "{options}");
+        assert_eq!(run.sync(), "Synced Healthy");
+    }
+}
+
+#[test]
+fn an_object_of_another_application_fails_the_sync_where_that_is_asked_for() {
+    for (options, phase) in [
+        (json!([]), "Succeeded"),
+        (json!(["FailOnSharedResource=true"]), "Failed"),
+    ] {
+        let mut rig = Rig::new(vec![config("a", 0, "1"), config("b", 0, "1")]);
+        let mut foreign = config("b", 0, "0");
+        foreign["metadata"]["uid"] = json!("uid-b");
+        foreign["metadata"]["generation"] = json!(1);
+        foreign["metadata"]["resourceVersion"] = json!("1");
+        foreign["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!("other:/ConfigMap:prod/b");
+        rig.cluster.objects.insert(map("b"), foreign);
+        rig.resource["spec"]["syncPolicy"] = json!({"syncOptions": options, "automated": {}, "retry": {"limit": 0}});
+        let mut run = rig.start(Vec::new());
+        run.settle(MINUTE);
+        let message = run.rig.status("/operationState/message");
+        assert_eq!(run.rig.status("/operationState/phase"), phase, "{message}");
+        assert_eq!(run.rig.cluster.objects.contains_key(&map("a")), phase == "Succeeded");
+        assert_eq!(
+            message.contains("ConfigMap/prod/b belongs to application argocd/other"),
+            phase == "Failed",
+            "{message}"
+        );
+    }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind};
-use capstan_engine::event::{Outcome, ResolvedRevision, SourceFailure};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, RenderTask};
+use capstan_engine::event::{Descent, Discovery, Outcome, ResolvedRevision, SourceFailure};
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
 use capstan_model::{
@@ -25,6 +25,12 @@ pub(crate) struct Rig {
     pub(crate) commits: Vec<Commit>,
     pub(crate) resource: Value,
     pub(crate) now: Timestamp,
+    /// UID of the namespace kube-system.
+    pub(crate) cluster_uid: String,
+    /// What a render that bypasses the caches gives instead, once.
+    pub(crate) second_render: Option<Result<Vec<Value>, SourceFailure>>,
+    /// What is said of every step of history.
+    pub(crate) descent: Descent,
     version: u64,
 }
 
@@ -43,7 +49,7 @@ pub(crate) struct Run {
 }
 
 /// The n-th commit: 40 digits that differ in the first ones.
-fn commit_id(n: usize) -> String {
+pub(crate) fn commit_id(n: usize) -> String {
     format!("{n:05}{}", "c".repeat(35))
 }
 
@@ -87,6 +93,9 @@ impl Rig {
                 }
             }),
             now: Timestamp::from_seconds(1_773_478_800),
+            cluster_uid: "cluster".into(),
+            second_render: None,
+            descent: Descent::Follows,
             version: 1,
         }
     }
@@ -114,7 +123,11 @@ impl Rig {
         };
         run.rig.cluster.watched.clear();
         run.handle(Event::ProjectsListed);
-        run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery()));
+        let discovery = Discovery {
+            cluster_uid: run.rig.cluster_uid.clone(),
+            ..discovery()
+        };
+        run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery));
         run.observe_application();
         run.handle(Event::ApplicationsListed);
         run
@@ -139,7 +152,7 @@ impl Rig {
     }
 }
 
-fn merge_patch(into: &mut Value, patch: &Value) {
+pub(crate) fn merge_patch(into: &mut Value, patch: &Value) {
     let Value::Object(fields) = patch else {
         *into = patch.clone();
         return;
@@ -213,6 +226,12 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// A deadline may have come.
+    pub(crate) fn handle_timeout(&mut self) {
+        self.engine.handle_timeout(self.rig.now);
+        self.collect();
     }
 
     /// Goes on, through deadlines too, for so long.
@@ -297,17 +316,10 @@ impl Run {
                 };
                 Outcome::Resolved(Ok(vec![revision]))
             }
-            EffectKind::Render(task) => {
-                let (_, wanted) = &task.sources[0];
-                let (_, objects) = self.rig.commits.iter().find(|(id, _)| id == wanted).unwrap();
-                Outcome::Rendered(match objects {
-                    Ok(objects) => Ok(targets(objects, &task.context)),
-                    Err(message) => Err(SourceFailure {
-                        message: message.clone(),
-                        transient: false,
-                    }),
-                })
+            EffectKind::TraceDescent { steps } => {
+                Outcome::Descent(Ok(steps.iter().map(|_| self.rig.descent.clone()).collect()))
             }
+            EffectKind::Render(task) => Outcome::Rendered(self.render(task)),
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),
             EffectKind::Apply(task) => self.write(task),
             EffectKind::Delete { permit, .. } => {
@@ -331,6 +343,21 @@ impl Run {
                 return None;
             }
         })
+    }
+
+    fn render(&mut self, task: &RenderTask) -> Result<Targets, SourceFailure> {
+        if let Some(objects) = self.rig.second_render.take_if(|_| task.bypass_cache) {
+            return objects.map(|objects| targets(&objects, &task.context));
+        }
+        let (_, wanted) = &task.sources[0];
+        let (_, objects) = self.rig.commits.iter().find(|(id, _)| id == wanted).unwrap();
+        match objects {
+            Ok(objects) => Ok(targets(objects, &task.context)),
+            Err(message) => Err(SourceFailure {
+                message: message.clone(),
+                transient: false,
+            }),
+        }
     }
 
     fn release(&mut self, key: &ResourceKey, finalizer: &str) -> Outcome {
@@ -383,7 +410,7 @@ impl Run {
     }
 }
 
-fn targets(objects: &[Value], context: &capstan_engine::targets::TargetContext) -> Targets {
+pub(crate) fn targets(objects: &[Value], context: &capstan_engine::targets::TargetContext) -> Targets {
     let manifest = |(index, value): (usize, &Value)| {
         let line = u32::try_from(index * 10 + 1).unwrap();
         Manifest::parse(
@@ -401,7 +428,9 @@ fn targets(objects: &[Value], context: &capstan_engine::targets::TargetContext) 
 pub(crate) fn describe(effect: &Effect) -> String {
     let what = match &effect.kind {
         EffectKind::ResolveRevision { freshness, .. } => format!("resolve {freshness:?}"),
+        EffectKind::Render(task) if task.bypass_cache => format!("render {} anew", task.sources[0].1),
         EffectKind::Render(task) => format!("render {}", task.sources[0].1),
+        EffectKind::TraceDescent { steps } => format!("trace descent of {} sources", steps.len()),
         EffectKind::Compare(task) => format!(
             "compare {}",
             task.pairs

@@ -20,6 +20,11 @@ pub const RESOURCES_FINALIZER_BACKGROUND: &str = "resources-finalizer.argocd.arg
 /// Finalizer of [`RESOURCES_FINALIZER`] that asks for foreground propagation.
 pub const RESOURCES_FINALIZER_FOREGROUND: &str = "resources-finalizer.argocd.argoproj.io/foreground";
 
+/// The finalizer that stands as long as `PreDelete` hooks are to be run. With `/cleanup`: as long as they are to be cleaned up.
+pub const PRE_DELETE_FINALIZER: &str = "pre-delete-finalizer.argocd.argoproj.io";
+/// The finalizer that stands as long as `PostDelete` hooks are to be run. With `/cleanup`: as long as they are to be cleaned up.
+pub const POST_DELETE_FINALIZER: &str = "post-delete-finalizer.argocd.argoproj.io";
+
 /// The parts of `metadata` that the controller reads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -217,6 +217,8 @@ pub struct RevisionHistory {
 pub enum ConditionType {
     /// Sources could not be read, rendered or compared.
     ComparisonError,
+    /// Somebody keeps changing a field back: it is left to them.
+    Contended,
     /// Objects could not be deleted.
     DeletionError,
     /// An object is excluded by settings.
@@ -235,6 +237,8 @@ pub enum ConditionType {
     SharedResourceWarning,
     /// A sync failed or is refused.
     SyncError,
+    /// A sync would begin, and waits: for another Application, or for a sync window.
+    SyncHeld,
     /// Anything else.
     UnknownError,
 }

@@ -34,8 +34,12 @@ pub(crate) struct Chart {
     pub(crate) values: Map<String, Value>,
     /// Everything but what has a meaning of its own, by path in the chart.
     pub(crate) files: BTreeMap<String, Arc<[u8]>>,
+    /// Those of `files` that are in `crds/`, in the order in which Helm reads them.
+    pub(crate) definitions: Vec<String>,
     /// By path in the chart (`templates/x.yaml`).
     pub(crate) templates: BTreeMap<String, Arc<str>>,
+    /// A template is not UTF-8: U+FFFD stands for each byte that is not. Helm minds that only in what is rendered of it.
+    garbled: bool,
     pub(crate) subcharts: Vec<Self>,
     /// `values.schema.json`.
     pub(crate) schema: Option<Arc<Schema>>,
@@ -70,6 +74,11 @@ impl Chart {
     /// Of everything that was read.
     pub(crate) fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Is a template of it, or of a subchart, not UTF-8?
+    pub(super) fn is_garbled(&self) -> bool {
+        self.garbled || self.subcharts.iter().any(Self::is_garbled)
     }
 
     /// Bytes of what was read, roughly: what it weighs in a cache.
@@ -220,7 +229,9 @@ impl<'a> Loader<'a> {
             metadata: read_metadata(path, &files)?,
             values: Map::new(),
             files: BTreeMap::new(),
+            definitions: Vec::new(),
             templates: BTreeMap::new(),
+            garbled: false,
             subcharts: Vec::new(),
             schema: None,
             lock: None,
@@ -292,13 +303,25 @@ impl Chart {
                 }
             }
             _ if name.starts_with("templates/") => {
-                let text = std::str::from_utf8(&bytes).map_err(|_| RenderError::NotText { file })?;
+                let (text, is_text) = capstan_template::text(bytes.to_vec());
+                self.garbled |= !is_text;
                 self.templates.insert(name, text.into());
             }
-            _ => drop(self.files.insert(name, bytes)),
+            _ => {
+                if name.starts_with("crds/") && is_manifest(&name) && !self.files.contains_key(&name) {
+                    self.definitions.push(name.clone());
+                }
+                self.files.insert(name, bytes);
+            }
         }
         Ok(())
     }
+}
+
+/// By its name, in whatever case.
+fn is_manifest(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    [".yaml", ".yml", ".json"].iter().any(|end| lower.ends_with(end))
 }
 
 /// `Chart.yaml`, and what an older chart says in `requirements.yaml`, read and checked.

@@ -13,8 +13,8 @@ const LIST_DEPTH: u8 = 8;
 
 /// `crds/`, untemplated, subcharts' included: Helm's name of each file, its place in the repository, and its bytes.
 fn definition_files<'a>(chart: &'a Chart, name: &str, found: &mut Vec<(String, String, &'a [u8])>) {
-    for (path, bytes) in chart.files.iter().filter(|(path, _)| path.starts_with("crds/")) {
-        if [".yaml", ".yml", ".json"].iter().any(|end| path.ends_with(end)) {
+    for path in &chart.definitions {
+        if let Some(bytes) = chart.files.get(path) {
             found.push((format!("{name}/{path}"), chart.file(path), bytes));
         }
     }

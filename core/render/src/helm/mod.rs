@@ -150,11 +150,15 @@ fn release(
     prepared: &Prepared<'_>,
     sources: &Sources<'_>,
 ) -> Result<HelmOutput, RenderError> {
-    let files = templates::render(prepared, ambient(request, prepared, sources.tree.time().unwrap_or(0)))?;
+    let rendered = templates::render(prepared, ambient(request, prepared, sources.tree.time().unwrap_or(0)))?;
+    let files = rendered.files;
     let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
     for (name, text) in &files {
         if name.ends_with("NOTES.txt") || text.trim().is_empty() {
             continue;
+        }
+        if rendered.not_text.contains(name) {
+            return Err(not_text(&prepared.chart, name, text));
         }
         release::add(name, text, &mut manifests, &mut hooks).map_err(|(line, error)| {
             let file = manifests::file_of(&prepared.chart, name);
@@ -179,6 +183,20 @@ fn release(
         manifests,
         hooks,
     })
+}
+
+/// A manifest that is no UTF-8 is no YAML.
+fn not_text(chart: &Chart, name: &str, text: &str) -> RenderError {
+    let before = text.split(char::REPLACEMENT_CHARACTER).next().unwrap_or_default();
+    let line = 1 + before.matches('\n').count();
+    let file = manifests::file_of(chart, name);
+    RenderError::Chart {
+        file: file.clone(),
+        reason: format!(
+            "what the template renders to is no UTF-8 at line {line} of its output: a function such as trunc cuts a character in two, \
+             b64dec gives bytes, or the template itself is in another encoding"
+        ),
+    }
 }
 
 /// Everything that templates are executed with.
@@ -276,7 +294,11 @@ fn ambient(request: &RenderRequest<'_>, prepared: &Prepared<'_>, now: i64) -> Am
 
 /// The chart, from the cache if nothing that loading it looked at has changed.
 fn load(request: &RenderRequest<'_>, path: &str, sources: &Sources<'_>) -> Result<Arc<LoadedChart>, RenderError> {
-    let key = match request.cache {
+    let read = match request.command_line {
+        true => Chart::load_vendored,
+        false => Chart::load,
+    };
+    let key = match request.cache.filter(|_| !request.command_line) {
         Some(cache) => sources.tree.id(path)?.map(|id| (cache, (path.to_owned(), id))),
         None => None,
     };
@@ -288,7 +310,7 @@ fn load(request: &RenderRequest<'_>, path: &str, sources: &Sources<'_>) -> Resul
     }
     let inputs = Mutex::new(RenderInputs::new());
     let recorded = RecordingTree::new(sources.tree, String::new(), &inputs);
-    let chart = Chart::load(path, &recorded)?;
+    let chart = read(path, &recorded)?;
     let inputs = inputs.into_inner().unwrap_or_else(PoisonError::into_inner);
     let loaded = Arc::new(LoadedChart { chart, inputs });
     if let Some((cache, key)) = key {

@@ -1,6 +1,6 @@
 //! All templates of all charts, parsed into one set and executed in Helm's order: deepest first, so that a parent's definition wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{Digest, SourceLocation};
 use capstan_template::{Ambient, Context, Limits, Map, TemplateError, TemplateSet, Value, erase_no_value};
@@ -18,8 +18,18 @@ struct Template<'a> {
     is_executed: bool,
 }
 
-/// The rendered text of every template by Helm's name, partials left out.
-pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<BTreeMap<String, String>, RenderError> {
+/// What the templates of a release render to.
+#[derive(Debug, Default)]
+pub(super) struct Rendered {
+    /// The text of every template by Helm's name, partials left out.
+    pub(super) files: BTreeMap<String, String>,
+    /// Those whose bytes are no UTF-8: a template can cut a character in two.
+    pub(super) not_text: BTreeSet<String>,
+}
+
+/// Executes every template.
+pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<Rendered, RenderError> {
+    let is_garbled = prepared.chart.is_garbled();
     let values = Map::named("common.Values", entries(&prepared.values));
     let shared = Shared {
         release: objects::release(prepared),
@@ -37,7 +47,7 @@ pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<BTreeM
     let mut order: Vec<&String> = templates.keys().collect();
     order.sort_by_key(|name| std::cmp::Reverse((name.matches('/').count(), (*name).clone())));
     let set = parse(&order, &templates, prepared.cache)?;
-    let mut files = BTreeMap::new();
+    let mut rendered = Rendered::default();
     // Dropped last: it takes apart maps that became cyclic.
     let mut context = Context::new(Limits::default(), ambient);
     context.interrupt = prepared.interrupt.clone();
@@ -52,12 +62,16 @@ pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<BTreeM
         ]);
         template.context.insert("Template", about);
         let root = Value::Map(template.context.clone());
-        let text = set
-            .execute(name, &root, &mut context)
+        let bytes = set
+            .execute_bytes(name, &root, &mut context)
             .map_err(|error| template_error(&error, name, &templates))?;
-        files.insert((*name).clone(), erase_no_value(&text));
+        let (text, is_text) = capstan_template::text(bytes);
+        if !is_text || is_garbled && text.contains(char::REPLACEMENT_CHARACTER) {
+            rendered.not_text.insert((*name).clone());
+        }
+        rendered.files.insert((*name).clone(), erase_no_value(&text));
     }
-    Ok(files)
+    Ok(rendered)
 }
 
 /// Parses all templates into one set, or takes the set that the same texts under the same names gave before.

@@ -63,6 +63,10 @@ fn documents(text: &str) -> Result<Vec<String>, YamlError> {
             }
         }
         piece.push_str(line);
+        // Helm reads line by line, and ends the last one, too.
+        if !line.ends_with('\n') {
+            piece.push('\n');
+        }
         is_empty = false;
     }
     if !is_empty {
@@ -128,7 +132,7 @@ pub(super) fn supplied(
     let mut values = Map::new();
     for named in &helm.value_files {
         let named = environment::substitute(named, request.environment);
-        for file in files(&named, path, sources)? {
+        for file in files(&named, path, sources, request.command_line)? {
             if let Some(more) = read_file(helm, &named, file)? {
                 merge(&mut values, more);
             }
@@ -207,13 +211,18 @@ type Place<'s> = (&'s dyn FileTree, String);
 
 /// The files that an entry of `valueFiles` names: one, or all that a pattern (`*`, `**`, `?`, `[…]`) matches, in the order of their paths.
 /// A pattern that matches nothing names itself, which is missing then.
-fn files<'s>(named: &str, path: &str, sources: &'s Sources<'_>) -> Result<Vec<Place<'s>>, RenderError> {
+fn files<'s>(
+    named: &str,
+    path: &str,
+    sources: &'s Sources<'_>,
+    is_literal: bool,
+) -> Result<Vec<Place<'s>>, RenderError> {
     let (tree, file) = locate(path, named, sources)?;
-    let is_pattern = |part: &str| part.contains(['*', '?', '[']);
+    let is_pattern = |part: &str| !is_literal && part.contains(['*', '?', '[']);
     if !is_pattern(&file) {
         return Ok(vec![(tree, file)]);
     }
-    let glob = Glob::gobwas(&file, Some('/')).map_err(|error| RenderError::Parameter {
+    let glob = Glob::doublestar(&file).map_err(|error| RenderError::Parameter {
         name: format!("valueFiles: {named}"),
         reason: error.to_string(),
     })?;

@@ -4,6 +4,7 @@ mod diff;
 mod get;
 mod history;
 mod list;
+mod rollback;
 mod sync;
 mod wait;
 
@@ -44,6 +45,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Successful syncs.
     History(history::Arguments),
+    /// Go back to a row of the history. Refused while the Application is synced automatically: revert the commit instead.
+    Rollback(rollback::Arguments),
 }
 
 /// A connection, and how names are meant.
@@ -107,6 +110,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
             Command::Wait(arguments) => wait::run(&session, &arguments).await,
             Command::Diff(arguments) => diff::run(&session, &arguments).await,
             Command::History(arguments) => history::run(&session, &arguments).await,
+            Command::Rollback(arguments) => rollback::run(&session, &arguments).await,
         }
     })
 }

@@ -29,21 +29,19 @@ pub(crate) struct Arguments {
     timeout: Duration,
 }
 
+/// Who asks.
+pub(crate) const USERNAME: &str = "capstan-cli";
+
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let id = session.id(&arguments.name)?;
-    let before = session.application(&id).await?;
-    if before.operation.is_some() {
-        return Err(CommandError::Usage(format!(
-            "an operation of {id} is asked for already: wait for it, or stop it"
-        )));
-    }
+    let application = session.application(&id).await?;
     let sync = SyncOperation {
         prune: arguments.prune,
         revision: arguments.revision.clone(),
         ..SyncOperation::default()
     };
     let initiated_by = OperationInitiator {
-        username: "capstan-cli".into(),
+        username: USERNAME.into(),
         automated: false,
     };
     let operation = Operation {
@@ -51,21 +49,35 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
         sync: Some(sync),
         ..Operation::default()
     };
+    request(session, &application, &operation, arguments.no_wait, arguments.timeout).await
+}
+
+/// Asks for an operation by the resource's field, and waits for its end.
+pub(crate) async fn request(
+    session: &Session,
+    before: &Application,
+    operation: &Operation,
+    no_wait: bool,
+    timeout: Duration,
+) -> Result<ExitCode, CommandError> {
+    let id = before.id();
+    if before.operation.is_some() {
+        return Err(CommandError::Usage(format!(
+            "an operation of {id} is asked for already: wait for it, or stop it"
+        )));
+    }
     let patch = json!({"operation": operation});
     let patched = session
         .cluster
         .patch_application(&id, &before.metadata.uid, patch)
         .await;
     patched.map_err(|error| CommandError::Api(error.to_string()))?;
-    if arguments.no_wait {
+    if no_wait {
         complain("asked for");
         return Ok(ExitCode::SUCCESS);
     }
-    let last = before.status.operation_state;
-    wait::until(session, &id, arguments.timeout, |application| {
-        ended(application, last.as_ref())
-    })
-    .await
+    let last = before.status.operation_state.as_ref();
+    wait::until(session, &id, timeout, |application| ended(application, last)).await
 }
 
 /// Is there an operation that ended, and is it not the one from before?

@@ -3,6 +3,7 @@
 mod apply;
 mod compare;
 mod delete;
+mod descent;
 mod finalizer;
 mod observe;
 mod patch;
@@ -145,6 +146,9 @@ impl Execute for Executor {
             EffectKind::ResolveRevision { sources, freshness } => {
                 async move { Outcome::Resolved(resolve::resolve(&*shared.sources, &sources, freshness).await) }.boxed()
             }
+            EffectKind::TraceDescent { steps } => {
+                async move { Outcome::Descent(descent::trace(&*shared.sources, &steps).await) }.boxed()
+            }
             EffectKind::Render(task) => {
                 async move { Outcome::Rendered(render::render(&shared, application, *task).await) }.boxed()
             }
@@ -214,6 +218,7 @@ impl Fallback {
     pub(crate) fn of(kind: &EffectKind) -> Self {
         let plain: fn(&Self, String) -> Outcome = match kind {
             EffectKind::ResolveRevision { .. } => |_, message| Outcome::Resolved(Err(source_failure(message))),
+            EffectKind::TraceDescent { .. } => |_, message| Outcome::Descent(Err(source_failure(message))),
             EffectKind::Render(_) => |_, message| Outcome::Rendered(Err(source_failure(message))),
             EffectKind::Compare(task) => {
                 let pairs = task.pairs.iter().map(|pair| PairVerdict {
@@ -262,6 +267,7 @@ fn source_failure(message: String) -> SourceFailure {
 pub(crate) fn effect_name(kind: &EffectKind) -> &'static str {
     match kind {
         EffectKind::ResolveRevision { .. } => "ResolveRevision",
+        EffectKind::TraceDescent { .. } => "TraceDescent",
         EffectKind::Render(_) => "Render",
         EffectKind::Compare(_) => "Compare",
         EffectKind::Apply(task) if task.dry_run != DryRun::No => "DryRun",
@@ -288,6 +294,7 @@ pub(crate) fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Resolved(result) => sourced(result.as_ref().err()),
         Outcome::Rendered(result) => sourced(result.as_ref().err()),
+        Outcome::Descent(result) => sourced(result.as_ref().err()),
         Outcome::Compared(_) => "Ok",
         Outcome::Applied(result) => written(result.as_ref().err()),
         Outcome::Deleted(result) => written(result.as_ref().err()),

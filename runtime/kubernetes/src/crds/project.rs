@@ -23,6 +23,22 @@ pub(super) fn definition() -> Value {
     custom_resource(&names, &columns, false, &schema)
 }
 
+fn window() -> Value {
+    object([
+        ("kind", describe(text(), "allow or deny.")),
+        ("schedule", describe(text(), "When it opens, five fields of cron.")),
+        ("duration", describe(text(), "For how long, such as 30m or 8h.")),
+        ("timeZone", text()),
+        ("applications", list(text())),
+        ("namespaces", list(text())),
+        ("clusters", list(text())),
+        ("andOperator", flag()),
+        ("manualSync", flag()),
+        ("syncOverrun", flag()),
+        ("description", text()),
+    ])
+}
+
 fn spec() -> Value {
     let kinds = || list(object([("group", text()), ("kind", text()), ("name", text())]));
     let destination = object([("server", text()), ("name", text()), ("namespace", text())]);
@@ -46,7 +62,10 @@ fn spec() -> Value {
         ("namespaceResourceBlacklist", kinds()),
         ("orphanedResources", open()),
         ("roles", list(open())),
-        ("syncWindows", list(open())),
+        (
+            "syncWindows",
+            describe(list(window()), "When its applications may be synced."),
+        ),
         ("signatureKeys", list(open())),
         ("destinationServiceAccounts", list(open())),
         ("permitOnlyProjectScopedClusters", flag()),

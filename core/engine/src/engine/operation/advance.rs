@@ -12,6 +12,7 @@ use crate::engine::state::ApplicationState;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, MESSAGE_LENGTH, NAMED_IN_MESSAGE};
 use crate::machine::{HookTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
+use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 
 impl Engine {
@@ -26,7 +27,8 @@ impl Engine {
         if !operation.has_unknown_hooks() {
             self.take_termination(now, app, operation);
         }
-        if self.settings.guards == Guards::Capstan {
+        self.pause(now, app, operation, gate);
+        if self.settings.guards == Guards::Capstan && !app.is_paused {
             self.expire(now, app, operation);
         }
         self.next_attempt(now, app, operation);
@@ -51,12 +53,16 @@ impl Engine {
             self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
             self.tell_failing(operation);
-            if !operation.is_active() {
+            // Its hooks have not run yet while it is paused.
+            if !operation.is_active() && !app.is_paused {
                 self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
             }
         }
         if let Stage::Terminating { by } = &operation.stage {
             let by = by.clone();
+            if sabotage::is(Sabotage::WritesAfterStop) {
+                self.run_tasks(now, app, operation, gate);
+            }
             self.terminate(now, app, operation, &by);
         }
     }
@@ -162,8 +168,9 @@ impl Engine {
         // A failure stops everything that has not begun; what is under way ends.
         let is_stopped = !fails && operation.work.has_failed();
         let is_last_resort = phase == SyncPhase::SyncFail;
+        let is_wanted = is_last_resort == fails || sabotage::is(Sabotage::AlwaysRunsSyncFail);
         let is_its_turn = operation.work.is_its_turn(position);
-        if is_last_resort == fails && !is_stopped && is_its_turn && self.may_write(app) {
+        if is_wanted && !is_stopped && is_its_turn && self.may_write(app) {
             self.launch(now, app, operation, node, gate);
             self.begin_waiting(now, app, operation, node);
         }

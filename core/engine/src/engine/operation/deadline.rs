@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::engine::state::ApplicationState;
 use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// The turn of a task has come: from now on it is waited for.
@@ -53,6 +54,10 @@ impl Engine {
 
     /// Fails what was waited for too long.
     pub(super) fn expire_tasks(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        // Deadlines stand still while it is paused.
+        if app.is_paused || sabotage::is(Sabotage::NeverExpires) {
+            return;
+        }
         let overdue = operation.work.take_overdue(&operation.plan, now);
         for node in overdue {
             let Some(run) = operation.tasks.get(&node) else {
@@ -83,10 +88,10 @@ impl Engine {
     /// Ends an operation that lasts too long. Gives whether it did.
     pub(super) fn expire(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
         let limit = of_application(app, SYNC_TIMEOUT).unwrap_or(self.settings.sync_timeout);
-        let until = operation.started_at + limit;
+        let until = operation.started_at + limit + operation.pauses;
         operation.until = Some(until);
         let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
-        if until > now || !may_end {
+        if until > now || !may_end || sabotage::is(Sabotage::NeverExpires) {
             return;
         }
         operation.is_final = true;

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::engine::state::{ApplicationState, InFlight};
 use crate::limits::HISTORY_LIMIT;
 use crate::machine::{HookTask, TaskState};
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// It has ended: keeps what is to be kept, or sets it up for another attempt.
@@ -170,6 +171,9 @@ fn keep_history(app: &mut ApplicationState, operation: &OperationRun, now: Times
         .map(|revision| revision.revision.clone())
         .collect();
     let is_multi = operation.sources.len() > 1;
+    if sabotage::is(Sabotage::RewritesHistory) {
+        app.history.clear();
+    }
     app.history.push(RevisionHistory {
         id: app.history.last().map_or(0, |last| last.id + 1),
         revision: if is_multi {

@@ -23,6 +23,7 @@ use crate::guard::{CompleteLive, DeletePermit};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
 use crate::policy::{Verb, authorize};
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// Begins, or goes on after something was in the way.
@@ -48,13 +49,16 @@ impl Engine {
         let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
         let Some(cluster) = self.cluster(app) else { return };
         match cluster.existence(&task.key) {
-            (_, Some(live)) if live.operation() == Some(&identity) => {
+            (_, Some(live))
+                if live.operation() == Some(&identity)
+                    || live.operation().is_some() && sabotage::is(Sabotage::TrustsEarlierHook) =>
+            {
                 let uid = live.uid();
                 self.set_hook(now, app, operation, node, HookTask::Running { uid });
                 self.evolve_hook(now, app, operation, node, gate);
             }
             (_, Some(live)) => {
-                let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held(live));
+                let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held_by_argo(live));
                 if is_held {
                     return self.release_previous(now, app, operation, node, uid);
                 }
@@ -96,7 +100,7 @@ impl Engine {
                 "it is not there, and may have finished and removed itself while the controller was away".to_owned();
             return self.set_hook(now, app, operation, node, HookTask::Failed(why));
         }
-        if !operation.recorded.contains(&node) {
+        if !operation.recorded.contains(&node) && !sabotage::is(Sabotage::CreatesUnrecorded) {
             return self.set_hook(now, app, operation, node, HookTask::Recording);
         }
         if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
@@ -127,7 +131,7 @@ impl Engine {
 
     /// Gives `object` the name and the scope of `key`: known only now for an object that has its name from us, or whose kind was not
     /// served when it was rendered. Its tracking id names it by both.
-    pub(super) fn rename(&self, app: &ApplicationState, object: &mut Value, key: &ResourceKey) {
+    pub(in crate::engine) fn rename(&self, app: &ApplicationState, object: &mut Value, key: &ResourceKey) {
         let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
             return;
         };
@@ -221,7 +225,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn hook_permit(
+    pub(in crate::engine) fn hook_permit(
         &self,
         app: &ApplicationState,
         key: &ResourceKey,
@@ -291,7 +295,7 @@ impl Engine {
     ) {
         let key = operation.plan.task(node).key.clone();
         let state = match self.cluster(app).map(|cluster| cluster.existence(&key)) {
-            Some((_, Some(live))) if live.uid() == uid => outcome(live),
+            Some((_, Some(live))) if live.uid() == uid => hook_outcome(live),
             Some((_, Some(_)) | (Existence::Missing, None)) => {
                 Some(HookTask::Failed("it was deleted before it was seen to finish".into()))
             }
@@ -331,6 +335,12 @@ impl Engine {
                     .unwrap_or_default()
                     .to_owned();
                 self.set_hook(now, app, &mut operation, node, HookTask::Running { uid });
+            }
+            Err(error @ WriteError::OutcomeUnknown(_)) if sabotage::is(Sabotage::CreatesAgain) => {
+                self.hook_put_off(now, app, &mut operation, node, &error);
+            }
+            Err(WriteError::OutcomeUnknown(why)) if sabotage::is(Sabotage::AssumesFailure) => {
+                self.set_hook(now, app, &mut operation, node, HookTask::Failed(why));
             }
             // It may be ours: look before anything else.
             Err(WriteError::Conflict(_) | WriteError::OutcomeUnknown(_)) => {
@@ -442,7 +452,7 @@ impl Engine {
 }
 
 /// Does Argo CD hold it by its hook finalizer?
-fn is_held(live: &Node) -> bool {
+pub(in crate::engine) fn is_held_by_argo(live: &Node) -> bool {
     let object = live
         .manifest()
         .and_then(|manifest| manifest.value().ok())
@@ -452,7 +462,7 @@ fn is_held(live: &Node) -> bool {
 }
 
 /// How a hook ended, if it did.
-fn outcome(live: &Node) -> Option<HookTask> {
+pub(in crate::engine) fn hook_outcome(live: &Node) -> Option<HookTask> {
     let Some(health) = live.health() else {
         return Some(HookTask::Succeeded);
     };

@@ -11,6 +11,7 @@
 mod advance;
 mod deadline;
 mod finish;
+mod held;
 mod hook;
 mod parity;
 mod prepare;
@@ -20,7 +21,7 @@ mod recreate;
 mod rehearse;
 mod start;
 mod validate;
-pub(in crate::engine) use hook::delete;
+pub(in crate::engine) use hook::{delete, hook_outcome, is_held_by_argo};
 pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use start::last_attempt;
@@ -32,8 +33,8 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceResult, RetryStrategy, SyncOptions,
-    SyncPhase, Timestamp,
+    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceKey, ResourceResult, RetryStrategy,
+    SyncOptions, SyncPhase, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
@@ -41,12 +42,18 @@ use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::TaskState;
 use crate::plan::{Plan, SyncTask};
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
 /// Entry of `operation.info`: the number of the operation.
 pub(crate) const INFO_EPOCH: &str = "capstan.dev/epoch";
 /// Entry of `operation.info`: digest of the objects it applies.
 pub(crate) const INFO_PLAN: &str = "capstan.dev/plan";
+
+/// Entry of `operation.info`: it has not begun, since something kept it from that; so nothing was tried.
+pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
+/// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
+pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
 
 /// Where an operation is.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,8 +152,18 @@ pub(crate) struct OperationRun {
     pub(crate) waves_begun: BTreeMap<(SyncPhase, i64), Timestamp>,
     /// When it ends at the latest.
     pub(crate) until: Option<Timestamp>,
+    /// A window pauses it: since when, and why.
+    pub(crate) paused: Option<(Timestamp, String)>,
+    /// How long it was paused before.
+    pub(crate) pauses: std::time::Duration,
+    /// It waits for what keeps syncs from beginning.
+    pub(crate) is_held: bool,
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
+    /// Objects whose holds were approved before it began.
+    pub(crate) approved: BTreeSet<ResourceKey>,
+    /// What it may not delete, and why.
+    pub(crate) held: BTreeMap<ResourceKey, String>,
     /// Results of what did not become a task.
     pub(crate) refused: Vec<ResourceResult>,
     /// What it waits for, or why it ended.
@@ -180,7 +197,12 @@ impl OperationRun {
             waves_begun: BTreeMap::new(),
             until: None,
             is_durable: false,
+            paused: None,
+            pauses: std::time::Duration::ZERO,
+            is_held: false,
             is_final: false,
+            approved: BTreeSet::new(),
+            held: BTreeMap::new(),
             refused: Vec::new(),
             message: String::new(),
             brief: String::new(),
@@ -219,7 +241,7 @@ impl OperationRun {
         }
     }
 
-    /// When it wants to be looked at again, after `now`.
+    /// When it wants to be looked at next. What was due by `now` was just looked at, and does not hide what comes after it.
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let stage = match self.stage {
             Stage::BackingOff { until } => Some(until),
@@ -256,12 +278,11 @@ impl OperationRun {
 
     /// What a hook without a name is called after its prefix.
     pub(crate) fn hook_suffix(&self) -> String {
-        format!(
-            "{}-{}-{}",
-            short(self.revision()).to_lowercase(),
-            self.number,
-            self.attempt
-        )
+        let attempt = match sabotage::is(Sabotage::RenamesHooks) && self.is_durable {
+            true => self.attempt + 1000,
+            false => self.attempt,
+        };
+        format!("{}-{}-{attempt}", short(self.revision()).to_lowercase(), self.number)
     }
 
     pub(crate) fn options(&self, spec: &capstan_model::ApplicationSpec) -> SyncOptions {

@@ -15,10 +15,15 @@ use crate::engine::gate::Gate;
 use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
+use crate::guard::{Hold, is_reserved};
 use crate::machine::{HookTask, PruneTask, Refresh, TaskState, WriteTask};
 use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
+use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 use crate::targets::Targets;
+
+/// What becomes of a prune of a namespace that no application may delete.
+const RESERVED: &str = "left as it is: namespaces of Kubernetes and of the controller are never deleted";
 
 /// What stands in the way of a plan.
 pub(super) enum Obstacle {
@@ -42,12 +47,22 @@ impl Engine {
             operation.is_final = true;
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
         }
+        if self.hold_back(now, app, operation, gate) {
+            return;
+        }
         let Some(targets) = self.operation_targets(app, operation) else {
             return;
         };
         operation.set_info(INFO_PLAN, targets.digest().to_string());
+        if let Some(shared) = self.shared_resource(app, operation, &targets) {
+            operation.message = format!("shared resource found, and FailOnSharedResource=true: {shared}");
+            return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
+        }
+        if !self.take_holds(now, app, operation, &targets) {
+            return;
+        }
         if self.settings.guards == Guards::Argo {
-            return self.prepare_parity(now, app, operation, &targets);
+            return self.prepare_parity(now, app, operation);
         }
         match self.plan_operation(app, operation, &targets, project) {
             Ok(plan) => {
@@ -69,24 +84,60 @@ impl Engine {
         }
     }
 
-    /// `guards: argo`: there is no plan but what each pass makes of the cluster.
-    fn prepare_parity(
+    /// What may not be deleted. Gives false while that is not known.
+    fn take_holds(
         &mut self,
         now: Timestamp,
-        app: &ApplicationState,
+        app: &mut ApplicationState,
         operation: &mut OperationRun,
         targets: &Targets,
-    ) {
-        let options = operation.options(&app.application.spec);
-        let owner_of = |target: &crate::targets::Target| {
+    ) -> bool {
+        let Some(holds) = self.holds_of_operation(now, app, operation, targets) else {
+            let message = "making sure of what would be deleted: a second render, and the history of commits";
+            message.clone_into(&mut operation.message);
+            operation.brief.clone_from(&operation.message);
+            return false;
+        };
+        self.pin_destination(app, operation, &holds);
+        let (approved, held): (Vec<Hold>, Vec<Hold>) = holds.into_iter().partition(|hold| hold.is_approved);
+        operation
+            .approved
+            .extend(approved.into_iter().flat_map(|hold| hold.finding.keys));
+        // The first rule that holds an object is the one that is named.
+        operation.held = held
+            .iter()
+            .rev()
+            .flat_map(|hold| hold.finding.keys.iter().map(|key| (key.clone(), hold.result())))
+            .collect();
+        let reserved = app.assessment.objects.keys();
+        let reserved = reserved.filter(|key| is_reserved(key, &self.settings.control_namespace));
+        operation
+            .held
+            .extend(reserved.map(|key| (key.clone(), RESERVED.to_owned())));
+        // Argo CD's passes take no prune for itself: they begin when it may be done.
+        let waits = self.settings.guards == Guards::Argo && operation.is_automated() && operation.prunes();
+        if waits && app.guarding.prunes() && self.warming_up(app).is_some() {
+            "the controller has just started: a sync that deletes begins in a moment"
+                .clone_into(&mut operation.message);
+            operation.brief.clone_from(&operation.message);
+            return false;
+        }
+        true
+    }
+
+    /// `FailOnSharedResource`: an object of this sync that another application tracks.
+    fn shared_resource(&self, app: &ApplicationState, operation: &OperationRun, targets: &Targets) -> Option<String> {
+        if operation.options(&app.application.spec).fail_on_shared_resource != Some(true) {
+            return None;
+        }
+        targets.objects().iter().find_map(|target| {
             let owner = self.cluster(app)?.node(&target.key)?.tracked_by()?;
             (*owner != app.id()).then(|| format!("{} belongs to application {owner}", target.key))
-        };
-        let shared = targets.objects().iter().find_map(owner_of);
-        if let Some(shared) = shared.filter(|_| options.fail_on_shared_resource == Some(true)) {
-            operation.message = format!("shared resource found, and FailOnSharedResource=true: {shared}");
-            return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
-        }
+        })
+    }
+
+    /// `guards: argo`: there is no plan but what each pass makes of the cluster.
+    fn prepare_parity(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun) {
         operation.parity = Some(Parity::restore(std::mem::take(&mut operation.restored)));
         let stage = if operation.is_durable {
             Stage::Running
@@ -216,7 +267,9 @@ impl Engine {
             .iter()
             .copied()
             .filter(|kind| matches!(cluster.kind(kind), KindLookup::Served(served) if served.watchable));
-        if let Some(kind) = cluster.unlisted(blind) {
+        if let Some(kind) = cluster.unlisted(blind)
+            && !sabotage::is(Sabotage::PrunesUnlisted)
+        {
             let why = cluster
                 .unavailable
                 .get(kind)
@@ -259,7 +312,7 @@ impl Engine {
         }
         let is_wanted = |key: &ResourceKey| {
             let found = crate::engine::state::find(targets, key);
-            found.is_some_and(|target| target.meta.is_resource())
+            found.is_some_and(|target| target.meta.is_resource()) && !sabotage::is(Sabotage::PrunesDeclared)
         };
         let items: Vec<PruneItem> = app
             .assessment
@@ -286,6 +339,7 @@ impl Engine {
             .sync_policy
             .automation()
             .is_some_and(|automated| automated.allow_empty);
+        let may_empty = may_empty || sabotage::is(Sabotage::WipesWhenEmpty);
         if is_empty && !items.is_empty() && operation.is_automated() && !may_empty {
             let message = crate::policy::SkipReason::WouldWipe.to_string();
             return Err(Obstacle::Fail(OperationPhase::Error, message, Vec::new()));
@@ -295,7 +349,8 @@ impl Engine {
 
     fn is_tracked(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
         let node = self.cluster(app).and_then(|cluster| cluster.node(key));
-        node.is_some_and(|node| node.tracked_by() == Some(&app.id()) && !node.is_owned())
+        let is_ours = |node: &capstan_live::Node| node.tracked_by() == Some(&app.id()) && !node.is_owned();
+        node.is_some_and(|node| is_ours(node) || sabotage::is(Sabotage::DeletesUntracked))
     }
 
     /// Puts the plan in place, with what an earlier process recorded of it.
@@ -308,16 +363,23 @@ impl Engine {
             let state = match task.action {
                 TaskAction::Apply | TaskAction::CreateNamespace => TaskState::Write(WriteTask::Blocked),
                 TaskAction::Hook(_) => TaskState::Hook(HookTask::Blocked),
-                TaskAction::Prune => TaskState::Prune(prune_start(app, &task.key, options.prune)),
+                TaskAction::Prune => TaskState::Prune(match operation.held.get(&task.key) {
+                    Some(why) => PruneTask::PruneSkipped(why.clone()),
+                    None => prune_start(app, &task.key, options.prune),
+                }),
                 TaskAction::Milestone => TaskState::Milestone {
                     applied: false,
                     settled: false,
                 },
             };
+            let message = match &state {
+                TaskState::Prune(PruneTask::PruneSkipped(why)) => why.clone(),
+                _ => String::new(),
+            };
             let run = TaskRun {
                 state,
                 since: now,
-                message: String::new(),
+                message,
                 attempts: 0,
                 begun: None,
                 until: None,
@@ -325,11 +387,13 @@ impl Engine {
             operation.tasks.insert(node, run);
         }
         let restored = std::mem::take(&mut operation.restored);
-        // What an earlier process had begun was tried by it.
+        // What an earlier process had begun was tried by it. A dry run is nothing but that, and begins it anew.
         let was_begun = !restored.is_empty();
         self.take_up(now, app, operation, &restored);
         operation.work = Work::new(&operation.plan, &operation.tasks, &operation.recorded);
-        operation.rehearsal = self.rehearsal(app, operation).filter(|_| !was_begun);
+        operation.rehearsal = self
+            .rehearsal(app, operation)
+            .filter(|_| !was_begun || operation.is_dry_run());
         let needs_intent = !operation.plan.is_idempotent() || !operation.is_automated();
         let stage = if needs_intent && !operation.is_durable {
             Stage::PersistingIntent
@@ -403,7 +467,10 @@ fn unsupported(operation: &OperationRun) -> Option<String> {
 /// The object's own `Prune=` is stronger than the application's.
 fn prune_start(app: &ApplicationState, key: &ResourceKey, of_application: Option<PruneOption>) -> PruneTask {
     let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
-    match own.or(of_application) {
+    match own
+        .or(of_application)
+        .filter(|_| !sabotage::is(Sabotage::DeletesProtected))
+    {
         Some(PruneOption::Never) => PruneTask::PruneSkipped("left as it is: Prune=false".into()),
         _ => PruneTask::Blocked,
     }

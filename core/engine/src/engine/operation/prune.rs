@@ -1,7 +1,9 @@
 //! Deleting one object that is no longer in the source.
 
+use std::collections::BTreeSet;
+
 use capstan_model::annotations::DELETION_APPROVED;
-use capstan_model::{ResourceKey, SyncOptions, Timestamp};
+use capstan_model::{PruneOption, ResourceKey, SyncOptions, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use super::OperationRun;
@@ -30,20 +32,19 @@ impl Engine {
         let options = operation.options(&app.application.spec);
         if needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
             let why = format!("annotate the Application with {DELETION_APPROVED}: <time> to delete it");
-            return self.set(
-                now,
-                app,
-                operation,
-                node,
-                TaskState::Prune(PruneTask::AwaitingConfirmation),
-                why,
-            );
+            let state = TaskState::Prune(PruneTask::AwaitingConfirmation);
+            return self.set(now, app, operation, node, state, why);
         }
         let Some(project) = gate.project() else { return };
         if let Err(refusal) = authorize(project, &app.application.spec.destination, &key, Verb::Delete) {
             return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(refusal.to_string()));
         }
-        if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+        if let Some(why) = self.paused(app).filter(|_| operation.is_automated()) {
+            let why = app.guarding.pause_result(&why);
+            return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(why));
+        }
+        let must_wait = operation.is_automated() && self.must_wait(app, operation, node);
+        if must_wait || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
             return;
         }
         let Some(cluster) = self.cluster(app) else { return };
@@ -60,7 +61,8 @@ impl Engine {
             Some(permit) => {
                 let propagation = propagation(&options);
                 self.emit(app, delete(app, permit, propagation), InFlight::Task(node));
-                self.set_prune(now, app, operation, node, PruneTask::Deleting { uid });
+                let (state, why) = (PruneTask::Deleting { uid }, grounds(operation, &key));
+                self.set(now, app, operation, node, TaskState::Prune(state), why);
             }
             None => {
                 let why = "it is declared, or not tracked by this application any more".to_owned();
@@ -78,7 +80,57 @@ impl Engine {
         let render = CompleteRender::of(operation.targets.as_ref()?);
         let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
         let permit = DeletePermit::prune(render, live, key, &app.id(), &self.settings.installation_id)?;
-        Some(Box::new(permit))
+        Some(Box::new(self.with_contents(app, operation, permit)))
+    }
+
+    /// The permit, with what may go along with a namespace or a definition.
+    pub(super) fn with_contents(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        permit: DeletePermit,
+    ) -> DeletePermit {
+        let is_looked_into = match permit.key().kind.as_str() {
+            // A person's word is enough for a namespace; for the objects of a kind it is not.
+            "Namespace" => operation.is_automated(),
+            "CustomResourceDefinition" => true,
+            _ => false,
+        };
+        match is_looked_into && !operation.approved.contains(permit.key()) {
+            true => permit.with_contents(self.may_go_along(app, operation)),
+            false => permit,
+        }
+    }
+
+    /// What may go when a namespace or a definition goes: what this application tracks and does not declare, and may be pruned.
+    fn may_go_along(&self, app: &ApplicationState, operation: &OperationRun) -> BTreeSet<ResourceKey> {
+        let (Some(cluster), Some(targets)) = (self.cluster(app), &operation.targets) else {
+            return BTreeSet::new();
+        };
+        let id = app.id();
+        let tracked = cluster.live.tracked(&id);
+        let may_go = tracked.filter(|key| {
+            let is_kept = app
+                .extra
+                .get(*key)
+                .is_some_and(|(_, meta)| meta.sync_options.prune == Some(PruneOption::Never));
+            !is_kept && crate::engine::state::find(targets, key).is_none() && !operation.held.contains_key(*key)
+        });
+        may_go.cloned().collect()
+    }
+
+    /// Does the prune wait, since the process is young? Says so.
+    fn must_wait(&self, app: &ApplicationState, operation: &mut OperationRun, node: NodeIndex) -> bool {
+        let Some(until) = self.warming_up(app) else {
+            return false;
+        };
+        if let Some(run) = operation.tasks.get_mut(&node) {
+            run.message = match until {
+                Some(until) => format!("the controller has just started: nothing is deleted before {until}"),
+                None => "the controller has just started, and not everything is listed yet".to_owned(),
+            };
+        }
+        true
     }
 
     fn set_prune(
@@ -157,7 +209,10 @@ impl Engine {
                 PruneTask::Pruned
             }
             Ok(Deletion::Accepted) => PruneTask::Finalizing { uid },
-            Ok(Deletion::Refused(refusal)) => PruneTask::PruneSkipped(refusal.to_string()),
+            Ok(Deletion::Refused(refusal)) => PruneTask::PruneSkipped(match refusal.rule() {
+                Some(rule) => app.guarding.refused(&key, &uid, rule, &refusal.to_string()),
+                None => refusal.to_string(),
+            }),
             Err(error) => match retry_at(now, attempts(&operation, node) + 1, &error) {
                 Some((attempts, until)) => PruneTask::BackingOff {
                     attempts,
@@ -172,9 +227,24 @@ impl Engine {
     }
 }
 
+/// Why an object may be deleted: the commit, what it renders to, and what was held against that.
+fn grounds(operation: &OperationRun, key: &ResourceKey) -> String {
+    let digest = operation.targets.as_ref().map(|targets| targets.digest().to_string());
+    let digest: String = digest.unwrap_or_default().chars().take(12).collect();
+    let asked = match (operation.is_automated(), operation.approved.contains(key)) {
+        (true, true) => "approved",
+        (true, false) => "no rule holds it",
+        (false, _) => "asked for by a person",
+    };
+    format!(
+        "{} → objects {digest}, which do not declare it → {asked}",
+        operation.revision_text()
+    )
+}
+
 fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
     let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
-    own.or(options.prune) == Some(capstan_model::PruneOption::Confirm)
+    own.or(options.prune) == Some(PruneOption::Confirm)
 }
 
 /// An approval that was given since the operation began; whole seconds are all that a resource keeps.

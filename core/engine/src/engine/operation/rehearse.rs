@@ -17,6 +17,7 @@ use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::plan::TaskAction;
+use crate::sabotage::{self, Sabotage};
 
 /// What is being tried.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +133,7 @@ impl Engine {
             operation.message = format!("tried out, and nothing was written: {}", reasons.join("; "));
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
         }
-        if !operation.is_dry_run() {
+        if !operation.is_dry_run() || sabotage::is(Sabotage::DryRunWrites) {
             return self.enter(now, app, operation, Stage::Running);
         }
         let prunes = operation

@@ -1,15 +1,17 @@
 //! Beginning and superseding operations.
 
+use capstan_model::annotations::SUPERSEDE;
 use capstan_model::{
-    Operation, OperationInitiator, OperationPhase, OperationState, ResourceKey, SyncOperation, Timestamp,
+    ApplicationSource, Operation, OperationInitiator, OperationPhase, OperationState, ResourceKey, RevisionHistory,
+    SyncOperation, SyncStrategy, SyncStrategyForce, Timestamp,
 };
 
-use super::{INFO_EPOCH, INFO_PLAN, OperationRun, Stage, info, short};
+use super::{INFO_EPOCH, INFO_NOT_BEGUN, INFO_PLAN, OperationRun, Stage, info, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
-use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Desired};
+use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::Refresh;
 use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
@@ -25,10 +27,12 @@ impl Engine {
                 Some(mut operation) => {
                     self.supersede(now, app, &mut operation);
                     self.advance(now, app, &mut operation, gate);
+                    Self::tell_pause(&mut operation);
                     if operation.ended().is_none() {
                         app.operation = Some(operation);
                         return;
                     }
+                    app.is_paused = false;
                     self.finish(now, app, operation);
                 }
                 None => match self.next_operation(now, app) {
@@ -70,8 +74,8 @@ impl Engine {
             return None;
         }
         match auto_sync(&auto_sync_input(app)) {
-            AutoSync::Sync { prune } => {
-                let operation = automated(app, prune)?;
+            AutoSync::Sync { prune, hooks } => {
+                let operation = automated(app, prune, hooks)?;
                 Some(self.begin(now, app, operation, false))
             }
             AutoSync::Skip(_) => None,
@@ -88,6 +92,7 @@ impl Engine {
         let last = app.last_operation.as_ref().map_or(0, super::recorded_number);
         app.epoch = app.epoch.max(last) + 1;
         app.heal.clear();
+        app.contention.clear();
         let sync = operation.sync.clone().unwrap_or_default();
         let sources = match (&sync.source, &sync.sources[..]) {
             (Some(source), _) => vec![source.clone()],
@@ -96,11 +101,15 @@ impl Engine {
         };
         let mut run = OperationRun::new(app.epoch, operation, sources, now);
         run.from_field = from_field;
+        run.approved = app.guarding.begin();
         run.set_info(INFO_EPOCH, run.number.to_string());
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
         if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {
             run.revisions.clone_from(&desired.revisions);
             run.targets = Some(desired.targets.clone());
+        }
+        if run.revisions.is_empty() {
+            run.revisions = pinned(&sync, run.sources.len());
         }
         run.cause = match (
             &run.operation.initiated_by,
@@ -119,8 +128,9 @@ impl Engine {
 
     /// A newer set of desired objects ends an automated operation at the next safe point. So a revert restores a stalled rollout.
     fn supersede(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
-        // Argo CD holds on to the old commit.
-        let supersedes = self.settings.guards == Guards::Capstan && app.refresh == Refresh::Compared;
+        // Argo CD holds on to the old commit, and so does an Application that says so.
+        let may_supersede = self.settings.guards == Guards::Capstan && app.application.annotation(SUPERSEDE) != "false";
+        let supersedes = may_supersede && app.refresh == Refresh::Compared;
         let Some(desired) = app.desired.as_ref().filter(|_| supersedes) else {
             return;
         };
@@ -155,6 +165,28 @@ impl Engine {
     }
 }
 
+/// The commits of an operation that brings its own sources and says exactly which: a row of the history. There is nothing to resolve, and
+/// where it is not Git nothing that could: the digest is part of the revision.
+fn pinned(sync: &SyncOperation, sources: usize) -> Vec<ResolvedRevision> {
+    let has_sources = sync.source.is_some() || !sync.sources.is_empty();
+    let revisions = match &sync.revisions[..] {
+        [] => std::slice::from_ref(&sync.revision),
+        revisions => revisions,
+    };
+    let is_immutable = |revision: &String| {
+        let is_commit = matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_commit || revision.contains("@sha256:")
+    };
+    if !has_sources || revisions.len() != sources || !revisions.iter().all(is_immutable) {
+        return Vec::new();
+    }
+    let commit = |revision: &String| ResolvedRevision {
+        revision: revision.clone(),
+        ..ResolvedRevision::default()
+    };
+    revisions.iter().map(commit).collect()
+}
+
 fn is_for(sync: &SyncOperation, run: &OperationRun, desired: &Desired) -> bool {
     let same_sources = run.sources == desired.sources;
     let asked: Vec<&str> = match &sync.revisions[..] {
@@ -176,7 +208,12 @@ fn auto_sync_input(app: &ApplicationState) -> AutoSyncInput<'_> {
         deleting: app.application.metadata.deletion_timestamp.is_some(),
         sync: app.assessment.sync,
         only_prunes: app.assessment.only_prunes(),
-        would_wipe: app.desired.is_some() && app.assessment.declared() == 0 && app.assessment.has_prunes(),
+        would_wipe: app
+            .desired
+            .as_ref()
+            .is_some_and(|desired| desired.resources().next().is_none())
+            && app.assessment.has_prunes(),
+        held: !app.hold.is_free(),
         last: last_attempt(app),
     }
 }
@@ -187,8 +224,15 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
     let (Some(state), Some(desired)) = (&app.last_operation, &app.desired) else {
         return LastAttempt::Other;
     };
-    if !state.phase.is_completed() {
+    if !state.phase.is_completed() || info(&state.operation, INFO_NOT_BEGUN).is_some() {
         return LastAttempt::Other;
+    }
+    if state.operation.sync.as_ref().is_some_and(|sync| sync.dry_run) {
+        // It changed nothing: what was deployed before it counts.
+        return match app.history.last().is_some_and(|row| is_deployed(row, desired)) {
+            true => LastAttempt::Succeeded,
+            false => LastAttempt::Other,
+        };
     }
     let is_same = match info(&state.operation, INFO_PLAN) {
         Some(digest) => digest == desired.targets.digest().to_string(),
@@ -203,6 +247,7 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
         (false, _) => LastAttempt::Other,
         // Not drift of single objects: the namespace was deleted, say. Only a whole sync makes everything anew, in its order.
         (true, OperationPhase::Succeeded) if nothing_is_left(app) => LastAttempt::Other,
+        (true, OperationPhase::Succeeded) if Engine::is_released(app) => LastAttempt::Released,
         (true, OperationPhase::Succeeded) => LastAttempt::Succeeded,
         (true, _) => LastAttempt::Failed,
     }
@@ -219,24 +264,40 @@ fn nothing_is_left(app: &ApplicationState) -> bool {
 
 fn is_same_by_commit(state: &OperationState, desired: &Desired) -> bool {
     let Some(result) = &state.sync_result else { return false };
-    let revisions: Vec<crate::event::ResolvedRevision> = match &result.revisions[..] {
-        [] => vec![&result.revision],
-        revisions => revisions.iter().collect(),
-    }
-    .into_iter()
-    .map(|revision| crate::event::ResolvedRevision {
-        revision: revision.clone(),
-        ..Default::default()
-    })
-    .collect();
-    let sources = match &result.source {
-        Some(source) => std::slice::from_ref(source),
-        None => &result.sources,
-    };
-    same_commits(&revisions, &desired.revisions) && sources == desired.sources
+    is_of(
+        (&result.revision, &result.revisions),
+        (result.source.as_ref(), &result.sources),
+        desired,
+    )
 }
 
-fn automated(app: &ApplicationState, prune: bool) -> Option<Operation> {
+fn is_deployed(row: &RevisionHistory, desired: &Desired) -> bool {
+    is_of(
+        (&row.revision, &row.revisions),
+        (row.source.as_ref(), &row.sources),
+        desired,
+    )
+}
+
+/// Are these the commits and the sources of what is desired? One alone is kept in a field of its own.
+fn is_of(
+    (revision, revisions): (&String, &Vec<String>),
+    (source, sources): (Option<&ApplicationSource>, &Vec<ApplicationSource>),
+    desired: &Desired,
+) -> bool {
+    let revisions = match &revisions[..] {
+        [] => std::slice::from_ref(revision),
+        revisions => revisions,
+    };
+    let sources = match source {
+        Some(source) => std::slice::from_ref(source),
+        None => sources,
+    };
+    let commits = desired.revisions.iter().map(|known| &known.revision);
+    revisions.iter().eq(commits) && sources == desired.sources
+}
+
+fn automated(app: &ApplicationState, prune: bool, hooks: bool) -> Option<Operation> {
     let desired = app.desired.as_ref()?;
     let revisions: Vec<String> = desired
         .revisions
@@ -257,6 +318,10 @@ fn automated(app: &ApplicationState, prune: bool) -> Option<Operation> {
             },
             revisions: if is_multi { revisions } else { Vec::new() },
             prune,
+            sync_strategy: (!hooks).then(|| SyncStrategy {
+                apply: Some(SyncStrategyForce::default()),
+                ..SyncStrategy::default()
+            }),
             sync_options: app.application.spec.sync_policy.sync_options.clone(),
             ..SyncOperation::default()
         }),

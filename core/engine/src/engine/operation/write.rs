@@ -6,6 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
 use super::{OperationRun, Stage};
+use crate::compare::with_live_values;
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -14,7 +15,8 @@ use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::{SyncTask, TaskAction};
-use crate::policy::{Verb, authorize};
+use crate::policy::{Verb, authorize, ignore_rules};
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
 
 impl Engine {
@@ -59,10 +61,15 @@ impl Engine {
     }
 
     fn write_effect(&self, app: &ApplicationState, operation: &OperationRun, task: &SyncTask) -> ApplyTask {
-        match task
+        let target = task
             .target
-            .and_then(|index| operation.targets.as_ref()?.objects().get(index))
-        {
+            .and_then(|index| operation.targets.as_ref()?.objects().get(index));
+        let newest = app.desired.as_ref().and_then(|desired| desired.resource(&task.key));
+        match target.map(|target| {
+            newest
+                .filter(|_| sabotage::is(Sabotage::FollowsTheBranch))
+                .unwrap_or(target)
+        }) {
             Some(target) => {
                 let mut effect = self.apply_task(app, target, &operation.options(&app.application.spec));
                 if effect.key != task.key
@@ -124,7 +131,8 @@ impl Engine {
             .compared
             .get(&task.key)
             .is_some_and(|compared| compared.of.live == live.content());
-        let is_equal = is_fresh && object.sync == Some(SyncStatusCode::Synced);
+        let is_equal =
+            is_fresh && object.sync == Some(SyncStatusCode::Synced) && !sabotage::is(Sabotage::WritesUnchanged);
         (operation.is_automated() && is_current && is_equal).then(|| (awaiting(live), "unchanged"))
     }
 
@@ -132,6 +140,7 @@ impl Engine {
     pub(super) fn not_served_yet(&self, app: &ApplicationState, task: &SyncTask) -> Option<String> {
         let kind = task.key.group_kind();
         match self.cluster(app)?.kind(&kind) {
+            _ if sabotage::is(Sabotage::DoesNotAwaitDefinitions) => None,
             KindLookup::Served(_) => None,
             KindLookup::NotServed | KindLookup::Unknown => Some(format!("waiting for the cluster to serve {kind}")),
         }
@@ -148,7 +157,10 @@ impl Engine {
         let live = self.cluster(app).and_then(|cluster| cluster.node(&target.key));
         let mode = match (own.replace.or(options.replace), live) {
             (Some(true), Some(live)) => ApplyMode::Replace {
-                resource_version: live.resource_version(),
+                resource_version: match sabotage::is(Sabotage::BlindReplace) {
+                    true => String::new(),
+                    false => live.resource_version(),
+                },
             },
             _ => ApplyMode::ServerSide { force: true },
         };
@@ -156,7 +168,7 @@ impl Engine {
             cluster: app.application.spec.destination.cluster(),
             key: target.key.clone(),
             gvk: target.gvk.clone(),
-            object: target.object.clone(),
+            object: respected(app, target, live, options),
             mode,
             dry_run: DryRun::No,
             validate: own.validate.or(options.validate) != Some(false),
@@ -275,6 +287,9 @@ impl Engine {
         if live.uid() != uid {
             return Settling::Gone;
         }
+        if sabotage::is(Sabotage::SkipsHealth) {
+            return Settling::Settled;
+        }
         if live.is_deleting() {
             return Settling::Waits("it is being deleted".into());
         }
@@ -338,6 +353,24 @@ impl Engine {
             }
         }
         app.operation = Some(operation);
+    }
+}
+
+/// What is applied of a target: with `RespectIgnoreDifferences`, what is not compared is not changed either.
+fn respected(
+    app: &ApplicationState,
+    target: &Target,
+    live: Option<&Node>,
+    options: &capstan_model::SyncOptions,
+) -> Blob {
+    let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key);
+    let is_respected = options.respect_ignore_differences == Some(true) && !rules.is_empty();
+    let live = live
+        .filter(|_| is_respected)
+        .and_then(|live| live.manifest()?.value().ok());
+    match (live, target.object.value()) {
+        (Some(live), Ok(desired)) => Blob::new(&with_live_values(&desired, &live, &rules)),
+        _ => target.object.clone(),
     }
 }
 

@@ -110,7 +110,13 @@ impl Schema {
 }
 
 fn compile(text: &[u8]) -> Result<Compiled, String> {
-    let schema: Value = serde_json::from_slice(text).map_err(|error| format!("the schema is not JSON: {error}"))?;
+    let mut schema: Value = serde_json::from_slice(text).map_err(|error| format!("the schema is not JSON: {error}"))?;
+    // A fragment, `draft-07/schema#/`, names no other draft.
+    if let Some(Value::String(draft)) = schema.get_mut("$schema")
+        && let Some(fragment) = draft.find('#')
+    {
+        draft.truncate(fragment);
+    }
     if let Some(pattern) = bad_pattern(&schema) {
         return Err(format!("the schema is not valid: {pattern:?} is not valid regex"));
     }

@@ -19,6 +19,7 @@ impl Engine {
     pub(super) fn parity_permit(
         &self,
         app: &ApplicationState,
+        operation: &OperationRun,
         targets: &crate::targets::Targets,
         task: &Task,
     ) -> Option<Box<DeletePermit>> {
@@ -26,7 +27,8 @@ impl Engine {
         let installation = &self.settings.installation_id;
         if task.is_prune() {
             let render = CompleteRender::of_resources(targets);
-            return DeletePermit::prune(render, live, &task.key, &app.id(), installation).map(Box::new);
+            let permit = DeletePermit::prune(render, live, &task.key, &app.id(), installation)?;
+            return Some(Box::new(self.with_contents(app, operation, permit)));
         }
         let uid = &task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?.uid;
         // What holds others, or data, is not deleted to be made anew because the whole application says `Force`.
@@ -159,7 +161,7 @@ impl Engine {
         let live = self.cluster(app)?.node(&task.key)?.manifest()?.value().ok()?;
         let mut task = task.clone();
         task.live = Some(facts::live(&*self.health, &live, facts::CLIENT_SIDE_MANAGER));
-        self.parity_permit(app, targets, &task)
+        self.parity_permit(app, operation, targets, &task)
     }
 
     /// Something that a pass asked for came back.
@@ -183,7 +185,14 @@ impl Engine {
                 Answer::Done
             }
             Outcome::Deleted(Ok(Deletion::Accepted)) => Answer::Done,
-            Outcome::Deleted(Ok(Deletion::Refused(refusal))) => Answer::Failed(refusal.to_string()),
+            Outcome::Deleted(Ok(Deletion::Refused(refusal))) => match refusal.rule() {
+                Some(rule) => {
+                    let live = operation.parity.as_ref().and_then(|parity| parity.live_of(row));
+                    let (key, uid) = live.unwrap_or_default();
+                    Answer::Held(app.guarding.refused(&key, &uid, rule, &refusal.to_string()))
+                }
+                None => Answer::Failed(refusal.to_string()),
+            },
             Outcome::Observed(Ok(found)) => {
                 if let Some(object) = &found {
                     self.observed(&cluster, object);
@@ -196,7 +205,7 @@ impl Engine {
             Outcome::Deleted(Err(error)) => refused(error),
             Outcome::Observed(Err(error)) => refused(error),
             Outcome::Patched(Err(error)) => refused(error),
-            Outcome::Resolved(_) | Outcome::Rendered(_) | Outcome::Compared(_) => {
+            Outcome::Resolved(_) | Outcome::Rendered(_) | Outcome::Compared(_) | Outcome::Descent(_) => {
                 self.late_completions += 1;
                 Answer::Failed("the request was answered with something else".into())
             }

@@ -7,7 +7,8 @@
 //! **Shape.** [`tasks`] and [`order`] make the tasks; [`pass`] and [`run`] are the pass, a pure function of the tasks and the answers so
 //! far; this file asks for what it wants, collects the answers and begins the next pass: when the cluster changed, or after a while.
 //!
-//! **What stays on.** Guards by type: a delete needs a permit, so only what this application tracks is deleted, whatever a pass wants.
+//! **What stays on.** Guards by type: a delete needs a permit, so only what this application tracks is deleted, whatever a pass wants. And
+//! holds, but for those that Argo CD's users would not expect ([`crate::guard`]).
 
 mod ask;
 mod facts;
@@ -146,6 +147,10 @@ impl Engine {
         operation: &mut OperationRun,
         gate: &Gate,
     ) {
+        // A window pauses it between two passes.
+        if app.is_paused {
+            return;
+        }
         let mut parity = operation.parity.take().unwrap_or_default();
         let is_termination = matches!(operation.stage, Stage::Terminating { .. });
         loop {
@@ -263,12 +268,28 @@ impl Engine {
         let tasks = world.tasks(&parity.results);
         let permits = tasks
             .iter()
-            .map(|task| self.parity_permit(app, &targets, task))
+            .map(|task| self.parity_permit(app, operation, &targets, task))
             .collect();
         app.live_changed = false;
-        let settings = pass_settings(app, operation, &sync, &options);
+        let mut settings = pass_settings(app, operation, &sync, &options);
+        settings.held.extend(self.paused_prunes(app, operation, &tasks));
         let is_termination = matches!(operation.stage, Stage::Terminating { .. });
         Some(PassRun::new(settings, tasks, permits, is_termination))
+    }
+
+    /// Prunes that a pause holds since the operation began.
+    fn paused_prunes(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        tasks: &[Task],
+    ) -> BTreeMap<ResourceKey, String> {
+        let Some(why) = self.paused(app).filter(|_| operation.is_automated()) else {
+            return BTreeMap::new();
+        };
+        let why = app.guarding.pause_result(&why);
+        let prunes = tasks.iter().filter(|task| task.is_prune());
+        prunes.map(|task| (task.key.clone(), why.clone())).collect()
     }
 
     fn look_at(&mut self, app: &mut ApplicationState, unseen: Vec<(ResourceKey, capstan_model::GroupVersionKind)>) {
@@ -422,6 +443,7 @@ fn pass_settings(
     PassSettings {
         dry_run: sync.dry_run,
         prune: sync.prune,
+        held: operation.held.clone(),
         is_confirmed: is_approved(app, operation),
         out_of_sync_only: options.apply_out_of_sync_only == Some(true),
         namespace: app.application.spec.destination.namespace.clone(),

@@ -20,6 +20,8 @@ pub(crate) struct PassSettings {
     /// The operation changes nothing.
     pub(crate) dry_run: bool,
     pub(crate) prune: bool,
+    /// Objects that a guard keeps from being pruned, and why.
+    pub(crate) held: BTreeMap<ResourceKey, String>,
     pub(crate) is_confirmed: bool,
     pub(crate) out_of_sync_only: bool,
     /// Name of the destination namespace.

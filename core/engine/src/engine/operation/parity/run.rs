@@ -134,7 +134,10 @@ impl Pass<'_> {
         if !self.settings.is_confirmed && tasks.iter().any(|&task| self.tasks[task].needs_confirmation()) {
             return Ok(State::Pending);
         }
-        let may = |pass: &Self, task: usize| pass.settings.prune && pass.tasks[task].prune != Some(PruneOption::Never);
+        let may = |pass: &Self, task: usize| {
+            let is_held = pass.settings.held.contains_key(&pass.tasks[task].key);
+            pass.settings.prune && pass.tasks[task].prune != Some(PruneOption::Never) && !is_held
+        };
         let doomed: Vec<usize> = tasks
             .iter()
             .filter(|&&task| {
@@ -158,16 +161,29 @@ impl Pass<'_> {
             let failure = answer
                 .filter(|answer| !matches!(answer, Answer::NotFound))
                 .and_then(Answer::failure);
-            let (status, phase, message) = self.prune_verdict(failure, may(self, task), dry_run);
+            let (status, phase, message) = match self.held(task, answer) {
+                Some(why) => (ResultCode::PruneSkipped, OperationPhase::Succeeded, why),
+                None => self.prune_verdict(failure, may(self, task), dry_run),
+            };
+            let message = message.to_owned();
             let is_failed = status == ResultCode::SyncFailed;
             if is_failed {
                 state = State::Failed;
             }
             if !dry_run || self.settings.dry_run || is_failed {
-                self.set(task, Some(status), Some(phase), message);
+                self.set(task, Some(status), Some(phase), &message);
             }
         }
         Ok(state)
+    }
+
+    /// Why a guard keeps the object of a prune.
+    fn held<'m>(&'m self, task: usize, answer: Option<&'m Answer>) -> Option<&'m str> {
+        let held = match answer {
+            Some(Answer::Held(why)) => Some(why.as_str()),
+            _ => self.settings.held.get(&self.tasks[task].key).map(String::as_str),
+        };
+        held.filter(|_| self.settings.prune)
     }
 
     fn prune_verdict<'m>(

@@ -172,13 +172,15 @@ pub(crate) enum Answer {
     /// The object cannot be changed so.
     Invalid(String),
     Failed(String),
+    /// A guard keeps it from being deleted; why.
+    Held(String),
 }
 
 impl Answer {
     /// The failure, if it is one.
     pub(crate) fn failure(&self) -> Option<&str> {
         match self {
-            Self::Done | Self::Seen(_) => None,
+            Self::Done | Self::Seen(_) | Self::Held(_) => None,
             Self::NotFound => Some("not found"),
             Self::Conflict(why) | Self::Invalid(why) | Self::Failed(why) => Some(why),
         }

@@ -1,0 +1,208 @@
+//! The objects of a deletion: in reverse waves, each by a permit.
+
+use std::collections::BTreeMap;
+
+use capstan_model::annotations::DELETION_APPROVED;
+use capstan_model::{DeleteOption, ObjectMeta, RESOURCES_FINALIZER_BACKGROUND, ResourceKey, Timestamp};
+use serde_json::Value;
+
+use super::super::Engine;
+use super::super::operation::{delete, retry_at};
+use super::super::state::{ApplicationState, Existence, InFlight};
+use crate::effect::Propagation;
+use crate::event::{Deletion, WriteError};
+use crate::guard::{CompleteLive, DeletePermit, is_reserved};
+use crate::journal::Cause;
+use crate::limits::{MAX_WRITES_IN_FLIGHT, NAMED_IN_MESSAGE};
+use crate::machine::write_backoff;
+
+/// How what is said of an object that waits for its approval begins.
+pub(super) const CONFIRM: &str = "Delete=confirm: ";
+
+pub(super) fn confirm_text() -> String {
+    format!(
+        "{CONFIRM}annotate the Application with {DELETION_APPROVED}: <time> to delete it; until then nothing of it is deleted"
+    )
+}
+
+/// An object that is still to go.
+pub(super) struct Left {
+    wave: i64,
+    pub(super) is_deleting: bool,
+    /// What somebody reads who asks why it is not gone: since when, and who holds it.
+    going: String,
+}
+
+impl Engine {
+    /// Goes on deleting the objects. Gives whether all of them are gone.
+    pub(super) fn cascade(&mut self, now: Timestamp, app: &mut ApplicationState) -> bool {
+        let left = match self.left_of(app) {
+            Ok(left) => left,
+            Err(why) => {
+                app.deletion.waits.push(why);
+                return false;
+            }
+        };
+        app.deletion_errors.retain(|key, _| left.contains_key(key));
+        let Some(wave) = left.values().map(|left| left.wave).max() else {
+            return true;
+        };
+        let is_in_flight = |app: &ApplicationState, key: &ResourceKey| {
+            app.is_in_flight(|what| matches!(what, InFlight::Cascade(other) if other == key))
+        };
+        let propagation = propagation(app);
+        let mut going = Vec::new();
+        for (key, of) in left.iter().filter(|(_, of)| of.wave == wave) {
+            if of.is_deleting {
+                going.push(format!("{key} to be gone{}", of.going));
+                continue;
+            }
+            if is_in_flight(app, key) || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+                continue;
+            }
+            let Some(permit) = self.cascade_permit(app, key) else {
+                app.deletion.waits.push(self.not_listed(app, key));
+                continue;
+            };
+            let (to, cause) = ("Deleting", Cause::Cluster);
+            self.note(now, app, Some(key), "deletion", "Present", to, String::new(), cause);
+            self.emit(app, delete(app, permit, propagation), InFlight::Cascade(key.clone()));
+        }
+        if let Some(first) = going.first() {
+            let more = match going.len().saturating_sub(NAMED_IN_MESSAGE) {
+                0 => String::new(),
+                more => format!(", and for {more} more"),
+            };
+            app.deletion.waits.push(format!("waiting for {first}{more}"));
+        }
+        false
+    }
+
+    /// A deletion goes by what was seen: as long as a kind is not, it waits.
+    fn not_listed(&self, app: &ApplicationState, key: &ResourceKey) -> String {
+        let kind = key.group_kind();
+        let unavailable = self.cluster(app).and_then(|cluster| cluster.unavailable.get(&kind));
+        let why = unavailable.map(|why| format!(": {why}")).unwrap_or_default();
+        format!("waiting for the list of {kind}, to know whether {key} is gone{why}")
+    }
+
+    fn cascade_permit(&self, app: &ApplicationState, key: &ResourceKey) -> Option<Box<DeletePermit>> {
+        let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
+        let permit = DeletePermit::cascade(live, key, &app.id(), &self.settings.installation_id)?;
+        Some(Box::new(permit))
+    }
+
+    /// Does it wait for an approval, given since the deletion was asked for?
+    pub(super) fn awaits_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
+        let metadata = &app.application.metadata;
+        let approved = metadata.annotations.get(DELETION_APPROVED);
+        let approved = approved.and_then(|text| text.parse::<Timestamp>().ok());
+        let is_approved = approved
+            .zip(metadata.deletion_timestamp)
+            .is_some_and(|(at, asked)| at >= asked.truncated());
+        let object = self
+            .cluster(app)
+            .and_then(|cluster| cluster.node(key)?.manifest()?.value().ok())
+            .unwrap_or_default();
+        let own = ObjectMeta::of(&object).sync_options.delete;
+        let option = own.or(app.application.spec.sync_policy.options().delete);
+        option == Some(DeleteOption::Confirm) && !is_approved
+    }
+
+    /// What is still to go; or why that is not known.
+    pub(super) fn left_of(&self, app: &ApplicationState) -> Result<BTreeMap<ResourceKey, Left>, String> {
+        let destination = app.application.spec.destination.cluster();
+        let cluster = self
+            .cluster(app)
+            .ok_or_else(|| format!("waiting for cluster {destination}"))?;
+        let id = app.id();
+        let of_application = app.application.spec.sync_policy.options().delete;
+        let mut left = BTreeMap::new();
+        for key in app.inventory.keys().chain(cluster.live.tracked(&id)) {
+            let node = match cluster.existence(key) {
+                (_, Some(node)) => node,
+                (Existence::Missing, None) => continue,
+                // Not there, or not seen? As long as that is not known, the application stays.
+                _ => return Err(self.not_listed(app, key)),
+            };
+            let is_definition = key.kind == "CustomResourceDefinition" && key.group == "apiextensions.k8s.io";
+            let is_kept = is_definition || is_reserved(key, &self.settings.control_namespace);
+            if node.tracked_by() != Some(&id) || node.is_owned() || is_kept || app.deletion_left.contains(key) {
+                continue;
+            }
+            let object = node.manifest().and_then(|blob| blob.value().ok()).unwrap_or_default();
+            let meta = ObjectMeta::of(&object);
+            if meta.sync_options.delete.or(of_application) != Some(DeleteOption::Never) {
+                let entry = Left {
+                    wave: meta.wave,
+                    is_deleting: node.is_deleting() || app.deletion.going.get(key) == Some(&node.uid()),
+                    going: going(&object),
+                };
+                left.insert(key.clone(), entry);
+            }
+        }
+        Ok(left)
+    }
+
+    /// The answer to the delete of one object.
+    pub(in crate::engine) fn cascaded(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        key: &ResourceKey,
+        result: Result<Deletion, WriteError>,
+    ) {
+        app.deletion_errors.remove(key);
+        match result {
+            Ok(Deletion::Gone) | Err(WriteError::NotFound(_)) => {
+                let node = self.cluster(app).and_then(|cluster| cluster.node(key));
+                let uid = node.map(capstan_live::Node::uid).unwrap_or_default();
+                let cluster = app.application.spec.destination.cluster();
+                self.gone(&cluster, key, &uid);
+            }
+            // It may be seen going only later: it is not asked for again.
+            Ok(Deletion::Accepted) => {
+                if let Some(uid) = self
+                    .cluster(app)
+                    .and_then(|cluster| cluster.node(key))
+                    .map(capstan_live::Node::uid)
+                {
+                    app.deletion.going.insert(key.clone(), uid);
+                }
+            }
+            Ok(Deletion::Refused(refusal)) => {
+                let (why, cause) = (refusal.to_string(), Cause::Cluster);
+                self.note(now, app, Some(key), "deletion", "Deleting", "Left", why, cause);
+                app.deletion_left.insert(key.clone());
+            }
+            Err(error) => {
+                let attempts = app.deletion_retry.map_or(0, |(attempts, _)| attempts) + 1;
+                let (attempts, until) = retry_at(now, attempts, &error).unwrap_or((attempts, now + write_backoff(10)));
+                app.deletion_retry = Some((attempts, until));
+                app.deletion_errors.insert(key.clone(), error.to_string());
+            }
+        }
+    }
+}
+
+/// Since when an object is being deleted, and whose finalizers hold it.
+fn going(object: &Value) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let since = text("/metadata/deletionTimestamp").map(|since| format!(", since {since}"));
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let names: Vec<&str> = finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
+    let held = match names[..] {
+        [] => String::new(),
+        _ => format!(", held by finalizer {}", names.join(", ")),
+    };
+    format!("{}{held}", since.unwrap_or_default())
+}
+
+/// Foreground, unless the finalizer asks for background.
+fn propagation(app: &ApplicationState) -> Propagation {
+    let finalizers = &app.application.metadata.finalizers;
+    match finalizers.iter().any(|name| name == RESOURCES_FINALIZER_BACKGROUND) {
+        true => Propagation::Background,
+        false => Propagation::Foreground,
+    }
+}

@@ -1,0 +1,484 @@
+//! Running the hooks of a deletion: wave by wave, each once, and again when it failed.
+//!
+//! A hook carries which deletion it is of, so that what is found is told from an earlier run. One that failed is kept until it is tried
+//! again, for ever but ever more slowly, with who it is, why, and the finalizer by which somebody ends it: a deletion that goes past a
+//! failed backup would be worse. A hook that was created by a process that ended, and had finished and removed itself before the next
+//! one looked, runs again: nothing can tell it from one that never was.
+
+use std::collections::BTreeMap;
+
+use capstan_live::Node;
+use capstan_model::annotations::{HOOK_FINALIZER, OPERATION};
+use capstan_model::{Backoff, Blob, HookDeletePolicy, HookType, ResourceKey, Timestamp};
+use serde_json::{Value, json};
+
+use super::super::Engine;
+use super::super::gate::Gate;
+use super::super::operation::{delete, hook_outcome, is_held_by_argo, retry_at};
+use super::super::state::{ApplicationState, Existence, InFlight};
+use super::finalizer_of;
+use super::stored::DeletionHook;
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
+use crate::event::{Deletion, KindLookup, Outcome, WriteError};
+use crate::journal::Cause;
+use crate::machine::{HookTask, write_backoff};
+use crate::plan::rank;
+use crate::policy::{Verb, authorize};
+
+/// Deletes of a hook that is cleaned up, before it is left where it is.
+const CLEAN_UP_ATTEMPTS: u32 = 5;
+
+/// One hook, as far as this process knows.
+#[derive(Debug, Default)]
+pub(crate) struct HookRun {
+    /// The object that this process created.
+    created: Option<String>,
+    /// When it was created.
+    begun: Option<Timestamp>,
+    until: Option<Timestamp>,
+    attempts: u32,
+    /// The object that failed. It goes when its turn comes again.
+    failed: Option<String>,
+    /// An object whose deletion was accepted, and that may not be seen going yet.
+    going: Option<String>,
+    /// When it is tried again.
+    pub(super) retry_at: Option<Timestamp>,
+    failure: String,
+    is_done: bool,
+}
+
+impl HookRun {
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let running = self.until.filter(|_| !self.is_done);
+        self.retry_at.or(running)
+    }
+}
+
+impl Engine {
+    /// Runs the hooks of `phase`. Gives whether all of them have succeeded.
+    pub(super) fn run_hooks(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        gate: &Gate,
+        phase: HookType,
+    ) -> bool {
+        for wave in waves(app, phase) {
+            let mut is_done = true;
+            for (key, hook) in wave {
+                is_done &= self.run_hook(now, app, gate, phase, &key, &hook);
+            }
+            if !is_done {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn run_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        gate: &Gate,
+        phase: HookType,
+        key: &ResourceKey,
+        hook: &DeletionHook,
+    ) -> bool {
+        let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+        if run.is_done {
+            return true;
+        }
+        let is_due = run.retry_at.is_none_or(|at| at <= now);
+        if app.is_in_flight(|what| matches!(what, InFlight::DeletionHook(_, other) if other == key)) || !is_due {
+            return false;
+        }
+        let Some(project) = gate.project() else {
+            let why = format!("{phase:?} hook {key} cannot run: {}", gate_text(gate));
+            app.deletion.waits.push(why);
+            return false;
+        };
+        if let Err(refusal) = authorize(project, &app.application.spec.destination, key, Verb::Apply) {
+            self.hook_of_deletion_failed(now, app, phase, key, &refusal.to_string(), None);
+            return false;
+        }
+        let Some((existence, live, is_served)) = self.find_hook(app, key) else {
+            return false;
+        };
+        match (existence, live) {
+            (_, Some(live)) => self.look_at_hook(now, app, phase, key, hook, live),
+            (Existence::Missing, None) if !is_served => {
+                let why = format!("the cluster does not serve {}", key.group_kind());
+                self.hook_of_deletion_failed(now, app, phase, key, &why, None);
+                false
+            }
+            (Existence::Missing, None) => {
+                self.begin_hook(now, app, phase, key, hook);
+                false
+            }
+            _ => {
+                let kind = key.group_kind();
+                app.deletion
+                    .waits
+                    .push(format!("waiting for the list of {kind}, for {phase:?} hook {key}"));
+                false
+            }
+        }
+    }
+
+    /// Is there an object of a hook's name, and does the cluster serve its kind?
+    fn find_hook(&self, app: &ApplicationState, key: &ResourceKey) -> Option<(Existence, Option<Found>, bool)> {
+        let cluster = self.cluster(app)?;
+        let (existence, live) = cluster.existence(key);
+        let is_served = matches!(cluster.kind(&key.group_kind()), KindLookup::Served(_));
+        Some((existence, live.map(Found::of), is_served))
+    }
+
+    /// There is an object of its name.
+    fn look_at_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        hook: &DeletionHook,
+        live: Found,
+    ) -> bool {
+        let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+        let is_failed = run.failed.as_ref() == Some(&live.uid);
+        let is_going = live.is_deleting || run.going.as_ref() == Some(&live.uid);
+        if live.operation == identity(app, phase) && !is_failed && !is_going {
+            return self.watch_hook_of_deletion(now, app, phase, key, hook, live);
+        }
+        let cluster = app.application.spec.destination.cluster();
+        if live.is_held {
+            let effect = EffectKind::RemoveFinalizer {
+                cluster,
+                key: key.clone(),
+                gvk: hook.gvk.clone(),
+                uid: live.uid,
+                finalizer: HOOK_FINALIZER.to_owned(),
+            };
+            self.emit(app, effect, InFlight::DeletionHook(phase, key.clone()));
+        } else if is_going {
+            app.deletion.waits.push(format!(
+                "waiting for an earlier {key} to be gone, before {phase:?} hook {key}"
+            ));
+        } else if let Some(permit) = self.hook_permit(app, key, &live.uid) {
+            let what = InFlight::DeletionHook(phase, key.clone());
+            self.emit(app, delete(app, permit, Propagation::Background), what);
+        } else {
+            let why = format!("{key} exists and does not belong to this application: delete it");
+            self.hook_of_deletion_failed(now, app, phase, key, &why, None);
+        }
+        false
+    }
+
+    fn watch_hook_of_deletion(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        hook: &DeletionHook,
+        live: Found,
+    ) -> bool {
+        let limit = hook.timeout.unwrap_or(self.settings.object_timeout);
+        let Some(run) = app.deletion.runs.get_mut(&(phase, key.clone())) else {
+            return false;
+        };
+        let since = *run.begun.get_or_insert(live.created_at.unwrap_or(now));
+        let until = since + limit;
+        run.until = Some(until);
+        run.created.get_or_insert(live.uid.clone());
+        match live.outcome {
+            Some(HookTask::Succeeded) => {
+                run.is_done = true;
+                run.retry_at = None;
+                app.deletion_errors.remove(key);
+                self.note_hook(now, app, key, "Running", "Succeeded", String::new());
+                return true;
+            }
+            Some(HookTask::Failed(why)) => self.hook_of_deletion_failed(now, app, phase, key, &why, Some(live.uid)),
+            _ if until <= now => {
+                let why = format!("not done since {since}");
+                self.hook_of_deletion_failed(now, app, phase, key, &why, Some(live.uid));
+            }
+            _ => {
+                let why = if live.message.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", live.message)
+                };
+                let text = format!("waiting for {phase:?} hook {key}{why}, since {since}, until {until}");
+                app.deletion.waits.push(text);
+            }
+        }
+        false
+    }
+
+    /// There is none: it is created, unless it was and has vanished.
+    fn begin_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        hook: &DeletionHook,
+    ) {
+        let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+        if run.created.take().is_some() && run.failed.take().is_none() {
+            let why = "it was deleted before it was seen to finish";
+            return self.hook_of_deletion_failed(now, app, phase, key, why, None);
+        }
+        run.retry_at = None;
+        let mut object = hook.object.clone();
+        self.rename(app, &mut object, key);
+        object["metadata"]["annotations"][OPERATION] = json!(identity(app, phase));
+        let task = ApplyTask {
+            cluster: app.application.spec.destination.cluster(),
+            key: key.clone(),
+            gvk: hook.gvk.clone(),
+            object: Blob::new(&object),
+            mode: ApplyMode::Create,
+            dry_run: DryRun::No,
+            validate: hook.validate,
+            recreate: false,
+        };
+        self.note_hook(now, app, key, "Blocked", "Creating", String::new());
+        let what = InFlight::DeletionHook(phase, key.clone());
+        self.emit(app, EffectKind::Apply(Box::new(task)), what);
+    }
+
+    /// The answer to a request about a hook, in its phase or when it is cleaned up.
+    pub(in crate::engine) fn hook_of_deletion_answered(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        outcome: Outcome,
+    ) {
+        let failure = match outcome {
+            Outcome::Deleted(Ok(Deletion::Refused(refusal))) => WriteError::Conflict(refusal.to_string()),
+            // It may be ours: look before anything else.
+            Outcome::Applied(Err(WriteError::Conflict(_) | WriteError::OutcomeUnknown(_))) => {
+                return self.look_for_hook(app, phase, key);
+            }
+            Outcome::Deleted(Err(WriteError::NotFound(_))) => {
+                return self.hook_of_deletion_told(now, app, phase, key, Outcome::Deleted(Ok(Deletion::Gone)));
+            }
+            Outcome::Applied(Err(error))
+            | Outcome::Deleted(Err(error))
+            | Outcome::Observed(Err(error))
+            | Outcome::Patched(Err(error)) => error,
+            outcome => return self.hook_of_deletion_told(now, app, phase, key, outcome),
+        };
+        let attempts = app.deletion.runs.entry((phase, key.clone())).or_default().attempts;
+        match retry_at(now, attempts + 1, &failure) {
+            Some((attempts, until)) => {
+                let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+                (run.attempts, run.retry_at, run.failure) = (attempts, Some(until), failure.to_string());
+                let text = format!("{phase:?} hook: {failure}; again at {until}");
+                app.deletion_errors.insert(key.clone(), text);
+            }
+            None => self.hook_of_deletion_failed(now, app, phase, key, &failure.to_string(), None),
+        }
+    }
+
+    fn look_for_hook(&mut self, app: &mut ApplicationState, phase: HookType, key: &ResourceKey) {
+        let mut hooks = app.deletion.hooks.iter().flatten();
+        let hook = hooks.find(|hook| hook.key.group_kind() == key.group_kind());
+        let Some(gvk) = hook.map(|hook| hook.gvk.clone()) else {
+            return;
+        };
+        let (cluster, key) = (app.application.spec.destination.cluster(), key.clone());
+        let what = InFlight::DeletionHook(phase, key.clone());
+        self.emit(app, EffectKind::Observe { cluster, key, gvk }, what);
+    }
+
+    /// A request about a hook was carried out.
+    fn hook_of_deletion_told(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        outcome: Outcome,
+    ) {
+        let cluster = app.application.spec.destination.cluster();
+        let uid = self.cluster(app).and_then(|cluster| cluster.node(key)).map(Node::uid);
+        let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+        match outcome {
+            Outcome::Applied(Ok(object)) => {
+                let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+                (run.created, run.begun) = (uid.map(str::to_owned), Some(now));
+                self.observed(&cluster, &object);
+                self.note_hook(now, app, key, "Creating", "Running", String::new());
+            }
+            Outcome::Observed(Ok(Some(object))) => self.observed(&cluster, &object),
+            // What was in the way is gone already.
+            Outcome::Observed(Ok(None)) => run.retry_at = Some(now + write_backoff(1)),
+            Outcome::Deleted(Ok(Deletion::Gone)) => self.gone(&cluster, key, &uid.unwrap_or_default()),
+            Outcome::Deleted(Ok(Deletion::Accepted)) => run.going = uid,
+            Outcome::Patched(Ok(_)) => {}
+            _ => self.late_completions += 1,
+        }
+    }
+
+    fn hook_of_deletion_failed(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        why: &str,
+        failed: Option<String>,
+    ) {
+        let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+        run.attempts += 1;
+        let at = now + Backoff::default().wait(run.attempts);
+        run.retry_at = Some(at);
+        run.failure = why.to_owned();
+        (run.created, run.begun, run.until) = (None, None, None);
+        let finalizer = finalizer_of(phase);
+        let text = format!(
+            "{phase:?} hook failed: {why}; attempt {} at {at}; to delete without it take the finalizer {finalizer} off the Application",
+            run.attempts + 1
+        );
+        let first = run.failed != failed || failed.is_none();
+        run.failed.clone_from(&failed);
+        app.deletion_errors.insert(key.clone(), text);
+        if first {
+            self.note_hook(now, app, key, "Running", "Failed", why.to_owned());
+        }
+        let hooks = app.deletion.hooks.iter().flatten();
+        let policies = hooks.filter(|hook| hook.key == *key).flat_map(|hook| &hook.policies);
+        let goes_at_once = policies
+            .into_iter()
+            .any(|policy| *policy == HookDeletePolicy::HookFailed);
+        if let Some(uid) = failed.filter(|_| goes_at_once)
+            && let Some(permit) = self.hook_permit(app, key, &uid)
+        {
+            let what = InFlight::DeletionHook(phase, key.clone());
+            self.emit(app, delete(app, permit, Propagation::Background), what);
+        }
+    }
+
+    /// Deletes the hooks of `phase` whose policy says so. Gives whether nothing of that is left to do. What cannot be deleted is left:
+    /// the deletion does not hang on a hook that has done its work.
+    pub(super) fn clean_up(&mut self, now: Timestamp, app: &mut ApplicationState, phase: HookType) -> bool {
+        let since = app.deletion.stage.as_ref().map_or(now, |(_, since)| *since);
+        let until = since + self.settings.object_timeout;
+        let mut is_done = true;
+        for (key, hook) in waves(app, phase).into_iter().flatten() {
+            if !hook.policies.contains(&HookDeletePolicy::HookSucceeded) {
+                continue;
+            }
+            let live = self.cluster(app).and_then(|cluster| cluster.node(&key)).map(Found::of);
+            let Some(live) = live.filter(|live| live.operation == identity(app, phase)) else {
+                continue;
+            };
+            let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+            if run.attempts >= CLEAN_UP_ATTEMPTS || until <= now {
+                if !std::mem::replace(&mut run.is_done, true) {
+                    let why = format!("it could not be deleted: {}", run.failure);
+                    self.note_hook(now, app, &key, "Succeeded", "Left", why);
+                }
+                continue;
+            }
+            is_done = false;
+            let is_due = run.retry_at.is_none_or(|at| at <= now);
+            let is_going = live.is_deleting || run.going.as_ref() == Some(&live.uid);
+            let is_asked = app.is_in_flight(|what| matches!(what, InFlight::DeletionHook(_, other) if *other == key));
+            if is_going {
+                app.deletion.waits.push(format!(
+                    "waiting for hook {key} to be gone, since {since}, until {until}"
+                ));
+            } else if is_due && !is_asked {
+                match self.hook_permit(app, &key, &live.uid) {
+                    Some(permit) => {
+                        let what = InFlight::DeletionHook(phase, key.clone());
+                        self.emit(app, delete(app, permit, Propagation::Background), what);
+                    }
+                    None => app
+                        .deletion
+                        .waits
+                        .push(format!("waiting for the list of {}", key.group_kind())),
+                }
+            }
+        }
+        is_done
+    }
+
+    fn note_hook(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        key: &ResourceKey,
+        from: &str,
+        to: &str,
+        message: String,
+    ) {
+        self.note(now, app, Some(key), "hook", from, to, message, Cause::Cluster);
+    }
+}
+
+/// What is read of an object of a hook's name.
+struct Found {
+    uid: String,
+    operation: String,
+    is_deleting: bool,
+    /// Argo CD's hook finalizer.
+    is_held: bool,
+    created_at: Option<Timestamp>,
+    outcome: Option<HookTask>,
+    message: String,
+}
+
+impl Found {
+    fn of(node: &Node) -> Self {
+        Self {
+            uid: node.uid(),
+            operation: node.operation().unwrap_or_default().to_owned(),
+            is_deleting: node.is_deleting(),
+            is_held: is_held_by_argo(node),
+            created_at: node.created_at(),
+            outcome: hook_outcome(node),
+            message: node.health().map(|health| health.message).unwrap_or_default(),
+        }
+    }
+}
+
+/// The hooks of a phase with the names that they have in it, wave by wave, in the order of kinds.
+fn waves(app: &ApplicationState, phase: HookType) -> Vec<Vec<(ResourceKey, DeletionHook)>> {
+    let asked = app.application.metadata.deletion_timestamp.unwrap_or_default();
+    let mut waves: BTreeMap<i64, Vec<(ResourceKey, DeletionHook)>> = BTreeMap::new();
+    for hook in app
+        .deletion
+        .hooks
+        .iter()
+        .flatten()
+        .filter(|hook| hook.types.contains(&phase))
+    {
+        waves
+            .entry(hook.wave)
+            .or_default()
+            .push((hook.key_in(phase, asked), hook.clone()));
+    }
+    for wave in waves.values_mut() {
+        wave.sort_by_key(|(key, _)| (rank(&key.kind), key.clone()));
+    }
+    waves.into_values().collect()
+}
+
+/// Which deletion a hook is of.
+fn identity(app: &ApplicationState, phase: HookType) -> String {
+    format!("{}:delete:{phase:?}", app.application.metadata.uid)
+}
+
+fn gate_text(gate: &Gate) -> &str {
+    match gate {
+        Gate::Waiting(why) | Gate::Refused(why) => why,
+        Gate::Open(_) => "",
+    }
+}

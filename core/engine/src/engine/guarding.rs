@@ -1,0 +1,429 @@
+//! Gathers what the rules of [`crate::guard`] look at, and keeps what they found.
+//!
+//! The rules are asked in two places: between operations, for the condition that tells what is held, and whenever a plan is made, for what
+//! that plan may delete. Both ask [`Engine::holds`]. What has to be asked of the runtime first is [`super::inquiry`]'s; a plan waits for the
+//! answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_model::annotations::{DELETION_APPROVED, PAUSE_DELETES};
+use capstan_model::{ApplicationCondition, ConditionType, Digest, PruneOption, ResourceKey, SyncOptions, Timestamp};
+use serde_json::json;
+
+use super::Engine;
+use super::inquiry::Inquiries;
+use super::operation::{INFO_DESTINATION, OperationRun, info};
+use super::state::{ApplicationState, Existence};
+use crate::guard::{Doomed, Facts, Hold, PruneLimits, Rule, Told, WarmUp, findings, is_held, is_reserved, parse};
+use crate::journal::Cause;
+use crate::machine::Refresh;
+use crate::settings::Guards;
+use crate::targets::Targets;
+use crate::view::HoldView;
+
+/// Objects of a hold that a view shows.
+const SHOWN: usize = 100;
+
+/// What the rules found for one application, and what they asked.
+#[derive(Debug, Default)]
+pub(crate) struct Guarding {
+    /// What is held of an automated sync, as of the last look.
+    pub(crate) holds: Vec<Hold>,
+    /// Holds by their rules, as conditions tell them.
+    told: BTreeMap<String, Told>,
+    /// Conditions of an earlier process, until the first look of this one.
+    restored: Vec<String>,
+    /// What an automated sync would prune, as of the last look.
+    doomed: BTreeSet<ResourceKey>,
+    /// An operation began since the last look: what is known is of before it.
+    is_outdated: bool,
+    /// What executors refused because of its contents: identity, rule, why.
+    in_use: BTreeMap<ResourceKey, (String, Rule, String)>,
+    pub(super) inquiries: Inquiries,
+    warm_up: WarmUp,
+}
+
+impl Guarding {
+    /// What an earlier process told.
+    pub(crate) fn restore(conditions: &[ApplicationCondition]) -> Self {
+        let held = || {
+            let conditions = conditions.iter();
+            conditions.filter(|condition| condition.kind == ConditionType::PruneHeld)
+        };
+        let told = held().filter_map(|condition| {
+            let parsed = parse(&condition.message)?;
+            let told = Told {
+                plan: parsed.plan.to_owned(),
+                why: parsed.why.to_owned(),
+                since: condition.last_transition_time?,
+                is_approved: false,
+            };
+            Some((parsed.rule.to_owned(), told))
+        });
+        Self {
+            told: told.collect(),
+            restored: held().map(|condition| condition.message.clone()).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// What the conditions say.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = String> {
+        let held = self.holds.iter().filter(|hold| !hold.is_approved).map(Hold::message);
+        self.restored.iter().cloned().chain(held)
+    }
+
+    /// For readers.
+    pub(crate) fn views(&self) -> impl Iterator<Item = HoldView> {
+        self.holds.iter().map(|hold| HoldView {
+            rule: hold.finding.rule.to_string(),
+            why: hold.finding.why.clone(),
+            next: hold.next(),
+            plan: hold.plan.clone(),
+            since: hold.since,
+            approved: hold.is_approved,
+            count: hold.finding.keys.len(),
+            objects: hold.finding.keys.iter().take(SHOWN).cloned().collect(),
+        })
+    }
+
+    /// When the next look is due by itself.
+    pub(crate) fn deadline(&self, settings: &crate::Settings) -> Option<Timestamp> {
+        let waits = (!self.doomed.is_empty())
+            .then(|| self.warm_up.until(settings.warm_up))
+            .flatten();
+        waits.into_iter().chain(self.inquiries.deadline()).min()
+    }
+
+    /// An operation begins: executors look again at what was in use, and what is held is looked at once it has ended.
+    pub(crate) fn begin(&mut self) -> BTreeSet<ResourceKey> {
+        self.is_outdated = true;
+        self.in_use.clear();
+        self.approved()
+    }
+
+    /// Executors are to look again at what was in use.
+    pub(crate) fn look_again(&mut self) {
+        self.in_use.clear();
+    }
+
+    /// An executor refused to delete an object, because of what would go with it.
+    pub(crate) fn refused(&mut self, key: &ResourceKey, uid: &str, rule: Rule, why: &str) -> String {
+        self.in_use.insert(key.clone(), (uid.to_owned(), rule, why.to_owned()));
+        format!("held by {rule}: {why}")
+    }
+
+    /// The result of a prune that began when deletes were not paused yet.
+    pub(crate) fn pause_result(&self, why: &str) -> String {
+        format!("held by {}: {why}", Rule::DeletesPaused)
+    }
+
+    /// Objects whose holds were approved.
+    fn approved(&self) -> BTreeSet<ResourceKey> {
+        let approved = self.holds.iter().filter(|hold| hold.is_approved);
+        approved.flat_map(|hold| hold.finding.keys.iter().cloned()).collect()
+    }
+
+    /// Would an automated sync delete anything?
+    pub(crate) fn prunes(&self) -> bool {
+        !self.doomed.is_empty()
+    }
+
+    fn is_held(&self, key: &ResourceKey) -> bool {
+        let holds = self.holds.iter().filter(|hold| !hold.is_approved);
+        holds.into_iter().any(|hold| hold.finding.keys.contains(key))
+    }
+}
+
+impl Engine {
+    /// Between operations: what would an automated sync not delete?
+    pub(super) fn step_guard(&mut self, now: Timestamp, app: &mut ApplicationState) {
+        let Some(targets) = app.desired.as_ref().map(|desired| desired.targets.clone()) else {
+            return;
+        };
+        if app.refresh != Refresh::Compared {
+            return;
+        }
+        if app.guarding.warm_up != WarmUp::Warm {
+            self.warm_up(now, app);
+        }
+        if app.assessment.settled && app.operation.is_none() {
+            let options = app.application.spec.sync_policy.options();
+            self.look(now, app, &targets, &options);
+            app.guarding.is_outdated = false;
+        }
+    }
+
+    /// Another look at what would be pruned, while the process is young. Prunes that wait for its end are told of it.
+    fn warm_up(&self, now: Timestamp, app: &mut ApplicationState) {
+        let seen = self.cluster(app).and_then(|cluster| {
+            let is_complete = cluster.unlisted(cluster.watched.iter()).is_none();
+            is_complete.then(|| Digest::of_json(&json!(self.doomed_text(app))))
+        });
+        let warm_up = app.guarding.warm_up.look(now, seen, self.settings.warm_up);
+        let before = std::mem::replace(&mut app.guarding.warm_up, warm_up);
+        if let Some(operation) = app.operation.as_mut().filter(|_| before != warm_up) {
+            operation.work.wake_all();
+        }
+    }
+
+    fn doomed_text(&self, app: &ApplicationState) -> Vec<(String, String)> {
+        let options = app.application.spec.sync_policy.options();
+        let targets = app.desired.as_ref().map(|desired| &desired.targets);
+        let doomed = targets
+            .map(|targets| self.doomed(app, targets, &options))
+            .unwrap_or_default();
+        doomed
+            .into_iter()
+            .map(|(key, doomed)| (key.to_string(), doomed.uid))
+            .collect()
+    }
+
+    /// Looks at what an automated sync would prune, asks what is to be asked, and tells what is held.
+    fn look(&mut self, now: Timestamp, app: &mut ApplicationState, targets: &Targets, options: &SyncOptions) {
+        let prunes = app.application.spec.sync_policy.automation();
+        let doomed = match prunes.is_some_and(|automated| automated.prune) {
+            true => self.doomed(app, targets, options),
+            false => BTreeMap::new(),
+        };
+        if !doomed.is_empty() {
+            self.ask(now, app);
+        }
+        let holds = self.holds(now, app, targets, &doomed, options, false);
+        self.journal_holds(now, app, &holds);
+        let told = holds.iter().map(|hold| {
+            let told = Told {
+                plan: hold.plan.clone(),
+                why: hold.finding.why.clone(),
+                since: hold.since,
+                is_approved: hold.is_approved,
+            };
+            (hold.finding.rule.to_string(), told)
+        });
+        app.guarding.told = told.collect();
+        app.guarding.holds = holds;
+        app.guarding.doomed = doomed.into_keys().collect();
+        app.guarding.restored.clear();
+    }
+
+    /// What is held of the plan of `operation`; `None` while a question is open.
+    pub(super) fn holds_of_operation(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &OperationRun,
+        targets: &Targets,
+    ) -> Option<Vec<Hold>> {
+        let options = operation.options(&app.application.spec);
+        if !operation.prunes() {
+            return Some(Vec::new());
+        }
+        if !operation.is_automated() {
+            let doomed = self.doomed(app, targets, &options);
+            return Some(self.holds(now, app, targets, &doomed, &options, true));
+        }
+        self.look(now, app, targets, &options);
+        if app.guarding.inquiries.is_open() {
+            return None;
+        }
+        let mut holds = app.guarding.holds.clone();
+        for hold in &mut holds {
+            hold.is_approved |= hold.finding.keys.iter().all(|key| operation.approved.contains(key));
+        }
+        Some(holds)
+    }
+
+    /// What a sync to `targets` would prune.
+    pub(super) fn doomed(
+        &self,
+        app: &ApplicationState,
+        targets: &Targets,
+        options: &SyncOptions,
+    ) -> BTreeMap<ResourceKey, Doomed> {
+        let Some(cluster) = self.cluster(app) else {
+            return BTreeMap::new();
+        };
+        let id = app.id();
+        let is_wanted =
+            |key: &ResourceKey| super::state::find(targets, key).is_some_and(|target| target.meta.is_resource());
+        let objects = app.assessment.objects.iter().filter(|(key, object)| {
+            object.existence == Existence::Present
+                && !is_wanted(key)
+                && !is_reserved(key, &self.settings.control_namespace)
+        });
+        let doomed = objects.filter_map(|(key, _)| {
+            let node = cluster.node(key)?;
+            let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
+            let is_ours = node.tracked_by() == Some(&id) && !node.is_owned() && !node.is_deleting();
+            let is_doomed = is_ours && own.or(options.prune) != Some(PruneOption::Never);
+            let doomed = Doomed {
+                uid: node.uid(),
+                is_released: own == Some(PruneOption::Allow),
+            };
+            is_doomed.then(|| (key.clone(), doomed))
+        });
+        doomed.collect()
+    }
+
+    /// The rules, asked about one plan.
+    fn holds(
+        &self,
+        now: Timestamp,
+        app: &ApplicationState,
+        targets: &Targets,
+        doomed: &BTreeMap<ResourceKey, Doomed>,
+        options: &SyncOptions,
+        by_person: bool,
+    ) -> Vec<Hold> {
+        let guarding = &app.guarding;
+        let limits = PruneLimits::of(options);
+        let nothing = BTreeMap::new();
+        let facts = Facts {
+            doomed,
+            tracked: self.tracked(app),
+            by_person,
+            as_argo: self.settings.guards == Guards::Argo,
+            limits,
+            protected: &self.settings.protected_kinds,
+            second: self.second_render(app, targets),
+            diverged: self.diverged(app),
+            replaced: self.replaced(app),
+            paused: self.paused(app),
+            // A person's sync is looked at by the executor anew.
+            in_use: if by_person { &nothing } else { &guarding.in_use },
+            standing: &standing(guarding, limits),
+        };
+        let uids = doomed.iter().map(|(key, doomed)| (key.clone(), doomed.uid.clone()));
+        let uids: BTreeMap<ResourceKey, String> = uids.collect();
+        let approval = approval(app);
+        let holds = findings(&facts).into_iter();
+        holds
+            .map(|finding| Hold::of(finding, &uids, &guarding.told, approval, now))
+            .collect()
+    }
+
+    /// Live objects that the application tracks.
+    fn tracked(&self, app: &ApplicationState) -> usize {
+        let Some(cluster) = self.cluster(app) else { return 0 };
+        let id = app.id();
+        let objects = app.assessment.objects.keys();
+        let is_tracked = |key: &&ResourceKey| cluster.node(key).is_some_and(|node| node.tracked_by() == Some(&id));
+        objects.filter(is_tracked).count()
+    }
+
+    /// Why deletes of this application are paused.
+    pub(super) fn paused(&self, app: &ApplicationState) -> Option<String> {
+        let spec = &app.application.spec;
+        let of_project = self
+            .projects
+            .get(spec.project())
+            .and_then(|project| project.metadata.annotations.get(PAUSE_DELETES));
+        let of_application = app.application.metadata.annotations.get(PAUSE_DELETES);
+        let annotations = [("AppProject", of_project), ("Application", of_application)];
+        self.pause
+            .reason(&spec.destination.cluster(), spec.project(), annotations)
+    }
+
+    /// Until when an automated prune waits because the process is young; `Some(None)` when that is not known yet.
+    pub(super) fn warming_up(&self, app: &ApplicationState) -> Option<Option<Timestamp>> {
+        match app.guarding.warm_up {
+            WarmUp::Warm => None,
+            other => Some(other.until(self.settings.warm_up)),
+        }
+    }
+
+    /// Why the destination is not the one that was synced to.
+    fn replaced(&self, app: &ApplicationState) -> Option<String> {
+        let pinned = info(&app.last_operation.as_ref()?.operation, INFO_DESTINATION)?;
+        let (cluster, uid) = pinned.rsplit_once(' ')?;
+        let now = self.destination(app)?;
+        let is_replaced = cluster == app.application.spec.destination.cluster().to_string() && pinned != now;
+        is_replaced.then(|| {
+            let (_, found) = now.rsplit_once(' ').unwrap_or_default();
+            format!("another cluster answers at {cluster}: its namespace kube-system has UID {found}, and the one that was synced to has {uid}")
+        })
+    }
+
+    /// The destination, with the identity of the cluster that answers there.
+    fn destination(&self, app: &ApplicationState) -> Option<String> {
+        let discovery = self.cluster(app)?.discovery.as_ref()?;
+        let uid = Some(&discovery.cluster_uid).filter(|uid| !uid.is_empty())?;
+        Some(format!("{} {uid}", app.application.spec.destination.cluster()))
+    }
+
+    /// Which cluster the operation is for, once it is known that it may delete there.
+    pub(super) fn pin_destination(&self, app: &ApplicationState, operation: &mut OperationRun, holds: &[Hold]) {
+        let is_other = |hold: &Hold| hold.finding.rule == Rule::DestinationReplaced && !hold.is_approved;
+        let before = app
+            .last_operation
+            .as_ref()
+            .and_then(|state| info(&state.operation, INFO_DESTINATION))
+            .map(str::to_owned);
+        let pin = match holds.iter().any(is_other) {
+            true => before,
+            false => self.destination(app),
+        };
+        if let Some(pin) = pin {
+            operation.set_info(INFO_DESTINATION, pin);
+        }
+    }
+
+    /// Was the last sync for what is desired now, and may what it held back be deleted?
+    pub(super) fn is_released(app: &ApplicationState) -> bool {
+        let guarding = &app.guarding;
+        let Some(result) = app.last_operation.as_ref().and_then(|state| state.sync_result.as_ref()) else {
+            return false;
+        };
+        let mut held = result.resources.iter().filter(|result| is_held(&result.message));
+        !guarding.inquiries.is_open()
+            && !guarding.is_outdated
+            && held.any(|result| {
+                let key = result.key();
+                guarding.doomed.contains(&key) && !guarding.is_held(&key)
+            })
+    }
+
+    fn journal_holds(&mut self, now: Timestamp, app: &ApplicationState, holds: &[Hold]) {
+        let before = app.guarding.told.clone();
+        for hold in holds {
+            let rule = hold.finding.rule.to_string();
+            let known = before.get(&rule).filter(|known| known.plan == hold.plan);
+            let was_approved = known.is_some_and(|known| known.is_approved);
+            if hold.is_approved && !was_approved {
+                let cause = Cause::User {
+                    name: String::new(),
+                    action: "approve".into(),
+                };
+                self.note(now, app, None, "guard", "Held", "Approved", hold.message(), cause);
+            } else if known.is_none() {
+                let cause = self.cause_of_desired(app);
+                self.note(now, app, None, "guard", "", "Held", hold.message(), cause);
+            }
+        }
+        for rule in before.keys() {
+            if !holds.iter().any(|hold| hold.finding.rule.to_string() == *rule) {
+                let cause = self.cause_of_desired(app);
+                self.note(now, app, None, "guard", "Held", "Released", rule.clone(), cause);
+            }
+        }
+    }
+}
+
+/// Rules by which an unapproved hold stands that stays until it is approved, and why it began.
+fn standing(guarding: &Guarding, limits: PruneLimits) -> BTreeMap<Rule, String> {
+    let rules = [Rule::MassPrune(limits), Rule::RewrittenHistory];
+    let standing = rules.into_iter().filter_map(|rule| {
+        let told = guarding.told.get(&rule.to_string())?;
+        (rule.stays() && !told.is_approved).then(|| (rule, told.why.clone()))
+    });
+    standing.collect()
+}
+
+fn approval(app: &ApplicationState) -> Option<Timestamp> {
+    app.application
+        .metadata
+        .annotations
+        .get(DELETION_APPROVED)?
+        .parse()
+        .ok()
+}

@@ -1,0 +1,132 @@
+//! What the rules find in a plan that prunes. One function of plain facts, so that it can be held against another one that is made of the
+//! same words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_model::{GroupKind, ResourceKey};
+
+use super::hold::{Finding, Rule};
+use super::mass_prune::PruneLimits;
+use super::protected;
+
+/// An object that would be pruned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Doomed {
+    pub(crate) uid: String,
+    /// Its own annotation says `Prune=true`.
+    pub(crate) is_released: bool,
+}
+
+/// What the rules look at.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    /// What would be pruned.
+    pub(crate) doomed: &'a BTreeMap<ResourceKey, Doomed>,
+    /// Live objects that the application tracks, those included.
+    pub(crate) tracked: usize,
+    /// A person asked for this sync.
+    pub(crate) by_person: bool,
+    /// `guards: argo`: rules that Argo CD has not are off where they hold back what its users expect.
+    pub(crate) as_argo: bool,
+    pub(crate) limits: PruneLimits,
+    /// Kinds that an administrator protects beside the built-in ones.
+    pub(crate) protected: &'a [GroupKind],
+    /// What the second render declares, or why there is none. `None`: there was none to do.
+    pub(crate) second: Option<Result<&'a BTreeSet<ResourceKey>, String>>,
+    /// Why the commit does not follow the one that was synced.
+    pub(crate) diverged: Option<String>,
+    /// Why the destination is not the one that was synced to.
+    pub(crate) replaced: Option<String>,
+    /// Why deletes are paused.
+    pub(crate) paused: Option<String>,
+    /// What an executor refused because of its contents: by identity, with the rule and why.
+    pub(crate) in_use: &'a BTreeMap<ResourceKey, (String, Rule, String)>,
+    /// Rules by which a hold stands that was not approved, and why it began.
+    pub(crate) standing: &'a BTreeMap<Rule, String>,
+}
+
+/// What is held of the plan, rule by rule.
+pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
+    if facts.doomed.is_empty() {
+        return Vec::new();
+    }
+    let everything = |rule: Rule, why: String| Finding {
+        rule,
+        keys: facts.doomed.keys().cloned().collect(),
+        why,
+    };
+    let mut findings = Vec::new();
+    if let Some(why) = &facts.paused {
+        findings.push(everything(Rule::DeletesPaused, why.clone()));
+    }
+    if let Some(why) = &facts.replaced {
+        findings.push(everything(Rule::DestinationReplaced, why.clone()));
+    }
+    findings.extend(mass_prune(facts).map(|why| everything(Rule::MassPrune(facts.limits), why)));
+    let diverged = facts.diverged.clone().filter(|_| !facts.as_argo).or_else(|| {
+        let standing = facts.standing.get(&Rule::RewrittenHistory);
+        standing.filter(|_| !facts.as_argo).cloned()
+    });
+    findings.extend(diverged.map(|why| everything(Rule::RewrittenHistory, why)));
+    findings.extend(disagreement(facts).map(|why| everything(Rule::NonDeterministicRender, why)));
+    if !facts.as_argo {
+        findings.extend(protected_kinds(facts));
+    }
+    findings.extend(in_use(facts, Rule::NamespaceInUse));
+    findings.extend(in_use(facts, Rule::DefinitionInUse));
+    findings.retain(|finding| !facts.by_person || finding.rule.binds_people());
+    findings
+}
+
+fn mass_prune(facts: &Facts<'_>) -> Option<String> {
+    let (doomed, tracked) = (facts.doomed.len(), facts.tracked);
+    let stands = facts.standing.contains_key(&Rule::MassPrune(facts.limits));
+    let is_too_much = facts.limits.are_exceeded(doomed, tracked) || stands;
+    let would = format!("{doomed} of {tracked} objects would be pruned at once");
+    (is_too_much && !facts.as_argo).then_some(would)
+}
+
+fn disagreement(facts: &Facts<'_>) -> Option<String> {
+    match facts.second.as_ref()? {
+        Err(why) => Some(format!(
+            "the same commits could not be rendered a second time, so that it is not known that nothing declares them: {why}"
+        )),
+        Ok(declared) => {
+            let found = facts.doomed.keys().find(|key| declared.contains(*key))?;
+            Some(format!(
+                "two renders of the same commits disagree: the second one declares {found}"
+            ))
+        }
+    }
+}
+
+fn protected_kinds(facts: &Facts<'_>) -> Option<Finding> {
+    let is_held = |(key, doomed): &(&ResourceKey, &Doomed)| {
+        !doomed.is_released && (protected::is_protected(key) || facts.protected.contains(&key.group_kind()))
+    };
+    let held = facts.doomed.iter().filter(is_held);
+    let keys: Vec<ResourceKey> = held.map(|(key, _)| key.clone()).collect();
+    (!keys.is_empty()).then(|| Finding {
+        rule: Rule::ProtectedKind,
+        keys,
+        why: "what holds others' objects, or data, is deleted by a person's word only".to_owned(),
+    })
+}
+
+fn in_use(facts: &Facts<'_>, rule: Rule) -> Option<Finding> {
+    let refused = facts
+        .in_use
+        .iter()
+        .filter(|(key, (uid, of, _))| *of == rule && facts.doomed.get(*key).is_some_and(|doomed| doomed.uid == *uid));
+    let (mut keys, mut reasons) = (Vec::new(), Vec::new());
+    for (key, (_, _, why)) in refused {
+        keys.push(key.clone());
+        reasons.push(why.clone());
+    }
+    let why = reasons.join("; ");
+    (!keys.is_empty()).then_some(Finding { rule, keys, why })
+}
+
+#[cfg(test)]
+#[path = "findings_tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+//! I-AMB: after a write of which nobody knows what became of it, the next request for that object is a read, or one that can be repeated
+//! (server-side apply, or a write that insists on what was read); never another create; and a hook is not called failed before it was
+//! looked at.
+
+use std::collections::BTreeMap;
+
+use capstan_model::ResourceKey;
+use serde_json::Value;
+
+use crate::evidence::Timeline;
+use crate::history::{Answer, Ask, Fact};
+use crate::objects::text;
+use crate::world::OBJECT;
+
+pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
+    let record = timeline.record;
+    let mut unclear: BTreeMap<ResourceKey, usize> = BTreeMap::new();
+    let mut found = 0;
+    for (at, fact) in record.facts() {
+        match fact {
+            Fact::Answered {
+                request,
+                answer: Answer::Unknown,
+                ..
+            } => {
+                let (_, request) = timeline.sent[request];
+                if request.ask.is_mutating() {
+                    unclear.insert(request.key.clone(), at);
+                }
+            }
+            Fact::Answered {
+                request,
+                answer: Answer::Done,
+                ..
+            } if timeline.sent[request].1.ask == Ask::Read => {
+                unclear.remove(&timeline.sent[request].1.key);
+            }
+            // Whoever comes after a crash looks at everything first.
+            Fact::Died => unclear.clear(),
+            Fact::Sent(request) => {
+                if !unclear.contains_key(&request.key) {
+                    continue;
+                }
+                found += 1;
+                if matches!(request.ask, Ask::Create { .. }) {
+                    return Err(format!(
+                        "[{at}] {} is created again, and nobody knows whether it was",
+                        request.key
+                    ));
+                }
+                if request.ask != Ask::Read && request.ask.is_mutating() {
+                    unclear.remove(&request.key);
+                }
+            }
+            Fact::Terminated => unclear.clear(),
+            Fact::Status { after, .. } => {
+                let given_up = failed_hooks(after).into_iter().find(|key| {
+                    let since = unclear.get(key).map(|since| record.history[*since].at);
+                    since.is_some_and(|since| record.history[at].at.since(since) < OBJECT)
+                });
+                if let Some(key) = given_up {
+                    return Err(format!("[{at}] {key} is called failed, and nobody looked"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn failed_hooks(status: &Value) -> Vec<ResourceKey> {
+    let results = status
+        .pointer("/operationState/syncResult/resources")
+        .and_then(Value::as_array);
+    let failed = results
+        .into_iter()
+        .flatten()
+        .filter(|one| !text(one, "/hookType").is_empty() && one["hookPhase"] == "Failed");
+    let key = |one: &Value| {
+        let [group, kind, namespace, name] = ["/group", "/kind", "/namespace", "/name"].map(|at| text(one, at));
+        ResourceKey::new(group, kind, namespace, name)
+    };
+    failed.map(key).collect()
+}
+
+crate::search::law!(check, crate::generate::Bias::Hooks);

@@ -1,0 +1,88 @@
+//! I-DEP: no custom resource before its definition is established, and no object before the namespace that the same source declares.
+
+use capstan_model::ResourceKey;
+use serde_json::Value;
+
+use crate::evidence::Timeline;
+use crate::history::{Fact, Request};
+use crate::objects::{HOME, Health, health, key_of, uid};
+
+pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
+    let mut found = 0;
+    for (at, request) in timeline.requests() {
+        let Some(object) = request.ask.written() else { continue };
+        if request.key.kind == "Widget" {
+            found += 1;
+            let definition = ResourceKey::new(
+                "apiextensions.k8s.io",
+                "CustomResourceDefinition",
+                "",
+                "widgets.example.com",
+            );
+            if timeline.live(&definition, at).and_then(health) != Some(Health::Good)
+                && !is_going(timeline, &definition, at)
+            {
+                return Err(format!(
+                    "[{at}] {} was written, and its definition is not established",
+                    request.key
+                ));
+            }
+        }
+        let namespace = &request.key.namespace;
+        if namespace != HOME && !namespace.is_empty() && must_come_first(timeline, request, object, namespace) {
+            found += 1;
+            let key = ResourceKey::new("", "Namespace", "", namespace);
+            if !is_thought_there(timeline, &key, at) {
+                return Err(format!(
+                    "[{at}] {} was written, and its namespace is not there",
+                    request.key
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// It was established, and somebody deletes it: that the controller is told only later.
+fn is_going(timeline: &Timeline<'_>, key: &ResourceKey, at: usize) -> bool {
+    timeline.live(key, at).is_some_and(crate::objects::is_going)
+}
+
+/// Does every commit that this write can be of declare the namespace, too? Where the operation is known, its own commit.
+fn must_come_first(timeline: &Timeline<'_>, request: &Request, object: &Value, namespace: &str) -> bool {
+    let declares = |objects: &[Value]| {
+        objects
+            .iter()
+            .map(key_of)
+            .any(|key| key.kind == "Namespace" && key.name == namespace)
+    };
+    if let Some(attempt) = timeline.attempt(request) {
+        let mut steps = timeline.steps(attempt).into_iter().map(|step| key_of(step.declared));
+        return steps.any(|key| key.kind == "Namespace" && key.name == namespace);
+    }
+    let commits = timeline
+        .record
+        .commits
+        .iter()
+        .filter_map(|(_, objects)| objects.as_ref());
+    let mut of = commits
+        .filter(|objects| objects.iter().any(|declared| crate::pinned::is_copy(declared, object)))
+        .peekable();
+    of.peek().is_some() && of.all(|objects| declares(objects))
+}
+
+/// Is it there, or gone without the controller having been told?
+fn is_thought_there(timeline: &Timeline<'_>, key: &ResourceKey, at: usize) -> bool {
+    if timeline.live(key, at).is_some() {
+        return true;
+    }
+    let last = timeline.record.facts().take(at).filter_map(|(_, fact)| match fact {
+        Fact::Removed { object, .. } if key_of(object) == *key => Some(uid(object).to_owned()),
+        _ => None,
+    });
+    let Some(last) = last.last() else { return false };
+    let was_told = |fact: &Fact| matches!(fact, Fact::SeenGone { uid, .. } if *uid == last);
+    !timeline.record.facts().take(at).any(|(_, fact)| was_told(fact))
+}
+
+crate::search::law!(check, crate::generate::Bias::Order);

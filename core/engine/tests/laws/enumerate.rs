@@ -1,0 +1,128 @@
+//! Small scopes, completely: before anything is drawn at random, every application of up to three objects and one hook in two waves, with
+//! the prune of one of them; and every way in which one or two requests of a sync that has everything can go wrong.
+
+use crate::generate::{Action, Case, Item, Kind};
+use crate::restore::full_case;
+use crate::search;
+use crate::world;
+
+/// Every set of up to so many objects of two kinds in two waves.
+fn sets(of: usize) -> Vec<Vec<Item>> {
+    let choices: Vec<(Kind, &'static str)> = [Kind::Config, Kind::Deployment]
+        .into_iter()
+        .flat_map(|kind| ["0", "1"].map(|wave| (kind, wave)))
+        .collect();
+    let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut all = Vec::new();
+    for _ in 0..of {
+        let longer = |set: &Vec<usize>| {
+            let from = set.last().copied().unwrap_or(0);
+            let set = set.clone();
+            (from..choices.len())
+                .map(move |next| [set.clone(), vec![next]].concat())
+                .collect::<Vec<_>>()
+        };
+        sets = sets.iter().flat_map(longer).collect();
+        all.extend(sets.clone());
+    }
+    let item = |(name, choice): (usize, &usize)| {
+        let (kind, wave) = choices[*choice];
+        Item::new(kind, u8::try_from(name).unwrap_or(0), wave)
+    };
+    all.iter()
+        .map(|set| set.iter().enumerate().map(item).collect())
+        .collect()
+}
+
+fn hold(case: &Case, held: &mut [usize; search::LAWS.len()]) {
+    let record = world::run(case);
+    let found = search::all(&record).unwrap_or_else(|why| panic!("{why}\n{case:?}\n{}", record.story()));
+    for (held, found) in held.iter_mut().zip(found) {
+        *held += found;
+    }
+}
+
+#[test]
+fn small_applications() {
+    let mut held = [0; search::LAWS.len()];
+    let mut cases = 0;
+    for objects in sets(3) {
+        for hook in [
+            None,
+            Some(("PreSync", "")),
+            Some(("Sync", "1")),
+            Some(("PostSync", "")),
+            Some(("SyncFail", "")),
+        ] {
+            let hook = hook.map(|(types, wave)| Item::hook(types, 9, wave));
+            let first: Vec<Item> = objects.iter().cloned().chain(hook.clone()).collect();
+            let second: Vec<Item> = objects.iter().skip(1).cloned().chain(hook).collect();
+            let mut case = Case::of(vec![first, second]);
+            case.script = vec![(u8::MAX, Action::Wait(2)), (0, Action::Push)];
+            hold(&case, &mut held);
+            cases += 1;
+        }
+    }
+    assert_eq!(cases, 170);
+    let law = |name: &str| {
+        search::LAWS
+            .iter()
+            .position(|(law, _)| *law == name)
+            .map_or(0, |at| held[at])
+    };
+    for name in ["I-WAVE", "I-PHASE", "I-TRACK", "I-HOOK1", "I-HOOKEV", "I-CAS", "I-PIN"] {
+        assert!(law(name) > 100, "{name} had something to hold {} times only", law(name));
+    }
+}
+
+/// Choices of the tape that are faults: in passing, a conflict, too many requests, lost before and after, somebody in between.
+const FAULTS: [u32; 6] = [1, 2, 3, 4, 6, 9];
+const LOST: [u32; 2] = [4, 6];
+
+/// Requests of the sync that is disturbed: its second one, with hooks, a rollout, a prune.
+fn requests() -> (u64, u64) {
+    let record = world::run(&full_case());
+    let moved = record
+        .history
+        .iter()
+        .position(|entry| matches!(entry.fact, crate::history::Fact::Moved { .. }));
+    let numbers = record.history[moved.unwrap_or(0)..]
+        .iter()
+        .filter_map(|entry| match &entry.fact {
+            crate::history::Fact::Sent(request) => Some(request.number),
+            _ => None,
+        });
+    let numbers: Vec<u64> = numbers.collect();
+    (numbers[0], numbers[numbers.len() - 1])
+}
+
+fn disturbed(faults: &[(u64, u32)]) -> Case {
+    let mut case = full_case();
+    case.faults = 2;
+    case.planned = faults.to_vec();
+    case
+}
+
+#[test]
+fn one_request_goes_wrong() {
+    let (first, last) = requests();
+    let mut held = [0; search::LAWS.len()];
+    for number in first..=last {
+        for fault in FAULTS {
+            hold(&disturbed(&[(number, fault)]), &mut held);
+        }
+    }
+}
+
+#[test]
+fn two_answers_are_lost() {
+    let (first, last) = requests();
+    let mut held = [0; search::LAWS.len()];
+    for one in first..last {
+        for other in one + 1..=last.min(one + 4) {
+            for (a, b) in LOST.into_iter().flat_map(|a| LOST.map(|b| (a, b))) {
+                hold(&disturbed(&[(one, a), (other, b)]), &mut held);
+            }
+        }
+    }
+}

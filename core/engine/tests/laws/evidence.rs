@@ -1,0 +1,371 @@
+//! What the oracles share in reading H: which operation and attempt a request belongs to, what the controller had been told by then, and
+//! whether an object was settled by that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_model::ResourceKey;
+use serde_json::Value;
+
+use crate::history::{Actor, Ask, Fact, Record, Request};
+use crate::objects::{
+    Health, Phase, annotation, health, is_as_declared, is_hook, key_of, phase_of, phases, text, uid, version, wave,
+};
+use crate::world::{number, running};
+
+/// One attempt of one operation, as the Application's status in H tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) number: u64,
+    pub(crate) attempt: u64,
+    /// The pinned commit.
+    pub(crate) revision: String,
+    /// `operation.sync`: what was asked for.
+    pub(crate) sync: Value,
+    pub(crate) automated: bool,
+    /// Where in H its intent was written, and by which request.
+    pub(crate) begun: usize,
+    pub(crate) intent: u64,
+}
+
+impl Attempt {
+    fn runs_hooks(&self) -> bool {
+        self.sync["resources"].is_null() && self.sync["syncStrategy"]["apply"].is_null()
+    }
+
+    fn selects(&self, key: &ResourceKey) -> bool {
+        let wanted = self.sync["resources"].as_array();
+        wanted.is_none_or(|all| {
+            all.iter()
+                .any(|one| text(one, "/kind") == key.kind && text(one, "/name") == key.name)
+        })
+    }
+}
+
+/// An object that an operation writes, with where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step<'r> {
+    pub(crate) declared: &'r Value,
+    pub(crate) phase: Phase,
+    pub(crate) wave: i64,
+}
+
+pub(crate) struct Timeline<'r> {
+    pub(crate) record: &'r Record,
+    pub(crate) attempts: Vec<Attempt>,
+    /// Attempt of a request.
+    of: BTreeMap<u64, usize>,
+    /// Where requests were sent.
+    pub(crate) sent: BTreeMap<u64, (usize, &'r Request)>,
+    /// Every state of every object, by its version.
+    states: BTreeMap<u64, &'r Value>,
+    /// Where in H the controller was told of which version of an object; `None` is gone.
+    told: BTreeMap<ResourceKey, Vec<(usize, Option<u64>)>>,
+    /// Where in H an object changed; `None` is gone.
+    lives: BTreeMap<ResourceKey, Vec<(usize, Option<&'r Value>)>>,
+}
+
+impl<'r> Timeline<'r> {
+    pub(crate) fn of(record: &'r Record) -> Self {
+        let mut timeline = Self {
+            record,
+            attempts: Vec::new(),
+            of: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            states: BTreeMap::new(),
+            told: BTreeMap::new(),
+            lives: BTreeMap::new(),
+        };
+        timeline.read_objects();
+        timeline.read_operations();
+        timeline
+    }
+
+    fn read_objects(&mut self) {
+        for (at, fact) in self.record.facts() {
+            match fact {
+                Fact::Written { object, .. } => {
+                    self.states.insert(version(object), object);
+                    self.lives.entry(key_of(object)).or_default().push((at, Some(object)));
+                }
+                Fact::Removed { object, .. } => self.lives.entry(key_of(object)).or_default().push((at, None)),
+                Fact::Seen { key, version } => {
+                    self.told.entry(key.clone()).or_default().push((at, Some(*version)));
+                }
+                Fact::SeenGone { key, .. } => self.told.entry(key.clone()).or_default().push((at, None)),
+                Fact::Started { is_new: true, .. } => self.told.values_mut().for_each(|told| told.push((at, None))),
+                _ => {}
+            }
+        }
+    }
+
+    fn read_operations(&mut self) {
+        let mut current: BTreeMap<(usize, u64), usize> = BTreeMap::new();
+        let mut going_on: Option<(u64, u64)> = None;
+        for (at, fact) in self.record.facts() {
+            match fact {
+                Fact::Started { running, .. } => going_on = *running,
+                Fact::Sent(request) => {
+                    let place = (request.process, request.epoch);
+                    self.sent.insert(request.number, (at, request));
+                    // What an earlier process began goes on in the first epoch of the next; a higher one is another operation.
+                    let is_same =
+                        |one: &Attempt| going_on == Some((one.number, one.attempt)) && request.epoch <= one.number + 1;
+                    if !current.contains_key(&place)
+                        && let Some(found) = self.attempts.iter().position(is_same)
+                    {
+                        current.insert(place, found);
+                    }
+                    if let Some(found) = current.get(&place) {
+                        self.of.insert(request.number, *found);
+                    }
+                }
+                Fact::Status { request, after, .. } => {
+                    let Some((_, sent)) = self.sent.get(request) else {
+                        continue;
+                    };
+                    let place = (sent.process, sent.epoch);
+                    match running(after) {
+                        Some(_) => drop(current.insert(place, self.attempt_of(at, *request, after))),
+                        None => drop(current.remove(&place)),
+                    }
+                    if running(after).is_none() {
+                        going_on = None;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn attempt_of(&mut self, at: usize, intent: u64, status: &Value) -> usize {
+        let state = &status["operationState"];
+        let attempt = state["retryCount"].as_u64().unwrap_or(0);
+        let revision = text(state, "/syncResult/revision").to_owned();
+        let known = |one: &Attempt| (one.number, one.attempt) == (number(status), attempt);
+        if let Some(found) = self.attempts.iter().position(known) {
+            // As long as nothing was begun it is still being planned: the last status before that is the intent.
+            let is_planning = state
+                .pointer("/syncResult/resources")
+                .is_none_or(|all| all.as_array().is_none_or(Vec::is_empty));
+            let has_acted = self.of.iter().any(|(request, of)| {
+                *of == found && !matches!(self.sent[request].1.ask, Ask::Status | Ask::Application | Ask::Read)
+            });
+            if self.attempts[found].revision.is_empty() || is_planning && !has_acted {
+                self.attempts[found].revision = revision;
+                (self.attempts[found].begun, self.attempts[found].intent) = (at, intent);
+            }
+            return found;
+        }
+        self.attempts.push(Attempt {
+            number: number(status),
+            attempt,
+            revision,
+            sync: state["operation"]["sync"].clone(),
+            automated: state["operation"]["initiatedBy"]["automated"] == true,
+            begun: at,
+            intent,
+        });
+        self.attempts.len() - 1
+    }
+
+    pub(crate) fn attempt(&self, request: &Request) -> Option<&Attempt> {
+        self.of.get(&request.number).map(|&found| &self.attempts[found])
+    }
+
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (usize, &'r Request)> {
+        self.sent.values().copied()
+    }
+
+    pub(crate) fn state(&self, version: u64) -> Option<&'r Value> {
+        self.states.get(&version).copied()
+    }
+
+    /// What is live just before `at`.
+    pub(crate) fn live(&self, key: &ResourceKey, at: usize) -> Option<&'r Value> {
+        let changes = self.lives.get(key)?;
+        let before = changes.partition_point(|(index, _)| *index < at);
+        changes[..before].last()?.1
+    }
+
+    /// Everything that is live just before `at`.
+    pub(crate) fn all_live(&self, at: usize) -> Vec<&'r Value> {
+        self.lives.keys().filter_map(|key| self.live(key, at)).collect()
+    }
+
+    /// What the controller had been told of an object last, before `at`.
+    pub(crate) fn known(&self, key: &ResourceKey, at: usize) -> Option<&'r Value> {
+        let told = self.told.get(key)?;
+        let before = told.partition_point(|(index, _)| *index < at);
+        // What is told late is older than what is known.
+        let since = told[..before]
+            .iter()
+            .rposition(|(_, version)| version.is_none())
+            .map_or(0, |gone| gone + 1);
+        let newest = told[since..before].iter().filter_map(|(_, version)| *version).max()?;
+        self.state(newest)
+    }
+
+    /// Everything that it was told of an object between, with what it knew at the beginning.
+    pub(crate) fn told(&self, key: &ResourceKey, from: usize, to: usize) -> Vec<&'r Value> {
+        let told = self.told.get(key).map(Vec::as_slice).unwrap_or_default();
+        let within = told.iter().filter(|(at, _)| (from..to).contains(at));
+        let within = within.filter_map(|(_, version)| self.state((*version)?));
+        self.known(key, from).into_iter().chain(within).collect()
+    }
+
+    /// What the operation writes, with the places: what holds others, or defines them, stands no later than the first of them.
+    pub(crate) fn steps(&self, attempt: &Attempt) -> Vec<Step<'r>> {
+        let objects = self.record.objects_of(&attempt.revision).unwrap_or_default();
+        let mut steps = Vec::new();
+        for declared in objects.iter().filter(|declared| attempt.selects(&key_of(declared))) {
+            for phase in phases(declared) {
+                if !is_hook(declared) || attempt.runs_hooks() {
+                    let wave = wave(declared);
+                    steps.push(Step { declared, phase, wave });
+                }
+            }
+        }
+        let places: Vec<(ResourceKey, Phase, i64)> = steps
+            .iter()
+            .map(|step| (key_of(step.declared), step.phase, step.wave))
+            .collect();
+        for step in &mut steps {
+            let key = key_of(step.declared);
+            let needs = |other: &ResourceKey| match key.kind.as_str() {
+                "Namespace" => other.namespace == key.name,
+                "CustomResourceDefinition" => other.kind == "Widget",
+                _ => false,
+            };
+            let first = places
+                .iter()
+                .filter(|(other, ..)| needs(other))
+                .map(|(_, phase, wave)| (*phase, *wave))
+                .min();
+            if let Some(first) = first.filter(|first| *first < (step.phase, step.wave)) {
+                (step.phase, step.wave) = first;
+            }
+        }
+        steps
+    }
+
+    /// Which step of the operation a write is.
+    pub(crate) fn step_of(&self, steps: &[Step<'r>], object: &Value) -> Option<Step<'r>> {
+        let phase = phase_written(object);
+        steps.iter().copied().find(|step| {
+            let is_phase = !is_hook(step.declared) || phase == Some(step.phase);
+            is_phase && is_written_as(step.declared, object)
+        })
+    }
+
+    /// Why a step of an attempt is not settled before `to`; `Ok` when it is.
+    pub(crate) fn settled(&self, attempt: &Attempt, step: Step<'r>, to: usize) -> Result<(), String> {
+        match is_hook(step.declared) {
+            true => self.hook_settled(attempt, step, to),
+            false => self.object_settled(attempt, step.declared, to),
+        }
+    }
+
+    /// The identity of the object that this attempt made of a hook.
+    pub(crate) fn created(&self, attempt: &Attempt, step: Step<'r>, to: usize) -> Option<&'r Value> {
+        self.record.facts().take(to).find_map(|(_, fact)| {
+            let Fact::Written {
+                by: Actor::Us,
+                request: Some(request),
+                object,
+                created: true,
+            } = fact
+            else {
+                return None;
+            };
+            let of = self.of.get(request).map(|&found| &self.attempts[found])?;
+            let is_of = (of.number, of.attempt) == (attempt.number, attempt.attempt);
+            let is_it = phase_written(object) == Some(step.phase) && is_written_as(step.declared, object);
+            (is_of && is_it).then_some(object)
+        })
+    }
+
+    fn hook_settled(&self, attempt: &Attempt, step: Step<'r>, to: usize) -> Result<(), String> {
+        let Some(made) = self.created(attempt, step, to) else {
+            return Err("was not created by this attempt".into());
+        };
+        let told = self.told(&key_of(made), attempt.begun, to);
+        let is_it = |state: &&&Value| uid(state) == uid(made);
+        match told
+            .iter()
+            .filter(is_it)
+            .any(|state| health(state).is_none_or(|health| health == Health::Good))
+        {
+            true => Ok(()),
+            false => Err("was not seen to succeed".into()),
+        }
+    }
+
+    fn object_settled(&self, attempt: &Attempt, declared: &Value, to: usize) -> Result<(), String> {
+        let key = key_of(declared);
+        let is_it = |request: &Request| request.key == key && request.ask.written().is_some();
+        let mine = self.requests().filter(|(at, request)| *at < to && is_it(request));
+        let of = |request: &Request| self.attempt(request).map(|one| (one.number, one.attempt));
+        let mine: BTreeSet<u64> = mine
+            .filter(|(_, request)| of(request) == Some((attempt.number, attempt.attempt)))
+            .map(|(_, request)| request.number)
+            .collect();
+        let answered = self.record.facts().take(to).find_map(|(_, fact)| match fact {
+            Fact::Answered {
+                request,
+                answer: crate::history::Answer::Done,
+                version,
+            } if mine.contains(request) => Some(*version),
+            _ => None,
+        });
+        let told = self.told(&key, attempt.begun, to);
+        let good = |state: &Value| health(state).is_none_or(|health| health == Health::Good);
+        match answered {
+            Some(since) if told.iter().any(|state| version(state) >= since && good(state)) => Ok(()),
+            Some(since) => Err(format!("was written at {since} and not seen healthy since")),
+            None => {
+                let found = told.iter().position(|state| is_as_declared(state, declared));
+                match found.is_some_and(|found| told[found..].iter().any(|state| good(state))) {
+                    true => Ok(()),
+                    false => Err("was not written by this attempt, and not seen as declared and healthy".into()),
+                }
+            }
+        }
+    }
+}
+
+/// The phase that an object of ours was made in, by what it carries.
+pub(crate) fn phase_written(object: &Value) -> Option<Phase> {
+    phase_of(annotation(object, "capstan.dev/operation")?.rsplit(':').next()?)
+}
+
+/// Is this the object that was declared so? One without a name is told by what its name begins with.
+pub(crate) fn is_written_as(declared: &Value, object: &Value) -> bool {
+    let (wanted, found) = (key_of(declared), key_of(object));
+    let prefix = text(declared, "/metadata/generateName");
+    let is_named = match prefix {
+        "" => wanted.name == found.name,
+        prefix => found.name.starts_with(prefix),
+    };
+    wanted.kind == found.kind && wanted.namespace == found.namespace && is_named
+}
+
+/// Writes of an attempt, each object once: the first.
+pub(crate) fn first_writes<'r>(timeline: &Timeline<'r>) -> Vec<(usize, &'r Request, Attempt, &'r Value)> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for (at, request) in timeline.requests() {
+        let (Some(attempt), Some(object)) = (timeline.attempt(request), request.ask.written()) else {
+            continue;
+        };
+        let phase = phase_written(object);
+        if seen.insert((attempt.number, attempt.attempt, request.key.clone(), phase)) {
+            found.push((at, request, attempt.clone(), object));
+        }
+    }
+    found
+}
+
+/// Is it a delete?
+pub(crate) fn is_delete(request: &Request) -> bool {
+    request.ask == Ask::Delete
+}

@@ -1,0 +1,244 @@
+//! Each guard and each law is broken on purpose, and its law turns red within a bounded number of cases, while the engine that is whole
+//! stays green with the very same ones. A knock-out that nobody sees is a law that is not tested.
+
+use capstan_engine::sabotage::{Sabotage, set};
+
+use crate::evidence::Timeline;
+use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature};
+use crate::restore;
+use crate::search::{self, Check};
+use crate::world;
+
+/// Cases in which a knock-out must be seen.
+const CASES: usize = 250;
+const SEED: u64 = 7;
+
+fn law(name: &str) -> Check {
+    search::LAWS
+        .iter()
+        .find(|(law, _)| *law == name)
+        .map_or_else(|| panic!("no law {name}"), |(_, check)| *check)
+}
+
+/// Whole again, whatever happens.
+struct Broken;
+
+impl Broken {
+    fn so(what: Sabotage) -> Self {
+        set(Some(what));
+        Self
+    }
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        set(None);
+    }
+}
+
+/// Cases that come first: what it takes to see some of them is rare at random.
+fn directed(what: Sabotage) -> Vec<Case> {
+    let config = |name, wave| Item::new(Kind::Config, name, wave);
+    let two = |first: Vec<Item>, second: Vec<Item>| {
+        let mut case = Case::of(vec![first, second]);
+        case.script = vec![(u8::MAX, Action::Wait(2)), (0, Action::Push)];
+        case
+    };
+    match what {
+        Sabotage::PrunesLastFirst => {
+            let mut last = config(0, "");
+            last.option = "PruneLast=true";
+            vec![two(vec![last, config(1, "")], vec![config(2, "")])]
+        }
+        Sabotage::PrunesInOrder | Sabotage::DoesNotAwaitPrunes => {
+            let held = |name, wave| Item {
+                held: true,
+                ..config(name, wave)
+            };
+            vec![two(
+                vec![held(0, "0"), held(1, "1"), config(2, "")],
+                vec![config(2, "")],
+            )]
+        }
+        Sabotage::DeletesUntracked => {
+            let mut case = two(vec![config(0, ""), config(1, "")], vec![config(1, "")]);
+            case.policy.heals = false;
+            case.script.insert(1, (0, Action::Strip(0)));
+            vec![case]
+        }
+        Sabotage::LeavesNamespacesLate => {
+            let mut away = config(0, "0");
+            away.away = true;
+            vec![Case::of(vec![vec![away, Item::new(Kind::Namespace, 0, "1")]])]
+        }
+        Sabotage::WipesWhenEmpty => {
+            let mut case = two(vec![config(0, "")], Vec::new());
+            case.policy.allow_empty = false;
+            vec![case]
+        }
+        Sabotage::NeverExpires => {
+            let mut case = Case::of(vec![vec![Item::new(Kind::Deployment, 0, ""), config(0, "1")]]);
+            case.natures = vec![Nature::Silent];
+            vec![case]
+        }
+        Sabotage::CreatesUnrecorded => {
+            let mut hook = Item::hook("PreSync", 0, "");
+            hook.hook = hook.hook.map(|hook| Hook { vanishes: true, ..hook });
+            let crash = |steps, unheard| {
+                let mut case = Case::of(vec![vec![hook.clone(), config(0, "")]]);
+                case.script = vec![(steps, Action::Crash { unheard, down: 5 })];
+                case
+            };
+            (5..40)
+                .flat_map(|steps| (1..4).map(move |unheard| (steps, unheard)))
+                .map(|(steps, unheard)| crash(steps, unheard))
+                .collect()
+        }
+        Sabotage::WritesWithoutLead => (0..40)
+            .map(|steps| {
+                let mut case = restore::full_case();
+                case.script.push((steps, Action::Leads(false)));
+                case.script.push((200, Action::Wait(2)));
+                case
+            })
+            .collect(),
+        Sabotage::WritesSuspended => (0..40)
+            .map(|steps| {
+                let mut case = restore::full_case();
+                case.script.push((steps, Action::Suspend(true)));
+                case.script.push((200, Action::Wait(2)));
+                case
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what `--nocapture` shows")]
+/// How many cases it takes until each of these is seen by its law.
+fn are_seen(bias: Bias, knockouts: &[(Sabotage, &str)]) {
+    let cases: Vec<_> = search::cases(bias, SEED).take(CASES).collect();
+    let (mut whole, mut unseen) = (0, Vec::new());
+    for (what, name) in knockouts {
+        let check = law(name);
+        let first = directed(*what);
+        let cases: Vec<&Case> = first.iter().chain(&cases).collect();
+        let red = cases.iter().position(|case| {
+            let _broken = Broken::so(*what);
+            check(&Timeline::of(&world::run(case))).is_err()
+        });
+        let Some(red) = red else {
+            unseen.push(format!("{what:?} is not seen by {name} in {CASES} cases"));
+            continue;
+        };
+        println!("{what:?}: {name} turns red at case {red}");
+        for case in cases
+            .iter()
+            .take(red + 1)
+            .skip(if first.is_empty() { whole.min(red) } else { 0 })
+        {
+            let record = world::run(case);
+            search::all(&record).unwrap_or_else(|why| panic!("whole, and {why}\n{case:?}\n{}", record.story()));
+        }
+        whole = whole.max((red + 1).saturating_sub(first.len()));
+    }
+    assert!(unseen.is_empty(), "{}", unseen.join("\n"));
+}
+
+#[test]
+fn of_order() {
+    are_seen(
+        Bias::Order,
+        &[
+            (Sabotage::SkipsHealth, "I-WAVE"),
+            (Sabotage::OverlapsPhases, "I-PHASE"),
+            (Sabotage::AlwaysRunsSyncFail, "I-PHASE"),
+            (Sabotage::LeavesNamespacesLate, "I-DEP"),
+            (Sabotage::DoesNotAwaitDefinitions, "I-DEP"),
+        ],
+    );
+}
+
+#[test]
+fn of_prunes() {
+    are_seen(
+        Bias::Prunes,
+        &[
+            (Sabotage::PrunesInOrder, "I-PRUNEORD"),
+            (Sabotage::DoesNotAwaitPrunes, "I-PRUNEORD"),
+            (Sabotage::PrunesLastFirst, "I-PRUNEORD"),
+            (Sabotage::DeletesUntracked, "I-TRACK"),
+            (Sabotage::DeletesProtected, "I-TRACK"),
+            (Sabotage::PrunesDeclared, "I-TRACK"),
+            (Sabotage::NoPreconditions, "I-CAS"),
+            (Sabotage::BlindReplace, "I-CAS"),
+        ],
+    );
+}
+
+#[test]
+fn of_what_is_not_known() {
+    are_seen(
+        Bias::Prunes,
+        &[
+            (Sabotage::PrunesUnlisted, "I-UNK"),
+            (Sabotage::CallsUnreadableMissing, "I-UNK"),
+            (Sabotage::EmptiesBrokenRender, "I-UNK"),
+            (Sabotage::WipesWhenEmpty, "I-UNK"),
+            (Sabotage::ForgetsFailure, "I-UNK"),
+        ],
+    );
+}
+
+#[test]
+fn of_hooks() {
+    are_seen(
+        Bias::Hooks,
+        &[
+            (Sabotage::RenamesHooks, "I-HOOK1"),
+            (Sabotage::CreatesUnrecorded, "I-HOOK1"),
+            (Sabotage::TrustsEarlierHook, "I-HOOKEV"),
+            (Sabotage::CreatesAgain, "I-AMB"),
+            (Sabotage::AssumesFailure, "I-AMB"),
+        ],
+    );
+}
+
+#[test]
+fn of_people() {
+    are_seen(
+        Bias::People,
+        &[
+            (Sabotage::WritesAfterStop, "I-WIN"),
+            (Sabotage::DryRunWrites, "I-WIN"),
+            (Sabotage::WritesWithoutLead, "I-WIN"),
+            (Sabotage::WritesSuspended, "I-WIN"),
+            (Sabotage::NeverExpires, "L-END"),
+        ],
+    );
+}
+
+#[test]
+fn of_the_story() {
+    are_seen(
+        Bias::Any,
+        &[
+            (Sabotage::FollowsTheBranch, "I-PIN"),
+            (Sabotage::WritesUnchanged, "I-NOOP"),
+            (Sabotage::RepeatsStatus, "I-STAT"),
+            (Sabotage::CallsEverythingSynced, "I-STAT"),
+            (Sabotage::RewritesHistory, "I-STAT"),
+        ],
+    );
+}
+
+/// I-RES has a search of its own: a crash at every step.
+#[test]
+fn of_restarts() {
+    let case = restore::full_case();
+    let steps = (0..110).find(|steps| {
+        let _broken = Broken::so(Sabotage::ForgetsOperation);
+        restore::holds_at(&case, *steps, 0).is_err()
+    });
+    assert!(steps.is_some(), "ForgetsOperation is not seen by I-RES");
+}

@@ -1,0 +1,157 @@
+//! I-NOOP: what is as declared is not written again. An automated sync sends no write for an object that it has known to be as declared
+//! all along; a write that changes nothing commits nothing; and when nothing happens any more, nothing is written any more.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::evidence::Timeline;
+use crate::history::{Actor, Answer, Ask, Fact, Record};
+use crate::objects::{annotation, has_option, is_as_declared, is_going, version};
+
+/// At the end of the quiet, so long nothing happens.
+const STILL: Duration = Duration::from_mins(20);
+
+pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
+    let record = timeline.record;
+    let mut found = 0;
+    for (at, request) in timeline.requests() {
+        let Some(object) = request.ask.written() else { continue };
+        let is_hook = annotation(object, "capstan.dev/operation").is_some();
+        let is_automated = timeline
+            .attempt(request)
+            .map_or(record.case.policy.automated, |attempt| attempt.automated);
+        if is_hook || !is_automated || has_option(object, "Replace=true") {
+            continue;
+        }
+        let Some(since) = beginning(record, at) else { continue };
+        let told = timeline.told(&request.key, since, at);
+        let is_known = |at| timeline.known(&request.key, at).is_some();
+        let was_known = is_known(since) && is_known(at) && is_current(record, object, since, at);
+        if was_known
+            && told
+                .iter()
+                .all(|state| is_as_declared(state, object) && !is_going(state))
+            && !was_asked(record, since, at)
+        {
+            return Err(format!(
+                "[{at}] {} is written, and was as declared all along",
+                request.key
+            ));
+        }
+        found += 1;
+    }
+    for (at, fact) in record.facts() {
+        let Fact::Answered {
+            request,
+            answer: Answer::Done,
+            version: after,
+        } = fact
+        else {
+            continue;
+        };
+        let (sent, request) = timeline.sent[request];
+        // A replace takes away what others added.
+        let Ask::Apply { object, dry: false } = &request.ask else {
+            continue;
+        };
+        let before = timeline.live(&request.key, sent);
+        let commits = record.facts().take(at).skip(sent).filter(|(_, fact)| match fact {
+            Fact::Written { object, .. } | Fact::Removed { object, .. } => {
+                crate::objects::key_of(object) == request.key
+            }
+            _ => false,
+        });
+        let is_alone = commits.count() <= 1;
+        if let Some(before) = before.filter(|before| is_as_declared(before, object) && is_alone)
+            && has_all(before, object)
+            && version(before) != *after
+        {
+            return Err(format!(
+                "[{at}] {} was written as it was, and has another version",
+                request.key
+            ));
+        }
+        found += 1;
+    }
+    still(record)?;
+    Ok(found)
+}
+
+/// Is even what the controller adds there already?
+fn has_all(live: &Value, object: &Value) -> bool {
+    let ours = live.pointer("/metadata/managedFields/0/manager");
+    ours.is_some_and(|manager| manager == "capstan") && annotation(object, "capstan.dev/operation").is_none()
+}
+
+/// The last quarter of a minute before a write: what was known for so long was compared by then.
+fn beginning(record: &Record, at: usize) -> Option<usize> {
+    let now = record.history[at].at;
+    let enough = |entry: &crate::history::Entry| now.since(entry.at) >= Duration::from_millis(500);
+    let started = record.history[..at]
+        .iter()
+        .rposition(|entry| matches!(entry.fact, Fact::Started { .. } | Fact::Died))?;
+    let since = record.history[..at].iter().rposition(enough)?;
+    // It was at rest in between: nothing that was known was still being compared.
+    let rested = record.history[started..at]
+        .iter()
+        .rposition(|entry| entry.fact == Fact::Resting)?
+        + started;
+    Some(since.min(rested)).filter(|since| *since > started)
+}
+
+/// Is this of what the branch is at, and was that read before? An operation for an older commit compares nothing.
+fn is_current(record: &Record, object: &Value, since: usize, at: usize) -> bool {
+    let source = record.history[..at].iter().rev().find_map(|entry| match entry.fact {
+        Fact::Source { ok } => Some(ok),
+        _ => None,
+    });
+    let moved = record.history[..at]
+        .iter()
+        .rposition(|entry| matches!(entry.fact, Fact::Moved { .. }));
+    let head = moved.map_or(0, |moved| match record.history[moved].fact {
+        Fact::Moved { head } => head,
+        _ => 0,
+    });
+    let declared = record.commits[head].1.iter().flatten();
+    let is_of_head = declared
+        .into_iter()
+        .any(|declared| crate::pinned::is_copy(declared, object));
+    source == Some(true) && moved.is_none_or(|moved| moved < since) && is_of_head
+}
+
+/// Did a person ask for a sync? That one writes everything.
+fn was_asked(record: &Record, from: usize, to: usize) -> bool {
+    let asks = |fact: &Fact| matches!(fact, Fact::Suspended(_) | Fact::Reachable(_) | Fact::Leads(_));
+    record.history[from..to].iter().any(|entry| asks(&entry.fact))
+        || record
+            .case
+            .script
+            .iter()
+            .any(|(_, action)| matches!(action, crate::generate::Action::Sync(_)))
+}
+
+fn still(record: &Record) -> Result<(), String> {
+    let late = |entry: &&crate::history::Entry| record.end.since(entry.at) < STILL;
+    let ours = |fact: &Fact| {
+        matches!(
+            fact,
+            Fact::Written { by: Actor::Us, .. } | Fact::Removed { by: Actor::Us, .. }
+        )
+    };
+    match record
+        .history
+        .iter()
+        .rev()
+        .take_while(late)
+        .find(|entry| ours(&entry.fact))
+    {
+        Some(entry) => Err(format!(
+            "something is still written at {}, long after everything came to rest",
+            entry.at
+        )),
+        None => Ok(()),
+    }
+}
+
+crate::search::law!(check, crate::generate::Bias::Any);

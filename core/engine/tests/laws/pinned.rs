@@ -1,0 +1,97 @@
+//! I-PIN: everything that an operation writes is of the one commit that was recorded before its first write, however often the branch
+//! moves meanwhile; another attempt is of the same commit, unless the retry strategy says to refresh. What is not recorded first (a sync
+//! of one wave of applies) is of one commit all the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::evidence::{Timeline, is_written_as};
+use crate::objects::{PREFIX, is_hook, key_of};
+
+pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
+    let record = timeline.record;
+    let mut found = 0;
+    let mut revisions: BTreeMap<u64, &str> = BTreeMap::new();
+    for attempt in timeline.attempts.iter().filter(|attempt| !attempt.revision.is_empty()) {
+        let first = *revisions.entry(attempt.number).or_insert(&attempt.revision);
+        if first != attempt.revision && !record.case.policy.refreshes {
+            return Err(format!(
+                "operation {} is of {first} and then of {}",
+                attempt.number, attempt.revision
+            ));
+        }
+    }
+    let mut unrecorded: BTreeMap<(usize, u64), BTreeSet<usize>> = BTreeMap::new();
+    for (at, request) in timeline.requests() {
+        let Some(object) = request.ask.written() else { continue };
+        if is_own_namespace(object) {
+            continue;
+        }
+        found += 1;
+        match timeline.attempt(request) {
+            Some(attempt) => {
+                let objects = record.objects_of(&attempt.revision).unwrap_or_default();
+                if !objects.iter().any(|declared| is_copy(declared, object)) {
+                    let revision = &attempt.revision;
+                    return Err(format!(
+                        "[{at}] {} is not written as commit {revision} declares it",
+                        request.key
+                    ));
+                }
+            }
+            None => {
+                let all = record.commits.iter().enumerate();
+                let of =
+                    all.filter(|(_, (_, objects))| objects.iter().flatten().any(|declared| is_copy(declared, object)));
+                let of: BTreeSet<usize> = of.map(|(n, _)| n).collect();
+                let left = unrecorded
+                    .entry((request.process, request.epoch))
+                    .or_insert_with(|| of.clone());
+                left.retain(|n| of.contains(n));
+                if left.is_empty() {
+                    return Err(format!(
+                        "[{at}] {} is of another commit than what was written before",
+                        request.key
+                    ));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The namespace that `CreateNamespace=true` makes: no commit declares it.
+fn is_own_namespace(object: &Value) -> bool {
+    key_of(object).kind == "Namespace" && key_of(object).name == crate::objects::HOME
+}
+
+/// Is `object` what `declared` says, but for what the controller adds: tracking id, the attempt, and the name of a hook without one?
+pub(crate) fn is_copy(declared: &Value, object: &Value) -> bool {
+    is_written_as(declared, object) && stripped(declared) == stripped(object)
+}
+
+fn stripped(object: &Value) -> Value {
+    let mut object = object.clone();
+    let hook = is_hook(&object);
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        if hook {
+            metadata.remove("name");
+            metadata.remove("generateName");
+        }
+        let is_empty = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+            .is_some_and(|annotations| {
+                annotations.remove(&format!("{PREFIX}tracking-id"));
+                annotations.remove("capstan.dev/operation");
+                annotations.is_empty()
+            });
+        if is_empty {
+            metadata.remove("annotations");
+        }
+    }
+    object
+}
+
+crate::search::law!(check, crate::generate::Bias::Any);

@@ -1,0 +1,276 @@
+//! The generator reaches every state that the laws speak of: a state that is not reached is not tested. Shares are of the very cases that
+//! the laws are held against, and each has a floor.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::evidence::{Timeline, phase_written};
+use crate::generate::{Action, Bias};
+use crate::history::{Actor, Answer, Ask, Fact, Record};
+use crate::objects::{Phase, has_option, is_hook, is_ordinary, key_of, text};
+use crate::search;
+use crate::world;
+
+/// What a run came to.
+fn reached(record: &Record) -> BTreeSet<&'static str> {
+    let timeline = Timeline::of(record);
+    let mut reached = BTreeSet::new();
+    for (at, fact) in record.facts() {
+        match fact {
+            Fact::Written {
+                by: Actor::Us,
+                object,
+                created,
+                ..
+            } => of_write(&timeline, object, *created, at, &mut reached),
+            Fact::Removed { by: Actor::Us, object } if is_ordinary(object) => {
+                reached.insert("prune");
+                if has_option(object, "PruneLast=true") || record.case.policy.options.contains(&"PruneLast=true") {
+                    reached.insert("PruneLast");
+                }
+            }
+            Fact::Removed { by: Actor::Us, object } if is_hook(object) => {
+                reached.insert("hook deleted");
+            }
+            Fact::Answered { request, answer, .. } => of_answer(&timeline, *request, *answer, &mut reached),
+            Fact::Sent(request) => match request.ask {
+                Ask::Apply { dry: true, .. } | Ask::Replace { dry: true, .. } => {
+                    reached.insert("rehearsal");
+                }
+                Ask::Replace { .. } => {
+                    reached.insert("replace");
+                }
+                Ask::Read => {
+                    reached.insert("look after a lost answer");
+                }
+                _ => {}
+            },
+            Fact::Died => of_death(&timeline, at, &mut reached),
+            Fact::Status { after, .. } => of_status(after, &mut reached),
+            Fact::Unreadable { .. } => {
+                reached.insert("kind cannot be read");
+            }
+            Fact::Source { ok: false } => {
+                reached.insert("source cannot be read");
+            }
+            Fact::Leads(false) => {
+                reached.insert("lead lost");
+            }
+            Fact::Suspended(true) => {
+                reached.insert("suspended");
+            }
+            _ => {}
+        }
+    }
+    for attempt in &timeline.attempts {
+        reached.insert("recorded operation");
+        if attempt.attempt > 0 {
+            reached.insert("retry");
+        }
+        if attempt.sync["dryRun"] == true {
+            reached.insert("dry run");
+        }
+        if !attempt.sync["resources"].is_null() {
+            reached.insert("some objects only");
+        }
+        if !attempt.automated {
+            reached.insert("sync by hand");
+        }
+    }
+    if record.case.script.iter().any(|(_, action)| *action == Action::Confirm) {
+        reached.insert("confirmation");
+    }
+    reached
+}
+
+fn of_write(timeline: &Timeline<'_>, object: &Value, created: bool, at: usize, reached: &mut BTreeSet<&'static str>) {
+    match (phase_written(object), key_of(object).kind.as_str()) {
+        (Some(Phase::Before), _) => {
+            reached.insert("PreSync");
+        }
+        (Some(Phase::Sync), _) => {
+            reached.insert("Sync hook");
+        }
+        (Some(Phase::After), _) => {
+            reached.insert("PostSync");
+        }
+        (Some(Phase::OnFailure), _) => {
+            reached.insert("SyncFail");
+        }
+        (None, "Widget") => {
+            reached.insert("custom resource");
+        }
+        (None, _) if key_of(object).namespace == "team" => {
+            reached.insert("object of a declared namespace");
+        }
+        (None, _) => {}
+    }
+    let is_undone = !created
+        && timeline.live(&key_of(object), at).is_some_and(|before| {
+            let theirs = |pointer| before.pointer(pointer).is_some_and(|value| value == "theirs");
+            ["/data/v", "/spec/image", "/spec/size"].into_iter().any(theirs)
+        });
+    if is_undone {
+        reached.insert("self-heal");
+    }
+}
+
+fn of_answer(timeline: &Timeline<'_>, request: u64, answer: Answer, reached: &mut BTreeSet<&'static str>) {
+    let (_, request) = timeline.sent[&request];
+    match answer {
+        Answer::Unknown if matches!(request.ask, Ask::Create { .. }) => {
+            reached.insert("unknown outcome of a hook");
+        }
+        Answer::Unknown => {
+            reached.insert("unknown outcome");
+        }
+        Answer::Refused => {
+            reached.insert("refused");
+        }
+        Answer::Passing => {
+            reached.insert("refused in passing");
+        }
+        Answer::Left => {
+            reached.insert("left at the last look");
+        }
+        Answer::Done => {}
+    }
+}
+
+fn of_death(timeline: &Timeline<'_>, at: usize, reached: &mut BTreeSet<&'static str>) {
+    let before = timeline.record.history[..at]
+        .iter()
+        .rev()
+        .find_map(|entry| match &entry.fact {
+            Fact::Status { after, .. } => Some(after),
+            _ => None,
+        });
+    let Some(status) = before.filter(|status| world::running(status).is_some()) else {
+        return;
+    };
+    reached.insert("crash in an operation");
+    let results = status
+        .pointer("/operationState/syncResult/resources")
+        .and_then(Value::as_array);
+    let runs = |result: &Value| !text(result, "/hookType").is_empty() && result["hookPhase"] == "Running";
+    if results.into_iter().flatten().any(runs) {
+        reached.insert("crash in a hook");
+    }
+}
+
+fn of_status(status: &Value, reached: &mut BTreeSet<&'static str>) {
+    let (phase, message) = (
+        text(status, "/operationState/phase"),
+        text(status, "/operationState/message"),
+    );
+    for (words, state) in [
+        ("terminated", "terminated"),
+        ("superseded by", "superseded"),
+        ("not done within", "deadline of an object"),
+        ("lasted longer than", "deadline of a sync"),
+        ("confirmation to prune", "waits for a confirmation"),
+        ("attempt ", "waits for another attempt"),
+    ] {
+        if message.contains(words) {
+            reached.insert(state);
+        }
+    }
+    match phase {
+        "Succeeded" => {
+            reached.insert("succeeded");
+        }
+        "Failed" | "Error" => {
+            reached.insert("failed");
+        }
+        _ => {}
+    }
+    if text(status, "/sync/status") == "Synced" {
+        reached.insert("synced");
+    }
+}
+
+/// States, and of how many runs in a thousand at least.
+const FLOORS: [(&str, usize); 37] = [
+    ("PostSync", 25),
+    ("PreSync", 58),
+    ("PruneLast", 5),
+    ("Sync hook", 31),
+    ("SyncFail", 20),
+    ("confirmation", 16),
+    ("crash in a hook", 15),
+    ("crash in an operation", 51),
+    ("custom resource", 26),
+    ("deadline of an object", 40),
+    ("dry run", 3),
+    ("failed", 271),
+    ("hook deleted", 66),
+    ("kind cannot be read", 90),
+    ("lead lost", 6),
+    ("look after a lost answer", 1),
+    ("object of a declared namespace", 21),
+    ("prune", 16),
+    ("recorded operation", 345),
+    ("refused", 73),
+    ("refused in passing", 48),
+    ("rehearsal", 20),
+    ("replace", 8),
+    ("retry", 136),
+    ("self-heal", 13),
+    ("some objects only", 6),
+    ("source cannot be read", 108),
+    ("succeeded", 145),
+    ("superseded", 26),
+    ("suspended", 60),
+    ("sync by hand", 41),
+    ("synced", 196),
+    ("terminated", 50),
+    ("unknown outcome", 71),
+    ("unknown outcome of a hook", 1),
+    ("waits for a confirmation", 1),
+    ("waits for another attempt", 170),
+];
+
+#[test]
+fn every_state_is_reached() {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut held = [0usize; search::LAWS.len()];
+    let mut runs = 0;
+    for bias in [Bias::Any, Bias::Order, Bias::Prunes, Bias::Hooks, Bias::People] {
+        for case in search::cases(bias, 1).take(60) {
+            let record = world::run(&case);
+            let found = search::all(&record).unwrap_or_else(|why| panic!("{why}\n{case:?}\n{}", record.story()));
+            for (held, found) in held.iter_mut().zip(found) {
+                *held += usize::from(found > 0);
+            }
+            for state in reached(&record) {
+                *counts.entry(state).or_default() += 1;
+            }
+            runs += 1;
+        }
+    }
+    let share = |state: &str| counts.get(state).copied().unwrap_or(0) * 1000 / runs;
+    let table: Vec<String> = counts
+        .keys()
+        .map(|state| format!("{state}: {}‰", share(state)))
+        .collect();
+    let laws = search::LAWS
+        .iter()
+        .zip(held)
+        .map(|((law, _), held)| format!("{law}: {held} of {runs} runs"));
+    println!("{}\n{}", table.join("\n"), laws.collect::<Vec<_>>().join("\n"));
+    for (state, floor) in FLOORS {
+        assert!(
+            share(state) >= floor,
+            "{state} is reached by {}‰ of the runs, not {floor}‰:\n{}",
+            share(state),
+            table.join("\n")
+        );
+    }
+    for ((law, _), held) in search::LAWS.iter().zip(held) {
+        assert!(
+            held * 100 >= runs,
+            "{law} had something to hold in {held} of {runs} runs only"
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! I-UNK: what could not be read is not absent. Nothing is pruned by an operation that was planned while a kind, the cluster or the source
+//! could not be read, nor of a kind that is not listed; nothing is called Missing meanwhile; and an empty render prunes by itself only
+//! where `allowEmpty` says that it may.
+
+use std::collections::BTreeSet;
+
+use capstan_model::GroupKind;
+
+use crate::evidence::{Timeline, is_delete};
+use crate::generate::Action;
+use crate::history::{Fact, Record};
+use crate::objects::{annotation, is_hook, is_ordinary, key_of, text};
+
+/// What can be read, as the controller was told.
+#[derive(Clone, Debug, Default)]
+struct Sight {
+    listed: BTreeSet<GroupKind>,
+    unreadable: BTreeSet<GroupKind>,
+    is_lost: bool,
+}
+
+impl Sight {
+    fn take(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Started { is_new: true, .. } => *self = Self::default(),
+            Fact::Listed { kind, .. } => {
+                self.unreadable.remove(kind);
+                self.listed.insert(kind.clone());
+            }
+            Fact::Unreadable { kind } => {
+                self.listed.remove(kind);
+                self.unreadable.insert(kind.clone());
+            }
+            Fact::Reachable(true) => self.is_lost = false,
+            Fact::Reachable(false) => {
+                self.listed.clear();
+                self.is_lost = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
+    let record = timeline.record;
+    let mut sights: Vec<Sight> = Vec::with_capacity(record.history.len());
+    let mut sight = Sight::default();
+    for (_, fact) in record.facts() {
+        sight.take(fact);
+        sights.push(sight.clone());
+    }
+    let mut found = 0;
+    for (at, request) in timeline.requests() {
+        if is_delete(request) {
+            found += prunes_in_sight(timeline, &sights, at, request)?;
+        }
+    }
+    found += keeps_failing(record, timeline)?;
+    for (at, fact) in record.facts() {
+        let Fact::Status { request, after, .. } = fact else {
+            continue;
+        };
+        let sight = &sights[timeline.sent[request].0];
+        let has_hidden = |kind: &GroupKind| {
+            let resources = after["resources"].as_array();
+            resources
+                .into_iter()
+                .flatten()
+                .any(|one| text(one, "/kind") == kind.kind)
+        };
+        if sight.unreadable.iter().any(has_hidden) {
+            found += 1;
+            if text(after, "/health/status") == "Missing" {
+                return Err(format!(
+                    "[{at}] something is called Missing while {:?} cannot be read",
+                    sight.unreadable
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// From a source that failed to one that was read, nothing is known of what it says: not while it is asked again, either.
+fn keeps_failing(record: &Record, timeline: &Timeline<'_>) -> Result<usize, String> {
+    let asks = |action: &Action| matches!(action, Action::Sync(_) | Action::Crash { .. } | Action::Leads(_));
+    if record.case.script.iter().any(|(_, action)| asks(action)) {
+        // The answers of an operation that is for a commit of its own, or of an earlier process, say nothing of this.
+        return Ok(0);
+    }
+    let mut found = 0;
+    for (at, fact) in record.facts() {
+        let Fact::Status { request, after, .. } = fact else {
+            continue;
+        };
+        let sent = timeline.sent[request].0;
+        let newest = record.history[..sent].iter().rev().find_map(|entry| match entry.fact {
+            Fact::Source { ok } => Some(ok),
+            _ => None,
+        });
+        if newest == Some(false) {
+            found += 1;
+            if !matches!(text(after, "/sync/status"), "" | "Unknown") {
+                return Err(format!(
+                    "[{at}] it is said to be {}, and the source could not be read",
+                    text(after, "/sync/status")
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn prunes_in_sight(
+    timeline: &Timeline<'_>,
+    sights: &[Sight],
+    at: usize,
+    request: &crate::history::Request,
+) -> Result<usize, String> {
+    let Some(target) = timeline.live(&request.key, at) else {
+        return Ok(0);
+    };
+    let Some(attempt) = timeline.attempt(request) else {
+        return Ok(0);
+    };
+    let objects = timeline.record.objects_of(&attempt.revision);
+    let is_declared = objects
+        .into_iter()
+        .flatten()
+        .any(|declared| key_of(declared) == request.key);
+    if is_declared || is_hook(target) || annotation(target, "capstan.dev/operation").is_some() {
+        return Ok(0);
+    }
+    let kind = request.key.group_kind();
+    if !sights[at].listed.contains(&kind) {
+        return Err(format!(
+            "[{at}] {} is deleted, and its kind is not listed completely",
+            request.key
+        ));
+    }
+    let planned = &sights[timeline.sent[&attempt.intent].0];
+    let kinds: BTreeSet<GroupKind> = objects
+        .into_iter()
+        .flatten()
+        .map(|object| key_of(object).group_kind())
+        .collect();
+    let hidden = planned
+        .unreadable
+        .iter()
+        .find(|hidden| **hidden == kind || kinds.contains(*hidden));
+    if let Some(hidden) = hidden.filter(|_| timeline.sent[&attempt.intent].1.process == request.process) {
+        return Err(format!(
+            "[{at}] {} is deleted by a plan that was made while {hidden} could not be read",
+            request.key
+        ));
+    }
+    if planned.is_lost {
+        return Err(format!(
+            "[{at}] {} is deleted by a plan that was made without the cluster",
+            request.key
+        ));
+    }
+    let Some(objects) = objects else {
+        return Err(format!(
+            "[{at}] {} is deleted for a commit that cannot be rendered",
+            request.key
+        ));
+    };
+    let is_empty = !objects.iter().any(is_ordinary);
+    if is_empty && attempt.automated && !timeline.record.case.policy.allow_empty {
+        return Err(format!(
+            "[{at}] {} is deleted because the source is empty, without allowEmpty",
+            request.key
+        ));
+    }
+    Ok(1)
+}
+
+crate::search::law!(check, crate::generate::Bias::Prunes);

@@ -1,0 +1,494 @@
+//! A small world: a cluster, a repository, an Application, and one controller at a time. Everything that could go in another order asks
+//! the tape; everything that happens is written into H.
+
+mod actors;
+mod script;
+mod serve;
+mod store;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use capstan_engine::event::{Discovery, ServedKind};
+use capstan_engine::{Effect, EffectId, EffectKind, Engine, Event, Outcome, Settings};
+use capstan_model::{Application, ClusterId, GroupKind, ResourceKey, Timestamp};
+use serde_json::{Value, json};
+
+use crate::generate::{Case, manifests};
+use crate::history::{Fact, Record};
+use crate::objects::{HOME, text, uid, version};
+use actors::Timer;
+use store::{Change, Store, widgets};
+
+/// How long an object, a wave, a sync and a confirmation are waited for in this world.
+pub(crate) const OBJECT: Duration = Duration::from_mins(10);
+pub(crate) const WAVE: Duration = Duration::from_mins(20);
+pub(crate) const SYNC: Duration = Duration::from_hours(1);
+pub(crate) const CONFIRMATION: Duration = Duration::from_mins(15);
+/// Steps in which everything must be over: more is an engine that never comes to rest.
+const STEPS: usize = 30_000;
+
+/// One thing that could happen next.
+#[derive(Clone, Debug)]
+enum Ready {
+    Answer(usize),
+    Application,
+    Watch(GroupKind),
+    List(GroupKind),
+    Effect(usize),
+    Timer,
+    Deadline,
+}
+
+pub(crate) struct World {
+    case: Case,
+    store: Store,
+    commits: Vec<(String, Option<Vec<Value>>)>,
+    head: usize,
+    resource: Value,
+    resource_version: u64,
+    engine: Engine,
+    process: usize,
+    requests: u64,
+    /// Asked for and not carried out.
+    pending: Vec<(Effect, u64)>,
+    /// Carried out, and not answered yet.
+    answers: VecDeque<(EffectId, u64, Outcome)>,
+    /// States of the Application that its watch has not told yet.
+    told: VecDeque<Value>,
+    timers: BTreeMap<(Timestamp, u64), Timer>,
+    timer_number: u64,
+    position: usize,
+    faults_left: u8,
+    is_quiet: bool,
+    is_reachable: bool,
+    is_readable: bool,
+    source_works: bool,
+    leads: bool,
+    steps: usize,
+}
+
+/// The n-th commit: 40 digits that differ in the first ones.
+fn commit_id(n: usize) -> String {
+    format!("{n:05}{}", "c".repeat(35))
+}
+
+/// Runs a case to its end, and gives what happened.
+pub(crate) fn run(case: &Case) -> Record {
+    let mut world = World::new(case);
+    world.start();
+    world.play();
+    world.into_record()
+}
+
+impl World {
+    pub(crate) fn new(case: &Case) -> Self {
+        let now = Timestamp::from_seconds(1_773_478_800);
+        let commits = case.revisions.iter().enumerate();
+        let commits = commits.map(|(n, items)| (commit_id(n + 1), items.as_deref().map(manifests)));
+        Self {
+            store: Store::new(now),
+            commits: commits.collect(),
+            head: 0,
+            resource: resource(case),
+            resource_version: 1,
+            engine: Engine::new(Settings::default()),
+            process: 0,
+            requests: 0,
+            pending: Vec::new(),
+            answers: VecDeque::new(),
+            told: VecDeque::new(),
+            timers: BTreeMap::new(),
+            timer_number: 0,
+            position: 0,
+            faults_left: case.faults,
+            is_quiet: false,
+            is_reachable: true,
+            is_readable: true,
+            source_works: true,
+            leads: true,
+            steps: 0,
+            case: case.clone(),
+        }
+    }
+
+    fn into_record(self) -> Record {
+        Record {
+            case: self.case,
+            commits: self.commits,
+            history: self.store.history,
+            resource: self.resource,
+            objects: self.store.objects.into_values().collect(),
+            end: self.store.now,
+        }
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        Record {
+            case: self.case.clone(),
+            commits: self.commits.clone(),
+            history: self.store.history.clone(),
+            resource: self.resource.clone(),
+            objects: self.store.objects.values().cloned().collect(),
+            end: self.store.now,
+        }
+    }
+
+    fn choose(&mut self, of: usize) -> usize {
+        let choice = self.case.tape.get(self.position).copied().unwrap_or(0);
+        self.position += 1;
+        choice as usize % of.max(1)
+    }
+
+    /// A new process: it knows nothing but what it reads.
+    pub(crate) fn start(&mut self) {
+        self.engine = Engine::new(Settings {
+            object_timeout: OBJECT,
+            wave_timeout: WAVE,
+            sync_timeout: SYNC,
+            confirmation_timeout: CONFIRMATION,
+            // A guard with tests of its own, which would hide what the laws are there to show.
+            warm_up: Duration::ZERO,
+            ..Settings::default()
+        });
+        self.store.watches.clear();
+        self.store.unlisted.clear();
+        self.told.clear();
+        self.note_start(true);
+        self.handle(Event::ProjectsListed);
+        if self.is_reachable {
+            let discovery = self.discovery();
+            self.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery));
+        } else {
+            self.store.note(Fact::Reachable(false));
+        }
+        if !self.leads {
+            self.handle(Event::LeadershipChanged { leads: false });
+        }
+        let resource = self.resource.clone();
+        self.observe(&resource);
+        self.handle(Event::ApplicationsListed);
+    }
+
+    fn note_start(&mut self, is_new: bool) {
+        self.process += 1;
+        let process = self.process;
+        let running = running(&self.resource["status"]);
+        self.store.note(Fact::Started {
+            process,
+            running,
+            is_new,
+        });
+    }
+
+    /// The process is gone. What it sent may still arrive: so many of its requests do.
+    pub(crate) fn crash(&mut self, unheard: usize) {
+        let pending = std::mem::take(&mut self.pending);
+        for (effect, number) in pending.into_iter().take(unheard) {
+            self.serve(&effect, number);
+        }
+        self.answers.clear();
+        self.store.note(Fact::Died);
+    }
+
+    /// The cluster without a controller, for so long.
+    pub(crate) fn go_on_alone(&mut self, wait: Duration) {
+        self.engine = Engine::new(Settings::default());
+        let until = self.store.now + wait;
+        while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= until) {
+            self.store.now = self.store.now.max(entry.key().0);
+            let timer = entry.remove();
+            self.elapse(timer);
+        }
+        self.store.now = self.store.now.max(until);
+    }
+
+    pub(crate) fn handle(&mut self, event: Event) {
+        self.engine.handle(self.store.now, event);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(effect) = self.engine.poll_effect() {
+            // What is watched is what was asked for last: these keep their order.
+            if let EffectKind::WatchKinds { kinds, .. } = &effect.kind {
+                self.watch(kinds);
+                continue;
+            }
+            self.requests += 1;
+            let number = self.requests;
+            self.note_sent(&effect, number);
+            self.pending.push((effect, number));
+        }
+    }
+
+    fn observe(&mut self, resource: &Value) {
+        match Application::parse(resource) {
+            Ok(application) => self.handle(Event::ApplicationObserved(Box::new(application))),
+            Err(error) => panic!("the world wrote an Application that cannot be read: {error}"),
+        }
+    }
+
+    fn discovery(&self) -> Discovery {
+        let mut discovery = Discovery {
+            cluster_uid: "cluster".into(),
+            version: "v1.36.3".into(),
+            ..Discovery::default()
+        };
+        let kinds = [
+            ("", "ConfigMap", true),
+            ("", "Pod", true),
+            ("", "Namespace", false),
+            ("apps", "Deployment", true),
+            ("apps", "ReplicaSet", true),
+            ("batch", "Job", true),
+            ("apiextensions.k8s.io", "CustomResourceDefinition", false),
+            ("example.com", "Widget", true),
+        ];
+        for (group, kind, namespaced) in kinds {
+            if kind == "Widget" && !self.store.serves_widgets {
+                continue;
+            }
+            let served = ServedKind {
+                version: "v1".into(),
+                versions: vec!["v1".into()],
+                plural: format!("{}s", kind.to_lowercase()),
+                namespaced,
+                watchable: true,
+            };
+            discovery.kinds.insert(GroupKind::new(group, kind), served);
+        }
+        discovery
+    }
+
+    /// Everything that could happen now; the first is what would happen if nobody were in the way.
+    fn ready(&self) -> Vec<Ready> {
+        let mut ready: Vec<Ready> = (0..self.answers.len()).map(Ready::Answer).collect();
+        if !self.told.is_empty() {
+            ready.push(Ready::Application);
+        }
+        let can_tell = |kind: &GroupKind| self.is_reachable && (self.is_readable || kind.kind != "ConfigMap");
+        let watches = self.store.watches.iter().filter(|(_, watch)| !watch.is_empty());
+        ready.extend(
+            watches
+                .filter(|(kind, _)| can_tell(kind))
+                .map(|(kind, _)| Ready::Watch(kind.clone())),
+        );
+        let lists = self.store.unlisted.iter().filter(|kind| can_tell(kind));
+        ready.extend(lists.cloned().map(Ready::List));
+        ready.extend((0..self.pending.len()).map(Ready::Effect));
+        let now = self.store.now;
+        if self.timers.keys().next().is_some_and(|(at, _)| *at <= now) {
+            ready.push(Ready::Timer);
+        }
+        if self.engine.poll_timeout().is_some_and(|at| at <= now) {
+            ready.push(Ready::Deadline);
+        }
+        ready
+    }
+
+    /// One thing happens. Gives false when nothing can, before time passes.
+    pub(crate) fn step(&mut self) -> bool {
+        let mut ready = self.ready();
+        if ready.is_empty() {
+            return false;
+        }
+        self.steps += 1;
+        assert!(self.steps < STEPS, "it never comes to rest:\n{}", self.tail());
+        let choice = self.choose(ready.len());
+        match ready.swap_remove(choice) {
+            Ready::Answer(at) => self.answer(at),
+            Ready::Application => {
+                if let Some(resource) = self.told.pop_front() {
+                    self.observe(&resource);
+                }
+            }
+            Ready::Watch(kind) => self.tell(&kind),
+            Ready::List(kind) => self.list(kind),
+            Ready::Effect(at) => {
+                let (effect, number) = self.pending.remove(at);
+                if let Some(outcome) = self.serve(&effect, number) {
+                    self.answers.push_back((effect.id, number, outcome));
+                }
+            }
+            Ready::Timer => {
+                if let Some((_, timer)) = self.timers.pop_first() {
+                    self.elapse(timer);
+                }
+            }
+            Ready::Deadline => {
+                self.engine.handle_timeout(self.store.now);
+                self.collect();
+            }
+        }
+        self.store.now = self.store.now + Duration::from_millis(10);
+        true
+    }
+
+    fn tail(&self) -> String {
+        let story = self.record().story();
+        let lines: Vec<&str> = story.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    /// When something happens next by itself.
+    fn next_time(&self) -> Option<Timestamp> {
+        let timer = self.timers.keys().next().map(|(at, _)| *at);
+        [timer, self.engine.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// Everything that can happen until then happens.
+    pub(crate) fn pass(&mut self, until: Timestamp) {
+        loop {
+            while self.step() {}
+            self.store.note(Fact::Resting);
+            match self.next_time() {
+                Some(at) if at <= until => self.store.now = self.store.now.max(at),
+                _ => break,
+            }
+        }
+        self.store.now = self.store.now.max(until);
+    }
+
+    fn answer(&mut self, at: usize) {
+        let Some((id, number, outcome)) = self.answers.remove(at) else {
+            return;
+        };
+        self.note_answer(number, &outcome);
+        self.handle(Event::Completed(id, outcome));
+    }
+
+    fn tell(&mut self, kind: &GroupKind) {
+        let change = self.store.watches.get_mut(kind).and_then(VecDeque::pop_front);
+        let cluster = ClusterId::in_cluster();
+        match change {
+            Some(Change::Changed(object)) => {
+                let (key, version) = (crate::objects::key_of(&object), version(&object));
+                self.store.note(Fact::Seen { key, version });
+                self.handle(Event::LiveObserved(cluster, Box::new(object)));
+            }
+            Some(Change::Gone(key, uid)) => {
+                let fact = Fact::SeenGone {
+                    key: key.clone(),
+                    uid: uid.clone(),
+                };
+                self.store.note(fact);
+                self.handle(Event::LiveGone { cluster, key, uid });
+            }
+            None => {}
+        }
+    }
+
+    fn list(&mut self, kind: GroupKind) {
+        self.store.unlisted.remove(&kind);
+        self.store.watches.insert(kind.clone(), VecDeque::new());
+        let of_kind = self.store.objects.iter().filter(|(key, _)| key.group_kind() == kind);
+        let objects: Vec<Value> = of_kind.map(|(_, object)| object.clone()).collect();
+        let keys: BTreeSet<ResourceKey> = objects.iter().map(crate::objects::key_of).collect();
+        self.store.note(Fact::Listed {
+            kind: kind.clone(),
+            keys,
+        });
+        for object in &objects {
+            let (key, version) = (crate::objects::key_of(object), version(object));
+            self.store.note(Fact::Seen { key, version });
+        }
+        let cluster = ClusterId::in_cluster();
+        self.handle(Event::Relisted { cluster, kind, objects });
+    }
+
+    /// From now on these kinds are watched; new ones are listed first.
+    fn watch(&mut self, kinds: &BTreeSet<GroupKind>) {
+        self.store.watches.retain(|kind, _| kinds.contains(kind));
+        self.store.unlisted.retain(|kind| kinds.contains(kind));
+        for kind in kinds {
+            if !self.store.watches.contains_key(kind) {
+                self.store.unlisted.insert(kind.clone());
+            }
+        }
+    }
+
+    /// Writes the Application. What changes nothing commits nothing.
+    fn patch(&mut self, change: impl FnOnce(&mut Value)) -> String {
+        let before = self.resource.clone();
+        change(&mut self.resource);
+        if self.resource != before {
+            self.resource_version += 1;
+            self.resource["metadata"]["resourceVersion"] = json!(self.resource_version.to_string());
+            self.told.push_back(self.resource.clone());
+        }
+        self.resource_version.to_string()
+    }
+}
+
+/// The operation that runs by this status: its number, and the attempt.
+pub(crate) fn running(status: &Value) -> Option<(u64, u64)> {
+    let state = &status["operationState"];
+    let is_over = matches!(text(state, "/phase"), "" | "Succeeded" | "Failed" | "Error");
+    (!is_over).then(|| (number(status), state["retryCount"].as_u64().unwrap_or(0)))
+}
+
+/// The number of the operation that this status speaks of.
+pub(crate) fn number(status: &Value) -> u64 {
+    let info = status
+        .pointer("/operationState/operation/info")
+        .and_then(Value::as_array);
+    let entry = info
+        .into_iter()
+        .flatten()
+        .find(|entry| text(entry, "/name") == "capstan.dev/epoch");
+    entry.and_then(|entry| text(entry, "/value").parse().ok()).unwrap_or(0)
+}
+
+fn resource(case: &Case) -> Value {
+    let policy = &case.policy;
+    let mut spec = json!({
+        "project": "default",
+        "source": {"repoURL": "https://example.com/infra.git", "path": "shop", "targetRevision": "main"},
+        "destination": {"server": ClusterId::IN_CLUSTER, "namespace": HOME},
+        "syncPolicy": {
+            "syncOptions": policy.options,
+            "retry": {"limit": policy.retries, "refresh": policy.refreshes, "backoff": {"duration": "5s", "maxDuration": "1m"}}
+        }
+    });
+    if policy.automated {
+        spec["syncPolicy"]["automated"] =
+            json!({"prune": policy.prune, "selfHeal": policy.heals, "allowEmpty": policy.allow_empty});
+    }
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": "shop", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1", "generation": 1},
+        "spec": spec
+    })
+}
+
+/// The uid of the live object, for those who act on it.
+fn identity(object: &Value) -> String {
+    uid(object).to_owned()
+}
+
+/// Kinds whose definition the world brings while it runs.
+fn late_kind() -> GroupKind {
+    widgets()
+}
+
+/// Is it one of the writes whose answer shows an object?
+fn shown(outcome: &Outcome) -> Option<&Value> {
+    match outcome {
+        Outcome::Applied(Ok(object)) => Some(object),
+        Outcome::Observed(Ok(Some(object))) => Some(object),
+        _ => None,
+    }
+}
+
+/// Does the effect go to the destination cluster?
+fn is_request(kind: &EffectKind) -> bool {
+    !matches!(
+        kind,
+        EffectKind::ResolveRevision { .. }
+            | EffectKind::Render(_)
+            | EffectKind::Compare(_)
+            | EffectKind::WatchKinds { .. }
+            | EffectKind::Pause { .. }
+    )
+}

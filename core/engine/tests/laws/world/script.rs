@@ -1,0 +1,257 @@
+//! What people and others do, when its time has come; then the quiet in which everything must come to its end.
+
+use std::time::Duration;
+
+use capstan_engine::Event;
+use capstan_model::{ApplicationId, ClusterId, GroupKind, Operation, ResourceKey};
+use serde_json::{Value, json};
+
+use super::{SYNC, World};
+use crate::generate::{Action, Item, Wish};
+use crate::history::{Actor, Fact};
+use crate::objects::{HOME, PREFIX, key_of, tracking_id};
+
+/// Room after the longest operation: another attempt's wait, the last hooks.
+const ROOM: Duration = Duration::from_mins(30);
+
+fn shop() -> ApplicationId {
+    ApplicationId::new("argocd", "shop")
+}
+
+impl World {
+    /// The script, and then the quiet.
+    pub(crate) fn play(&mut self) {
+        for (after, action) in self.case.script.clone() {
+            let mut left = after;
+            while left > 0 && self.step() {
+                left -= 1;
+            }
+            self.act(&action);
+        }
+        self.rest();
+    }
+
+    /// Everything works from here on, and everybody keeps still.
+    pub(crate) fn rest(&mut self) {
+        self.is_quiet = true;
+        for action in [
+            Action::Source(true),
+            Action::Readable(true),
+            Action::Reachable(true),
+            Action::Leads(true),
+            Action::Suspend(false),
+        ] {
+            self.act(&action);
+        }
+        self.store.note(Fact::Quiet);
+        self.handle(Event::RefreshRequested {
+            id: shop(),
+            hard: false,
+        });
+        let end = self.store.now + SYNC + SYNC + ROOM;
+        self.pass(end);
+    }
+
+    fn act(&mut self, action: &Action) {
+        match *action {
+            Action::Push => self.move_to((self.head + 1).min(self.commits.len() - 1)),
+            Action::Revert(to) => self.move_to(usize::from(to) % self.commits.len()),
+            Action::Sync(wish) => self.ask(wish),
+            Action::Terminate => {
+                self.store.note(Fact::Terminated);
+                self.handle(Event::TerminateRequested {
+                    id: shop(),
+                    by: "ada".into(),
+                });
+            }
+            Action::Refresh { hard } => self.handle(Event::RefreshRequested { id: shop(), hard }),
+            Action::Suspend(suspended) => self.suspend(suspended),
+            Action::Confirm => self.confirm(),
+            Action::Crash { unheard, down } => {
+                self.crash(usize::from(unheard));
+                self.go_on_alone(Duration::from_secs(u64::from(down)));
+                self.start();
+            }
+            Action::Leads(leads) => self.lead(leads),
+            Action::Reachable(reachable) => self.reach(reachable),
+            Action::Readable(readable) => self.make_readable(readable),
+            Action::Source(works) => {
+                self.source_works = works;
+                self.changed();
+            }
+            Action::Edit(n) => self.on_nth(n, Self::meddle),
+            Action::Delete(n) => self.on_nth(n, |world, key| {
+                world.store.delete_by(key, Actor::Somebody);
+                world.follow_deletion(key);
+            }),
+            Action::Strip(n) => self.on_nth(n, |world, key| world.annotate(key, "tracking-id", None)),
+            Action::Protect(n) => {
+                self.on_nth(n, |world, key| world.annotate(key, "sync-options", Some("Prune=false")));
+            }
+            Action::Plant(n) => self.plant(n),
+            Action::Wait(minutes) => {
+                let until = self.store.now + Duration::from_mins(u64::from(minutes));
+                self.pass(until);
+            }
+        }
+    }
+
+    fn changed(&mut self) {
+        self.handle(Event::SourceChanged {
+            repo_url: "https://example.com/infra".into(),
+        });
+    }
+
+    fn move_to(&mut self, head: usize) {
+        self.head = head;
+        self.store.note(Fact::Moved { head });
+        self.changed();
+    }
+
+    fn ask(&mut self, wish: Wish) {
+        let mut sync = json!({"prune": wish.prune, "dryRun": wish.dry});
+        if wish.force {
+            sync["syncStrategy"] = json!({"hook": {"force": true}});
+        }
+        if let Some(revision) = wish.revision {
+            sync["revision"] = json!(self.commits[usize::from(revision) % self.commits.len()].0);
+        }
+        let first = self.case.revisions[self.head]
+            .as_ref()
+            .and_then(|items| items.iter().find(|item| item.hook.is_none()));
+        if let Some(key) = first
+            .filter(|_| wish.selective)
+            .map(Item::manifest)
+            .map(|object| key_of(&object))
+        {
+            sync["resources"] = json!([{"group": key.group, "kind": key.kind, "name": key.name}]);
+        }
+        let operation = json!({"initiatedBy": {"username": "ada"}, "sync": sync});
+        if wish.by_request {
+            let operation: Operation = serde_json::from_value(operation).unwrap_or_default();
+            self.handle(Event::SyncRequested {
+                id: shop(),
+                operation: Box::new(operation),
+            });
+        } else {
+            self.patch(|resource| resource["operation"] = operation);
+        }
+    }
+
+    /// At once, so that what comes after it is what the controller does although it knows.
+    fn tell_application(&mut self) {
+        while let Some(resource) = self.told.pop_front() {
+            self.observe(&resource);
+        }
+    }
+
+    fn suspend(&mut self, suspended: bool) {
+        let value = suspended.to_string();
+        self.patch(|resource| resource["metadata"]["annotations"][format!("{PREFIX}skip-reconcile")] = json!(value));
+        // What it was told before goes first.
+        self.tell_application();
+        self.store.note(Fact::Suspended(suspended));
+    }
+
+    fn confirm(&mut self) {
+        let now = self.store.now.to_string();
+        self.patch(|resource| resource["metadata"]["annotations"][format!("{PREFIX}deletion-approved")] = json!(now));
+    }
+
+    /// Whoever loses the lead is done with what it had under way; whoever gets it has read the Application.
+    fn lead(&mut self, leads: bool) {
+        if self.leads == leads {
+            return;
+        }
+        self.leads = leads;
+        if leads {
+            self.told.clear();
+            let resource = self.resource.clone();
+            self.observe(&resource);
+            self.note_start(false);
+        } else {
+            self.crash(1);
+        }
+        self.store.note(Fact::Leads(leads));
+        self.handle(Event::LeadershipChanged { leads });
+    }
+
+    fn reach(&mut self, reachable: bool) {
+        if self.is_reachable == reachable {
+            return;
+        }
+        self.is_reachable = reachable;
+        self.store.note(Fact::Reachable(reachable));
+        if reachable {
+            let kinds: Vec<GroupKind> = self.store.watches.keys().cloned().collect();
+            self.store.unlisted.extend(kinds);
+            self.reconnect();
+        } else {
+            self.handle(Event::ClusterLost(ClusterId::in_cluster(), "connection refused".into()));
+        }
+    }
+
+    fn make_readable(&mut self, readable: bool) {
+        if self.is_readable == readable {
+            return;
+        }
+        self.is_readable = readable;
+        let kind = GroupKind::new("", "ConfigMap");
+        if readable {
+            if self.store.watches.contains_key(&kind) {
+                self.store.unlisted.insert(kind);
+            }
+            return;
+        }
+        self.store.note(Fact::Unreadable { kind: kind.clone() });
+        self.handle(Event::KindUnavailable {
+            cluster: ClusterId::in_cluster(),
+            kind,
+            reason: "403 Forbidden".into(),
+        });
+    }
+
+    /// Does something to the n-th object that is ours to quarrel about.
+    fn on_nth(&mut self, n: u8, act: impl FnOnce(&mut Self, &ResourceKey)) {
+        let keys = self.keys(|key| !(key.kind == "Namespace" && key.name == HOME));
+        if let Some(key) = keys.get(usize::from(n) % keys.len().max(1)) {
+            act(self, key);
+        }
+    }
+
+    fn annotate(&mut self, key: &ResourceKey, name: &str, value: Option<&str>) {
+        let Some(mut object) = self.store.objects.get(key).cloned() else {
+            return;
+        };
+        let name = format!("{PREFIX}{name}");
+        match value {
+            Some(value) => object["metadata"]["annotations"][name] = json!(value),
+            None => {
+                let annotations = object
+                    .pointer_mut("/metadata/annotations")
+                    .and_then(Value::as_object_mut);
+                annotations.map(|all| all.remove(&name));
+            }
+        }
+        self.store.commit(object, Actor::Somebody, None);
+    }
+
+    /// Somebody makes an object that was copied from one of ours, id and all, or that names itself as ours, or that is nobody's.
+    fn plant(&mut self, n: u8) {
+        let name = format!("theirs-{n}");
+        let own = ResourceKey::new("", "ConfigMap", HOME, &name);
+        let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": HOME}, "data": {"v": "theirs"}});
+        if self.store.objects.contains_key(&own) {
+            return;
+        }
+        let id = match n {
+            0 => None,
+            1 => Some(tracking_id(&ResourceKey::new("", "ConfigMap", HOME, "c0"))),
+            _ => Some("other:/ConfigMap:prod/theirs-2".to_owned()),
+        };
+        if let Some(id) = id {
+            object["metadata"]["annotations"][format!("{PREFIX}tracking-id")] = json!(id);
+        }
+        self.store.plant(object);
+    }
+}

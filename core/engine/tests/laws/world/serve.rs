@@ -1,0 +1,317 @@
+//! Carrying out effects: the API, the repository, and what goes wrong on the way.
+
+use capstan_engine::compare::compare;
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, RenderTask};
+use capstan_engine::event::{Deletion, Descent, ResolvedRevision, SourceFailure, WriteError};
+use capstan_engine::guard::DeletePermit;
+use capstan_engine::targets::{TargetContext, Targets};
+use capstan_engine::{Effect, EffectKind, Outcome};
+use capstan_model::{ApplicationSource, Manifest, ResourceKey, SourceLocation};
+use serde_json::{Value, json};
+
+use super::{World, is_request, shown};
+use crate::history::{Answer, Ask, Fact, Request};
+use crate::objects::{key_of, text, version};
+
+/// What goes wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// Refused in passing.
+    Passing,
+    Conflict,
+    RateLimited,
+    /// Nobody knows, and it was not carried out.
+    LostBefore,
+    /// Nobody knows, and it was.
+    LostAfter,
+    /// Somebody else writes the object just before.
+    Between,
+}
+
+impl World {
+    pub(super) fn note_sent(&mut self, effect: &Effect, number: u64) {
+        let request = |key: ResourceKey, ask: Ask| Request {
+            number,
+            process: self.process,
+            epoch: effect.id.epoch,
+            key,
+            ask,
+        };
+        let object = |task: &ApplyTask| task.object.value().unwrap_or_default();
+        let fact = match &effect.kind {
+            EffectKind::Apply(task) => {
+                let (object, dry) = (object(task), task.dry_run != DryRun::No);
+                let key = key_of(&object);
+                let ask = match &task.mode {
+                    ApplyMode::Create => Ask::Create { object },
+                    ApplyMode::Replace { resource_version } => Ask::Replace {
+                        object,
+                        dry,
+                        version: resource_version.clone(),
+                    },
+                    ApplyMode::ServerSide { .. } | ApplyMode::ClientSide => Ask::Apply { object, dry },
+                };
+                request(key, ask)
+            }
+            EffectKind::Delete { permit, .. } => request(permit.key().clone(), Ask::Delete),
+            EffectKind::RemoveFinalizer { key, .. } => request(key.clone(), Ask::Release),
+            EffectKind::Observe { key, .. } => request(key.clone(), Ask::Read),
+            EffectKind::PatchStatus { .. } => request(ResourceKey::default(), Ask::Status),
+            EffectKind::PatchApplication { .. } => request(ResourceKey::default(), Ask::Application),
+            _ => return,
+        };
+        self.store.note(Fact::Sent(fact));
+    }
+
+    pub(super) fn note_answer(&mut self, request: u64, outcome: &Outcome) {
+        let of = |error: &WriteError| match error {
+            WriteError::OutcomeUnknown(_) => Answer::Unknown,
+            WriteError::NotFound(_) | WriteError::Forbidden(_) | WriteError::Invalid(_) => Answer::Refused,
+            WriteError::Transient(_) | WriteError::Conflict(_) | WriteError::RateLimited { .. } => Answer::Passing,
+        };
+        let answer = match outcome {
+            Outcome::Resolved(Err(_)) => return self.store.note(Fact::Source { ok: false }),
+            // Only a commit that can be rendered makes good what failed.
+            Outcome::Resolved(Ok(_)) if self.commits[self.head].1.is_some() => {
+                return self.store.note(Fact::Source { ok: true });
+            }
+            Outcome::Rendered(result) => return self.store.note(Fact::Source { ok: result.is_ok() }),
+            Outcome::Applied(Err(error)) | Outcome::Observed(Err(error)) | Outcome::Patched(Err(error)) => of(error),
+            Outcome::Deleted(Err(error)) => of(error),
+            Outcome::Deleted(Ok(Deletion::Refused(_))) => Answer::Left,
+            Outcome::Applied(_) | Outcome::Observed(_) | Outcome::Patched(_) | Outcome::Deleted(_) => Answer::Done,
+            _ => return,
+        };
+        let shown = shown(outcome);
+        if let Some(object) = shown.filter(|object| version(object) > 0) {
+            let (key, version) = (key_of(object), version(object));
+            self.store.note(Fact::Seen { key, version });
+        }
+        let version = shown.map_or(0, version);
+        self.store.note(Fact::Answered {
+            request,
+            answer,
+            version,
+        });
+    }
+
+    fn fault(&mut self, effect: &EffectKind, number: u64) -> Fault {
+        if self.faults_left == 0 || self.is_quiet || !is_request(effect) {
+            return Fault::None;
+        }
+        let planned = self
+            .case
+            .planned
+            .iter()
+            .find(|(at, _)| *at == number)
+            .map(|(_, fault)| *fault as usize);
+        let fault = match planned.unwrap_or_else(|| self.choose(20)) {
+            1 => Fault::Passing,
+            2 => Fault::Conflict,
+            3 => Fault::RateLimited,
+            4 | 5 => Fault::LostBefore,
+            6..9 => Fault::LostAfter,
+            9 | 10 => Fault::Between,
+            _ => Fault::None,
+        };
+        self.faults_left -= u8::from(fault != Fault::None);
+        fault
+    }
+
+    /// Carries out one effect; what it is answered, if anything.
+    pub(super) fn serve(&mut self, effect: &Effect, number: u64) -> Option<Outcome> {
+        let fault = self.fault(&effect.kind, number);
+        let lost = || WriteError::OutcomeUnknown("timeout".into());
+        let is_for_cluster = !matches!(
+            effect.kind,
+            EffectKind::PatchStatus { .. } | EffectKind::PatchApplication { .. }
+        );
+        let refused = match fault {
+            _ if is_request(&effect.kind) && is_for_cluster && !self.is_reachable => {
+                Some(WriteError::Transient("connection refused".into()))
+            }
+            Fault::Passing => Some(WriteError::Transient("503".into())),
+            Fault::Conflict => Some(WriteError::Conflict("the object has been modified".into())),
+            Fault::RateLimited => Some(WriteError::RateLimited {
+                message: "429".into(),
+                retry_after: Some(std::time::Duration::from_secs(3)),
+            }),
+            Fault::LostBefore => Some(lost()),
+            _ => None,
+        };
+        if let Some(error) = refused {
+            return Some(failed(&effect.kind, error));
+        }
+        let outcome = self.carry_out(&effect.kind, number, fault == Fault::Between)?;
+        Some(match fault {
+            Fault::LostAfter => failed(&effect.kind, lost()),
+            _ => outcome,
+        })
+    }
+
+    fn carry_out(&mut self, effect: &EffectKind, number: u64, between: bool) -> Option<Outcome> {
+        Some(match effect {
+            EffectKind::ResolveRevision { sources, .. } => Outcome::Resolved(self.resolve(sources)),
+            EffectKind::Render(task) => Outcome::Rendered(self.render(task)),
+            EffectKind::Compare(task) => Outcome::Compared(compare(task)),
+            EffectKind::Apply(task) => {
+                if between {
+                    self.meddle(&task.key);
+                }
+                Outcome::Applied(self.write(task, number).map(Box::new))
+            }
+            EffectKind::Delete { permit, .. } => Outcome::Deleted(self.delete(permit, number, between)),
+            EffectKind::Observe { key, .. } => {
+                Outcome::Observed(Ok(self.store.objects.get(key).cloned().map(Box::new)))
+            }
+            EffectKind::RemoveFinalizer { key, finalizer, .. } => {
+                self.release(key, finalizer);
+                Outcome::Patched(Ok(String::new()))
+            }
+            EffectKind::MigrateFields { .. } => Outcome::Patched(Ok(String::new())),
+            EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
+            EffectKind::PatchApplication { patch, .. } => {
+                Outcome::Patched(Ok(self.patch(|resource| merge_patch(resource, patch))))
+            }
+            EffectKind::PatchStatus { patch, .. } => {
+                let before = self.resource["status"].clone();
+                let version = self.patch(|resource| merge_patch(&mut resource["status"], patch));
+                let after = self.resource["status"].clone();
+                self.store.note(Fact::Status {
+                    request: number,
+                    before,
+                    after,
+                });
+                Outcome::Patched(Ok(version))
+            }
+            // The branches of this world only grow.
+            EffectKind::TraceDescent { steps } => Outcome::Descent(Ok(vec![Descent::Follows; steps.len()])),
+            EffectKind::WatchKinds { .. } => return None,
+        })
+    }
+
+    fn write(&mut self, task: &ApplyTask, number: u64) -> Result<Value, WriteError> {
+        let desired = task
+            .object
+            .value()
+            .map_err(|error| WriteError::Invalid(error.to_string()))?;
+        let dry = task.dry_run != DryRun::No;
+        let written = match &task.mode {
+            ApplyMode::Create => self.store.create(&desired, number),
+            ApplyMode::Replace { resource_version } => self.store.replace(&desired, resource_version, dry, number),
+            ApplyMode::ServerSide { .. } | ApplyMode::ClientSide => self.store.apply(&desired, dry, number),
+        }?;
+        if !dry {
+            self.follow(&written);
+        }
+        Ok(written)
+    }
+
+    /// As the executor does it: a fresh read, the permit's last check, a DELETE that insists on what was read.
+    fn delete(&mut self, permit: &DeletePermit, request: u64, between: bool) -> Result<Deletion, WriteError> {
+        let key = permit.key().clone();
+        let Some(live) = self.store.objects.get(&key).cloned() else {
+            return Err(WriteError::NotFound(format!("{key} not found")));
+        };
+        let preconditions = match permit.check(&live) {
+            Ok(preconditions) => preconditions,
+            Err(refusal) => return Ok(Deletion::Refused(refusal)),
+        };
+        let insists = (preconditions.uid, preconditions.resource_version);
+        let read = ["/metadata/uid", "/metadata/resourceVersion"].map(|at| text(&live, at).to_owned());
+        self.store.note(Fact::Deleting {
+            request,
+            read: read.into(),
+            insists: insists.clone(),
+        });
+        if between {
+            self.meddle(&key);
+        }
+        let is_gone = self.store.delete(&key, &insists)?;
+        self.follow_deletion(&key);
+        Ok(if is_gone { Deletion::Gone } else { Deletion::Accepted })
+    }
+
+    fn resolve(&self, sources: &[ApplicationSource]) -> Result<Vec<ResolvedRevision>, SourceFailure> {
+        if !self.source_works {
+            return Err(unreachable_source());
+        }
+        let of = |source: &ApplicationSource| {
+            let named = self.commits.iter().find(|(id, _)| *id == source.target_revision);
+            ResolvedRevision {
+                revision: named.unwrap_or(&self.commits[self.head]).0.clone(),
+                author: "Ada <ada@example.com>".into(),
+                subject: "change".into(),
+                time: None,
+            }
+        };
+        Ok(sources.iter().map(of).collect())
+    }
+
+    fn render(&self, task: &RenderTask) -> Result<Targets, SourceFailure> {
+        if !self.source_works {
+            return Err(unreachable_source());
+        }
+        let wanted = &task.sources[0].1;
+        let objects = self
+            .commits
+            .iter()
+            .find(|(id, _)| id == wanted)
+            .and_then(|(_, objects)| objects.as_ref());
+        let broken = |message: String| SourceFailure {
+            message,
+            transient: false,
+        };
+        let Some(objects) = objects else {
+            return Err(broken("shop/all.yaml:3: a template that cannot be rendered".into()));
+        };
+        targets(objects, &task.context).map_err(broken)
+    }
+}
+
+fn unreachable_source() -> SourceFailure {
+    SourceFailure {
+        message: "the repository does not answer".into(),
+        transient: true,
+    }
+}
+
+fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String> {
+    let manifest = |(index, value): (usize, &Value)| {
+        let location = SourceLocation {
+            file: "shop/all.yaml".into(),
+            line: u32::try_from(index * 10 + 1).unwrap_or(1),
+        };
+        Manifest::parse(value.clone(), location).map_err(|error| error.to_string())
+    };
+    let manifests = objects.iter().enumerate().map(manifest).collect::<Result<_, _>>()?;
+    Targets::prepare(manifests, context, "Directory").map_err(|error| error.to_string())
+}
+
+/// The failure of an effect, in the words of its kind.
+fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
+    match effect {
+        EffectKind::Apply(_) => Outcome::Applied(Err(error)),
+        EffectKind::Delete { .. } => Outcome::Deleted(Err(error)),
+        EffectKind::Observe { .. } => Outcome::Observed(Err(error)),
+        _ => Outcome::Patched(Err(error)),
+    }
+}
+
+pub(super) fn merge_patch(into: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            into.as_object_mut().map(|into| into.remove(name));
+        } else {
+            merge_patch(&mut into[name.as_str()], value);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+{{/* café */}}{{ define "encodings.name" }}cafe{{ end }}{{ define "unused" }}café{{ end }}
