@@ -66,6 +66,8 @@ pub(crate) struct Tally {
     health: Aggregate,
     /// Declared, and out of sync.
     pub(crate) differing: BTreeSet<ResourceKey>,
+    /// There, and not declared.
+    pub(crate) undeclared: BTreeSet<ResourceKey>,
     /// Their verdict waits for a comparison.
     pub(crate) uncompared: BTreeSet<ResourceKey>,
 }
@@ -108,6 +110,8 @@ impl Tally {
         );
         keep(&mut self.unavailable, object.existence == Existence::Unavailable);
         keep(&mut self.differing, object.declared && differs);
+        let is_there = object.existence == Existence::Present;
+        keep(&mut self.undeclared, is_there && !object.declared);
         keep(&mut self.uncompared, object.is_uncompared);
         self.health.count(&managed(key, object), is_added);
     }

@@ -12,6 +12,8 @@ use capstan_model::{ResourceKey, ResultCode, SyncStatusCode, Timestamp};
 
 use super::operation::{Stage, last_attempt};
 use super::state::{ApplicationState, InFlight};
+use super::touched::Touched;
+use crate::guard::Contention;
 use crate::machine::Heal;
 use crate::policy::LastAttempt;
 
@@ -50,6 +52,50 @@ impl Heals {
     /// Objects whose last try did not work.
     pub(crate) fn failed(&self) -> &BTreeSet<ResourceKey> {
         &self.failed
+    }
+}
+
+/// Fields that others keep changing.
+#[derive(Debug, Default)]
+pub(crate) struct Fights {
+    all: BTreeMap<ResourceKey, Contention>,
+    /// Objects of which a field is left to others.
+    left: BTreeSet<ResourceKey>,
+}
+
+impl Fights {
+    /// Takes in what happened to an object.
+    pub(crate) fn about<T>(&mut self, key: &ResourceKey, change: impl FnOnce(&mut Contention) -> T) -> T {
+        let contention = self.all.entry(key.clone()).or_default();
+        let given = change(contention);
+        match contention.left().next() {
+            Some(_) => self.left.insert(key.clone()),
+            None => self.left.remove(key),
+        };
+        given
+    }
+
+    /// The objects among these that are as desired are not fought about.
+    pub(crate) fn settle(&mut self, now: Timestamp, touched: &Touched, is_synced: impl Fn(&ResourceKey) -> bool) {
+        if touched.all {
+            let settled = self.all.iter_mut().filter(|(key, _)| is_synced(key));
+            settled.for_each(|(_, contention)| contention.settle(now));
+            return;
+        }
+        for key in touched.keys.iter().filter(|key| is_synced(key)) {
+            if let Some(contention) = self.all.get_mut(key) {
+                contention.settle(now);
+            }
+        }
+    }
+
+    /// Objects of which a field is left to others, each with its fights.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (&ResourceKey, &Contention)> {
+        self.left.iter().filter_map(|key| self.all.get_key_value(key))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -107,6 +153,8 @@ pub(crate) struct Drift {
     /// By the time from which each may be put right.
     due: BTreeSet<(Timestamp, ResourceKey)>,
     times: BTreeMap<ResourceKey, Timestamp>,
+    /// Those that have to wait, and of which it was not asked yet whether they are fought about.
+    pub(super) fresh: BTreeSet<ResourceKey>,
     /// To be looked at with the next step.
     pub(super) touched: BTreeSet<ResourceKey>,
 }
@@ -130,6 +178,7 @@ impl Drift {
     pub(super) fn put(&mut self, key: &ResourceKey, due: Option<Timestamp>) {
         if let Some(old) = self.times.remove(key) {
             self.due.remove(&(old, key.clone()));
+            self.fresh.remove(key);
         }
         if let Some(due) = due {
             self.due.insert((due, key.clone()));

@@ -17,17 +17,21 @@ use crate::policy::{Verb, authorize};
 
 impl Engine {
     pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate, touched: Touched) {
+        settle_fights(now, app, &touched);
         // What a window keeps from being synced is left as it is, drift too.
         let heals = app.heals() && app.hold.window.is_none();
         let Some(project) = gate.project().filter(|_| heals) else {
             app.drift = Drift::default();
             return;
         };
-        self.follow_drift(app, touched);
+        self.follow_drift(now, app, touched);
         if !self.may_write(app) {
             return;
         }
-        settle_fights(now, app);
+        // How long it was as desired before is known now, and who fights is told now; not only when it may be put right.
+        for key in std::mem::take(&mut app.drift.fresh) {
+            self.is_left(now, app, &key);
+        }
         let options = app.application.spec.sync_policy.options();
         while app.writes_in_flight() < MAX_WRITES_IN_FLIGHT {
             let Some(key) = app.drift.take(now) else { return };
@@ -41,7 +45,7 @@ impl Engine {
     }
 
     /// Looks at what may have drifted, or stopped to.
-    fn follow_drift(&self, app: &mut ApplicationState, touched: Touched) {
+    fn follow_drift(&self, now: Timestamp, app: &mut ApplicationState, touched: Touched) {
         let mut keys = std::mem::take(&mut app.drift.touched);
         if let Some(operation) = &mut app.operation {
             let moved = operation.work.take_moved();
@@ -57,6 +61,9 @@ impl Engine {
         for key in keys {
             let due = self.drift_due(app, &key);
             app.drift.put(&key, due);
+            if due.is_some_and(|due| due > now) {
+                app.drift.fresh.insert(key);
+            }
         }
     }
 
@@ -78,16 +85,17 @@ impl Engine {
         if fields.is_empty() {
             return false;
         }
-        let contention = app.contention.entry(key.clone()).or_default();
         let (mut is_left, mut news) = (true, Vec::new());
-        for (path, manager) in fields {
-            let was_left = contention.is_left(&path);
-            let may_revert = contention.may_revert(&path, &manager, now);
-            is_left &= !may_revert;
-            if !may_revert && !was_left {
-                news.push((path, manager));
+        app.contention.about(key, |contention| {
+            for (path, manager) in fields {
+                let was_left = contention.is_left(&path);
+                let may_revert = contention.may_revert(&path, &manager, now);
+                is_left &= !may_revert;
+                if !may_revert && !was_left {
+                    news.push((path, manager));
+                }
             }
-        }
+        });
         for (path, manager) in news {
             let message = format!("{path} is left to {manager}, who keeps changing it back");
             let operation = "Update".into();
@@ -229,20 +237,19 @@ fn contended_fields(app: &ApplicationState, key: &ResourceKey) -> Vec<(String, S
 }
 
 /// Objects that are as desired are not fought about.
-fn settle_fights(now: Timestamp, app: &mut ApplicationState) {
+fn settle_fights(now: Timestamp, app: &mut ApplicationState, touched: &Touched) {
     let objects = &app.assessment.objects;
-    for (key, contention) in &mut app.contention {
+    app.contention.settle(now, touched, |key| {
         let object = objects.get(key);
-        if object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced)) {
-            contention.settle(now);
-        }
-    }
+        object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced))
+    });
 }
 
 fn note_reverts(now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {
     let fields = contended_fields(app, key);
-    let contention = app.contention.entry(key.clone()).or_default();
-    for (path, _) in fields {
-        contention.reverted(&path, now);
-    }
+    app.contention.about(key, |contention| {
+        for (path, _) in fields {
+            contention.reverted(&path, now);
+        }
+    });
 }

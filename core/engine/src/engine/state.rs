@@ -13,14 +13,13 @@ use serde_json::Value;
 use crate::compare::{FieldDifference, Verdict};
 use crate::effect::Freshness;
 use crate::event::ResolvedRevision;
-use crate::guard::Contention;
 use crate::machine::Refresh;
 use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
 
 use super::assessment::Assessment;
 use super::deletion::DeletionRun;
-use super::drift::{Drift, Heals};
+use super::drift::{Drift, Fights, Heals};
 use super::guarding::Guarding;
 use super::hold::Hold;
 use super::inventory::Inventory;
@@ -261,7 +260,7 @@ pub(crate) struct ApplicationState {
     pub(crate) heal: Heals,
     pub(crate) drift: Drift,
     /// Fields that others keep changing.
-    pub(crate) contention: BTreeMap<ResourceKey, Contention>,
+    pub(crate) contention: Fights,
     /// What is held of what would be deleted.
     pub(crate) guarding: Guarding,
     /// Conditions of the last step, with their times.
@@ -367,7 +366,7 @@ impl ApplicationState {
             readiness: None,
             heal: Heals::default(),
             drift: Drift::default(),
-            contention: BTreeMap::new(),
+            contention: Fights::default(),
             guarding: Guarding::restore(&status.conditions),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,

@@ -320,7 +320,7 @@ fn contended_fields(app: &ApplicationState) -> impl Iterator<Item = String> {
         let object = app.assessment.objects.get(key);
         object.is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
     };
-    let fights = app.contention.iter().filter(move |(key, _)| is_out_of_sync(key));
+    let fights = app.contention.left().filter(move |(key, _)| is_out_of_sync(key));
     fights.flat_map(|(key, contention)| {
         let left = contention.left();
         left.map(|(path, manager)| contended(key, path, manager))

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use capstan_model::{ApplicationCondition, HealthStatus, OperationPhase, SyncStatusCode, Timestamp};
+use capstan_model::{ApplicationCondition, HealthStatus, Info, OperationPhase, SyncStatusCode, Timestamp};
 
 use super::state::ApplicationState;
 use crate::limits::{PROGRESS_INTERVAL, PROGRESS_PER_ROW, SMALL_STATUS, STATUS_PER_ROW};
@@ -38,6 +38,7 @@ struct OperationSummary {
     hook_changes: u64,
     passes: u64,
     refused: usize,
+    info: Vec<Info>,
 }
 
 impl Summary {
@@ -51,6 +52,7 @@ impl Summary {
             hook_changes: operation.work.hook_changes(),
             passes: operation.parity.as_ref().map_or(0, |parity| parity.passes),
             refused: operation.refused.len(),
+            info: operation.operation.info.clone(),
         });
         let last = app.last_operation.as_ref();
         Self {
