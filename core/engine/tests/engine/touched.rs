@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use capstan_engine::Event;
-use capstan_model::{ClusterId, ResourceKey};
+use capstan_engine::guard::Pause;
+use capstan_model::{AppProject, ClusterId, ResourceKey};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -27,6 +28,14 @@ enum Deed {
     /// The cluster does not answer for a while.
     Lose,
     Terminate,
+    /// Deletes are paused, or no longer.
+    Pause(bool),
+    /// Somebody approves what is to be deleted.
+    Approve,
+    /// A window shuts, or none is shut any more.
+    Window(bool),
+    /// Nobody does anything for so many seconds.
+    Wait(u64),
 }
 
 fn deeds() -> impl Strategy<Value = Vec<(Deed, usize)>> {
@@ -38,6 +47,10 @@ fn deeds() -> impl Strategy<Value = Vec<(Deed, usize)>> {
         (0usize..4).prop_map(Deed::Commit),
         Just(Deed::Lose),
         Just(Deed::Terminate),
+        any::<bool>().prop_map(Deed::Pause),
+        Just(Deed::Approve),
+        any::<bool>().prop_map(Deed::Window),
+        (1u64..100).prop_map(Deed::Wait),
     ];
     proptest::collection::vec((deed, 0usize..60), 0..5)
 }
@@ -77,6 +90,24 @@ fn act(run: &mut Run, items: &[Item], deed: &Deed, version: usize) {
             id: crate::rig::id(),
             by: "Ada".into(),
         }),
+        Deed::Pause(is_paused) => run.handle(Event::DeletesPaused(Pause {
+            all: is_paused.then(|| "incident".to_owned()),
+            ..Pause::default()
+        })),
+        Deed::Approve => {
+            let now = run.rig.now.truncated().to_string();
+            run.rig.resource["metadata"]["annotations"] = json!({"argocd.argoproj.io/deletion-approved": now});
+            run.observe_application();
+        }
+        Deed::Window(is_shut) => {
+            let window = json!({"kind": "deny", "schedule": "0 0 * * *", "duration": "24h", "applications": ["*"]});
+            let windows = is_shut.then_some(window).into_iter().collect::<Vec<_>>();
+            let project = json!({"metadata": {"name": "default"}, "spec": {
+                "sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}], "syncWindows": windows}});
+            let project: AppProject = serde_json::from_value(project).unwrap();
+            run.handle(Event::ProjectObserved(Box::new(project)));
+        }
+        Deed::Wait(seconds) => run.settle(Duration::from_secs(*seconds)),
     }
 }
 
