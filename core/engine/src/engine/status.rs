@@ -17,12 +17,11 @@ use super::Engine;
 use super::gate::Gate;
 use super::operation::{Stage, clipped};
 use super::state::{ApplicationState, InFlight, StatusPatch};
-use super::telling::{News, Summary, Telling};
+use super::telling::{News, Summary, Telling, difference, name_some};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::guard::parse;
 use crate::journal::Cause;
-use crate::limits::NAMED_CONDITIONS;
 use crate::machine::Refresh;
 use crate::policy::SkipReason;
 
@@ -381,18 +380,6 @@ fn resources(app: &ApplicationState) -> Vec<ResourceStatus> {
         .collect()
 }
 
-/// Names the first messages of one cause, and says whether there are more: a status does not hold one for each of many objects.
-fn name_some(
-    conditions: &mut Vec<(ConditionType, String)>,
-    kind: ConditionType,
-    mut messages: impl Iterator<Item = String>,
-) {
-    conditions.extend(messages.by_ref().take(NAMED_CONDITIONS).map(|message| (kind, message)));
-    if messages.next().is_some() {
-        conditions.push((kind, format!("and more like the {NAMED_CONDITIONS} that are named")));
-    }
-}
-
 /// Hooks whose creation waits for being recorded.
 fn hooks_to_record(app: &ApplicationState) -> Vec<NodeIndex> {
     let Some(operation) = &app.operation else {
@@ -442,31 +429,6 @@ fn merged(
             }
         })
         .collect()
-}
-
-/// The JSON merge patch that makes `old` into `new`; `None` when they are equal.
-fn difference(old: &Value, new: &Value) -> Option<Value> {
-    if old == new {
-        return None;
-    }
-    let (Value::Object(old), Value::Object(new)) = (old, new) else {
-        return Some(new.clone());
-    };
-    let mut patch = Map::new();
-    for name in old.keys().filter(|name| !new.contains_key(*name)) {
-        patch.insert(name.clone(), Value::Null);
-    }
-    for (name, value) in new {
-        match old.get(name) {
-            None => drop(patch.insert(name.clone(), value.clone())),
-            Some(old) => {
-                if let Some(inner) = difference(old, value) {
-                    patch.insert(name.clone(), inner);
-                }
-            }
-        }
-    }
-    Some(Value::Object(patch))
 }
 
 /// What a deletion waits for, or who is in its way.

@@ -8,10 +8,13 @@
 
 use std::time::Duration;
 
-use capstan_model::{ApplicationCondition, HealthStatus, Info, OperationPhase, SyncStatusCode, Timestamp};
+use capstan_model::{
+    ApplicationCondition, ConditionType, HealthStatus, Info, OperationPhase, SyncStatusCode, Timestamp,
+};
+use serde_json::{Map, Value};
 
 use super::state::ApplicationState;
-use crate::limits::{PROGRESS_INTERVAL, PROGRESS_PER_ROW, SMALL_STATUS, STATUS_PER_ROW};
+use crate::limits::{NAMED_CONDITIONS, PROGRESS_INTERVAL, PROGRESS_PER_ROW, SMALL_STATUS, STATUS_PER_ROW};
 
 /// What a status tells besides its rows and the progress of an operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,4 +151,41 @@ impl Telling {
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.due
     }
+}
+
+/// Names the first messages of one cause, and says whether there are more: a status does not hold one for each of many objects.
+pub(super) fn name_some(
+    conditions: &mut Vec<(ConditionType, String)>,
+    kind: ConditionType,
+    mut messages: impl Iterator<Item = String>,
+) {
+    conditions.extend(messages.by_ref().take(NAMED_CONDITIONS).map(|message| (kind, message)));
+    if messages.next().is_some() {
+        conditions.push((kind, format!("and more like the {NAMED_CONDITIONS} that are named")));
+    }
+}
+
+/// The JSON merge patch that makes `old` into `new`; `None` when they are equal.
+pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
+    if old == new {
+        return None;
+    }
+    let (Value::Object(old), Value::Object(new)) = (old, new) else {
+        return Some(new.clone());
+    };
+    let mut patch = Map::new();
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        patch.insert(name.clone(), Value::Null);
+    }
+    for (name, value) in new {
+        match old.get(name) {
+            None => drop(patch.insert(name.clone(), value.clone())),
+            Some(old) => {
+                if let Some(inner) = difference(old, value) {
+                    patch.insert(name.clone(), inner);
+                }
+            }
+        }
+    }
+    Some(Value::Object(patch))
 }
