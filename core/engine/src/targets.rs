@@ -1,6 +1,6 @@
 //! The desired objects of one application at pinned revisions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     ApplicationId, Blob, Digest, GroupKind, GroupVersionKind, Manifest, ObjectMeta, ResourceKey, SourceLocation,
@@ -49,6 +49,7 @@ pub struct Target {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Targets {
     objects: std::sync::Arc<[Target]>,
+    kinds: std::sync::Arc<BTreeSet<GroupKind>>,
     digest: Digest,
     source_type: String,
     warnings: Vec<String>,
@@ -59,8 +60,10 @@ impl Targets {
     pub(crate) fn complete(mut objects: Vec<Target>, source_type: String, warnings: Vec<String>) -> Self {
         objects.sort_by(|a, b| (&a.key, &a.generate_name).cmp(&(&b.key, &b.generate_name)));
         let digest = Digest::of_all(objects.iter().map(|target| target.object.digest()));
+        let kinds = kinds(objects.iter().map(|target| &target.key));
         Self {
             objects: objects.into(),
+            kinds: kinds.into(),
             digest,
             source_type,
             warnings,
@@ -77,6 +80,11 @@ impl Targets {
         &self.objects
     }
 
+    /// Kinds of the objects.
+    pub fn kinds(&self) -> &BTreeSet<GroupKind> {
+        &self.kinds
+    }
+
     /// Of all objects: equal digests mean equal sets.
     pub fn digest(&self) -> Digest {
         self.digest
@@ -91,6 +99,19 @@ impl Targets {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+/// The kinds of these keys, of which many in a row are of one kind.
+pub(crate) fn kinds<'a>(keys: impl Iterator<Item = &'a ResourceKey>) -> BTreeSet<GroupKind> {
+    let mut kinds = BTreeSet::new();
+    let mut last: Option<&ResourceKey> = None;
+    for key in keys {
+        if last.is_none_or(|last| (&last.group, &last.kind) != (&key.group, &key.kind)) {
+            kinds.insert(key.group_kind());
+        }
+        last = Some(key);
+    }
+    kinds
 }
 
 /// Objects that cannot stand beside each other.

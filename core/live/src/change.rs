@@ -1,5 +1,8 @@
 //! What an observation changed.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use capstan_model::{ApplicationId, ResourceKey};
 
 /// What one observation changed in the index.
@@ -17,6 +20,8 @@ pub struct Change {
     pub tracked_by: TrackedBy,
     /// Applications to look at: those that track the object or something that owns it, before or after. In order, each once.
     pub applications: Vec<ApplicationId>,
+    /// Objects that own it, directly or not, before or after: what is told of them may rest on it. In order, each once.
+    pub owners: Vec<ResourceKey>,
 }
 
 /// What happened to an object.
@@ -58,11 +63,35 @@ impl Change {
             kind: ChangeKind::Unchanged,
             tracked_by: TrackedBy::default(),
             applications: Vec::new(),
+            owners: Vec::new(),
         }
     }
 
     /// Was there anything new?
     pub fn is_change(&self) -> bool {
         self.kind != ChangeKind::Unchanged
+    }
+}
+
+/// What hangs on an object.
+#[derive(Default)]
+pub(crate) struct Above {
+    pub(crate) applications: BTreeSet<Arc<ApplicationId>>,
+    pub(crate) owners: BTreeSet<ResourceKey>,
+}
+
+impl Above {
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.applications.extend(other.applications);
+        self.owners.extend(other.owners);
+    }
+
+    pub(crate) fn applications(&self) -> Vec<ApplicationId> {
+        let all = self.applications.iter();
+        all.map(|application| (**application).clone()).collect()
+    }
+
+    pub(crate) fn owners(self) -> Vec<ResourceKey> {
+        self.owners.into_iter().collect()
     }
 }

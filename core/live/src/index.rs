@@ -8,7 +8,7 @@ use capstan_model::annotations::{HELM_HOOK, HOOK, OPERATION};
 use capstan_model::{ApplicationId, Blob, Digest, GroupKind, GroupVersionKind, HealthStatus, ResourceKey, tracking};
 use serde_json::Value;
 
-use crate::change::{Change, ChangeKind, TrackedBy};
+use crate::change::{Above, Change, ChangeKind, TrackedBy};
 use crate::content::content_digest;
 use crate::identity::{ResourceVersion, Uid};
 use crate::info::info;
@@ -310,8 +310,10 @@ impl LiveIndex {
         names.insert(node.name.clone(), slot);
         self.link(slot, &key, &node);
         self.slots[slot as usize] = Some(node);
+        let above = self.above(slot);
         Change {
-            applications: self.applications_above(slot),
+            applications: above.applications(),
+            owners: above.owners(),
             key,
             uid,
             replaced: None,
@@ -321,7 +323,7 @@ impl LiveIndex {
     }
 
     fn update(&mut self, slot: u32, key: ResourceKey, mut node: Node) -> Change {
-        let mut applications = self.applications_above(slot);
+        let mut above = self.above(slot);
         let Some(old) = self.slots[slot as usize].take() else {
             return self.add(key, node);
         };
@@ -343,17 +345,20 @@ impl LiveIndex {
             },
             key,
             applications: Vec::new(),
+            owners: Vec::new(),
         };
         self.slots[slot as usize] = Some(node);
-        applications.extend(self.applications_above(slot));
-        applications.sort();
-        applications.dedup();
-        Change { applications, ..change }
+        above.extend(self.above(slot));
+        Change {
+            applications: above.applications(),
+            owners: above.owners(),
+            ..change
+        }
     }
 
     /// Takes the object out.
     fn bury(&mut self, slot: u32) -> Option<Change> {
-        let applications = self.applications_above(slot);
+        let above = self.above(slot);
         let node = self.slots.get_mut(slot as usize)?.take()?;
         let key = node.key();
         self.unlink(slot, &key, &node);
@@ -375,7 +380,8 @@ impl LiveIndex {
                 before: node.tracked_by.as_deref().cloned(),
                 after: None,
             },
-            applications,
+            applications: above.applications(),
+            owners: above.owners(),
         })
     }
 
@@ -416,23 +422,27 @@ impl LiveIndex {
         }
     }
 
-    /// The applications that track the object or something that owns it, in order.
-    fn applications_above(&self, slot: u32) -> Vec<ApplicationId> {
-        let mut found = BTreeSet::new();
+    /// The objects that own the object, directly or not, and the applications that track it or one of those.
+    fn above(&self, slot: u32) -> Above {
+        let mut found = Above::default();
         let mut seen = BTreeSet::from([slot]);
         let mut level = vec![slot];
         for _ in 0..MAX_OWNER_DEPTH {
             let mut above = Vec::new();
             for &slot in &level {
-                found.extend(self.node(slot).and_then(|node| node.tracked_by.clone()));
+                let tracked_by = self.node(slot).and_then(|node| node.tracked_by.clone());
+                found.applications.extend(tracked_by);
                 above.extend(self.owner_slots(slot).filter(|owner| seen.insert(*owner)));
             }
             if above.is_empty() {
                 break;
             }
+            found
+                .owners
+                .extend(above.iter().filter_map(|&slot| Some(self.node(slot)?.key())));
             level = above;
         }
-        found.iter().map(|application| (**application).clone()).collect()
+        found
     }
 
     fn remember_gone(&mut self, uid: Uid) {

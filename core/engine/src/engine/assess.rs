@@ -5,16 +5,18 @@ use std::sync::LazyLock;
 
 use capstan_live::Node;
 use capstan_model::{
-    Digest, GroupKind, GroupVersionKind, HealthStatus, HealthStatusCode, ObjectMeta, PruneOption, ResourceKey,
-    SyncStatusCode,
+    ApplicationId, Digest, GroupKind, GroupVersionKind, HealthStatus, HealthStatusCode, ObjectMeta, PruneOption,
+    ResourceKey, SyncStatusCode,
 };
 
 use super::Engine;
+use super::assessment::{Assessment, Basis};
 use super::cluster::Cluster;
-use super::state::{ApplicationState, Assessment, Existence, InFlight, ObjectState, PairDigests};
+use super::inventory::InventoryEntry;
+use super::state::{ApplicationState, Existence, InFlight, ObjectState, PairDigests};
+use super::touched::{Touched, first_of, is_of};
 use crate::compare::{ComparePair, CompareTask, IgnoreRules, Verdict};
 use crate::effect::EffectKind;
-use crate::health::{ManagedResource, aggregate};
 use crate::policy::ignore_rules;
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
@@ -23,68 +25,127 @@ use crate::targets::Target;
 static NO_RULES: LazyLock<Digest> = LazyLock::new(|| IgnoreRules::default().digest());
 
 impl Engine {
-    /// Looks at every object, and asks for the comparisons that are missing.
-    pub(super) fn step_assess(&mut self, app: &mut ApplicationState) {
-        let Some(cluster) = self.cluster(app) else { return };
-        let mut pairs = BTreeMap::new();
-        let mut objects = BTreeMap::new();
-        for target in app.desired.iter().flat_map(super::state::Desired::resources) {
-            let state = declared(app, cluster, target, &mut pairs);
-            objects.insert(target.key.clone(), state);
+    /// Looks at the objects that were touched, or at all of them where what they all rest on changed, and asks for the comparisons that
+    /// are missing. Gives what was touched.
+    pub(super) fn step_assess(&mut self, app: &mut ApplicationState) -> Touched {
+        let Some(cluster) = self.cluster(app) else {
+            return Touched::default();
+        };
+        let mut touched = std::mem::take(&mut app.touched);
+        let basis = Basis::of(app);
+        if touched.all || self.exhaustive || app.assessment.basis.as_ref() != Some(&basis) {
+            let keys = all_keys(app, cluster);
+            app.assessment = Assessment {
+                basis: Some(basis),
+                rows_changed: true,
+                ..Assessment::default()
+            };
+            app.extra.retain(|key, _| keys.contains(key));
+            touched = Touched {
+                all: true,
+                keys,
+                ..touched
+            };
         }
-        let undeclared: BTreeSet<ResourceKey> = cluster
-            .live
-            .tracked(&app.id())
-            .chain(app.inventory.keys())
-            .filter(|key| !objects.contains_key(*key))
-            .cloned()
-            .collect();
-        let mut extra = BTreeMap::new();
-        for key in undeclared {
-            let meta = extra_meta(app, cluster, &key);
-            if let Some(state) = undeclared_state(app, cluster, &key, meta.as_ref().map(|(_, meta)| meta)) {
-                objects.insert(key.clone(), state);
-            }
-            if let Some(meta) = meta {
-                extra.insert(key, meta);
-            }
+        for kind in &touched.kinds {
+            let known = app.assessment.objects.range(first_of(kind)..).map(|(key, _)| key);
+            touched.keys.extend(known.take_while(|key| is_of(key, kind)).cloned());
         }
-        let assessment = summed_up(app, objects);
-        app.extra = extra;
-        keep_inventory(app, &assessment);
-        app.assessment = assessment;
-        self.ask_for_verdicts(app, pairs);
+        let id = app.id();
+        for key in &touched.keys {
+            let (object, meta) = look(app, cluster, &id, key);
+            keep(app, key, object, meta);
+        }
+        app.assessment
+            .conclude(app.desired.is_some(), app.refresh.failure().is_none());
+        self.ask_for_verdicts(app);
+        touched
     }
 
-    fn ask_for_verdicts(
-        &mut self,
-        app: &mut ApplicationState,
-        pairs: BTreeMap<ResourceKey, (PairDigests, ComparePair)>,
-    ) {
-        if pairs.is_empty() || app.is_in_flight(|what| matches!(what, InFlight::Compare(_))) {
+    fn ask_for_verdicts(&mut self, app: &mut ApplicationState) {
+        if app.assessment.tally.uncompared.is_empty() || app.in_flight.is_comparing() {
             return;
         }
-        let digests = pairs
-            .iter()
-            .map(|(key, (digests, _))| (key.clone(), *digests))
-            .collect();
-        let task = CompareTask {
-            pairs: pairs.into_values().map(|(_, pair)| pair).collect(),
-        };
+        let Some(cluster) = self.cluster(app) else { return };
+        let mut digests = BTreeMap::new();
+        let mut task = CompareTask::default();
+        for key in &app.assessment.tally.uncompared {
+            let target = app.desired.as_ref().and_then(|desired| desired.resource(key));
+            let Some((target, node)) = target.zip(cluster.node(key)) else {
+                continue;
+            };
+            let (of, rules) = pair(app, target, node);
+            let Some(live) = node.manifest() else { continue };
+            digests.insert(key.clone(), of);
+            task.pairs.push(ComparePair {
+                key: key.clone(),
+                desired: target.object.clone(),
+                live: live.clone(),
+                rules,
+            });
+        }
         self.emit(app, EffectKind::Compare(Box::new(task)), InFlight::Compare(digests));
     }
 }
 
-fn declared(
+/// The objects that an application has something to do with: desired, tracked, or once its own.
+pub(super) fn all_keys(app: &ApplicationState, cluster: &Cluster) -> BTreeSet<ResourceKey> {
+    let desired = app.desired.iter().flat_map(super::state::Desired::resources);
+    desired
+        .map(|target| &target.key)
+        .chain(cluster.live.tracked(&app.id()))
+        .chain(app.inventory.keys())
+        .cloned()
+        .collect()
+}
+
+type Meta = (Digest, ObjectMeta);
+
+/// What one object is, and the annotations of one that is not declared. Rests on what is known and on nothing that was worked out before.
+pub(super) fn look(
     app: &ApplicationState,
     cluster: &Cluster,
-    target: &Target,
-    pairs: &mut BTreeMap<ResourceKey, (PairDigests, ComparePair)>,
-) -> ObjectState {
+    id: &ApplicationId,
+    key: &ResourceKey,
+) -> (Option<ObjectState>, Option<Meta>) {
+    if let Some(target) = app.desired.as_ref().and_then(|desired| desired.resource(key)) {
+        return (Some(declared(app, cluster, target)), None);
+    }
+    let is_tracked = cluster.node(key).is_some_and(|node| node.tracked_by() == Some(id));
+    if !is_tracked && !app.inventory.contains(key) {
+        return (None, None);
+    }
+    let meta = extra_meta(app, cluster, key);
+    let object = undeclared_state(app, cluster, id, key, meta.as_ref().map(|(_, meta)| meta));
+    (object, meta)
+}
+
+/// Takes in what one object is. What is there is in the inventory; an entry leaves only when its object is proven gone, or is no longer
+/// ours.
+fn keep(app: &mut ApplicationState, key: &ResourceKey, object: Option<ObjectState>, meta: Option<Meta>) {
+    match object.as_ref().map(|object| (object.existence, object)) {
+        Some((Existence::Present, object)) => {
+            let entry = InventoryEntry {
+                version: object.gvk.version.clone(),
+                wave: object.wave,
+            };
+            app.inventory.insert(key.clone(), entry);
+        }
+        Some((Existence::Missing, _)) | None => app.inventory.remove(key),
+        Some((Existence::Unlisted | Existence::Unavailable, _)) => {}
+    }
+    match meta {
+        Some(meta) => drop(app.extra.insert(key.clone(), meta)),
+        None => drop(app.extra.remove(key)),
+    }
+    app.assessment.put(key, object);
+}
+
+fn declared(app: &ApplicationState, cluster: &Cluster, target: &Target) -> ObjectState {
     let key = &target.key;
     let (existence, node) = cluster.existence(key);
     let sync = match (existence, node) {
-        (_, Some(node)) => verdict(app, target, node, pairs),
+        (_, Some(node)) => verdict(app, target, node),
         (Existence::Missing, None) => Some(SyncStatusCode::OutOfSync),
         (Existence::Unlisted, None) => None,
         (Existence::Unavailable | Existence::Present, None) => Some(SyncStatusCode::Unknown),
@@ -100,16 +161,12 @@ fn declared(
         extraneous: false,
         ignore_health: target.meta.ignore_healthcheck,
         needs_confirmation: false,
+        is_uncompared: sync.is_none() && node.is_some(),
     }
 }
 
-/// The verdict on a pair, if it was passed; else the pair is put down to be compared.
-fn verdict(
-    app: &ApplicationState,
-    target: &Target,
-    node: &Node,
-    pairs: &mut BTreeMap<ResourceKey, (PairDigests, ComparePair)>,
-) -> Option<SyncStatusCode> {
+/// Names the comparison of a desired object with the live one.
+fn pair(app: &ApplicationState, target: &Target, node: &Node) -> (PairDigests, IgnoreRules) {
     // An object that carries another application's tracking id, or none, is compared all the same: the id itself differs then.
     let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key);
     let of = PairDigests {
@@ -117,26 +174,20 @@ fn verdict(
         live: node.content(),
         rules: if rules.is_empty() { *NO_RULES } else { rules.digest() },
     };
+    (of, rules)
+}
+
+/// The verdict on a pair, if it was passed; else it is to be compared.
+fn verdict(app: &ApplicationState, target: &Target, node: &Node) -> Option<SyncStatusCode> {
+    let (of, _) = pair(app, target, node);
     match app.compared.get(&target.key) {
         Some(compared) if compared.of == of => Some(match compared.verdict {
             Verdict::Equal => SyncStatusCode::Synced,
             Verdict::Different(_) => SyncStatusCode::OutOfSync,
             Verdict::Failed(_) => SyncStatusCode::Unknown,
         }),
-        _ => match node.manifest() {
-            Some(live) => {
-                let pair = ComparePair {
-                    key: target.key.clone(),
-                    desired: target.object.clone(),
-                    live: live.clone(),
-                    rules,
-                };
-                pairs.insert(target.key.clone(), (of, pair));
-                None
-            }
-            // Not tracked by anybody, so the document was not kept; without a tracking id it cannot be as desired.
-            None => Some(SyncStatusCode::OutOfSync),
-        },
+        // Not tracked by anybody, so the document was not kept; without a tracking id it cannot be as desired.
+        _ => node.manifest().is_none().then_some(SyncStatusCode::OutOfSync),
     }
 }
 
@@ -192,14 +243,14 @@ fn extra_meta(app: &ApplicationState, cluster: &Cluster, key: &ResourceKey) -> O
 fn undeclared_state(
     app: &ApplicationState,
     cluster: &Cluster,
+    id: &ApplicationId,
     key: &ResourceKey,
     meta: Option<&ObjectMeta>,
 ) -> Option<ObjectState> {
     let (existence, node) = cluster.existence(key);
     let known = app.inventory.get(key);
-    let id = app.id();
     if let Some(node) = node
-        && (node.tracked_by() != Some(&id) || node.is_owned() || meta.is_some_and(|meta| meta.is_hook))
+        && (node.tracked_by() != Some(id) || node.is_owned() || meta.is_some_and(|meta| meta.is_hook))
         && !(known.is_some() && sabotage::is(Sabotage::DeletesUntracked))
     {
         return None;
@@ -231,58 +282,8 @@ fn undeclared_state(
         extraneous,
         ignore_health: meta.is_some_and(|meta| meta.ignore_healthcheck),
         needs_confirmation: meta.is_some_and(|meta| meta.sync_options.prune == Some(PruneOption::Confirm)),
+        is_uncompared: false,
     })
-}
-
-fn summed_up(app: &ApplicationState, objects: BTreeMap<ResourceKey, ObjectState>) -> Assessment {
-    let counted = || objects.values().filter(|object| !object.extraneous);
-    let settled = objects.values().all(|object| object.sync.is_some());
-    let has = |code| counted().any(|object| object.sync == Some(code));
-    let sync = if app.desired.is_none() || app.refresh.failure().is_some() || !settled {
-        SyncStatusCode::Unknown
-    } else if has(SyncStatusCode::OutOfSync) && !sabotage::is(Sabotage::CallsEverythingSynced) {
-        SyncStatusCode::OutOfSync
-    } else if has(SyncStatusCode::Unknown) {
-        SyncStatusCode::Unknown
-    } else {
-        SyncStatusCode::Synced
-    };
-    let managed = objects.iter().map(|(key, object)| ManagedResource {
-        key,
-        health: object.health.as_ref(),
-        live: object.existence == Existence::Present,
-        ignored: object.ignore_health,
-    });
-    let unavailable = objects
-        .iter()
-        .find(|(_, object)| object.existence == Existence::Unavailable);
-    let health = match unavailable {
-        Some((key, _)) => HealthStatus::new(HealthStatusCode::Unknown, format!("{key}: its kind cannot be read")),
-        None if app.desired.is_none() && objects.is_empty() => HealthStatus::new(HealthStatusCode::Unknown, ""),
-        None => aggregate(managed),
-    };
-    Assessment {
-        settled: settled && (app.desired.is_some() || app.refresh.failure().is_some()),
-        objects,
-        sync,
-        health,
-    }
-}
-
-/// What is there is in the inventory. An entry leaves only when its object is proven gone, or is no longer ours.
-fn keep_inventory(app: &mut ApplicationState, assessment: &Assessment) {
-    let id_known = |key: &ResourceKey| assessment.objects.get(key);
-    app.inventory
-        .retain(|key, _| id_known(key).is_some_and(|object| object.existence != Existence::Missing));
-    for (key, object) in &assessment.objects {
-        if object.existence == Existence::Present {
-            let entry = super::state::InventoryEntry {
-                version: object.gvk.version.clone(),
-                wave: object.wave,
-            };
-            app.inventory.insert(key.clone(), entry);
-        }
-    }
 }
 
 /// Kinds of the objects that workloads make, so that what they own is seen.

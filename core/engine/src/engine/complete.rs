@@ -5,7 +5,7 @@ use capstan_model::Timestamp;
 use super::Engine;
 use super::operation::Stage;
 use super::state::{ApplicationState, Compared, InFlight, StatusPatch};
-use crate::compare::PairVerdict;
+use crate::compare::{PairVerdict, Verdict};
 use crate::effect::EffectId;
 use crate::event::{Outcome, WriteError};
 use crate::machine::write_backoff;
@@ -30,6 +30,9 @@ impl Engine {
     }
 
     fn dispatch(&mut self, now: Timestamp, app: &mut ApplicationState, what: InFlight, outcome: Outcome) {
+        if let InFlight::Heal(key) = &what {
+            app.drift.touched.insert(key.clone());
+        }
         match (what, outcome) {
             (InFlight::Resolve, Outcome::Resolved(result)) => self.resolved(now, app, result),
             (InFlight::Render(revisions, sources, inputs), Outcome::Rendered(result)) => {
@@ -96,6 +99,9 @@ impl Engine {
             (Some(TaskState::Prune(_)), Outcome::Deleted(result)) => self.prune_completed(now, app, node, result),
             _ => self.late_completions += 1,
         }
+        if let Some(operation) = &mut app.operation {
+            operation.wake(node);
+        }
     }
 
     fn status_written(
@@ -115,7 +121,10 @@ impl Engine {
                 let Some(mut operation) = app.operation.take() else {
                     return;
                 };
-                operation.recorded.extend(patch.hooks);
+                for hook in patch.hooks {
+                    operation.recorded.insert(hook);
+                    operation.wake(hook);
+                }
                 if patch.intent {
                     operation.is_durable = true;
                     if operation.stage == Stage::PersistingIntent {
@@ -133,6 +142,7 @@ impl Engine {
             // The resource is gone, or another one: that comes as an event of its own.
             Err(WriteError::NotFound(_)) => {}
             Err(error) => {
+                app.telling.forget();
                 let attempts = app.status_retry.map_or(0, |(attempts, _)| attempts) + 1;
                 app.status_retry = Some((attempts, now + write_backoff(attempts)));
                 app.status_error = error.to_string();
@@ -146,9 +156,16 @@ fn take_verdicts(
     pairs: &std::collections::BTreeMap<capstan_model::ResourceKey, super::state::PairDigests>,
     verdicts: Vec<PairVerdict>,
 ) {
+    for key in pairs.keys() {
+        app.touched.keys.insert(key.clone());
+    }
     for PairVerdict { key, verdict, .. } in verdicts {
-        if let Some(of) = pairs.get(&key) {
-            app.compared.insert(key, Compared { of: *of, verdict });
+        let Some(of) = pairs.get(&key) else { continue };
+        if let Verdict::Failed(_) = verdict {
+            app.incomparable.insert(key.clone());
+        } else {
+            app.incomparable.remove(&key);
         }
+        app.compared.insert(key, Compared { of: *of, verdict });
     }
 }

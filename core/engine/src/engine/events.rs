@@ -47,7 +47,7 @@ impl Engine {
             }
             Event::ProjectsListed => {
                 self.projects_listed = true;
-                self.dirty.extend(self.applications.keys().cloned());
+                self.touch_all(|_| true);
             }
             Event::SourceChanged { repo_url } => self.source_changed(&repo_url),
             Event::RefreshRequested { id, hard } => self.wish(&id, |app| {
@@ -56,7 +56,7 @@ impl Engine {
             }),
             Event::DeletesPaused(pause) => {
                 self.pause = pause;
-                self.dirty.extend(self.applications.keys().cloned());
+                self.touch_all(|_| true);
             }
             Event::SyncRequested { id, operation } => self.wish(&id, |app| app.requested = Some(*operation)),
             Event::TerminateRequested { id, by } => self.wish(&id, |app| app.terminate_by = Some(by)),
@@ -102,8 +102,8 @@ impl Engine {
             } => {
                 let cluster = self.cluster_mut(&id);
                 cluster.live.mark_stale(&kind);
-                cluster.unavailable.insert(kind, reason);
-                self.mark_cluster(&id);
+                cluster.unavailable.insert(kind.clone(), reason);
+                self.mark_kind(&id, &kind);
             }
             _ => {}
         }
@@ -124,7 +124,7 @@ impl Engine {
             self.mark_change(change, true);
         }
         if !was_complete {
-            self.mark_cluster(id);
+            self.mark_kind(id, kind);
         }
     }
 
@@ -154,25 +154,45 @@ impl Engine {
         if !change.is_change() {
             return;
         }
-        let claimants = self.claims.get(&change.key).into_iter().flatten();
-        for id in change.applications.iter().chain(claimants) {
+        let keys: Vec<&ResourceKey> = std::iter::once(&change.key).chain(&change.owners).collect();
+        let claimants = keys.iter().filter_map(|key| self.claims.get(*key)).flatten();
+        let concerned: BTreeSet<&ApplicationId> = change.applications.iter().chain(claimants).collect();
+        for id in concerned {
             if let Some(app) = self.applications.get_mut(id) {
                 app.live_changed |= is_watched;
             }
+            let touched = self.touched.entry(id.clone()).or_default();
+            touched.extend(keys.iter().copied().cloned());
             self.dirty.insert(id.clone());
         }
     }
 
+    /// Something changed that any object of these applications may rest on.
+    pub(super) fn touch_all(&mut self, is_concerned: impl Fn(&ApplicationState) -> bool) {
+        for (id, app) in &mut self.applications {
+            if is_concerned(app) {
+                app.touched.all = true;
+                self.dirty.insert(id.clone());
+            }
+        }
+    }
+
     fn mark_cluster(&mut self, id: &ClusterId) {
-        let on_it = |app: &&ApplicationState| app.application.spec.destination.cluster() == *id;
-        self.dirty
-            .extend(self.applications.values().filter(on_it).map(ApplicationState::id));
+        self.touch_all(|app| app.application.spec.destination.cluster() == *id);
+    }
+
+    /// What it means that an object of this kind is not known changed.
+    fn mark_kind(&mut self, cluster: &ClusterId, kind: &GroupKind) {
+        for (id, app) in &mut self.applications {
+            if app.application.spec.destination.cluster() == *cluster {
+                app.touched.kinds.insert(kind.clone());
+                self.dirty.insert(id.clone());
+            }
+        }
     }
 
     fn mark_project(&mut self, name: &str) {
-        let of_it = |app: &&ApplicationState| app.application.spec.project() == name;
-        self.dirty
-            .extend(self.applications.values().filter(of_it).map(ApplicationState::id));
+        self.touch_all(|app| app.application.spec.project() == name);
     }
 
     fn wish(&mut self, id: &ApplicationId, change: impl FnOnce(&mut ApplicationState)) {

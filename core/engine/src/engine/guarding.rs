@@ -144,15 +144,26 @@ impl Engine {
         if app.refresh != Refresh::Compared {
             return;
         }
-        let seen = self.cluster(app).and_then(|cluster| {
-            let is_complete = cluster.unlisted(cluster.watched.iter()).is_none();
-            is_complete.then(|| Digest::of_json(&json!(self.doomed_text(app))))
-        });
-        app.guarding.warm_up = app.guarding.warm_up.look(now, seen, self.settings.warm_up);
+        if app.guarding.warm_up != WarmUp::Warm {
+            self.warm_up(now, app);
+        }
         if app.assessment.settled && app.operation.is_none() {
             let options = app.application.spec.sync_policy.options();
             self.look(now, app, &targets, &options);
             app.guarding.is_outdated = false;
+        }
+    }
+
+    /// Another look at what would be pruned, while the process is young. Prunes that wait for its end are told of it.
+    fn warm_up(&self, now: Timestamp, app: &mut ApplicationState) {
+        let seen = self.cluster(app).and_then(|cluster| {
+            let is_complete = cluster.unlisted(cluster.watched.iter()).is_none();
+            is_complete.then(|| Digest::of_json(&json!(self.doomed_text(app))))
+        });
+        let warm_up = app.guarding.warm_up.look(now, seen, self.settings.warm_up);
+        let before = std::mem::replace(&mut app.guarding.warm_up, warm_up);
+        if let Some(operation) = app.operation.as_mut().filter(|_| before != warm_up) {
+            operation.work.wake_all();
         }
     }
 
@@ -235,12 +246,19 @@ impl Engine {
         let id = app.id();
         let is_wanted =
             |key: &ResourceKey| super::state::find(targets, key).is_some_and(|target| target.meta.is_resource());
-        let objects = app.assessment.objects.iter().filter(|(key, object)| {
-            object.existence == Existence::Present
-                && !is_wanted(key)
-                && !is_reserved(key, &self.settings.control_namespace)
-        });
-        let doomed = objects.filter_map(|(key, _)| {
+        // Of what is desired now it is known what is not declared; of other objects everything is looked at.
+        let desired = app.desired.as_ref().map(|desired| desired.targets.digest());
+        let assessment = &app.assessment;
+        let present: Box<dyn Iterator<Item = &ResourceKey>> = match desired == Some(targets.digest()) {
+            true => Box::new(assessment.tally.undeclared.iter()),
+            false => {
+                let objects = assessment.objects.iter();
+                let present = objects.filter(|(_, object)| object.existence == Existence::Present);
+                Box::new(present.map(|(key, _)| key))
+            }
+        };
+        let keys = present.filter(|key| !is_wanted(key) && !is_reserved(key, &self.settings.control_namespace));
+        let doomed = keys.filter_map(|key| {
             let node = cluster.node(key)?;
             let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
             let is_ours = node.tracked_by() == Some(&id) && !node.is_owned() && !node.is_deleting();
@@ -264,6 +282,9 @@ impl Engine {
         options: &SyncOptions,
         by_person: bool,
     ) -> Vec<Hold> {
+        if doomed.is_empty() {
+            return Vec::new();
+        }
         let guarding = &app.guarding;
         let limits = PruneLimits::of(options);
         let nothing = BTreeMap::new();
@@ -360,16 +381,17 @@ impl Engine {
     /// Was the last sync for what is desired now, and may what it held back be deleted?
     pub(super) fn is_released(app: &ApplicationState) -> bool {
         let guarding = &app.guarding;
+        if guarding.doomed.is_empty() || guarding.inquiries.is_open() || guarding.is_outdated {
+            return false;
+        }
         let Some(result) = app.last_operation.as_ref().and_then(|state| state.sync_result.as_ref()) else {
             return false;
         };
         let mut held = result.resources.iter().filter(|result| is_held(&result.message));
-        !guarding.inquiries.is_open()
-            && !guarding.is_outdated
-            && held.any(|result| {
-                let key = result.key();
-                guarding.doomed.contains(&key) && !guarding.is_held(&key)
-            })
+        held.any(|result| {
+            let key = result.key();
+            guarding.doomed.contains(&key) && !guarding.is_held(&key)
+        })
     }
 
     fn journal_holds(&mut self, now: Timestamp, app: &ApplicationState, holds: &[Hold]) {

@@ -1,75 +1,82 @@
 //! Putting drift right: only the objects that drifted, without hooks and without an operation.
-//!
-//! An object drifted when it was synced to what is desired and differs now. What the last operation did not get to is not drift: it
-//! waits for its wave.
 
-use std::collections::BTreeSet;
-
-use capstan_model::{FIELD_MANAGERS, ResourceKey, ResultCode, SyncStatusCode, Timestamp};
+use capstan_model::{AppProject, FIELD_MANAGERS, ResourceKey, SyncOptions, SyncStatusCode, Timestamp};
 use serde_json::Value;
 
 use super::Engine;
+use super::drift::{Drift, Synced, is_drift};
 use super::gate::Gate;
-use super::operation::Stage;
-use super::state::{ApplicationState, Existence, InFlight, ObjectState};
+use super::state::{ApplicationState, Existence, InFlight};
+use super::touched::Touched;
 use crate::effect::EffectKind;
 use crate::event::WriteError;
 use crate::journal::Cause;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{Heal, HealDecision};
-use crate::policy::{LastAttempt, Verb, authorize};
+use crate::policy::{Verb, authorize};
 
 impl Engine {
-    pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
+    pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate, touched: Touched) {
+        settle_fights(now, app, &touched);
         // What a window keeps from being synced is left as it is, drift too.
         let heals = app.heals() && app.hold.window.is_none();
-        let Some(project) = gate.project().filter(|_| heals && self.may_write(app)) else {
+        let Some(project) = gate.project().filter(|_| heals) else {
+            app.drift = Drift::default();
             return;
         };
-        settle_fights(now, app);
-        let drifted = drifted(app);
-        let options = app.application.spec.sync_policy.options();
-        for key in drifted {
-            if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
-                return;
-            }
-            if self.is_left(now, app, &key) {
-                continue;
-            }
-            let HealDecision::Now(attempts) = Heal::decide(app.heal.get(&key), now, &self.settings) else {
-                continue;
-            };
-            let live = self.cluster(app).and_then(|cluster| cluster.node(&key));
-            if live.is_some_and(capstan_live::Node::is_deleting) {
-                continue;
-            }
-            let mut heal = Heal {
-                attempts,
-                last: now,
-                failure: String::new(),
-            };
-            let refusal = authorize(project, &app.application.spec.destination, &key, Verb::Apply).err();
-            if let Some(refusal) = refusal
-                .map(|refusal| refusal.to_string())
-                .or_else(|| self.rival(app, &key))
-            {
-                heal.failure = refusal;
-                app.heal.insert(key, heal);
-                continue;
-            }
-            let Some(task) = app
-                .desired
-                .as_ref()
-                .and_then(|desired| desired.resource(&key))
-                .map(|target| self.apply_task(app, target, &options))
-            else {
-                continue;
-            };
-            self.journal_drift(now, app, &key, attempts);
-            note_reverts(now, app, &key);
-            self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
-            app.heal.insert(key, heal);
+        self.follow_drift(now, app, touched);
+        if !self.may_write(app) {
+            return;
         }
+        // How long it was as desired before is known now, and who fights is told now; not only when it may be put right.
+        for key in std::mem::take(&mut app.drift.fresh) {
+            self.is_left(now, app, &key);
+        }
+        let options = app.application.spec.sync_policy.options();
+        while app.writes_in_flight() < MAX_WRITES_IN_FLIGHT {
+            let Some(key) = app.drift.take(now) else { return };
+            self.put_right(now, app, project, &options, &key);
+            match self.drift_due(app, &key) {
+                // At once again, but not in this step.
+                Some(due) if due <= now => drop(app.drift.touched.insert(key)),
+                due => app.drift.put(&key, due),
+            }
+        }
+    }
+
+    /// Looks at what may have drifted, or stopped to.
+    fn follow_drift(&self, now: Timestamp, app: &mut ApplicationState, touched: Touched) {
+        let mut keys = std::mem::take(&mut app.drift.touched);
+        if let Some(operation) = &mut app.operation {
+            let moved = operation.work.take_moved();
+            let moved = moved.into_iter().filter_map(|position| operation.at(position));
+            keys.extend(moved.map(|(_, task, _)| task.key.clone()));
+        }
+        let synced = Synced::of(app);
+        if touched.all || !app.drift.is_of(&synced) {
+            keys = Drift::restart(app, synced);
+        } else {
+            keys.extend(touched.keys);
+        }
+        for key in keys {
+            let due = self.drift_due(app, &key);
+            app.drift.put(&key, due);
+            if due.is_some_and(|due| due > now) {
+                app.drift.fresh.insert(key);
+            }
+        }
+    }
+
+    /// From when an object may be put right; `None` where it did not drift, or is on its way out.
+    pub(super) fn drift_due(&self, app: &ApplicationState, key: &ResourceKey) -> Option<Timestamp> {
+        let node = self.cluster(app).and_then(|cluster| cluster.node(key));
+        if !is_drift(app, key) || node.is_some_and(capstan_live::Node::is_deleting) {
+            return None;
+        }
+        let heal = app.heal.get(key);
+        Some(heal.map_or(Timestamp::from_seconds(0), |heal| {
+            heal.last + Heal::wait(heal.attempts, &self.settings)
+        }))
     }
 
     /// Does it differ only in fields that others keep changing? Then it is left to them. Says so when that begins.
@@ -78,16 +85,17 @@ impl Engine {
         if fields.is_empty() {
             return false;
         }
-        let contention = app.contention.entry(key.clone()).or_default();
         let (mut is_left, mut news) = (true, Vec::new());
-        for (path, manager) in fields {
-            let was_left = contention.is_left(&path);
-            let may_revert = contention.may_revert(&path, &manager, now);
-            is_left &= !may_revert;
-            if !may_revert && !was_left {
-                news.push((path, manager));
+        app.contention.about(key, |contention| {
+            for (path, manager) in fields {
+                let was_left = contention.is_left(&path);
+                let may_revert = contention.may_revert(&path, &manager, now);
+                is_left &= !may_revert;
+                if !may_revert && !was_left {
+                    news.push((path, manager));
+                }
             }
-        }
+        });
         for (path, manager) in news {
             let message = format!("{path} is left to {manager}, who keeps changing it back");
             let operation = "Update".into();
@@ -97,19 +105,44 @@ impl Engine {
         is_left
     }
 
-    /// When an object that waits for its back-off may be put right.
-    pub(super) fn heal_deadline(&self, app: &ApplicationState) -> Option<Timestamp> {
-        if app.heal.is_empty() {
-            return None;
+    fn put_right(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        project: &AppProject,
+        options: &SyncOptions,
+        key: &ResourceKey,
+    ) {
+        if self.is_left(now, app, key) {
+            return;
         }
-        let synced = Synced::of(app);
-        let waiting = app.heal.iter().filter(|(key, _)| {
-            let object = app.assessment.objects.get(*key);
-            object.is_some_and(|object| is_drift(app, &synced, key, object))
-        });
-        waiting
-            .map(|(_, heal)| heal.last + Heal::wait(heal.attempts, &self.settings))
-            .min()
+        let HealDecision::Now(attempts) = Heal::decide(app.heal.get(key), now, &self.settings) else {
+            return;
+        };
+        let mut heal = Heal {
+            attempts,
+            last: now,
+            failure: String::new(),
+        };
+        let refusal = authorize(project, &app.application.spec.destination, key, Verb::Apply);
+        let refusal = refusal.map_err(|refusal| refusal.to_string());
+        if let Some(refusal) = refusal.err().or_else(|| self.rival(app, key)) {
+            heal.failure = refusal;
+            app.heal.insert(key.clone(), heal);
+            return;
+        }
+        let Some(task) = app
+            .desired
+            .as_ref()
+            .and_then(|desired| desired.resource(key))
+            .map(|target| self.apply_task(app, target, options))
+        else {
+            return;
+        };
+        self.journal_drift(now, app, key, attempts);
+        note_reverts(now, app, key);
+        self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
+        app.heal.insert(key.clone(), heal);
     }
 
     fn journal_drift(&mut self, now: Timestamp, app: &ApplicationState, key: &ResourceKey, attempts: u32) {
@@ -187,9 +220,7 @@ impl Engine {
                     failure.clone(),
                     Cause::Cluster,
                 );
-                if let Some(heal) = app.heal.get_mut(key) {
-                    heal.failure = failure;
-                }
+                app.heal.fail(key, failure);
             }
         }
     }
@@ -206,77 +237,19 @@ fn contended_fields(app: &ApplicationState, key: &ResourceKey) -> Vec<(String, S
 }
 
 /// Objects that are as desired are not fought about.
-fn settle_fights(now: Timestamp, app: &mut ApplicationState) {
+fn settle_fights(now: Timestamp, app: &mut ApplicationState, touched: &Touched) {
     let objects = &app.assessment.objects;
-    for (key, contention) in &mut app.contention {
+    app.contention.settle(now, touched, |key| {
         let object = objects.get(key);
-        if object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced)) {
-            contention.settle(now);
-        }
-    }
+        object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced))
+    });
 }
 
 fn note_reverts(now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {
     let fields = contended_fields(app, key);
-    let contention = app.contention.entry(key.clone()).or_default();
-    for (path, _) in fields {
-        contention.reverted(&path, now);
-    }
-}
-
-/// Which objects were synced to what is desired. Worked out once for all of them.
-enum Synced {
-    All,
-    None,
-    These(BTreeSet<ResourceKey>),
-}
-
-impl Synced {
-    fn of(app: &ApplicationState) -> Self {
-        let Some(desired) = &app.desired else { return Self::None };
-        if let Some(operation) = &app.operation {
-            let targets = operation.targets.as_ref();
-            let is_same = targets.is_some_and(|targets| targets.digest() == desired.targets.digest());
-            if !is_same || !matches!(operation.stage, Stage::Running | Stage::Failing) {
-                return Self::None;
-            }
-            let written = operation.plan.tasks().filter(|(node, _)| {
-                let run = operation.tasks.get(node);
-                run.is_some_and(|run| run.state.is_applied())
-            });
-            return Self::These(written.map(|(_, task)| task.key.clone()).collect());
+    app.contention.about(key, |contention| {
+        for (path, _) in fields {
+            contention.reverted(&path, now);
         }
-        match super::operation::last_attempt(app) {
-            LastAttempt::Succeeded | LastAttempt::Released => Self::All,
-            LastAttempt::Failed => {
-                let result = app.last_operation.iter().filter_map(|state| state.sync_result.as_ref());
-                let synced = result
-                    .flat_map(|result| &result.resources)
-                    .filter(|result| result.status == Some(ResultCode::Synced));
-                Self::These(synced.map(capstan_model::ResourceResult::key).collect())
-            }
-            LastAttempt::Other => Self::None,
-        }
-    }
-
-    fn has(&self, key: &ResourceKey) -> bool {
-        match self {
-            Self::All => true,
-            Self::None => false,
-            Self::These(keys) => keys.contains(key),
-        }
-    }
-}
-
-fn drifted(app: &ApplicationState) -> Vec<ResourceKey> {
-    let synced = Synced::of(app);
-    let objects = app.assessment.objects.iter();
-    let drifted = objects.filter(|(key, object)| is_drift(app, &synced, key, object));
-    drifted.map(|(key, _)| key.clone()).collect()
-}
-
-/// Was it synced to what is desired, and differs?
-fn is_drift(app: &ApplicationState, synced: &Synced, key: &ResourceKey, object: &ObjectState) -> bool {
-    let differs = object.declared && object.sync == Some(SyncStatusCode::OutOfSync);
-    differs && synced.has(key) && !app.is_in_flight(|what| matches!(what, InFlight::Heal(other) if other == key))
+    });
 }

@@ -1,12 +1,22 @@
 //! The engine: told what happened, asked what to do.
 //!
 //! **Problem.** Many applications, clusters and requests at once, where each decision must follow from what is known and nothing
-//! else. So every event changes what is known, marks the applications it concerns, and each of those is looked at afresh
-//! (`step`): what is desired, what is live, what runs, what is to be done about the difference, what is to be told. Level-triggered: an
-//! event that is lost costs time, never correctness.
+//! else. So every event changes what is known and marks the applications and the objects it concerns, and each of those is looked at
+//! afresh (`step`): what is desired, what is live, what runs, what is to be done about the difference, what is to be told. Level-triggered:
+//! an event that is lost costs time, never correctness.
+//!
+//! **Cost.** An event costs what it touches, times the logarithm of how much there is: what nothing happened to is as the last step left
+//! it. So a sync of n tasks costs n log n, though it sees some events for each of them. What makes that so:
+//! - `touched`: which objects a step looks at. Everything, only where everything may have changed (cluster, project, spec, a render).
+//! - `assessment`: sums over the objects (verdict, health, what differs), kept as objects change.
+//! - `operation::work`: which tasks a step looks at, sums over them, and their deadlines.
+//! - `drift`: which objects may be put right, and from when.
+//! - `telling`: the status is as long as the application is, so it is put together only for news, and the longer it is, the less often.
+//! - `inventory`, `underway`: kinds and requests, counted.
 //!
 //! **Invariants.**
 //! - What `step` decides depends on the state alone, in the order of keys: same events and times give the same effects.
+//! - What is kept from step to step is what a look at everything would make it: `audit` is that look, and tests compare after every event.
 //! - An effect is emitted once, and its outcome is matched by the whole [`EffectId`]; anything else is counted and ignored.
 //! - Writes of two operations never overlap: a new one begins when no write of the last is under way.
 //! - While this replica does not lead, nothing is written. Without an election it leads from the start.
@@ -14,20 +24,27 @@
 //! **Deliberately absent.** Periodic timers: the deadlines are back-offs of things that failed, and nothing else.
 
 mod assess;
+mod assessment;
+mod audit;
 mod cluster;
 mod complete;
 mod deletion;
+mod drift;
 mod events;
 mod gate;
 mod guarding;
 mod heal;
 mod hold;
 mod inquiry;
+mod inventory;
 mod journaling;
 mod operation;
 mod refresh;
 mod state;
 mod status;
+mod telling;
+mod touched;
+mod underway;
 mod view;
 mod watch;
 
@@ -66,6 +83,8 @@ pub struct Engine {
     dependents: BTreeMap<ApplicationId, BTreeSet<ApplicationId>>,
     deadlines: BTreeSet<(Timestamp, ApplicationId)>,
     dirty: BTreeSet<ApplicationId>,
+    /// Objects that changed since the last step of the applications they concern.
+    touched: BTreeMap<ApplicationId, BTreeSet<ResourceKey>>,
     changed: BTreeSet<ApplicationId>,
     kinds_changed: bool,
     leads: bool,
@@ -73,6 +92,7 @@ pub struct Engine {
     pause: Pause,
     sequence: u64,
     late_completions: u64,
+    exhaustive: bool,
 }
 
 impl Engine {
@@ -97,12 +117,14 @@ impl Engine {
             dependents: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             dirty: BTreeSet::new(),
+            touched: BTreeMap::new(),
             changed: BTreeSet::new(),
             kinds_changed: false,
             leads: true,
             pause: Pause::default(),
             sequence: 0,
             late_completions: 0,
+            exhaustive: false,
         }
     }
 
@@ -190,9 +212,11 @@ impl Engine {
     /// Looks at every application that something happened to.
     fn run(&mut self, now: Timestamp) {
         while let Some(id) = self.dirty.pop_first() {
+            let touched = self.touched.remove(&id);
             let Some(mut app) = self.applications.remove(&id) else {
                 continue;
             };
+            app.touched.keys.extend(touched.into_iter().flatten());
             self.step(now, &mut app);
             self.schedule(now, &id, &mut app);
             self.wake_dependents(&id, &mut app);
@@ -213,11 +237,12 @@ impl Engine {
             self.step_deletion(now, app, &gate);
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
-            self.step_assess(app);
+            let touched = self.step_assess(app);
+            wake(app, &touched);
             self.step_hold(now, app, &gate);
             self.step_guard(now, app);
             self.step_operation(now, app, &gate);
-            self.step_heal(now, app, &gate);
+            self.step_heal(now, app, &gate, touched);
             self.tell_hold(now, app);
             self.step_keep_hooks(now, app);
         }
@@ -238,7 +263,8 @@ impl Engine {
         let next = [
             operation,
             refresh,
-            self.heal_deadline(app),
+            app.drift.deadline(now),
+            app.telling.due(),
             self.deletion_deadline(app),
             app.hold.next_change,
             app.guarding.deadline(&self.settings),
@@ -280,5 +306,19 @@ impl Engine {
     fn may_write(&self, app: &ApplicationState) -> bool {
         let leads = self.leads || sabotage::is(Sabotage::WritesWithoutLead);
         leads && !app.is_paused && self.cluster(app).is_some_and(Cluster::is_reachable)
+    }
+}
+
+/// What happened to an object is news for the tasks of it.
+fn wake(app: &mut ApplicationState, touched: &touched::Touched) {
+    let Some(operation) = &mut app.operation else { return };
+    if touched.all {
+        return operation.work.wake_all();
+    }
+    for key in &touched.keys {
+        operation.work.wake_key(key);
+    }
+    for kind in &touched.kinds {
+        operation.work.wake_kind(kind);
     }
 }

@@ -181,6 +181,8 @@ impl Engine {
             sources,
             context,
         });
+        app.touched.all = true;
+        app.telling.forget();
         if !same_revision {
             app.reconciled_at = Some(now);
         }
@@ -188,6 +190,8 @@ impl Engine {
             let desired = app.desired.as_ref();
             app.compared
                 .retain(|key, _| desired.is_some_and(|desired| desired.resource(key).is_some()));
+            let compared = &app.compared;
+            app.incomparable.retain(|key| compared.contains_key(key));
             let id = app.id();
             self.claim(&id, &claims(app), &old_claims);
         }

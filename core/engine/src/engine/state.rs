@@ -1,6 +1,6 @@
 //! What the engine holds of one application.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
@@ -11,17 +11,22 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
 use crate::compare::{FieldDifference, Verdict};
-use crate::effect::{EffectId, Freshness};
+use crate::effect::Freshness;
 use crate::event::ResolvedRevision;
-use crate::guard::Contention;
-use crate::machine::{Heal, Refresh};
+use crate::machine::Refresh;
 use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
 
+use super::assessment::Assessment;
 use super::deletion::DeletionRun;
+use super::drift::{Drift, Fights, Heals};
 use super::guarding::Guarding;
 use super::hold::Hold;
+use super::inventory::Inventory;
 use super::operation::OperationRun;
+use super::telling::Telling;
+use super::touched::Touched;
+use super::underway::Underway;
 
 /// The desired objects and where they come from.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ pub(crate) struct Desired {
     /// Of what else went into the render: destination, what the cluster serves.
     pub(crate) context: Digest,
     /// Phases of a deletion for which it has hooks.
-    pub(crate) deletion_phases: std::collections::BTreeSet<HookType>,
+    pub(crate) deletion_phases: BTreeSet<HookType>,
     /// Images that the objects name.
     pub(crate) images: Vec<String>,
 }
@@ -79,7 +84,7 @@ pub(crate) struct PairDigests {
     pub(crate) rules: Digest,
 }
 
-/// What one object of the application is, derived anew at every step.
+/// What one object of the application is, derived anew whenever it was touched.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ObjectState {
     pub(crate) gvk: GroupVersionKind,
@@ -98,6 +103,22 @@ pub(crate) struct ObjectState {
     /// Does not count in the application's health.
     pub(crate) ignore_health: bool,
     pub(crate) needs_confirmation: bool,
+    /// The verdict waits for a comparison, and for nothing else.
+    pub(crate) is_uncompared: bool,
+}
+
+impl ObjectState {
+    /// What the status says of it.
+    pub(crate) fn row(&self) -> impl PartialEq + '_ {
+        let version = self.gvk.version.as_str();
+        (
+            version,
+            self.wave,
+            self.sync,
+            self.requires_pruning,
+            self.needs_confirmation,
+        )
+    }
 }
 
 /// Is an object there? Three answers: "not known" is not "no".
@@ -110,23 +131,6 @@ pub(crate) enum Existence {
     Unlisted,
     /// Its kind cannot be read.
     Unavailable,
-}
-
-/// The application's objects as of this step.
-#[derive(Debug, Default)]
-pub(crate) struct Assessment {
-    pub(crate) objects: BTreeMap<ResourceKey, ObjectState>,
-    pub(crate) sync: SyncStatusCode,
-    pub(crate) health: HealthStatus,
-    /// Nothing more is about to be known by itself: the verdict may be told.
-    pub(crate) settled: bool,
-}
-
-/// One object that the application has, or had, in the cluster.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct InventoryEntry {
-    pub(crate) version: String,
-    pub(crate) wave: i64,
 }
 
 /// What a refresh is asked to do.
@@ -213,7 +217,9 @@ pub(crate) struct ApplicationState {
     /// Why its newest version cannot be understood.
     pub(crate) invalid: Option<String>,
     pub(crate) epoch: u64,
-    pub(crate) in_flight: BTreeMap<EffectId, InFlight>,
+    pub(crate) in_flight: Underway,
+    /// What the next step has to look at.
+    pub(crate) touched: Touched,
     pub(crate) refresh: Refresh,
     pub(crate) wanted: Option<Wanted>,
     /// What the refresh that is under way was asked for.
@@ -224,10 +230,12 @@ pub(crate) struct ApplicationState {
     pub(crate) attempted: Option<Digest>,
     pub(crate) desired: Option<Desired>,
     pub(crate) compared: BTreeMap<ResourceKey, Compared>,
+    /// Those of them that could not be.
+    pub(crate) incomparable: BTreeSet<ResourceKey>,
     pub(crate) assessment: Assessment,
     /// Annotations of live objects that are not in the source, by the content they were read from.
     pub(crate) extra: BTreeMap<ResourceKey, (Digest, ObjectMeta)>,
-    pub(crate) inventory: BTreeMap<ResourceKey, InventoryEntry>,
+    pub(crate) inventory: Inventory,
     pub(crate) operation: Option<OperationRun>,
     /// The last operation that ended, or the running one as it was last told.
     pub(crate) last_operation: Option<OperationState>,
@@ -249,9 +257,10 @@ pub(crate) struct ApplicationState {
     pub(crate) hold_told: String,
     /// Why it does not count as there for those that wait for it, as they were last told.
     pub(crate) readiness: Option<Option<String>>,
-    pub(crate) heal: BTreeMap<ResourceKey, Heal>,
+    pub(crate) heal: Heals,
+    pub(crate) drift: Drift,
     /// Fields that others keep changing.
-    pub(crate) contention: BTreeMap<ResourceKey, Contention>,
+    pub(crate) contention: Fights,
     /// What is held of what would be deleted.
     pub(crate) guarding: Guarding,
     /// Conditions of the last step, with their times.
@@ -266,6 +275,8 @@ pub(crate) struct ApplicationState {
     pub(crate) said: Value,
     /// Version of the resource that `said` is of.
     pub(crate) said_version: String,
+    /// Is there anything new to say?
+    pub(crate) telling: Telling,
     pub(crate) status_retry: Option<(u32, Timestamp)>,
     /// Why the status could not be written last time.
     pub(crate) status_error: String,
@@ -273,10 +284,10 @@ pub(crate) struct ApplicationState {
     pub(crate) deletion_retry: Option<(u32, Timestamp)>,
     pub(crate) deletion_errors: BTreeMap<ResourceKey, String>,
     /// Objects that may not be deleted with it, as the last look showed.
-    pub(crate) deletion_left: std::collections::BTreeSet<ResourceKey>,
+    pub(crate) deletion_left: BTreeSet<ResourceKey>,
     pub(crate) deadline: Option<Timestamp>,
     /// Kinds it needs to be watched.
-    pub(crate) kinds: std::collections::BTreeSet<GroupKind>,
+    pub(crate) kinds: BTreeSet<GroupKind>,
 }
 
 impl ApplicationState {
@@ -285,7 +296,7 @@ impl ApplicationState {
     }
 
     pub(crate) fn writes_in_flight(&self) -> usize {
-        self.in_flight.values().filter(|what| what.is_write()).count()
+        self.in_flight.writes()
     }
 
     pub(crate) fn is_in_flight(&self, test: impl Fn(&InFlight) -> bool) -> bool {
@@ -324,12 +335,11 @@ impl ApplicationState {
     pub(crate) fn restore(application: Application) -> Self {
         let status = &application.status;
         let running = running(&application);
-        let recorded = status.operation_state.as_ref();
-        let recorded = recorded.map_or(0, super::operation::recorded_number);
         Self {
             invalid: None,
-            epoch: recorded + 1,
-            in_flight: BTreeMap::new(),
+            epoch: recorded_number(status) + 1,
+            in_flight: Underway::default(),
+            touched: Touched::everything(),
             refresh: Refresh::Fresh,
             wanted: None,
             refreshing: None,
@@ -337,9 +347,10 @@ impl ApplicationState {
             attempted: None,
             desired: None,
             compared: BTreeMap::new(),
+            incomparable: BTreeSet::new(),
             assessment: Assessment::default(),
             extra: BTreeMap::new(),
-            inventory: inventory_of(status),
+            inventory: Inventory::recorded(status),
             taken: running.as_ref().and(application.operation.clone()),
             // Stopped once it is known again which hooks run.
             terminate_by: stopping(status),
@@ -353,23 +364,25 @@ impl ApplicationState {
             is_paused: false,
             hold_told: String::new(),
             readiness: None,
-            heal: BTreeMap::new(),
-            contention: BTreeMap::new(),
+            heal: Heals::default(),
+            drift: Drift::default(),
+            contention: Fights::default(),
             guarding: Guarding::restore(&status.conditions),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,
             told: (status.sync.status, status.health.status),
             said: serde_json::to_value(status).unwrap_or_default(),
+            telling: Telling::default(),
             said_version: application.metadata.resource_version.clone(),
             status_retry: None,
             status_error: String::new(),
             deletion: DeletionRun::default(),
             deletion_retry: None,
             deletion_errors: BTreeMap::new(),
-            deletion_left: std::collections::BTreeSet::new(),
+            deletion_left: BTreeSet::new(),
             deadline: None,
-            kinds: std::collections::BTreeSet::new(),
+            kinds: BTreeSet::new(),
             application,
         }
     }
@@ -383,9 +396,18 @@ impl ApplicationState {
             _ => false,
         };
         if !is_older {
-            self.said = serde_json::to_value(&application.status).unwrap_or_default();
+            let said = serde_json::to_value(&application.status).unwrap_or_default();
+            if said != self.said {
+                self.said = said;
+                self.telling.forget();
+            }
             self.said_version.clone_from(version);
         }
+        let (old, new) = (&self.application, &application);
+        let is_same = old.spec == new.spec
+            && old.metadata.annotations == new.metadata.annotations
+            && old.metadata.deletion_timestamp == new.metadata.deletion_timestamp;
+        self.touched.all |= !is_same;
         if application.operation.is_none() {
             self.taken = None;
         }
@@ -403,14 +425,10 @@ fn running(application: &Application) -> Option<OperationRun> {
     Some(running)
 }
 
-/// The objects that a status says the application has.
-fn inventory_of(status: &capstan_model::ApplicationStatus) -> BTreeMap<ResourceKey, InventoryEntry> {
-    let objects = status.resources.iter().filter(|resource| !resource.hook);
-    let entry = |resource: &capstan_model::ResourceStatus| InventoryEntry {
-        version: resource.version.clone(),
-        wave: resource.sync_wave,
-    };
-    objects.map(|resource| (resource.key(), entry(resource))).collect()
+/// The number of the last operation.
+fn recorded_number(status: &capstan_model::ApplicationStatus) -> u64 {
+    let state = status.operation_state.as_ref();
+    state.map_or(0, super::operation::recorded_number)
 }
 
 /// An operation that was being stopped is stopped again; by whom is not recorded.

@@ -4,7 +4,7 @@
 //! write is under way. The exception is a barrier: the intent of an operation, or of creating a hook, is durable before what depends
 //! on it. Nothing in it ticks: times are those of changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, ConditionType, HealthStatus,
@@ -17,11 +17,12 @@ use super::Engine;
 use super::gate::Gate;
 use super::operation::{Stage, clipped};
 use super::state::{ApplicationState, InFlight, StatusPatch};
+use super::telling::{News, Summary, Telling, difference, name_some};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::guard::parse;
 use crate::journal::Cause;
-use crate::machine::{HookTask, Refresh, TaskState};
+use crate::machine::Refresh;
 use crate::policy::SkipReason;
 
 impl Engine {
@@ -29,9 +30,10 @@ impl Engine {
         let wanted = self.conditions(app, gate);
         app.conditions = merged(&app.conditions, wanted, now);
         self.tell_changes(now, app, gate);
+        app.telling.wait_for_nothing();
         let is_due = app.status_retry.is_none_or(|(_, until)| until <= now);
-        let is_writing = app.is_in_flight(|what| matches!(what, InFlight::Status(_)));
-        if !self.leads || !is_due || is_writing || app.application.metadata.uid.is_empty() {
+        let may_be_told = self.leads && is_due && !app.in_flight.is_telling();
+        if !may_be_told || app.application.metadata.uid.is_empty() {
             return;
         }
         let intent = app
@@ -43,10 +45,39 @@ impl Engine {
         if !is_barrier && !self.is_quiet(app, gate) {
             return;
         }
+        let summary = summary(app, gate);
+        let news = match Telling::news(app, &summary) {
+            News::Nothing if self.exhaustive && self.unsaid(app, gate).is_some() => News::Progress,
+            News::Nothing if !is_barrier => return,
+            news => news,
+        };
+        let news = if is_barrier { News::Urgent } else { news };
+        if app.telling.may_tell(now, news) {
+            self.tell(now, app, gate, summary, (intent, hooks));
+        }
+    }
+
+    /// What a status would say that the resource does not.
+    pub(super) fn unsaid(&self, app: &ApplicationState, gate: &Gate) -> Option<Value> {
+        let status = serde_json::to_value(self.compose(app, gate)).unwrap_or_default();
+        difference(&app.said, &status)
+    }
+
+    /// Puts the status together, and writes it where it says something else than the resource does, or is waited for.
+    fn tell(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        gate: &Gate,
+        summary: Summary,
+        (intent, hooks): (bool, Vec<NodeIndex>),
+    ) {
         let status = self.compose(app, gate);
+        Telling::told(app, now, summary, rows(&status));
+        let status = serde_json::to_value(&status).unwrap_or_default();
         let patch = match difference(&app.said, &status) {
             Some(patch) => patch,
-            None if is_barrier => Value::Object(Map::new()),
+            None if intent || !hooks.is_empty() => Value::Object(Map::new()),
             None => return,
         };
         let uid = app.application.metadata.uid.clone();
@@ -56,7 +87,7 @@ impl Engine {
 
     /// Is nothing under way that changes what there is to say?
     fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
-        let is_busy = app.writes_in_flight() > 0 || app.is_in_flight(|what| matches!(what, InFlight::Compare(_)));
+        let is_busy = app.writes_in_flight() > 0 || app.in_flight.is_comparing();
         match gate {
             Gate::Refused(_) => true,
             Gate::Waiting(_) => self.cluster(app).is_some_and(|cluster| cluster.lost.is_some()),
@@ -126,7 +157,7 @@ impl Engine {
             // Told while it waits, too: since when a hold stands is known by them.
             let held = app.guarding.messages();
             conditions.extend(held.map(|message| (ConditionType::PruneHeld, message)));
-            conditions.extend(contended_fields(app).map(|message| (ConditionType::Contended, message)));
+            name_some(&mut conditions, ConditionType::Contended, contended_fields(app));
         }
         for (key, error) in &app.deletion_errors {
             conditions.push((ConditionType::DeletionError, format!("{key}: {error}")));
@@ -166,15 +197,16 @@ impl Engine {
                 }
             }
         }
-        for (key, compared) in &app.compared {
-            if let Verdict::Failed(why) = &compared.verdict {
-                conditions.push((ConditionType::ComparisonError, format!("{key}: {why}")));
-            }
-        }
-        if let Some(desired) = &app.desired {
-            let warnings = desired.targets.warnings().iter();
-            conditions.extend(warnings.map(|warning| (ConditionType::ManifestWarning, warning.clone())));
-        }
+        let failed = app
+            .incomparable
+            .iter()
+            .filter_map(|key| match &app.compared.get(key)?.verdict {
+                Verdict::Failed(why) => Some(format!("{key}: {why}")),
+                _ => None,
+            });
+        name_some(conditions, ConditionType::ComparisonError, failed);
+        let warnings = app.desired.iter().flat_map(|desired| desired.targets.warnings());
+        name_some(conditions, ConditionType::ManifestWarning, warnings.cloned());
         self.hold_conditions(app, conditions);
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {
@@ -188,19 +220,12 @@ impl Engine {
             Some(reason @ SkipReason::WouldWipe) => conditions.push((ConditionType::SyncError, reason.to_string())),
             _ => {}
         }
-        for (key, heal) in app.heal.iter().filter(|(_, heal)| !heal.failure.is_empty()) {
-            if app
-                .assessment
-                .objects
-                .get(key)
-                .is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
-            {
-                conditions.push((
-                    ConditionType::SyncError,
-                    format!("{key} drifted and could not be put right: {}", heal.failure),
-                ));
-            }
-        }
+        let differing = &app.assessment.tally.differing;
+        let unhealed = app.heal.failed().iter().filter(|key| differing.contains(*key));
+        let unhealed = unhealed.filter_map(|key| Some((key, app.heal.get(key)?)));
+        let unhealed =
+            unhealed.map(|(key, heal)| format!("{key} drifted and could not be put right: {}", heal.failure));
+        name_some(conditions, ConditionType::SyncError, unhealed);
     }
 
     fn hold_conditions(&self, app: &ApplicationState, conditions: &mut Vec<(ConditionType, String)>) {
@@ -212,7 +237,7 @@ impl Engine {
         }
     }
 
-    fn compose(&self, app: &ApplicationState, gate: &Gate) -> Value {
+    fn compose(&self, app: &ApplicationState, gate: &Gate) -> ApplicationStatus {
         let spec = &app.application.spec;
         // What is not settled stays as it was told.
         let said: ApplicationStatus = serde_json::from_value(app.said.clone()).unwrap_or_default();
@@ -239,7 +264,7 @@ impl Engine {
             },
             None => said.sync.compared_to.clone(),
         };
-        let status = ApplicationStatus {
+        ApplicationStatus {
             sync: SyncStatus {
                 status: sync,
                 compared_to,
@@ -266,9 +291,21 @@ impl Engine {
                 ..said.summary
             },
             controller_namespace: self.settings.control_namespace.clone(),
-        };
-        serde_json::to_value(&status).unwrap_or_default()
+        }
     }
+}
+
+/// Objects and results that a status names: what its length goes by.
+fn rows(status: &ApplicationStatus) -> usize {
+    let operation = status.operation_state.as_ref();
+    let results = operation.and_then(|operation| Some(operation.sync_result.as_ref()?.resources.len()));
+    status.resources.len() + results.unwrap_or_default()
+}
+
+pub(super) fn summary(app: &ApplicationState, gate: &Gate) -> Summary {
+    let (sync, health) = verdicts(app, gate);
+    let is_known = app.assessment.settled && matches!(gate, Gate::Open(_));
+    Summary::of(app, sync, told_health(&health, app), is_known)
 }
 
 /// What names a hold.
@@ -282,7 +319,7 @@ fn contended_fields(app: &ApplicationState) -> impl Iterator<Item = String> {
         let object = app.assessment.objects.get(key);
         object.is_some_and(|object| object.sync == Some(SyncStatusCode::OutOfSync))
     };
-    let fights = app.contention.iter().filter(move |(key, _)| is_out_of_sync(key));
+    let fights = app.contention.left().filter(move |(key, _)| is_out_of_sync(key));
     fights.flat_map(|(key, contention)| {
         let left = contention.left();
         left.map(|(path, manager)| contended(key, path, manager))
@@ -348,11 +385,9 @@ fn hooks_to_record(app: &ApplicationState) -> Vec<NodeIndex> {
     let Some(operation) = &app.operation else {
         return Vec::new();
     };
-    operation
-        .tasks
-        .iter()
-        .filter(|(node, run)| run.state == TaskState::Hook(HookTask::Recording) && !operation.recorded.contains(node))
-        .map(|(node, _)| *node)
+    let positions = operation.work.to_record();
+    positions
+        .filter_map(|position| Some(operation.at(position)?.0))
         .collect()
 }
 
@@ -366,17 +401,27 @@ fn merged(
         .into_iter()
         .map(|(kind, message)| (kind, clipped(&message)))
         .collect();
+    let times: BTreeMap<(ConditionType, &str), Option<Timestamp>> = old
+        .iter()
+        .map(|condition| {
+            (
+                (condition.kind, condition.message.as_str()),
+                condition.last_transition_time,
+            )
+        })
+        .collect();
     wanted
         .into_iter()
         .map(|(kind, message)| {
-            let is_same = |condition: &&ApplicationCondition| match kind {
+            let since = match kind {
                 // The same hold, whatever else it says.
-                ConditionType::PruneHeld => of_hold(&condition.message) == of_hold(&message),
-                _ => condition.message == message,
+                ConditionType::PruneHeld => {
+                    let mut holds = old.iter().filter(|condition| condition.kind == kind);
+                    let same = holds.find(|condition| of_hold(&condition.message) == of_hold(&message));
+                    same.and_then(|condition| condition.last_transition_time)
+                }
+                _ => times.get(&(kind, message.as_str())).copied().flatten(),
             };
-            let mut of_kind = old.iter().filter(|condition| condition.kind == kind);
-            let same = of_kind.find(is_same);
-            let since = same.and_then(|condition| condition.last_transition_time);
             ApplicationCondition {
                 kind,
                 message,
@@ -384,31 +429,6 @@ fn merged(
             }
         })
         .collect()
-}
-
-/// The JSON merge patch that makes `old` into `new`; `None` when they are equal.
-pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
-    if old == new {
-        return None;
-    }
-    let (Value::Object(old), Value::Object(new)) = (old, new) else {
-        return Some(new.clone());
-    };
-    let mut patch = Map::new();
-    for name in old.keys().filter(|name| !new.contains_key(*name)) {
-        patch.insert(name.clone(), Value::Null);
-    }
-    for (name, value) in new {
-        match old.get(name) {
-            None => drop(patch.insert(name.clone(), value.clone())),
-            Some(old) => {
-                if let Some(inner) = difference(old, value) {
-                    patch.insert(name.clone(), inner);
-                }
-            }
-        }
-    }
-    Some(Value::Object(patch))
 }
 
 /// What a deletion waits for, or who is in its way.

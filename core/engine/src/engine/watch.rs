@@ -13,18 +13,15 @@ use crate::event::KindLookup;
 impl Engine {
     /// Works out the kinds that an application uses.
     pub(super) fn step_watch(&mut self, app: &mut ApplicationState) {
-        let mut kinds: BTreeSet<GroupKind> = app
-            .inventory
-            .keys()
-            .map(capstan_model::ResourceKey::group_kind)
-            .collect();
+        let mut kinds: BTreeSet<GroupKind> = app.inventory.kinds().cloned().collect();
         let operation = app.operation.as_ref().and_then(|operation| operation.targets.as_ref());
         for targets in app.desired.iter().map(|desired| &desired.targets).chain(operation) {
-            kinds.extend(targets.objects().iter().map(|target| target.key.group_kind()));
+            kinds.extend(targets.kinds().iter().cloned());
         }
         // What an operation deletes is followed until it is seen gone, though nothing else speaks of its kind any more.
-        let tasks = app.operation.iter().flat_map(|operation| operation.plan.tasks());
-        kinds.extend(tasks.map(|(_, task)| task.key.group_kind()));
+        if let Some(operation) = &app.operation {
+            kinds.extend(operation.plan.kinds().iter().cloned());
+        }
         kinds.extend(app.deletion.hooks.iter().flatten().map(|hook| hook.key.group_kind()));
         let spec = &app.application.spec;
         let options = match &app.operation {
@@ -54,6 +51,7 @@ impl Engine {
             let cluster = app.application.spec.destination.cluster();
             wanted.entry(cluster).or_default().extend(app.kinds.iter().cloned());
         }
+        let mut stale: BTreeSet<ClusterId> = BTreeSet::new();
         for (id, cluster) in &mut self.clusters {
             let mut kinds = wanted.remove(id).unwrap_or_default();
             if cluster.is_stranger {
@@ -68,6 +66,7 @@ impl Engine {
             }
             for kind in cluster.watched.difference(&kinds) {
                 cluster.live.mark_stale(kind);
+                stale.insert(id.clone());
             }
             cluster.watched.clone_from(&kinds);
             self.sequence += 1;
@@ -82,6 +81,9 @@ impl Engine {
                     kinds,
                 },
             });
+        }
+        for app in self.applications.values_mut() {
+            app.touched.all |= stale.contains(&app.application.spec.destination.cluster());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The health of an application: the worst of what it manages.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use capstan_model::{HealthStatus, HealthStatusCode, ResourceKey};
 
 /// How many causes a message names.
@@ -44,15 +46,79 @@ pub fn aggregate<'a>(resources: impl IntoIterator<Item = ManagedResource<'a>>) -
         causes.push(cause(resource.key, health));
     }
     if total > 0 && live == 0 && worst < HealthStatusCode::Missing {
-        let message = match total {
-            1 => "The one object of the application does not exist".to_owned(),
-            _ => format!("None of the {total} objects of the application exists"),
-        };
-        return HealthStatus::new(HealthStatusCode::Missing, message);
+        return none_exists(total);
     }
-    let others = causes.len().saturating_sub(MAX_CAUSES);
+    let count = causes.len();
     causes.truncate(MAX_CAUSES);
+    summary(worst, &causes, count)
+}
+
+/// The same, kept up to date resource by resource: adding or taking out one costs the logarithm of their number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Aggregate {
+    total: usize,
+    live: usize,
+    /// Those that are there and not Healthy.
+    unwell: BTreeMap<HealthStatusCode, BTreeSet<ResourceKey>>,
+}
+
+impl Aggregate {
+    /// Adds a resource, or takes it out as it was added.
+    pub(crate) fn count(&mut self, resource: &ManagedResource<'_>, is_added: bool) {
+        if resource.ignored {
+            return;
+        }
+        let count = |of: &mut usize| *of = if is_added { *of + 1 } else { *of - 1 };
+        count(&mut self.total);
+        if !resource.live {
+            return;
+        }
+        count(&mut self.live);
+        let Some(health) = resource.health else { return };
+        if health.status == HealthStatusCode::Healthy || is_passed_over(resource.key, health) {
+            return;
+        }
+        let keys = self.unwell.entry(health.status).or_default();
+        if is_added {
+            keys.insert(resource.key.clone());
+        } else {
+            keys.remove(resource.key);
+            if keys.is_empty() {
+                self.unwell.remove(&health.status);
+            }
+        }
+    }
+
+    /// The worst health, with its causes.
+    pub(crate) fn verdict<'a>(&self, health: impl Fn(&ResourceKey) -> Option<&'a HealthStatus>) -> HealthStatus {
+        let worst = self
+            .unwell
+            .last_key_value()
+            .filter(|(status, _)| **status > HealthStatusCode::Healthy);
+        let (worst, keys) = worst.map_or((HealthStatusCode::Healthy, None), |(status, keys)| {
+            (*status, Some(keys))
+        });
+        if self.total > 0 && self.live == 0 && worst < HealthStatusCode::Missing {
+            return none_exists(self.total);
+        }
+        let causes = keys.into_iter().flatten().take(MAX_CAUSES);
+        let causes = causes.filter_map(|key| Some(cause(key, health(key)?)));
+        summary(worst, &causes.collect::<Vec<_>>(), keys.map_or(0, BTreeSet::len))
+    }
+}
+
+fn none_exists(total: usize) -> HealthStatus {
+    let message = match total {
+        1 => "The one object of the application does not exist".to_owned(),
+        _ => format!("None of the {total} objects of the application exists"),
+    };
+    HealthStatus::new(HealthStatusCode::Missing, message)
+}
+
+/// `causes` are the first of `count`.
+fn summary(worst: HealthStatusCode, causes: &[String], count: usize) -> HealthStatus {
     let mut message = causes.join("; ");
+    let others = count.saturating_sub(MAX_CAUSES);
     if others > 0 {
         message.push_str(&format!("; and {others} more"));
     }

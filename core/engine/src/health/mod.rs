@@ -26,6 +26,7 @@ mod service;
 mod statefulset;
 mod workflow;
 
+pub(crate) use aggregate::Aggregate;
 pub use aggregate::{ManagedResource, aggregate};
 pub use rules::{BuiltIn, HealthRules, HealthVerdict, assess_with, judge};
 

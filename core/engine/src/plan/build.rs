@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SyncOperationResource, SyncPhase};
+use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SyncPhase};
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::NodeIndexable;
 
+use super::names::{ByName, Selection};
 use super::order::tier;
 use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction};
 use crate::sabotage::{self, Sabotage};
@@ -23,7 +25,7 @@ struct Builder<'a> {
 pub(super) fn build(request: &PlanRequest<'_>) -> Result<Plan, PlanError> {
     let mut tasks = tasks(request);
     pull_forward(&mut tasks, request);
-    tasks.sort_by(|a, b| sort_key(a, request).cmp(&sort_key(b, request)));
+    let tasks = sorted(tasks, request);
     let mut builder = Builder {
         request,
         graph: StableDiGraph::new(),
@@ -36,21 +38,26 @@ pub(super) fn build(request: &PlanRequest<'_>) -> Result<Plan, PlanError> {
     builder.finish(groups)
 }
 
-fn sort_key<'t>(task: &'t SyncTask, request: &PlanRequest<'_>) -> (SyncPhase, i64, TaskAction, usize, &'t ResourceKey) {
-    // Prunes stand after applies and in reverse, whatever their waves are.
-    let (phase, wave) = (task.phase, task.wave);
-    let tier = tier(&task.key.group_kind(), request.guards);
-    match task.action {
-        TaskAction::Prune => (phase, i64::MAX, TaskAction::Prune, tier, &task.key),
-        _ => (phase, wave, TaskAction::Apply, tier, &task.key),
-    }
+/// The tasks in the order of the plan: phases, waves, tiers, keys. Prunes stand after applies, whatever their waves are.
+fn sorted(tasks: Vec<SyncTask>, request: &PlanRequest<'_>) -> Vec<SyncTask> {
+    let place = |task: &SyncTask| {
+        let tier = tier(&task.key.group_kind(), request.guards);
+        match task.action {
+            TaskAction::Prune => (task.phase, i64::MAX, TaskAction::Prune, tier),
+            _ => (task.phase, task.wave, TaskAction::Apply, tier),
+        }
+    };
+    let mut tasks: Vec<_> = tasks.into_iter().map(|task| (place(&task), task)).collect();
+    tasks.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.key.cmp(&other.key)));
+    tasks.into_iter().map(|(_, task)| task).collect()
 }
 
 /// The tasks, in no order.
 fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
     let mut tasks = Vec::new();
+    let selection = Selection::of(request.selection);
     for (index, target) in request.targets.objects().iter().enumerate() {
-        if !selected(request.selection, &target.key) {
+        if !selection.has(&target.key) {
             continue;
         }
         let task = |phase, action, key: ResourceKey| SyncTask {
@@ -80,7 +87,7 @@ fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
         request
             .prune
             .iter()
-            .filter(|item| selected(request.selection, &item.key))
+            .filter(|item| selection.has(&item.key))
             .map(|item| SyncTask {
                 key: item.key.clone(),
                 gvk: item.gvk.clone(),
@@ -92,17 +99,6 @@ fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
             }),
     );
     tasks
-}
-
-/// Is it among the objects that a selective sync names? An empty selection is all.
-pub(crate) fn selected(selection: &[SyncOperationResource], key: &ResourceKey) -> bool {
-    selection.is_empty()
-        || selection.iter().any(|wanted| {
-            wanted.group == key.group
-                && wanted.kind == key.kind
-                && wanted.name == key.name
-                && (wanted.namespace.is_empty() || wanted.namespace == key.namespace)
-        })
 }
 
 /// The phase of a sync in which a hook of this type runs.
@@ -362,22 +358,22 @@ impl Builder<'_> {
 
     fn tie_declared(&mut self) -> Result<(), PlanError> {
         let mut edges = Vec::new();
+        let objects = self.request.targets.objects();
+        if objects.iter().all(|target| target.meta.depends_on.is_empty()) {
+            return Ok(());
+        }
+        let tasks = self.nodes.iter().map(|&node| &self.graph[node]).enumerate();
+        let tasks = tasks.filter(|(_, task)| task.action != TaskAction::Prune);
+        let tasks = ByName::of(tasks.map(|(number, task)| (number, &task.key)));
+        let declared = ByName::of(objects.iter().map(|target| &target.key).enumerate());
         for &node in &self.nodes {
             let task = &self.graph[node];
             let Some(index) = task.target else { continue };
-            for text in &self.request.targets.objects()[index].meta.depends_on {
-                let before = self.nodes.iter().copied().find(|&other| {
-                    let candidate = &self.graph[other];
-                    candidate.action != TaskAction::Prune && names(text, &candidate.key, &task.key.namespace)
-                });
-                let exists = self
-                    .request
-                    .targets
-                    .objects()
-                    .iter()
-                    .any(|target| names(text, &target.key, &task.key.namespace));
+            for text in &objects[index].meta.depends_on {
+                let before = tasks.first(text, &task.key.namespace);
+                let exists = declared.first(text, &task.key.namespace).is_some();
                 match before {
-                    Some(before) => edges.push((before, node)),
+                    Some(before) => edges.push((self.nodes[before], node)),
                     // Declared, but not part of this sync.
                     None if exists => {}
                     // What an Application waits for is looked for among Applications when it is synced itself.
@@ -403,6 +399,7 @@ impl Builder<'_> {
             Ok(mut order) => {
                 stable_order(&self.graph, &mut order);
                 Ok(Plan {
+                    kinds: crate::targets::kinds(self.nodes.iter().map(|&node| &self.graph[node].key)),
                     graph: self.graph,
                     order,
                     groups,
@@ -431,41 +428,24 @@ impl Builder<'_> {
 /// Of the many orders that the edges allow, the one that takes the earliest node first: phases, waves, tiers, keys.
 fn stable_order(graph: &StableDiGraph<SyncTask, Dependency>, order: &mut Vec<NodeIndex>) {
     use petgraph::Direction::{Incoming, Outgoing};
-    let mut waiting: BTreeMap<NodeIndex, usize> = order
-        .iter()
-        .map(|&node| (node, graph.edges_directed(node, Incoming).count()))
-        .collect();
-    let mut ready: BTreeSet<NodeIndex> = waiting
-        .iter()
-        .filter(|(_, n)| **n == 0)
-        .map(|(node, _)| *node)
-        .collect();
+    let mut waiting = vec![0; graph.node_bound()];
+    let mut ready = BTreeSet::new();
+    for &node in order.iter() {
+        let count = graph.edges_directed(node, Incoming).count();
+        waiting[node.index()] = count;
+        if count == 0 {
+            ready.insert(node);
+        }
+    }
     order.clear();
     while let Some(node) = ready.pop_first() {
         order.push(node);
         for next in graph.neighbors_directed(node, Outgoing) {
-            let Some(count) = waiting.get_mut(&next) else { continue };
+            let count = &mut waiting[next.index()];
             *count -= 1;
             if *count == 0 {
                 ready.insert(next);
             }
         }
-    }
-}
-
-/// Does `text` (`[group/]Kind/[namespace/]name`) name `key`? Without a namespace it means the one of the object that says it, or none.
-fn names(text: &str, key: &ResourceKey, own_namespace: &str) -> bool {
-    let parts: Vec<&str> = text.split('/').collect();
-    let in_own = key.namespace == own_namespace || key.namespace.is_empty();
-    match parts[..] {
-        [kind, name] => key.kind == kind && key.name == name && in_own,
-        [first, second, name] => {
-            key.name == name
-                && (key.group == first && key.kind == second && in_own || key.kind == first && key.namespace == second)
-        }
-        [group, kind, namespace, name] => {
-            key.group == group && key.kind == kind && key.namespace == namespace && key.name == name
-        }
-        _ => false,
     }
 }

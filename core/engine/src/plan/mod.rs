@@ -11,14 +11,17 @@
 
 mod build;
 mod draw;
+mod names;
 mod order;
-pub(crate) use build::{defined_kind, phase_of, selected};
+pub(crate) use build::{defined_kind, phase_of};
+pub(crate) use names::Selection;
 mod render;
 pub(crate) use order::rank;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use capstan_model::{GroupVersionKind, HookType, ResourceKey, SourceLocation, SyncOptions, SyncPhase};
+use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SourceLocation, SyncOptions, SyncPhase};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
@@ -148,6 +151,7 @@ pub struct Plan {
     graph: StableDiGraph<SyncTask, Dependency>,
     order: Vec<NodeIndex>,
     groups: usize,
+    kinds: BTreeSet<GroupKind>,
 }
 
 /// Objects that cannot be put in an order.
@@ -201,6 +205,11 @@ impl Plan {
             .filter(|(_, task)| task.action != TaskAction::Milestone)
     }
 
+    /// Kinds of their objects.
+    pub fn kinds(&self) -> &BTreeSet<GroupKind> {
+        &self.kinds
+    }
+
     /// The task of a node.
     pub fn task(&self, node: NodeIndex) -> &SyncTask {
         &self.graph[node]
@@ -218,6 +227,13 @@ impl Plan {
         self.graph
             .edges_directed(node, Direction::Incoming)
             .map(|edge| (edge.source(), *edge.weight()))
+    }
+
+    /// What waits for a task, and why.
+    pub fn dependents(&self, node: NodeIndex) -> impl Iterator<Item = (NodeIndex, Dependency)> {
+        self.graph
+            .edges_directed(node, Direction::Outgoing)
+            .map(|edge| (edge.target(), *edge.weight()))
     }
 
     /// Does the sync wait for the health of what it wrote last?

@@ -152,6 +152,7 @@ impl Fleet {
     }
 
     fn collect(&mut self) {
+        self.engine.audit().unwrap_or_else(|what| panic!("{what}"));
         while let Some(effect) = self.engine.poll_effect() {
             self.log.push(describe(&effect));
             self.pending.push_back(effect);

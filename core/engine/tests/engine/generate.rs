@@ -15,8 +15,16 @@ pub(crate) struct Item {
 }
 
 pub(crate) fn items() -> impl Strategy<Value = Vec<Item>> {
-    let item = (0u8..5, 0u8..4, -1i32..3).prop_map(|(kind, name, wave)| Item { kind, name, wave });
-    vec(item, 1..7)
+    vec(item(4), 1..7)
+}
+
+/// More of them than are written at once.
+pub(crate) fn many_items() -> impl Strategy<Value = Vec<Item>> {
+    vec(item(40), 20..90)
+}
+
+fn item(names: u8) -> impl Strategy<Value = Item> {
+    (0u8..5, 0..names, -1i32..3).prop_map(|(kind, name, wave)| Item { kind, name, wave })
 }
 
 pub(crate) fn tape() -> impl Strategy<Value = Vec<u8>> {

@@ -18,6 +18,7 @@ mod options;
 mod prunes;
 mod rig;
 mod rollback;
+mod touched;
 mod transcripts;
 mod waves;
 mod windows;

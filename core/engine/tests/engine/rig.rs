@@ -176,6 +176,9 @@ impl Run {
     }
 
     fn collect(&mut self) {
+        self.engine
+            .audit()
+            .unwrap_or_else(|what| panic!("{what}\n{}", self.log.join("\n")));
         while let Some(effect) = self.engine.poll_effect() {
             self.log.push(describe(&effect));
             self.pending.push_back(effect);
@@ -374,7 +377,7 @@ impl Run {
         Outcome::Applied(result.map(Box::new))
     }
 
-    fn watch(&mut self, kinds: &BTreeSet<GroupKind>) {
+    pub(crate) fn watch(&mut self, kinds: &BTreeSet<GroupKind>) {
         self.rig.cluster.watched.clone_from(kinds);
         for kind in kinds {
             let objects = &self.rig.cluster.objects;

@@ -1,18 +1,17 @@
 //! Moving an operation on, as far as it goes without anything happening.
 
-use std::collections::BTreeMap;
-
 use capstan_model::{OperationPhase, SyncPhase, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
+use super::work::{Work, wants_place};
 use super::{OperationRun, Stage};
 use crate::effect::Freshness;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
-use crate::limits::NAMED_IN_MESSAGE;
+use crate::limits::{MAX_WRITES_IN_FLIGHT, MESSAGE_LENGTH, NAMED_IN_MESSAGE};
 use crate::machine::{HookTask, TaskState, WriteTask};
-use crate::plan::{HealthGate, TaskAction};
+use crate::plan::TaskAction;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 
@@ -114,51 +113,66 @@ impl Engine {
             self.note(now, app, None, "operation", from, to.name(), message, cause);
         }
         operation.stage = to;
+        operation.work.wake_all();
     }
 
-    /// One pass over the tasks in an order in which each comes after what it waits for, so that one pass is enough.
+    /// Looks at the tasks that were woken, each once and in an order in which each comes after what it waits for: what becomes possible by
+    /// one of them is begun with it.
     fn run_tasks(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun, gate: &Gate) {
-        let order = operation.plan.order().to_vec();
+        if self.exhaustive {
+            operation.work = operation
+                .work
+                .anew(Work::new(&operation.plan, &operation.tasks, &operation.recorded));
+        }
+        operation.work.wake_due(now);
+        let mut last = None;
+        loop {
+            let has_place = app.writes_in_flight() < MAX_WRITES_IN_FLIGHT;
+            let Some(position) = operation.work.next(last, has_place) else {
+                return;
+            };
+            last = Some(position);
+            let node = operation.plan.order()[position];
+            self.look_at_task(now, app, operation, (node, position), gate);
+            operation.refresh(node);
+            let wants_place = operation
+                .tasks
+                .get(&node)
+                .is_some_and(|run| wants_place(&run.state, now));
+            if wants_place && app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+                operation.work.queue(position);
+            }
+        }
+    }
+
+    fn look_at_task(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        (node, position): (NodeIndex, usize),
+        gate: &Gate,
+    ) {
+        let (action, phase) = (operation.plan.task(node).action, operation.plan.task(node).phase);
+        let Some(run) = operation.tasks.get_mut(&node) else {
+            return;
+        };
+        if action == TaskAction::Milestone {
+            run.state = operation.work.milestone(position);
+            return;
+        }
+        if !run.state.is_blocked() {
+            return self.evolve(now, app, operation, node, gate);
+        }
         let fails = operation.stage == Stage::Failing;
         // A failure stops everything that has not begun; what is under way ends.
-        let mut is_stopped = !fails && operation.tasks.values().any(|task| task.state.failure().is_some());
-        let mut passed: BTreeMap<NodeIndex, (bool, bool)> = BTreeMap::new();
-        for node in order {
-            let action = operation.plan.task(node).action;
-            let is_last_resort = operation.plan.task(node).phase == SyncPhase::SyncFail;
-            let Some(run) = operation.tasks.get(&node) else {
-                continue;
-            };
-            let is_blocked = run.state.is_blocked();
-            if action == TaskAction::Milestone {
-                let of = |settled: bool| {
-                    operation.plan.dependencies(node).all(|(before, _)| {
-                        passed
-                            .get(&before)
-                            .is_some_and(|(is_applied, is_settled)| if settled { *is_settled } else { *is_applied })
-                    })
-                };
-                let (applied, settled) = (of(false), of(true));
-                if let Some(run) = operation.tasks.get_mut(&node) {
-                    run.state = TaskState::Milestone { applied, settled };
-                }
-            } else if !is_blocked {
-                self.evolve(now, app, operation, node, gate);
-            } else if (is_last_resort == fails || sabotage::is(Sabotage::AlwaysRunsSyncFail)) && !is_stopped {
-                let is_ready = operation.plan.dependencies(node).all(|(before, why)| {
-                    passed.get(&before).is_some_and(
-                        |(is_applied, is_settled)| if why.needs_settled() { *is_settled } else { *is_applied },
-                    )
-                });
-                if is_ready && self.may_write(app) {
-                    self.launch(now, app, operation, node, gate);
-                    self.begin_waiting(now, app, operation, node);
-                }
-            }
-            if let Some(run) = operation.tasks.get(&node) {
-                is_stopped |= !fails && run.state.failure().is_some();
-                passed.insert(node, (run.state.is_applied(), run.state.is_settled()));
-            }
+        let is_stopped = !fails && operation.work.has_failed();
+        let is_last_resort = phase == SyncPhase::SyncFail;
+        let is_wanted = is_last_resort == fails || sabotage::is(Sabotage::AlwaysRunsSyncFail);
+        let is_its_turn = operation.work.is_its_turn(position);
+        if is_wanted && !is_stopped && is_its_turn && self.may_write(app) {
+            self.launch(now, app, operation, node, gate);
+            self.begin_waiting(now, app, operation, node);
         }
     }
 
@@ -217,10 +231,14 @@ impl Engine {
         run.attempts = state.attempts().unwrap_or(run.attempts);
         run.state = state;
         run.message.clone_from(&message);
+        if from != to {
+            run.since = now;
+        }
+        operation.work.note_change(operation.plan.task(node).action);
+        operation.wake(node);
         if from == to {
             return;
         }
-        run.since = now;
         let task = operation.plan.task(node);
         let machine = match task.action {
             TaskAction::Prune => "prune",
@@ -233,70 +251,53 @@ impl Engine {
 
     /// While the hooks of a failure run, what failed and what is waited for are both told.
     fn tell_failing(&self, operation: &mut OperationRun) {
-        let failures: Vec<String> = operation
-            .plan
-            .tasks()
-            .filter_map(|(node, task)| {
-                let failure = operation.tasks.get(&node)?.state.failure()?;
-                Some(format!("{}: {failure}", task.key))
-            })
-            .collect();
-        let failed = format!("one or more tasks failed: {}", failures.join("; "));
+        let failed = failed_message(operation);
         operation.message = also(&failed, &waiting_message(operation, true));
         operation.brief = also(&failed, &waiting_message(operation, false));
     }
 
     /// Is it over, or what does it wait for?
     fn conclude(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
-        let failures: Vec<String> = operation
-            .plan
-            .tasks()
-            .filter_map(|(node, task)| {
-                let failure = operation.tasks.get(&node)?.state.failure()?;
-                Some(format!("{}: {failure}", task.key))
-            })
-            .collect();
-        if !failures.is_empty() {
-            let failed = format!("one or more tasks failed: {}", failures.join("; "));
+        if operation.work.has_failed() {
             if operation.is_active() {
-                operation.message = also(&failed, &waiting_message(operation, true));
-                operation.brief = also(&failed, &waiting_message(operation, false));
-                return;
+                return self.tell_failing(operation);
             }
+            let failed = failed_message(operation);
             operation.message.clone_from(&failed);
             operation.brief = failed;
-            let has_hooks = operation
-                .plan
-                .tasks()
-                .any(|(_, task)| task.phase == SyncPhase::SyncFail);
-            let to = if has_hooks {
+            let to = if operation.work.has_last_resort() {
                 Stage::Failing
             } else {
                 Stage::Ended(OperationPhase::Failed)
             };
             return self.enter(now, app, operation, to);
         }
-        let gate = operation.plan.health_gate();
-        let is_done = operation
-            .plan
-            .tasks()
-            .filter(|(_, task)| task.phase != SyncPhase::SyncFail)
-            .all(|(node, _)| {
-                operation.tasks.get(&node).is_some_and(|run| match gate {
-                    HealthGate::Wait => run.state.is_settled(),
-                    HealthGate::Skip => {
-                        run.state.is_settled()
-                            || matches!(run.state, TaskState::Write(WriteTask::AwaitingHealth { .. }))
-                    }
-                })
-            });
-        if is_done {
+        if operation.work.is_done() {
             operation.message = "successfully synced".into();
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Succeeded));
         }
         operation.message = waiting_message(operation, true);
         operation.brief = waiting_message(operation, false);
     }
+}
+
+/// What failed, as far as a status holds it.
+fn failed_message(operation: &OperationRun) -> String {
+    let mut message = "one or more tasks failed: ".to_owned();
+    let mut failed = operation.work.failed().filter_map(|position| operation.at(position));
+    let mut separator = "";
+    for (_, task, run) in failed.by_ref() {
+        let failure = run.state.failure().unwrap_or_default();
+        message.push_str(&format!("{separator}{}: {failure}", task.key));
+        separator = "; ";
+        if message.len() > MESSAGE_LENGTH {
+            break;
+        }
+    }
+    if failed.next().is_some() {
+        message.push_str("; and more");
+    }
+    message
 }
 
 /// A failure, and what is waited for all the same.
@@ -309,33 +310,23 @@ fn also(failed: &str, waiting: &str) -> String {
 
 /// What an operation waits for, why, since when and until when. How far a rollout is changes with every pod: the brief message leaves that out.
 fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
-    let waiting: Vec<(String, &super::TaskRun)> = operation
-        .plan
-        .tasks()
-        .filter_map(|(node, task)| {
-            let run = operation.tasks.get(&node)?;
-            if run.state.is_blocked() && run.message.is_empty() || run.state.is_settled() {
-                return None;
-            }
-            let what = match &run.state {
-                TaskState::Write(WriteTask::AwaitingHealth { .. }) => "healthy state of",
-                TaskState::Write(_) => "write of",
-                TaskState::Hook(
-                    HookTask::Releasing { .. }
-                    | HookTask::DeletingPrevious { .. }
-                    | HookTask::PreviousFinalizing { .. },
-                ) => "deletion of the earlier hook",
-                TaskState::Hook(_) => "completion of hook",
-                TaskState::Prune(crate::machine::PruneTask::AwaitingConfirmation) => "confirmation to prune",
-                TaskState::Prune(_) => "deletion of",
-                TaskState::Milestone { .. } => return None,
-            };
-            Some((format!("{what} {}", task.key), run))
-        })
-        .collect();
-    let Some((first, run)) = waiting.first() else {
+    let Some((first, count)) = operation.work.told() else {
         return String::new();
     };
+    let Some((_, task, run)) = operation.at(first) else {
+        return String::new();
+    };
+    let what = match &run.state {
+        TaskState::Write(WriteTask::AwaitingHealth { .. }) => "healthy state of",
+        TaskState::Write(_) => "write of",
+        TaskState::Hook(
+            HookTask::Releasing { .. } | HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. },
+        ) => "deletion of the earlier hook",
+        TaskState::Hook(_) => "completion of hook",
+        TaskState::Prune(crate::machine::PruneTask::AwaitingConfirmation) => "confirmation to prune",
+        TaskState::Prune(_) | TaskState::Milestone { .. } => "deletion of",
+    };
+    let first = format!("{what} {}", task.key);
     let why = run.message.as_str();
     let is_told = !why.is_empty() && (with_progress || why.starts_with("Degraded"));
     let why = if is_told { format!(" ({why})") } else { String::new() };
@@ -343,7 +334,7 @@ fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
         (Some(since), Some(until)) => format!(", since {since}, until {until}"),
         _ => String::new(),
     };
-    match waiting.len() - NAMED_IN_MESSAGE {
+    match count - NAMED_IN_MESSAGE {
         0 => format!("waiting for {first}{why}{times}"),
         more => format!("waiting for {first}{why}{times}, and for {more} more"),
     }

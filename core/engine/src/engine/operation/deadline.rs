@@ -55,16 +55,10 @@ impl Engine {
     /// Fails what was waited for too long.
     pub(super) fn expire_tasks(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
         // Deadlines stand still while it is paused.
-        if app.is_paused {
+        if app.is_paused || sabotage::is(Sabotage::NeverExpires) {
             return;
         }
-        let overdue: Vec<NodeIndex> = operation
-            .tasks
-            .iter()
-            .filter(|(_, run)| run.is_waited_for() && run.until.is_some_and(|until| until <= now))
-            .filter(|_| !sabotage::is(Sabotage::NeverExpires))
-            .map(|(node, _)| *node)
-            .collect();
+        let overdue = operation.work.take_overdue(&operation.plan, now);
         for node in overdue {
             let Some(run) = operation.tasks.get(&node) else {
                 continue;

@@ -1,5 +1,7 @@
 //! The end of an operation: history, hooks to be cleaned up, another attempt.
 
+use std::collections::BTreeSet;
+
 use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, RevisionHistory, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
@@ -105,6 +107,30 @@ impl Engine {
         }
     }
 
+    /// Hooks that run, those included that an earlier process created and that this one has not looked at yet.
+    fn running_hooks(&self, app: &ApplicationState, operation: &OperationRun) -> Vec<(NodeIndex, ResourceKey)> {
+        let may_run = operation.maybe_created.iter().copied();
+        let active = operation
+            .work
+            .active()
+            .filter_map(|position| Some(operation.at(position)?.0));
+        let nodes: BTreeSet<NodeIndex> = active.chain(may_run).collect();
+        let is_running = |node: &NodeIndex| {
+            let task = operation.plan.task(*node);
+            let run = operation.tasks.get(node);
+            let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
+            let live = self
+                .cluster(app)
+                .and_then(|cluster| cluster.node(&task.key)?.operation());
+            let is_found = operation.maybe_created.contains(node) && live == Some(&identity);
+            is_found || run.is_some_and(|run| matches!(run.state, TaskState::Hook(HookTask::Running { .. })))
+        };
+        let running = nodes.into_iter().filter(is_running);
+        running
+            .map(|node| (node, operation.plan.task(node).key.clone()))
+            .collect()
+    }
+
     /// Stops: running hooks are deleted, objects stay as they are, and no further attempt is made.
     pub(super) fn terminate(
         &mut self,
@@ -113,27 +139,13 @@ impl Engine {
         operation: &mut OperationRun,
         by: &str,
     ) {
-        let running: Vec<(NodeIndex, ResourceKey)> = operation
-            .plan
-            .tasks()
-            .filter(|(node, task)| {
-                let run = operation.tasks.get(node);
-                // One that an earlier process created, and that this one has not looked at yet.
-                let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
-                let live = self
-                    .cluster(app)
-                    .and_then(|cluster| cluster.node(&task.key)?.operation());
-                let is_found = operation.maybe_created.contains(node) && live == Some(&identity);
-                is_found || run.is_some_and(|run| matches!(run.state, TaskState::Hook(HookTask::Running { .. })))
-            })
-            .map(|(node, task)| (node, task.key.clone()))
-            .collect();
+        let running = self.running_hooks(app, operation);
         for (node, key) in running {
             self.clean_up_hook(app, &key);
             let state = TaskState::Hook(HookTask::Failed("terminated".into()));
             self.set(now, app, operation, node, state, "terminated");
         }
-        if app.is_in_flight(|what| matches!(what, InFlight::Task(_))) {
+        if app.in_flight.has_tasks() {
             return;
         }
         operation.is_final = true;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capstan_model::{OperationPhase, Timestamp};
 
-use super::{INFO_NOT_BEGUN, OperationRun, Stage};
+use super::{INFO_NOT_BEGUN, OperationRun, Stage, Work};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
@@ -109,4 +109,7 @@ fn resume(operation: &mut OperationRun, lost: Duration) {
     for begun in operation.waves_begun.values_mut() {
         *begun = *begun + lost;
     }
+    // What was looked at while it was paused was not begun: everything is looked at again, with the new deadlines.
+    let work = Work::new(&operation.plan, &operation.tasks, &operation.recorded);
+    operation.work = operation.work.anew(work);
 }

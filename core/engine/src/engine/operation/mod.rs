@@ -25,7 +25,9 @@ pub(in crate::engine) use hook::{delete, hook_outcome, is_held_by_argo};
 pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use start::last_attempt;
+pub(in crate::engine) use work::Work;
 pub(in crate::engine) use write::retry_at;
+mod work;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +41,7 @@ use petgraph::stable_graph::NodeIndex;
 use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::TaskState;
-use crate::plan::Plan;
+use crate::plan::{Plan, SyncTask};
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
@@ -132,6 +134,8 @@ pub(crate) struct OperationRun {
     pub(crate) targets: Option<Targets>,
     pub(crate) plan: Plan,
     pub(crate) tasks: BTreeMap<NodeIndex, TaskRun>,
+    /// Which of them are to be looked at, and what they come to.
+    pub(crate) work: Work,
     /// Hooks whose intended creation is durable.
     pub(crate) recorded: BTreeSet<NodeIndex>,
     /// What an earlier process recorded, until the plan is made again.
@@ -184,6 +188,7 @@ impl OperationRun {
             targets: None,
             plan: Plan::default(),
             tasks: BTreeMap::new(),
+            work: Work::default(),
             recorded: BTreeSet::new(),
             restored: Vec::new(),
             maybe_created: BTreeSet::new(),
@@ -243,20 +248,27 @@ impl OperationRun {
             _ => None,
         };
         let pass = self.parity.as_ref().and_then(|parity| parity.next_at);
-        let overdue = self
-            .tasks
-            .values()
-            .filter(|task| task.is_waited_for())
-            .filter_map(|task| task.until);
-        self.tasks
-            .values()
-            .filter_map(|task| task.state.deadline())
-            .chain(overdue)
-            .chain(stage)
-            .chain(pass)
-            .chain(self.until)
-            .filter(|at| *at > now)
-            .min()
+        let others = [stage, pass, self.until].into_iter().flatten();
+        others.filter(|at| *at > now).chain(self.work.deadline(now)).min()
+    }
+
+    /// Takes in that a task changed.
+    pub(crate) fn refresh(&mut self, node: NodeIndex) {
+        if let Some(run) = self.tasks.get(&node) {
+            self.work.refresh(&self.plan, node, run, self.recorded.contains(&node));
+        }
+    }
+
+    /// Something happened to a task: it is looked at with the next step.
+    pub(crate) fn wake(&mut self, node: NodeIndex) {
+        self.refresh(node);
+        self.work.wake(node);
+    }
+
+    /// A task and where it is, by its position in the plan.
+    pub(crate) fn at(&self, position: usize) -> Option<(NodeIndex, &SyncTask, &TaskRun)> {
+        let node = *self.plan.order().get(position)?;
+        Some((node, self.plan.task(node), self.tasks.get(&node)?))
     }
 
     /// Which attempt of which operation a hook belongs to.
@@ -318,7 +330,7 @@ impl OperationRun {
 
     /// Any task that is under way by us, or a hook that runs.
     pub(crate) fn is_active(&self) -> bool {
-        self.tasks.values().any(|task| task.state.is_active())
+        self.work.is_active()
     }
 
     /// An operation that an earlier process began.
@@ -360,6 +372,7 @@ impl OperationRun {
         self.stage = Stage::Planning;
         self.plan = Plan::default();
         self.tasks.clear();
+        self.work = Work::default();
         self.recorded.clear();
         self.maybe_created.clear();
         self.parity = None;

@@ -1,6 +1,6 @@
 //! From a request to a plan: commits, objects, validation, order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     AppProject, GroupKind, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, Timestamp,
@@ -8,7 +8,7 @@ use capstan_model::{
 use petgraph::stable_graph::NodeIndex;
 
 use super::parity::Parity;
-use super::{INFO_PLAN, OperationRun, Stage, TaskRun};
+use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -262,14 +262,10 @@ impl Engine {
             return Err(Obstacle::Wait("waiting for the cluster".into()));
         };
         let options = operation.options(&app.application.spec);
-        let kinds: BTreeSet<GroupKind> = targets
-            .objects()
-            .iter()
-            .map(|target| target.key.group_kind())
-            .chain(app.inventory.keys().map(ResourceKey::group_kind))
-            .collect();
+        let kinds: BTreeSet<&GroupKind> = targets.kinds().iter().chain(app.inventory.kinds()).collect();
         let blind = kinds
             .iter()
+            .copied()
             .filter(|kind| matches!(cluster.kind(kind), KindLookup::Served(served) if served.watchable));
         if let Some(kind) = cluster.unlisted(blind)
             && !sabotage::is(Sabotage::PrunesUnlisted)
@@ -394,6 +390,7 @@ impl Engine {
         // What an earlier process had begun was tried by it. A dry run is nothing but that, and begins it anew.
         let was_begun = !restored.is_empty();
         self.take_up(now, app, operation, &restored);
+        operation.work = Work::new(&operation.plan, &operation.tasks, &operation.recorded);
         operation.rehearsal = self
             .rehearsal(app, operation)
             .filter(|_| !was_begun || operation.is_dry_run());
@@ -421,11 +418,12 @@ impl Engine {
             .tasks()
             .map(|(node, task)| (node, task.clone()))
             .collect();
+        let mut recorded: BTreeMap<_, &ResourceResult> = BTreeMap::new();
+        for result in restored {
+            recorded.entry((result.key(), result.sync_phase)).or_insert(result);
+        }
         for (node, task) in nodes {
-            let Some(result) = restored
-                .iter()
-                .find(|result| result.key() == task.key && result.sync_phase == Some(task.phase))
-            else {
+            let Some(result) = recorded.get(&(task.key.clone(), Some(task.phase))) else {
                 continue;
             };
             let live = cluster.and_then(|cluster| cluster.node(&task.key));

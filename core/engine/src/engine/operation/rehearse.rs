@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use capstan_model::{OperationPhase, ResourceResult, ResultCode, Timestamp};
+use capstan_model::{OperationPhase, ResourceKey, ResourceResult, ResultCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
@@ -39,15 +39,21 @@ impl Engine {
         if !operation.is_dry_run() && !prunes {
             return None;
         }
+        let brought: BTreeSet<&ResourceKey> = operation
+            .plan
+            .tasks()
+            .filter(|(_, task)| task.key.kind == "Namespace")
+            .map(|(_, task)| &task.key)
+            .collect();
         let can_be_tried = |node: NodeIndex| {
             let task = operation.plan.task(node);
             let cluster = self.cluster(app)?;
             let kind = task.key.group_kind();
             let is_served = matches!(cluster.kind(&kind), KindLookup::Served(_));
-            let namespace = capstan_model::ResourceKey::new("", "Namespace", "", &task.key.namespace);
+            let namespace = ResourceKey::new("", "Namespace", "", &task.key.namespace);
             let has_place = task.key.namespace.is_empty()
                 || cluster.existence(&namespace).0 != Existence::Missing
-                || !operation.plan.tasks().any(|(_, other)| other.key == namespace);
+                || !brought.contains(&namespace);
             let is_write = matches!(task.action, TaskAction::Apply | TaskAction::Hook(_));
             (is_write && is_served && has_place).then_some(node)
         };

@@ -10,7 +10,7 @@ use super::{INFO_EPOCH, INFO_NOT_BEGUN, INFO_PLAN, OperationRun, Stage, info, sh
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
-use crate::engine::state::{ApplicationState, Desired, Existence};
+use crate::engine::state::{ApplicationState, Desired};
 use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::Refresh;
@@ -202,20 +202,17 @@ fn is_for(sync: &SyncOperation, run: &OperationRun, desired: &Desired) -> bool {
 }
 
 fn auto_sync_input(app: &ApplicationState) -> AutoSyncInput<'_> {
-    let objects = || app.assessment.objects.values().filter(|object| !object.extraneous);
-    let differs =
-        |object: &&crate::engine::state::ObjectState| object.sync == Some(capstan_model::SyncStatusCode::OutOfSync);
     AutoSyncInput {
         automated: app.application.spec.sync_policy.automation(),
         operation_pending: app.operation.is_some() || app.requested.is_some(),
         deleting: app.application.metadata.deletion_timestamp.is_some(),
         sync: app.assessment.sync,
-        only_prunes: objects().filter(differs).all(|object| object.requires_pruning),
+        only_prunes: app.assessment.only_prunes(),
         would_wipe: app
             .desired
             .as_ref()
             .is_some_and(|desired| desired.resources().next().is_none())
-            && objects().any(|object| object.requires_pruning),
+            && app.assessment.has_prunes(),
         held: !app.hold.is_free(),
         last: last_attempt(app),
     }
@@ -258,14 +255,11 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
 
 /// Is every declared object proven absent, and was tried to be put back in vain?
 fn nothing_is_left(app: &ApplicationState) -> bool {
-    let mut declared = app
-        .assessment
-        .objects
-        .iter()
-        .filter(|(_, object)| object.declared)
-        .peekable();
     let is_lost = |key: &ResourceKey| app.heal.get(key).is_some_and(|heal| !heal.failure.is_empty());
-    declared.peek().is_some() && declared.all(|(key, object)| object.existence == Existence::Missing && is_lost(key))
+    // Each of them differs, so that is where they are found; with fewer failures than objects nothing has to be looked at.
+    app.assessment.is_nothing_there()
+        && app.heal.failed().len() >= app.assessment.declared()
+        && app.assessment.tally.differing.iter().all(is_lost)
 }
 
 fn is_same_by_commit(state: &OperationState, desired: &Desired) -> bool {

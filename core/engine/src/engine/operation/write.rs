@@ -91,6 +91,7 @@ impl Engine {
             && !served.namespaced
         {
             operation.plan.drop_namespace(node);
+            operation.work.rename(node, &operation.plan.task(node).key);
         }
         operation.plan.task(node).clone()
     }

@@ -55,6 +55,8 @@ pub(crate) struct Parity {
     since: Timestamp,
     /// When the next pass begins at the latest; `None` is at once.
     pub(crate) next_at: Option<Timestamp>,
+    /// How many passes there were.
+    pub(crate) passes: u64,
     pass: Option<PassRun>,
     /// Whole objects that the live view keeps only the facts of, while a pass lasts.
     seen: BTreeMap<ResourceKey, Value>,
@@ -154,7 +156,7 @@ impl Engine {
         loop {
             if parity.pass.is_none() {
                 let is_due = is_termination || app.live_changed || parity.next_at.is_none_or(|at| at <= now);
-                if !is_due || !self.may_write(app) || app.is_in_flight(|what| matches!(what, InFlight::Status(_))) {
+                if !is_due || !self.may_write(app) || app.in_flight.is_telling() {
                     break;
                 }
                 parity.pass = self.begin_pass(app, operation, &mut parity, gate);
@@ -211,6 +213,7 @@ impl Engine {
         parity.tasks = std::mem::take(&mut pass.tasks);
         let wait = if run.wrote { AFTER_WRITES } else { AFTER_WAITING };
         parity.since = now;
+        parity.passes += 1;
         parity.next_at = Some(now + wait);
         parity.pass = None;
         parity.seen.clear();
@@ -306,12 +309,9 @@ impl Engine {
     /// A kind that is not known well enough to make tasks.
     fn blind_spot(&self, app: &ApplicationState, targets: &crate::targets::Targets) -> Option<String> {
         let cluster = self.cluster(app)?;
-        let desired = targets.objects().iter().map(|target| target.key.group_kind());
-        let kinds: std::collections::BTreeSet<_> = desired
-            .chain(app.inventory.keys().map(ResourceKey::group_kind))
-            .chain(app.kinds.iter().cloned())
-            .collect();
-        kinds.iter().find_map(|kind| match cluster.kind(kind) {
+        let desired = targets.kinds().iter();
+        let kinds: std::collections::BTreeSet<_> = desired.chain(app.inventory.kinds()).chain(&app.kinds).collect();
+        kinds.into_iter().find_map(|kind| match cluster.kind(kind) {
             KindLookup::Unknown => Some(format!(
                 "it is not known whether the cluster serves {kind}: discovery of its group failed"
             )),

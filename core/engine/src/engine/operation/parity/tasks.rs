@@ -15,7 +15,7 @@ use crate::engine::cluster::Cluster;
 use crate::engine::state::ApplicationState;
 use crate::event::KindLookup;
 use crate::health::HealthRules;
-use crate::plan::{defined_kind, phase_of, selected};
+use crate::plan::{Selection, defined_kind, phase_of};
 use crate::policy::{Verb, authorize};
 use crate::targets::{Target, Targets};
 
@@ -41,10 +41,11 @@ impl World<'_> {
     /// The tasks, in order, with what was recorded of them.
     pub(super) fn tasks(&self, results: &[ResourceResult]) -> Vec<Task> {
         let mut tasks: Vec<Task> = Vec::new();
+        let selection = Selection::of(&self.sync.resources);
         for (index, target) in self.targets.objects().iter().enumerate() {
-            self.of_target(index, target, &mut tasks);
+            self.of_target(index, target, &selection, &mut tasks);
         }
-        tasks.extend(self.prunes());
+        tasks.extend(self.prunes(&selection));
         tasks.extend(self.namespace());
         let defined: BTreeSet<GroupKind> = self.targets.objects().iter().filter_map(defined_kind).collect();
         for task in &mut tasks {
@@ -86,10 +87,10 @@ impl World<'_> {
         key
     }
 
-    fn of_target(&self, index: usize, target: &Target, tasks: &mut Vec<Task>) {
+    fn of_target(&self, index: usize, target: &Target, selection: &Selection<'_>, tasks: &mut Vec<Task>) {
         let key = self.scoped(target);
         if target.meta.is_resource() {
-            if selected(&self.sync.resources, &key) {
+            if selection.has(&key) {
                 tasks.push(self.task(index, target, key, SyncPhase::Sync));
             }
             return;
@@ -178,7 +179,7 @@ impl World<'_> {
     }
 
     /// Objects that the application tracks and nothing declares as an ordinary object.
-    fn prunes(&self) -> Vec<Task> {
+    fn prunes(&self, selection: &Selection<'_>) -> Vec<Task> {
         let id: ApplicationId = self.app.id();
         let wanted: BTreeSet<ResourceKey> = self
             .targets
@@ -188,7 +189,7 @@ impl World<'_> {
             .map(|target| self.scoped(target))
             .collect();
         let tracked = self.cluster.live.tracked(&id);
-        let undeclared = tracked.filter(|key| !wanted.contains(key) && selected(&self.sync.resources, key));
+        let undeclared = tracked.filter(|key| !wanted.contains(key) && selection.has(key));
         undeclared
             .filter_map(|key| self.prune(key, self.cluster.node(key)?))
             .collect()

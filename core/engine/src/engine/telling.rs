@@ -1,0 +1,191 @@
+//! When the resource's status is put together.
+//!
+//! **Problem.** A status of n objects is as long as n, and an operation of n tasks changes it at least n times: written at every change, it
+//! would cost the square of n, here, on the wire and in the store. So it is put together only where something that it tells changed, and
+//! the longer it is, the longer the next one waits. What a status of up to [`SMALL_STATUS`] rows tells is written at once.
+//!
+//! **Invariant.** What is new is told: at once, or at [`Telling::due`].
+
+use std::time::Duration;
+
+use capstan_model::{
+    ApplicationCondition, ConditionType, HealthStatus, Info, OperationPhase, SyncStatusCode, Timestamp,
+};
+use serde_json::{Map, Value};
+
+use super::state::ApplicationState;
+use crate::limits::{NAMED_CONDITIONS, PROGRESS_INTERVAL, PROGRESS_PER_ROW, SMALL_STATUS, STATUS_PER_ROW};
+
+/// What a status tells besides its rows and the progress of an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) sync: SyncStatusCode,
+    pub(crate) health: HealthStatus,
+    /// Are the rows told as they are, or as they were?
+    pub(crate) is_known: bool,
+    pub(crate) conditions: Vec<ApplicationCondition>,
+    history: Option<(usize, u64)>,
+    reconciled_at: Option<Timestamp>,
+    operation: Option<OperationSummary>,
+    last: Option<(OperationPhase, Timestamp, Option<Timestamp>, u64)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct OperationSummary {
+    number: u64,
+    attempt: u64,
+    stage: &'static str,
+    revision: String,
+    /// The first failure is news; the others are progress.
+    has_failed: bool,
+    hook_changes: u64,
+    passes: u64,
+    refused: usize,
+    info: Vec<Info>,
+}
+
+impl Summary {
+    pub(crate) fn of(app: &ApplicationState, sync: SyncStatusCode, health: HealthStatus, is_known: bool) -> Self {
+        let operation = app.operation.as_ref().map(|operation| OperationSummary {
+            number: operation.number,
+            attempt: operation.attempt,
+            stage: operation.stage.name(),
+            revision: operation.revision().to_owned(),
+            has_failed: operation.work.has_failed(),
+            hook_changes: operation.work.hook_changes(),
+            passes: operation.parity.as_ref().map_or(0, |parity| parity.passes),
+            refused: operation.refused.len(),
+            info: operation.operation.info.clone(),
+        });
+        let last = app.last_operation.as_ref();
+        Self {
+            sync,
+            health,
+            is_known,
+            conditions: app.conditions.clone(),
+            history: app.history.last().map(|last| (app.history.len(), last.id)),
+            reconciled_at: app.reconciled_at,
+            operation,
+            last: last.map(|last| (last.phase, last.started_at, last.finished_at, last.retry_count)),
+        }
+    }
+}
+
+/// How new is what there is to tell?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    Nothing,
+    /// How far an operation is, which object is what.
+    Progress,
+    /// A verdict, a condition, a stage of an operation, what a hook does.
+    Urgent,
+}
+
+/// What was told, and when.
+#[derive(Debug, Default)]
+pub(crate) struct Telling {
+    summary: Option<Summary>,
+    brief: String,
+    changes: u64,
+    /// When it was last put together, and how many rows it had.
+    last: Option<(Timestamp, usize)>,
+    due: Option<Timestamp>,
+}
+
+impl Telling {
+    /// What is there to tell?
+    pub(crate) fn news(app: &ApplicationState, summary: &Summary) -> News {
+        let told = &app.telling;
+        if told.summary.as_ref() != Some(summary) {
+            return News::Urgent;
+        }
+        let operation = app.operation.as_ref();
+        let is_same =
+            operation.is_none_or(|operation| operation.brief == told.brief && operation.work.changes() == told.changes);
+        match is_same && !app.assessment.rows_changed {
+            true => News::Nothing,
+            false => News::Progress,
+        }
+    }
+
+    /// May it be put together now? Otherwise it is due later.
+    pub(crate) fn may_tell(&mut self, now: Timestamp, news: News) -> bool {
+        let Some((last, rows)) = self.last.filter(|(_, rows)| *rows > SMALL_STATUS) else {
+            return true;
+        };
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        let wait: Duration = match news {
+            News::Nothing | News::Urgent => STATUS_PER_ROW * rows,
+            News::Progress => PROGRESS_INTERVAL.max(PROGRESS_PER_ROW * rows),
+        };
+        let due = last + wait;
+        self.due = (due > now).then_some(due);
+        due <= now
+    }
+
+    /// It was put together, of so many rows.
+    pub(crate) fn told(app: &mut ApplicationState, now: Timestamp, summary: Summary, rows: usize) {
+        app.telling = Self {
+            summary: Some(summary),
+            brief: app
+                .operation
+                .as_ref()
+                .map_or_else(String::new, |operation| operation.brief.clone()),
+            changes: app.operation.as_ref().map_or(0, |operation| operation.work.changes()),
+            last: Some((now, rows)),
+            due: None,
+        };
+        app.assessment.rows_changed = false;
+    }
+
+    /// What the resource says is not what was told.
+    pub(crate) fn forget(&mut self) {
+        self.summary = None;
+    }
+
+    pub(crate) fn wait_for_nothing(&mut self) {
+        self.due = None;
+    }
+
+    /// When it is to be put together.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+}
+
+/// Names the first messages of one cause, and says whether there are more: a status does not hold one for each of many objects.
+pub(super) fn name_some(
+    conditions: &mut Vec<(ConditionType, String)>,
+    kind: ConditionType,
+    mut messages: impl Iterator<Item = String>,
+) {
+    conditions.extend(messages.by_ref().take(NAMED_CONDITIONS).map(|message| (kind, message)));
+    if messages.next().is_some() {
+        conditions.push((kind, format!("and more like the {NAMED_CONDITIONS} that are named")));
+    }
+}
+
+/// The JSON merge patch that makes `old` into `new`; `None` when they are equal.
+pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
+    if old == new {
+        return None;
+    }
+    let (Value::Object(old), Value::Object(new)) = (old, new) else {
+        return Some(new.clone());
+    };
+    let mut patch = Map::new();
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        patch.insert(name.clone(), Value::Null);
+    }
+    for (name, value) in new {
+        match old.get(name) {
+            None => drop(patch.insert(name.clone(), value.clone())),
+            Some(old) => {
+                if let Some(inner) = difference(old, value) {
+                    patch.insert(name.clone(), inner);
+                }
+            }
+        }
+    }
+    Some(Value::Object(patch))
+}

@@ -1,0 +1,67 @@
+//! The effects of one application that are under way, counted as every step asks for them.
+
+use std::collections::BTreeMap;
+
+use super::state::InFlight;
+use crate::effect::EffectId;
+
+/// What is under way.
+#[derive(Debug, Default)]
+pub(crate) struct Underway {
+    effects: BTreeMap<EffectId, InFlight>,
+    writes: usize,
+    tasks: usize,
+    comparisons: usize,
+    statuses: usize,
+}
+
+impl Underway {
+    pub(crate) fn insert(&mut self, id: EffectId, what: InFlight) {
+        self.count(&what, |count| *count += 1);
+        self.effects.insert(id, what);
+    }
+
+    pub(crate) fn remove(&mut self, id: &EffectId) -> Option<InFlight> {
+        let what = self.effects.remove(id)?;
+        self.count(&what, |count| *count -= 1);
+        Some(what)
+    }
+
+    pub(crate) fn get(&self, id: &EffectId) -> Option<&InFlight> {
+        self.effects.get(id)
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &InFlight> {
+        self.effects.values()
+    }
+
+    /// Writes to the destination cluster.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes
+    }
+
+    /// A request of a task of the operation.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.tasks > 0
+    }
+
+    pub(crate) fn is_comparing(&self) -> bool {
+        self.comparisons > 0
+    }
+
+    pub(crate) fn is_telling(&self) -> bool {
+        self.statuses > 0
+    }
+
+    fn count(&mut self, what: &InFlight, change: impl Fn(&mut usize)) {
+        if what.is_write() {
+            change(&mut self.writes);
+        }
+        match what {
+            InFlight::Task(_) => change(&mut self.tasks),
+            InFlight::Compare(_) => change(&mut self.comparisons),
+            InFlight::Status(_) => change(&mut self.statuses),
+            _ => {}
+        }
+    }
+}
