@@ -121,10 +121,6 @@ impl Controller {
             model,
             metrics,
         } = self;
-        let pool = match settings.compute {
-            Compute::Inline => Pool::Inline,
-            Compute::Threads(count) => Pool::threads(count),
-        };
         // One replica: it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the first things
         // that the engine hears, since nothing else has been started.
         let unread = Event::DeletesPaused(Pause::unknown("it has not been read yet"));
@@ -146,7 +142,7 @@ impl Controller {
             cluster.clone(),
             sources.clone(),
             renderer,
-            pool,
+            pool(&settings.compute),
             events.clone(),
             settings.requests_in_flight,
         );
@@ -159,5 +155,12 @@ impl Controller {
             () = driver.run(shutdown) => {}
             () = poll::run(model, sources, events, settings.poll_interval) => {}
         }
+    }
+}
+
+fn pool(compute: &Compute) -> Pool {
+    match compute {
+        Compute::Inline => Pool::Inline,
+        Compute::Threads(count) => Pool::threads(*count),
     }
 }

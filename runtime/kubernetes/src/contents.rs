@@ -146,11 +146,9 @@ mod tests {
             found = found => found,
             () = world.drive() => panic!("the world stopped"),
         };
-        let named: Vec<String> = found
-            .iter()
-            .map(|content| content.key.to_string())
-            .filter(|key| !key.contains("default") && !key.contains("kube-root-ca"))
-            .collect();
+        let named = found.iter().map(|content| content.key.to_string());
+        let is_made = |key: &String| key.contains("default") || key.contains("kube-root-ca");
+        let named: Vec<String> = named.filter(|key| !is_made(key)).collect();
         assert_eq!(
             named,
             [
