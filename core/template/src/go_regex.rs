@@ -4,8 +4,21 @@
 //! that is not a repetition, or a bracket inside a class, is itself, `\Q…\E` quotes, `\101` is octal. What only the engine here knows (flags,
 //! escapes, a repetition of a repetition) is refused.
 
+/// Whose words an expression is written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// The engine's.
+    Own,
+    /// Those that are JavaScript's and the engine's.
+    JavaScript,
+}
+
 /// An expression of Go as one of the engine here, or what Go says about it.
 pub(crate) fn translate(pattern: &str) -> Result<String, String> {
+    write(pattern, Words::Own)
+}
+
+fn write(pattern: &str, words: Words) -> Result<String, String> {
     let characters: Vec<char> = pattern.chars().collect();
     let mut out = String::with_capacity(pattern.len());
     let (mut at, mut in_class) = (0, false);
@@ -13,7 +26,7 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
         let c = characters[at];
         match c {
             '\\' => {
-                at = escaped(&characters, at, in_class, &mut out)?;
+                at = escaped(&characters, at, in_class, words, &mut out)?;
                 continue;
             }
             '[' if !in_class => {
@@ -37,15 +50,17 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
                 out.push('\\');
                 out.push(c);
             }
+            '{' if !in_class && !is_repetition(&characters[at..]) => out.push_str("\\{"),
             ']' if in_class => {
                 in_class = false;
                 out.push(']');
             }
-            '{' if !in_class && !is_repetition(&characters[at..]) => out.push_str("\\{"),
+            '}' | ']' if !in_class => out.extend(['\\', c]),
             '(' if !in_class && characters.get(at + 1) == Some(&'?') => {
                 check_flags(&characters[at..])?;
                 out.push_str("(?");
-                at += 2;
+                // `(?P<name>` and `(?<name>` are one.
+                at += if characters.get(at + 2) == Some(&'P') { 3 } else { 2 };
                 continue;
             }
             '*' | '+' | '?' | '{' if !in_class => {
@@ -60,7 +75,7 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
 }
 
 /// What begins with a backslash. Gives where it ends.
-fn escaped(characters: &[char], at: usize, in_class: bool, out: &mut String) -> Result<usize, String> {
+fn escaped(characters: &[char], at: usize, in_class: bool, words: Words, out: &mut String) -> Result<usize, String> {
     let Some(next) = characters.get(at + 1) else {
         out.push('\\');
         return Ok(characters.len());
@@ -71,7 +86,7 @@ fn escaped(characters: &[char], at: usize, in_class: bool, out: &mut String) -> 
         out.push_str(&regex::escape(quoted));
         return Ok(at + 2 + quoted.chars().count() + 2);
     }
-    let (written, used) = escape(&characters[at + 1..], *next, in_class)?;
+    let (written, used) = escape(&characters[at + 1..], *next, in_class, words)?;
     out.push_str(&written);
     let end = at + 1 + used;
     // What stands for several characters begins no range: `[\w-.]`.
@@ -151,8 +166,22 @@ fn check_flags(group: &[char]) -> Result<(), String> {
 }
 
 /// What stands for `\c`, and how many characters of `rest`, which begins with it, that uses up.
-fn escape(rest: &[char], c: char, in_class: bool) -> Result<(String, usize), String> {
+fn escape(rest: &[char], c: char, in_class: bool, words: Words) -> Result<(String, usize), String> {
+    let is_script = words == Words::JavaScript;
     let written = match (c, in_class) {
+        // A class in a class is the engine's own; so are ASCII's word boundaries, and the ends of the text.
+        ('D' | 'W' | 'S', true) | ('b' | 'B', false) if is_script => format!("\\{c}"),
+        ('A', false) if is_script => "^".to_owned(),
+        ('z', false) if is_script => "$".to_owned(),
+        // With its braces, which are no repetition.
+        ('x' | 'p' | 'P', _) if rest.get(1) == Some(&'{') => {
+            let inner: String = rest[1..].iter().take_while(|c| **c != '}').collect();
+            let name = if c == 'x' && is_script { 'u' } else { c };
+            return Ok((format!("\\{name}{inner}}}"), 2 + inner.chars().count()));
+        }
+        ('p' | 'P', _) if rest.get(1).is_some_and(char::is_ascii_alphabetic) => {
+            return Ok((format!("\\{c}{{{}}}", rest[1]), 2));
+        }
         ('d', true) => "0-9".to_owned(),
         ('d', false) => "[0-9]".to_owned(),
         ('w', true) => "0-9A-Za-z_".to_owned(),
@@ -170,7 +199,7 @@ fn escape(rest: &[char], c: char, in_class: bool) -> Result<(String, usize), Str
                 return Err(format!("invalid escape sequence: `\\{c}`"));
             }
             let code = u32::from_str_radix(&digits, 8).unwrap_or_default();
-            return Ok((format!("\\x{{{code:X}}}"), digits.len()));
+            return Ok((format!("\\u{{{code:X}}}"), digits.len()));
         }
         ('A' | 'z', false) | ('a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'p' | 'P', _) => format!("\\{c}"),
         _ if c.is_ascii_alphanumeric() => return Err(format!("invalid escape sequence: `\\{c}`")),
@@ -185,12 +214,13 @@ fn escape(rest: &[char], c: char, in_class: bool) -> Result<(String, usize), Str
 /// # Errors
 /// What Go says about an expression that is none.
 pub fn go_regex(pattern: &str) -> Result<String, String> {
-    let translated = translate(pattern).map_err(|problem| format!("error parsing regexp: {problem}"))?;
+    let translated = write(pattern, Words::JavaScript).map_err(|problem| format!("error parsing regexp: {problem}"))?;
+    let translated = with_grouped_flags(translated);
     let crosses = pattern.split("(?").skip(1).any(|group| {
         let flags = group.split([')', ':', '<']).next().unwrap_or_default();
         flags.split('-').next().unwrap_or_default().contains('s')
     });
-    let dot = if crosses { "[\\x{0}-\\x{10FFFF}]" } else { "[^\\n]" };
+    let dot = if crosses { "[\\u{0}-\\u{10FFFF}]" } else { "[^\\n]" };
     let mut out = String::with_capacity(translated.len());
     let (mut rest, mut in_class) = (translated.as_str(), false);
     while let Some(c) = rest.chars().next() {
@@ -220,6 +250,23 @@ pub fn go_regex(pattern: &str) -> Result<String, String> {
         rest = &rest[used..];
     }
     Ok(out)
+}
+
+/// `(?i)rest` as `(?i:rest)`, which is the only form that JavaScript has, where it means the same.
+fn with_grouped_flags(pattern: String) -> String {
+    let (anchor, flagged) = match pattern.strip_prefix('^') {
+        Some(flagged) => ("^", flagged),
+        None => ("", pattern.as_str()),
+    };
+    let Some((flags, rest)) = flagged.strip_prefix("(?").and_then(|rest| rest.split_once(')')) else {
+        return pattern;
+    };
+    let is_flags = !flags.is_empty() && flags.chars().all(|flag| "ims-".contains(flag));
+    // An alternative would take the anchor, or the flags, with it.
+    if !is_flags || !anchor.is_empty() && rest.contains('|') {
+        return pattern;
+    }
+    format!("{anchor}(?{flags}:{rest})")
 }
 
 /// The characters of a class such as `[:alpha:]`.
@@ -266,7 +313,12 @@ mod tests {
             (r"\101\x42", "AB", Some("AB")),
             (r"[[:word:]-]+", " x_-", Some("x_-")),
             (r"(?i)a.c", "xA\rC", Some("A\rC")),
-            (r"\bx\b", "éx", Some("x")),
+            (r"[\s\S]+", "a b", Some("a b")),
+            (r"^(?i)ab|c$", "AB", Some("AB")),
+            (r"(?P<x>a)}]", "a}]", Some("a}]")),
+            (r"\pL+", "é1", Some("é")),
+            (r"[^\p{L}]\x{41}", "é1A", Some("1A")),
+            (r"\Ax\z", "x", Some("x")),
         ] {
             for written in [translate(pattern), go_regex(pattern)] {
                 let regex = Regex::new(&written.expect(pattern)).expect(pattern);
