@@ -9,6 +9,7 @@ mod bad_input;
 mod demo;
 mod drift;
 mod harness;
+mod plan;
 mod real_cluster;
 mod render;
 mod restart;

@@ -7,11 +7,13 @@
 //! 2 usage or internal error; 3 timed out; 4 finished, but Degraded or Failed.
 
 mod app;
+mod desired;
 mod error;
 mod local_tree;
 mod output;
 mod plan;
 mod render;
+mod session;
 
 use std::process::ExitCode;
 
@@ -22,7 +24,7 @@ use clap::Subcommand;
 pub enum Command {
     /// Print what a folder of charts or manifests renders to. Needs no cluster.
     Render(render::Arguments),
-    /// Print the order in which a folder's objects are applied, and why. Needs no cluster.
+    /// Print the order in which objects are applied, and why; with a cluster, also what would change there, and why.
     Plan(plan::Arguments),
     /// Applications: list, get, sync, wait, diff, history.
     App(app::Arguments),

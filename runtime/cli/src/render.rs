@@ -21,7 +21,7 @@ use crate::output::{complain, print, print_value};
 #[derive(Debug, Args)]
 pub(crate) struct Source {
     /// A chart (a folder or a .tgz), or a folder of manifests.
-    dir: PathBuf,
+    dir: Option<PathBuf>,
     /// Values file, from the current folder; the last one wins. `-` is standard input; pipes are read, too.
     #[arg(long = "values", short = 'f', value_name = "FILE")]
     values: Vec<PathBuf>,
@@ -53,6 +53,7 @@ pub(crate) struct Source {
 
 /// Arguments of `capstan render`.
 #[derive(Debug, Args)]
+#[command(mut_arg("dir", |dir| dir.required(true)))]
 pub struct Arguments {
     #[command(flatten)]
     source: Source,
@@ -85,7 +86,8 @@ impl Source {
     }
 
     fn folder(&self) -> Result<PathBuf, CommandError> {
-        absolute(&self.dir)
+        let dir = self.dir.as_deref();
+        absolute(dir.ok_or_else(|| CommandError::Usage("a folder is needed".into()))?)
     }
 
     /// Renders it. Paths are from the folder above the source and the values files that all of them are in.

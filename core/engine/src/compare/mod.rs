@@ -23,6 +23,7 @@ mod schema;
 mod walk;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -193,6 +194,28 @@ pub struct FieldDifference {
     pub live: Option<Value>,
     /// Who wrote the live field last, by `managedFields`.
     pub writer: Option<FieldWriter>,
+}
+
+impl fmt::Display for FieldDifference {
+    /// On one line, as people read it: `spec.replicas: Git 3 live 9   (written by kubectl)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |value: &Option<Value>| {
+            let text = value.as_ref().map(ToString::to_string);
+            text.unwrap_or_else(|| "nothing".to_owned())
+                .replace(char::is_control, " ")
+        };
+        write!(
+            f,
+            "{}: Git {} live {}",
+            self.path,
+            show(&self.desired),
+            show(&self.live)
+        )?;
+        match &self.writer {
+            Some(writer) => write!(f, "   (written by {})", writer.manager),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A field manager.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use capstan_model::ClusterId;
 use capstan_model::annotations::PAUSE_DELETES;
+use serde_json::Value;
 
 /// What is paused by the control namespace's ConfigMap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,8 +56,15 @@ impl Pause {
         pause
     }
 
+    /// From the ConfigMap.
+    pub fn of(config_map: &Value) -> Self {
+        let data = config_map.get("data").and_then(Value::as_object);
+        let entries = data.into_iter().flatten();
+        Self::parse(entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))))
+    }
+
     /// Why deletes of this application are paused; `None` when they are not. Annotations are those of the project and of the application.
-    pub(crate) fn reason<'a>(
+    pub fn reason<'a>(
         &self,
         cluster: &ClusterId,
         project: &str,

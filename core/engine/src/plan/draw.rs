@@ -7,7 +7,8 @@ use std::fmt::Write;
 
 use petgraph::stable_graph::NodeIndex;
 
-use super::{Dependency, Plan, SyncTask, TaskAction};
+use super::render::titled;
+use super::{Change, ChangeKind, Dependency, Outlook, Plan, SyncTask, TaskAction};
 
 /// Sizes of the picture, in pixels.
 const BOX: (usize, usize) = (250, 40);
@@ -44,13 +45,14 @@ impl Plan {
     }
 
     /// The plan in Graphviz's language.
-    pub fn dot(&self) -> String {
+    pub fn dot(&self, outlook: Option<&Outlook>) -> String {
         let mut text = "digraph plan {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n".to_owned();
         let lanes = self.lanes();
         for (number, lane) in lanes.iter().enumerate() {
             let _ = writeln!(text, "  subgraph cluster_{number} {{\n    label=\"{}\";", lane.title);
             for (node, task) in &lane.tasks {
-                let label = format!("{}\\n{}", task.action, quoted(&task.key.to_string()));
+                let change = outlook.and_then(|outlook| outlook.change(*node));
+                let label = format!("{}\\n{}", titled(task, change), quoted(&task.key.to_string()));
                 let _ = writeln!(text, "    n{} [label=\"{label}\"];", node.index());
             }
             text.push_str("  }\n");
@@ -86,8 +88,8 @@ impl Plan {
         edges
     }
 
-    /// The plan as a picture of its own.
-    pub fn svg(&self) -> String {
+    /// The plan as a picture of its own. With an outlook, what is as declared already is pale.
+    pub fn svg(&self, outlook: Option<&Outlook>) -> String {
         let lanes = self.lanes();
         let mut body = String::new();
         let mut places: BTreeMap<NodeIndex, (usize, usize)> = BTreeMap::new();
@@ -116,7 +118,12 @@ impl Plan {
                 );
                 widest = widest.max(at % PER_ROW + 1);
                 places.insert(*node, (x, y));
-                draw_task(&mut body, task, (x, y));
+                draw_task(
+                    &mut body,
+                    task,
+                    outlook.and_then(|outlook| outlook.change(*node)),
+                    (x, y),
+                );
             }
             top += height + GAP.1;
         }
@@ -136,10 +143,11 @@ impl Plan {
     }
 }
 
-fn draw_task(body: &mut String, task: &SyncTask, (x, y): (usize, usize)) {
-    let class = match task.action {
-        TaskAction::Prune => "prune",
-        TaskAction::Hook(_) => "hook",
+fn draw_task(body: &mut String, task: &SyncTask, change: Option<&Change>, (x, y): (usize, usize)) {
+    let class = match (task.action, change.map(|change| change.kind)) {
+        (_, Some(ChangeKind::Unchanged | ChangeKind::Keep)) => "same",
+        (TaskAction::Prune, _) => "prune",
+        (TaskAction::Hook(_), _) => "hook",
         _ => "apply",
     };
     let key = task.key.to_string();
@@ -152,15 +160,19 @@ fn draw_task(body: &mut String, task: &SyncTask, (x, y): (usize, usize)) {
         .as_ref()
         .map(|place| format!(" ({place})"))
         .unwrap_or_default();
+    let why = change
+        .filter(|change| !change.why.is_empty())
+        .map(|change| format!(": {}", change.why))
+        .unwrap_or_default();
     let _ = writeln!(
         body,
         r#"<g class="{class}"><title>{}</title><rect x="{x}" y="{y}" width="{}" height="{}" rx="4"/><text x="{}" y="{}">{}</text><text class="key" x="{}" y="{}">{}</text></g>"#,
-        escaped(&format!("{key}{location}")),
+        escaped(&format!("{key}{location}{why}")),
         BOX.0,
         BOX.1,
         x + 8,
         y + 16,
-        escaped(&task.action.to_string()),
+        escaped(&titled(task, change)),
         x + 8,
         y + 32,
         escaped(&shown)
@@ -170,7 +182,7 @@ fn draw_task(body: &mut String, task: &SyncTask, (x, y): (usize, usize)) {
 fn head(width: usize, height: usize) -> String {
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">
-<style>rect{{fill:#fff;stroke:#345}}.hook rect{{fill:#eef4ff}}.prune rect{{fill:#fff0ee;stroke:#a33}}.lane{{font-weight:bold}}.key{{font-family:monospace}}line{{stroke:#888}}.own{{stroke-dasharray:4}}</style>
+<style>rect{{fill:#fff;stroke:#345}}.hook rect{{fill:#eef4ff}}.prune rect{{fill:#fff0ee;stroke:#a33}}.same{{opacity:.45}}.lane{{font-weight:bold}}.key{{font-family:monospace}}line{{stroke:#888}}.own{{stroke-dasharray:4}}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#888"/></marker></defs>
 "##
     )
@@ -278,11 +290,11 @@ mod tests {
 
     #[test]
     fn every_task_and_every_dependency_of_its_own_is_drawn() {
-        let dot = plan().dot();
+        let dot = plan().dot(None);
         assert_eq!(dot.matches("subgraph").count(), 2, "{dot}");
         assert_eq!(dot.matches("[label=\"apply").count(), 3, "{dot}");
         assert_eq!(dot.matches("label=\"DependsOn\"").count(), 1, "{dot}");
-        let svg = plan().svg();
+        let svg = plan().svg(None);
         assert_eq!(
             (svg.matches("<rect ").count(), svg.matches("class=\"own\"").count()),
             (3, 1),

@@ -13,10 +13,12 @@ mod build;
 mod draw;
 mod names;
 mod order;
+mod outlook;
 pub(crate) use build::{defined_kind, phase_of};
 pub(crate) use names::Selection;
 mod render;
 pub(crate) use order::rank;
+pub use outlook::{Change, ChangeKind, LiveObject, Outlook, OutlookRequest};
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -6,11 +6,12 @@ use std::fmt::Write;
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
-use super::{Dependency, Plan, TaskAction};
+use super::{Change, Dependency, Outlook, Plan, SyncTask, TaskAction};
 
 impl Plan {
-    /// The plan for people: phases and waves in order, and what each task waits for beside its wave.
-    pub fn text(&self) -> String {
+    /// The plan for people: phases and waves in order, and what each task waits for beside its wave; with an outlook also what becomes of
+    /// each object and why, and how many of each at the end.
+    pub fn text(&self, outlook: Option<&Outlook>) -> String {
         let mut text = String::new();
         let mut group = None;
         for (node, task) in self.tasks() {
@@ -20,7 +21,8 @@ impl Plan {
                 let _ = writeln!(text, "{} wave {}{prune}", task.phase, task.wave);
                 group = Some(now);
             }
-            let _ = write!(text, "  {} {}", task.action, task.key);
+            let change = outlook.and_then(|outlook| outlook.change(node));
+            let _ = write!(text, "  {} {}", titled(task, change), task.key);
             if let Some(location) = &task.location {
                 let _ = write!(text, " ({location})");
             }
@@ -32,13 +34,17 @@ impl Plan {
                 let _ = write!(text, " after {}", after.join(", "));
             }
             text.push('\n');
+            change.into_iter().for_each(|change| explain(&mut text, change));
+        }
+        if let Some(outlook) = outlook {
+            let _ = writeln!(text, "\n{}", outlook.summary());
         }
         text
     }
 
     /// The plan for programs: `{"healthGate", "tasks": [{…, "after": [{"task", "dependency"}]}]}`. `task` is an index of `tasks`;
-    /// what waits for a whole wave has a `dependency` on each of its last tasks.
-    pub fn json(&self) -> Value {
+    /// what waits for a whole wave has a `dependency` on each of its last tasks. An outlook adds a [`Change`] to each task and `counts`.
+    pub fn json(&self, outlook: Option<&Outlook>) -> Value {
         let index: BTreeMap<NodeIndex, usize> = self.tasks().enumerate().map(|(at, (node, _))| (node, at)).collect();
         let tasks: Vec<Value> = self
             .tasks()
@@ -50,10 +56,20 @@ impl Plan {
                     .filter_map(|(before, why)| Some(json!({"task": index.get(&before)?, "dependency": why})))
                     .collect();
                 value["after"] = json!(after);
+                if let Some(Value::Object(change)) = outlook.and_then(|outlook| outlook.change(node)).map(|c| json!(c))
+                    && let Some(task) = value.as_object_mut()
+                {
+                    task.extend(change);
+                }
                 value
             })
             .collect();
-        json!({"healthGate": self.health_gate(), "tasks": tasks})
+        let mut plan = json!({"healthGate": self.health_gate(), "tasks": tasks});
+        if let Some(outlook) = outlook {
+            let counts = outlook.counts().into_iter();
+            plan["counts"] = counts.map(|(kind, count)| (kind.to_string(), json!(count))).collect();
+        }
+        plan
     }
 
     /// What a task waits for that is not a milestone.
@@ -77,5 +93,27 @@ impl Plan {
             }
         }
         resolved
+    }
+}
+
+/// What a task does: in the words of what becomes of its object, where that is known.
+pub(super) fn titled(task: &SyncTask, change: Option<&Change>) -> String {
+    match (change, task.action) {
+        (None, action) => action.to_string(),
+        (Some(change), TaskAction::Hook(_)) => format!("{} {}", change.kind, task.action),
+        (Some(change), _) => change.kind.to_string(),
+    }
+}
+
+/// Why, below the line of a task.
+fn explain(text: &mut String, change: &Change) {
+    if !change.why.is_empty() {
+        let _ = writeln!(text, "      {}", change.why);
+    }
+    for field in &change.fields {
+        let _ = writeln!(text, "      {field}");
+    }
+    for field in &change.ignored {
+        let _ = writeln!(text, "      not compared (ignoreDifferences): {field}");
     }
 }

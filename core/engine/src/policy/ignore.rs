@@ -5,7 +5,7 @@ use capstan_model::{ResourceIgnoreDifferences, ResourceKey, glob};
 use crate::compare::IgnoreRules;
 
 /// The rules of `spec.ignoreDifferences` that speak of `key`, put together.
-pub(crate) fn ignore_rules(rules: &[ResourceIgnoreDifferences], key: &ResourceKey) -> IgnoreRules {
+pub fn ignore_rules(rules: &[ResourceIgnoreDifferences], key: &ResourceKey) -> IgnoreRules {
     let mut all = IgnoreRules::default();
     let fits = |pattern: &str, text: &str| pattern.is_empty() || pattern == text;
     for rule in rules {

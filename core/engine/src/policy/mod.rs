@@ -11,6 +11,6 @@ mod window;
 pub use authorize::{Verb, authorize};
 pub use auto_sync::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
 pub use depends_on::{MalformedDependency, cycle, dependencies};
-pub(crate) use ignore::ignore_rules;
+pub use ignore::ignore_rules;
 pub use rollback::{RollbackRefusal, rollback};
 pub use window::{Attempt, WindowDecision, decide};

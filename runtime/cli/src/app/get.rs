@@ -6,9 +6,9 @@ use capstan_model::Application;
 use clap::Args;
 use serde_json::json;
 
-use super::Session;
 use crate::error::CommandError;
 use crate::output::{Format, one_line, print, print_value, short, table};
+use crate::session::Session;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::Session;
 use crate::error::CommandError;
 use crate::output::{Format, print, print_value, short, table};
+use crate::session::Session;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use capstan_engine::policy::rollback;
 use clap::Args;
 
-use super::{Session, duration, sync};
+use super::{duration, sync};
 use crate::error::CommandError;
+use crate::session::Session;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -7,9 +7,10 @@ use capstan_model::{Application, Operation, OperationInitiator, OperationPhase, 
 use clap::Args;
 use serde_json::json;
 
-use super::{Session, duration, wait};
+use super::{duration, wait};
 use crate::error::CommandError;
 use crate::output::{complain, one_line};
+use crate::session::Session;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

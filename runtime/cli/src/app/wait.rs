@@ -7,9 +7,10 @@ use capstan_model::{Application, ApplicationId, HealthStatusCode, OperationPhase
 use clap::Args;
 use tokio::time::Instant;
 
-use super::{Session, duration};
+use super::duration;
 use crate::error::CommandError;
 use crate::output::{complain, one_line};
+use crate::session::Session;
 
 /// How often the Application is read.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -3,7 +3,6 @@
 use capstan_engine::event::Event;
 use capstan_engine::guard::Pause;
 use capstan_model::GroupKind;
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -50,8 +49,8 @@ struct PauseSink {
 impl Sink for PauseSink {
     async fn take(&mut self, seen: Seen) -> Result<(), Closed> {
         let pause = match seen {
-            Seen::Listed(objects) => objects.first().map(of).unwrap_or_default(),
-            Seen::Changed(object) => of(&object),
+            Seen::Listed(objects) => objects.first().map(Pause::of).unwrap_or_default(),
+            Seen::Changed(object) => Pause::of(&object),
             Seen::Gone(_) => Pause::default(),
             Seen::Unavailable(error) => {
                 let failure = error.to_string();
@@ -71,10 +70,4 @@ impl Sink for PauseSink {
         self.failure.clear();
         self.events.send(Event::DeletesPaused(pause)).await.map_err(|_| Closed)
     }
-}
-
-fn of(config_map: &Value) -> Pause {
-    let data = config_map.get("data").and_then(Value::as_object);
-    let entries = data.into_iter().flatten();
-    Pause::parse(entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))))
 }

@@ -1,0 +1,154 @@
+//! `capstan plan`: of a folder, with or without a cluster, or of an Application.
+
+mod live;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use capstan_engine::plan::{Outlook, Plan, PlanError, PlanRequest, PruneItem};
+use capstan_engine::settings::Guards;
+use capstan_engine::targets::{TargetContext, Targets};
+use capstan_model::{ApplicationId, SyncOptions};
+use clap::{Args, ValueEnum};
+
+use crate::error::CommandError;
+use crate::output::{complain, print, print_value};
+use crate::render::Source;
+use crate::session::in_session;
+
+/// What hooks without a name are called in a plan: their names are made when they run.
+const HOOK_SUFFIX: &str = "<attempt>";
+
+/// Arguments of `capstan plan`.
+#[derive(Debug, Args)]
+#[command(mut_arg("dir", |dir| dir.required_unless_present("app")))]
+pub struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// Make the namespace, as `CreateNamespace=true` does.
+    #[arg(long)]
+    create_namespace: bool,
+    /// Of this Application (`NAME` or `NAMESPACE/NAME`) instead of a folder: its sources, options and rules, and what it would delete.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["dir", "values", "set", "set_string", "set_json", "set_literal", "name", "namespace", "kube_version", "api_versions", "create_namespace"])]
+    app: Option<String>,
+    /// With --app: this commit, branch or tag instead of the Application's own.
+    #[arg(long, requires = "app")]
+    revision: Option<String>,
+    /// With --app: this working copy of its repository instead of what is in Git.
+    #[arg(long, value_name = "DIR", requires = "app", conflicts_with = "revision")]
+    local: Option<PathBuf>,
+    /// With --app: as a sync that a person asks for, with prune.
+    #[arg(long, requires = "app")]
+    prune: bool,
+    /// Say what would change in the cluster, and why. Implied by --app and --kubeconfig.
+    #[arg(long)]
+    live: bool,
+    /// Kubeconfig of the cluster.
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// Namespace of the controller and its Applications.
+    #[arg(long, default_value = "argocd")]
+    control_namespace: String,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Phases and waves in order.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
+}
+
+/// What is planned.
+struct Subject {
+    application: ApplicationId,
+    targets: Targets,
+    destination_namespace: String,
+    options: SyncOptions,
+}
+
+impl Subject {
+    fn plan(&self, prune: &[PruneItem]) -> Result<Plan, CommandError> {
+        let failed = |error: PlanError| CommandError::Source(error.to_string());
+        Plan::new(&PlanRequest {
+            targets: &self.targets,
+            prune,
+            hooks: true,
+            selection: &[],
+            options: &self.options,
+            destination_namespace: &self.destination_namespace,
+            create_namespace: self.options.create_namespace == Some(true),
+            hook_suffix: HOOK_SUFFIX,
+            guards: Guards::default(),
+        })
+        .map_err(failed)
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
+    let is_live = arguments.live || arguments.kubeconfig.is_some() || arguments.app.is_some();
+    if is_live {
+        let (kubeconfig, namespace) = (arguments.kubeconfig.clone(), &arguments.control_namespace);
+        let (plan, outlook) = in_session(kubeconfig, namespace, async |session| match &arguments.app {
+            Some(name) => live::of_application(session, arguments, name).await,
+            None => live::of_folder(session, arguments).await,
+        })?;
+        show(arguments.output, &plan, Some(&outlook));
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Which kinds live in namespaces is not known without a cluster: all are taken to.
+    let plan = folder(arguments, Arc::default())?.plan(&[])?;
+    show(arguments.output, &plan, None);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A folder, as an Application of its name would declare it.
+fn folder(
+    arguments: &Arguments,
+    namespaced: Arc<BTreeMap<capstan_model::GroupKind, bool>>,
+) -> Result<Subject, CommandError> {
+    let source = &arguments.source;
+    let output = source.render(false)?;
+    output
+        .warnings
+        .iter()
+        .for_each(|warning| complain(&format!("warning: {warning}")));
+    let application = ApplicationId::new(&arguments.control_namespace, source.release());
+    let context = TargetContext {
+        application: application.clone(),
+        control_namespace: arguments.control_namespace.clone(),
+        destination_namespace: source.namespace().to_owned(),
+        namespaced,
+        ..TargetContext::default()
+    };
+    let targets = Targets::prepare(output.manifests, &context, output.source_type);
+    Ok(Subject {
+        application,
+        targets: targets.map_err(|error| CommandError::Source(error.to_string()))?,
+        destination_namespace: source.namespace().to_owned(),
+        options: SyncOptions {
+            create_namespace: arguments.create_namespace.then_some(true),
+            ..SyncOptions::default()
+        },
+    })
+}
+
+fn show(format: Format, plan: &Plan, outlook: Option<&Outlook>) {
+    match format {
+        Format::Text => print(&plan.text(outlook)),
+        Format::Json => print_value(&plan.json(outlook), false),
+        Format::Dot => print(&plan.dot(outlook)),
+        Format::Svg => print(&plan.svg(outlook)),
+    }
+}
