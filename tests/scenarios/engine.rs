@@ -108,7 +108,10 @@ impl EngineStage<'_> {
     fn start_controller(&mut self) {
         let mut watches = Watches::default();
         let mut events = vec![
-            Event::LeadershipChanged { leads: true },
+            Event::LeadershipChanged {
+                leads: true,
+                fence: None,
+            },
             Event::ClusterConnected(ClusterId::in_cluster(), discover(self.now, &mut self.world)),
         ];
         watches.control(self.now, &mut self.world, &mut events);

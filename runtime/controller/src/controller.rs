@@ -124,7 +124,13 @@ impl Controller {
         // One replica: it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the first things
         // that the engine hears, since nothing else has been started.
         let unread = Event::DeletesPaused(Pause::unknown("it has not been read yet"));
-        for first in [Event::LeadershipChanged { leads: true }, unread] {
+        for first in [
+            Event::LeadershipChanged {
+                leads: true,
+                fence: None,
+            },
+            unread,
+        ] {
             if events.try_send(first).is_err() {
                 tracing::error!("the event queue is full before the start");
             }
