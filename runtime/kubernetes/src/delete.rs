@@ -18,7 +18,7 @@ impl Cluster {
         &self,
         permit: &DeletePermit,
         propagation: Propagation,
-        control: &Cluster,
+        control: &Self,
     ) -> Result<Deletion, WriteError> {
         let (key, gvk) = (permit.key(), permit.gvk());
         let Some(live) = self.observe(key, gvk).await? else {
