@@ -170,7 +170,16 @@ impl Bed {
 fn controller(folder: &Path) -> (Process, String) {
     let mut command = Command::new(CAPSTAN);
     command
-        .args(["controller", "--port", "0", "--poll-interval", "60s", "--kubeconfig"])
+        .args([
+            "controller",
+            "--port",
+            "0",
+            "--identity",
+            "bench",
+            "--poll-interval",
+            "60s",
+            "--kubeconfig",
+        ])
         .arg(folder.join("kubeconfig"));
     command.arg("--dir").arg(folder.join("cache")).env("RUST_LOG", "warn");
     let mut controller = Process::start(&mut command);

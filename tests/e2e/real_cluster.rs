@@ -280,7 +280,16 @@ fn patient_portal_is_deployed_healed_pruned_and_reverted() {
     let (bare, clone) = repository(folder.path());
     let mut command = Command::new(CAPSTAN);
     command
-        .args(["controller", "--port", "0", "--poll-interval", "500ms", "--kubeconfig"])
+        .args([
+            "controller",
+            "--port",
+            "0",
+            "--identity",
+            "test",
+            "--poll-interval",
+            "500ms",
+            "--kubeconfig",
+        ])
         .arg(&cluster.kubeconfig);
     command.arg("--dir").arg(folder.path().join("cache"));
     let controller = Process::start(&mut command);

@@ -11,7 +11,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn controller(folder: &Path) -> Process {
     let mut command = Command::new(CAPSTAN);
     command
-        .args(["controller", "--port", "0", "--poll-interval", "500ms", "--kubeconfig"])
+        .args([
+            "controller",
+            "--port",
+            "0",
+            "--identity",
+            "test",
+            "--poll-interval",
+            "500ms",
+            "--kubeconfig",
+        ])
         .arg(folder.join("kubeconfig"));
     command.arg("--dir").arg(folder.join("cache"));
     Process::start(&mut command)

@@ -108,7 +108,10 @@ impl EngineStage<'_> {
     fn start_controller(&mut self) {
         let mut watches = Watches::default();
         let mut events = vec![
-            Event::LeadershipChanged { leads: true },
+            Event::LeadershipChanged {
+                leads: true,
+                fence: None,
+            },
             Event::ClusterConnected(ClusterId::in_cluster(), discover(self.now, &mut self.world)),
         ];
         watches.control(self.now, &mut self.world, &mut events);
@@ -313,8 +316,11 @@ impl EngineStage<'_> {
             }
             EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
             EffectKind::PatchApplication { uid, patch } => Outcome::Patched(executor.patch(&application, &uid, patch)),
-            EffectKind::PatchStatus { uid, patch } => {
-                let patch = serde_json::json!({ "status": patch });
+            EffectKind::PatchStatus { uid, patch, version } => {
+                let mut patch = serde_json::json!({ "status": patch });
+                if let Some(version) = version {
+                    patch["metadata"] = serde_json::json!({ "resourceVersion": version });
+                }
                 Outcome::Patched(executor.patch(&application, &uid, patch))
             }
             EffectKind::WatchKinds { .. } => unreachable!("has no outcome"),

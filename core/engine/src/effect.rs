@@ -61,7 +61,8 @@ pub enum EffectKind {
     Apply(Box<ApplyTask>),
     /// Delete one object: GET it, ask [`DeletePermit::check`], then DELETE with the preconditions that gives. Where
     /// [`DeletePermit::survey`] wants something listed, it is listed between the two, completely, and held against
-    /// [`DeletePermit::check_contents`].
+    /// [`DeletePermit::check_contents`]. Last of all the Lease of [`DeletePermit::fence`] is read and held against
+    /// [`DeletePermit::check_lease`]; a lease that is lost is a `Transient` failure.
     Delete {
         /// Where.
         cluster: ClusterId,
@@ -127,6 +128,9 @@ pub enum EffectKind {
         uid: String,
         /// The patch of the `status` field, without the field's name.
         patch: Value,
+        /// The Application's `resourceVersion` that it rests on, of what others' operations must not slip in between: the intent of an
+        /// operation, and of creating hooks. Another version is a `Conflict`. `None`: whatever it is.
+        version: Option<String>,
     },
     /// From now on exactly these kinds are to be watched. Has no outcome.
     WatchKinds {

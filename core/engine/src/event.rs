@@ -102,6 +102,8 @@ pub enum Event {
     LeadershipChanged {
         /// Leads.
         leads: bool,
+        /// The lease it leads by; `None` where there is no election.
+        fence: Option<crate::guard::Fence>,
     },
     /// An effect was carried out, or not.
     Completed(EffectId, Outcome),

@@ -43,6 +43,8 @@ pub enum Sabotage {
     ForgetsFailure,
     /// A delete insists on nothing.
     NoPreconditions,
+    /// A delete does not look who leads.
+    DeletesUnfenced,
     /// A replace insists on nothing.
     BlindReplace,
     /// A hook without a name has another name after a restart.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use capstan_engine::guard::Pause;
 use capstan_engine::{Engine, Event, Settings};
-use capstan_kubernetes::{Cluster, ControlWatches, Monitor, PauseWatch, SecretWatch};
+use capstan_kubernetes::{Cluster, ControlWatches, Election, ElectionSettings, Monitor, PauseWatch, SecretWatch};
 use capstan_source::{AUTHORITIES_MAP, SECRET_TYPE_LABEL};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,8 @@ pub struct ControllerSettings {
     pub requests_in_flight: usize,
     /// Where renders and comparisons run. Default: as many threads as the machine has.
     pub compute: Compute,
+    /// Which lease to lead by. Default none: whoever runs it sees to it that it is the only one.
+    pub election: Option<ElectionSettings>,
 }
 
 impl Default for ControllerSettings {
@@ -52,6 +54,7 @@ impl Default for ControllerSettings {
             event_queue: 1024,
             requests_in_flight: 32,
             compute: Compute::Threads(std::thread::available_parallelism().map_or(2, usize::from)),
+            election: None,
         }
     }
 }
@@ -121,14 +124,18 @@ impl Controller {
             model,
             metrics,
         } = self;
-        // One replica: it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the first things
-        // that the engine hears, since nothing else has been started.
+        // Where there is no election it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the
+        // first things that the engine hears, since nothing else has been started.
         let unread = Event::DeletesPaused(Pause::unknown("it has not been read yet"));
-        for first in [Event::LeadershipChanged { leads: true }, unread] {
+        let leads = settings.election.is_none();
+        for first in [Event::LeadershipChanged { leads, fence: None }, unread] {
             if events.try_send(first).is_err() {
                 tracing::error!("the event queue is full before the start");
             }
         }
+        let election = settings
+            .election
+            .map(|election| Election::start(&cluster, election, &events));
         let _pause = PauseWatch::start(&cluster, &settings.engine.control_namespace, &events);
         let _secrets = sources.secrets().map(|secrets| {
             secrets.expect();
@@ -145,6 +152,7 @@ impl Controller {
             pool(&settings.compute),
             events.clone(),
             settings.requests_in_flight,
+            election.as_ref().map(Election::leadership),
         );
         let engine = Engine::new(settings.engine);
         let driver = Driver::new(engine, executor, clock, inbox, model.clone(), metrics);
@@ -154,6 +162,9 @@ impl Controller {
             biased;
             () = driver.run(shutdown) => {}
             () = poll::run(model, sources, events, settings.poll_interval) => {}
+        }
+        if let Some(election) = election {
+            election.resign().await;
         }
     }
 }

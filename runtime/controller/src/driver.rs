@@ -281,6 +281,7 @@ mod tests {
         let kind = EffectKind::PatchStatus {
             uid: String::new(),
             patch: json!(sequence),
+            version: None,
         };
         Effect { id: id(sequence), kind }
     }

@@ -13,7 +13,13 @@ use crate::request::{Ask, JSON};
 
 impl Cluster {
     /// Reads the object, holds the permit against it, and deletes exactly the version that was read.
-    pub async fn delete(&self, permit: &DeletePermit, propagation: Propagation) -> Result<Deletion, WriteError> {
+    /// Right before that `control`, which has the Lease, is asked whether this replica leads.
+    pub async fn delete(
+        &self,
+        permit: &DeletePermit,
+        propagation: Propagation,
+        control: &Self,
+    ) -> Result<Deletion, WriteError> {
         let (key, gvk) = (permit.key(), permit.gvk());
         let Some(live) = self.observe(key, gvk).await? else {
             return Ok(Deletion::Gone);
@@ -47,6 +53,7 @@ impl Cluster {
             },
         });
         let url = self.object_url(key, gvk).await?;
+        control.holds_fence(permit).await?;
         let ask = Ask::write(Method::DELETE, url.clone(), JSON, &options);
         let sent = self.fetch("delete", &key.group_kind(), ask).await;
         match sent.and_then(|answer| answer.json(&url)) {

@@ -37,12 +37,24 @@ impl Cluster {
     /// One request where Applications have no status subresource, as Argo CD and `crds` define them. Where they have one, the API
     /// server takes `metadata` of the stored object before it looks at the patch's, and a UID in it guards nothing: so the object is
     /// read first, and the version that was read is the guard.
-    pub async fn patch_status(&self, id: &ApplicationId, uid: &str, patch: Value) -> Result<String, WriteError> {
+    ///
+    /// With `version`, an Application of another version is a `Conflict`, too.
+    pub async fn patch_status(
+        &self,
+        id: &ApplicationId,
+        uid: &str,
+        patch: Value,
+        version: Option<&str>,
+    ) -> Result<String, WriteError> {
         let (key, gvk) = (application_key(id), application_kind());
         let mut url = self.object_url(&key, &gvk).await?;
         let patch = json!({ "status": patch });
         if !self.table().status_subresources.contains(&key.group_kind()) {
-            return self.merge(&key, url, with_uid(patch, uid)?, uid).await;
+            let mut patch = with_uid(patch, uid)?;
+            if let Some(version) = version {
+                patch["metadata"]["resourceVersion"] = json!(version);
+            }
+            return self.merge(&key, url, patch, uid).await;
         }
         let Some(live) = self.observe(&key, &gvk).await? else {
             return Err(WriteError::NotFound(format!("{key} does not exist")));
@@ -55,7 +67,8 @@ impl Cluster {
             uid,
         )?;
         let mut patch = patch;
-        patch["metadata"] = json!({"resourceVersion": version_of(&live)});
+        let read = version_of(&live);
+        patch["metadata"] = json!({"resourceVersion": version.unwrap_or(&read)});
         url.push_str("/status");
         self.merge(&key, url, patch, uid).await
     }

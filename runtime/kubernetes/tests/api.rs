@@ -255,17 +255,21 @@ async fn patches(cluster: &Cluster, uid: &str) {
     let id = ApplicationId::new("argocd", "patient-portal");
     let before: u64 = cluster.requests().snapshot().values().sum();
     let status = json!({"sync": {"status": "Synced"}, "health": {"status": "Healthy"}});
-    let first = cluster.patch_status(&id, uid, status.clone()).await.unwrap();
+    let first = cluster.patch_status(&id, uid, status.clone(), None).await.unwrap();
     let after: u64 = cluster.requests().snapshot().values().sum();
     assert_eq!(after - before, 1, "requests of a status write");
     assert_eq!(
-        cluster.patch_status(&id, uid, status.clone()).await.unwrap(),
+        cluster.patch_status(&id, uid, status.clone(), None).await.unwrap(),
         first,
         "nothing changed"
     );
     let another = "3b6ab2ad-0000-4000-8000-000000000000";
     assert_eq!(
-        cluster.patch_status(&id, another, status).await.unwrap_err().name(),
+        cluster
+            .patch_status(&id, another, status, None)
+            .await
+            .unwrap_err()
+            .name(),
         "Conflict"
     );
     let label = json!({"metadata": {"labels": {"seen": first}}});
@@ -280,7 +284,11 @@ async fn patches(cluster: &Cluster, uid: &str) {
     assert_ne!(cluster.patch_application(&id, uid, label).await.unwrap(), first);
     let nobody = ApplicationId::new("argocd", "nobody");
     assert_eq!(
-        cluster.patch_status(&nobody, uid, json!({})).await.unwrap_err().name(),
+        cluster
+            .patch_status(&nobody, uid, json!({}), None)
+            .await
+            .unwrap_err()
+            .name(),
         "NotFound"
     );
 }

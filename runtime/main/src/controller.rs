@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Fresh, Sources, TreeRenderer};
 use capstan_engine::settings::Guards;
-use capstan_kubernetes::{Cluster, ClusterSettings, KubeconfigSource};
+use capstan_kubernetes::{Cluster, ClusterSettings, ElectionSettings, KubeconfigSource};
 use capstan_model::{ClusterId, GroupKind, parse_duration};
 use capstan_source::{Charts, FetchLimits, LocalRepositories, Options, Repositories};
 use clap::Args;
@@ -42,6 +42,13 @@ pub(crate) struct Arguments {
     /// Told apart from other installations on the same cluster by this.
     #[arg(long, default_value = "")]
     installation_id: String,
+    /// Lead by a Lease, so that one of several replicas writes. `false`: see to it that there is only one.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "true|false")]
+    leader_elect: bool,
+    /// What this replica is called in the Lease: of no two that run at once, and best the same after a crash, such as a pod's name. Made up
+    /// when absent.
+    #[arg(long, env = "POD_NAME")]
+    identity: Option<String>,
     /// File with the installation's seed, a secret of 32 bytes or more: what charts draw at random (passwords, keys) follows from it, so that
     /// it stays the same. When absent, `seed` in --dir, made at the first start.
     #[arg(long, env = "CAPSTAN_SEED_FILE")]
@@ -95,6 +102,8 @@ pub(crate) struct Settings {
     pub(crate) local: LocalRepositories,
     /// What charts draw at random follows from this.
     pub(crate) seed: Vec<u8>,
+    /// By what name it runs for the lead; without one it leads.
+    pub(crate) identity: Option<String>,
 }
 
 impl Default for Settings {
@@ -109,6 +118,7 @@ impl Default for Settings {
             protected_kinds: Vec::new(),
             local: LocalRepositories::Anywhere,
             seed: Vec::new(),
+            identity: None,
         }
     }
 }
@@ -134,6 +144,26 @@ fn fresh() -> Fresh {
     }
 }
 
+/// A lease of each installation.
+fn election(namespace: &str, installation_id: &str, identity: &str) -> ElectionSettings {
+    let mut election = ElectionSettings::new(namespace, identity);
+    if !installation_id.is_empty() {
+        election.name = format!("{}-{installation_id}", election.name);
+    }
+    election
+}
+
+/// A name that no other process has: the machine's, and which process of it since when.
+fn made_up_identity() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = Some(host.trim())
+        .filter(|host| !host.is_empty())
+        .unwrap_or("capstan")
+        .to_owned();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{host}_{}_{}", std::process::id(), since.as_nanos())
+}
+
 /// Connects and starts a controller on this runtime.
 pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
     let source = settings
@@ -150,6 +180,9 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
     let sources = Sources::new(Arc::new(Repositories::new(settings.cache, options)), Arc::new(charts));
     let mut controller = ControllerSettings {
         poll_interval: settings.poll_interval,
+        election: settings
+            .identity
+            .map(|identity| election(&settings.namespace, &settings.installation_id, &identity)),
         ..ControllerSettings::default()
     };
     controller.engine.control_namespace = settings.namespace;
@@ -202,6 +235,9 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
             LocalRepositories::Anywhere
         },
         seed,
+        identity: arguments
+            .leader_elect
+            .then(|| arguments.identity.unwrap_or_else(made_up_identity)),
     };
     let listener = serve::listen(arguments.address, arguments.port).await?;
     let mut running = start(settings).await?;

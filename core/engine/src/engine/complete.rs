@@ -61,7 +61,9 @@ impl Engine {
                 self.hook_of_deletion_answered(now, app, phase, &key, outcome);
             }
             (InFlight::Finalizer, Outcome::Patched(result)) => self.finalizer_removed(now, app, result),
-            (InFlight::RefreshAnnotation | InFlight::OperationField, Outcome::Patched(_)) => {}
+            (InFlight::RefreshAnnotation | InFlight::OperationField, Outcome::Patched(result)) => {
+                app.said_version = result.unwrap_or_else(|_| std::mem::take(&mut app.said_version));
+            }
             // An executor that answers something else than was asked has a bug; what it says cannot be used.
             (_, _) => self.late_completions += 1,
         }

@@ -12,6 +12,7 @@ use super::cluster::Cluster;
 use super::state::{ApplicationState, InFlight};
 use crate::effect::{EffectKind, Freshness};
 use crate::event::Event;
+use crate::guard::Fence;
 use crate::health::assess_with;
 use crate::journal::Cause;
 use crate::policy::dependencies;
@@ -60,7 +61,7 @@ impl Engine {
             }
             Event::SyncRequested { id, operation } => self.wish(&id, |app| app.requested = Some(*operation)),
             Event::TerminateRequested { id, by } => self.wish(&id, |app| app.terminate_by = Some(by)),
-            Event::LeadershipChanged { leads } => self.leadership_changed(leads),
+            Event::LeadershipChanged { leads, fence } => self.leadership_changed(leads, fence),
             Event::Completed(id, outcome) => self.completed(now, &id, outcome),
             event => self.cluster_event(event),
         }
@@ -295,11 +296,11 @@ impl Engine {
 
     /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself. Whoever gets it starts from what
     /// the resource says now, not from what it said when he had it last: another led meanwhile.
-    fn leadership_changed(&mut self, leads: bool) {
-        if self.leads == leads {
+    fn leadership_changed(&mut self, leads: bool, fence: Option<Fence>) {
+        if self.leads == leads && self.fence == fence {
             return;
         }
-        self.leads = leads;
+        (self.leads, self.fence) = (leads, fence);
         for (id, app) in &mut self.applications {
             let (epoch, invalid) = (app.epoch + 1, app.invalid.take());
             *app = ApplicationState::restore(std::mem::take(&mut app.application));

@@ -55,7 +55,7 @@ use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, SyncPhase
 
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event::Event;
-use crate::guard::Pause;
+use crate::guard::{Fence, Pause};
 use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
 use crate::sabotage::{self, Sabotage};
@@ -88,6 +88,8 @@ pub struct Engine {
     changed: BTreeSet<ApplicationId>,
     kinds_changed: bool,
     leads: bool,
+    /// The lease it leads by.
+    fence: Option<Fence>,
     /// What of deletes is paused.
     pause: Pause,
     sequence: u64,
@@ -121,6 +123,7 @@ impl Engine {
             changed: BTreeSet::new(),
             kinds_changed: false,
             leads: true,
+            fence: None,
             pause: Pause::default(),
             sequence: 0,
             late_completions: 0,
@@ -287,7 +290,10 @@ impl Engine {
     }
 
     /// Emits an effect for an application.
-    fn emit(&mut self, app: &mut ApplicationState, kind: EffectKind, what: InFlight) {
+    fn emit(&mut self, app: &mut ApplicationState, mut kind: EffectKind, what: InFlight) {
+        if let EffectKind::Delete { permit, .. } = &mut kind {
+            permit.fenced(self.fence.clone());
+        }
         self.sequence += 1;
         let id = EffectId {
             application: app.id(),

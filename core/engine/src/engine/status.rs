@@ -45,6 +45,10 @@ impl Engine {
         if !is_barrier && !self.is_quiet(app, gate) {
             return;
         }
+        // What a barrier rests on is known only when the other patches of the resource were answered.
+        if is_barrier && app.in_flight.is_patching() {
+            return;
+        }
         let summary = summary(app, gate);
         let news = match Telling::news(app, &summary) {
             News::Nothing if self.exhaustive && self.unsaid(app, gate).is_some() => News::Progress,
@@ -80,9 +84,13 @@ impl Engine {
             None if intent || !hooks.is_empty() => Value::Object(Map::new()),
             None => return,
         };
-        let uid = app.application.metadata.uid.clone();
-        let what = InFlight::Status(StatusPatch { status, hooks, intent });
-        self.emit(app, EffectKind::PatchStatus { uid, patch }, what);
+        let is_barrier = intent || !hooks.is_empty();
+        let kind = EffectKind::PatchStatus {
+            uid: app.application.metadata.uid.clone(),
+            patch,
+            version: Some(app.said_version.clone()).filter(|version| is_barrier && !version.is_empty()),
+        };
+        self.emit(app, kind, InFlight::Status(StatusPatch { status, hooks, intent }));
     }
 
     /// Is nothing under way that changes what there is to say?

@@ -13,6 +13,7 @@ pub(crate) struct Underway {
     tasks: usize,
     comparisons: usize,
     statuses: usize,
+    patches: usize,
 }
 
 impl Underway {
@@ -53,6 +54,11 @@ impl Underway {
         self.statuses > 0
     }
 
+    /// Is another patch of the resource on its way?
+    pub(crate) fn is_patching(&self) -> bool {
+        self.patches > 0
+    }
+
     fn count(&mut self, what: &InFlight, change: impl Fn(&mut usize)) {
         if what.is_write() {
             change(&mut self.writes);
@@ -61,6 +67,9 @@ impl Underway {
             InFlight::Task(_) => change(&mut self.tasks),
             InFlight::Compare(_) => change(&mut self.comparisons),
             InFlight::Status(_) => change(&mut self.statuses),
+            InFlight::RefreshAnnotation | InFlight::OperationField | InFlight::Finalizer | InFlight::KeptHooks => {
+                change(&mut self.patches);
+            }
             _ => {}
         }
     }

@@ -12,6 +12,7 @@
 
 mod contended;
 mod contents;
+mod fence;
 mod findings;
 mod hold;
 mod mass_prune;
@@ -24,6 +25,7 @@ mod witness;
 pub(crate) use contended::Contention;
 pub(crate) use contents::is_reserved;
 pub use contents::{Content, Survey, is_incidental};
+pub use fence::{Fence, LostLease};
 pub(crate) use findings::{Doomed, Facts, findings};
 pub(crate) use hold::{Hold, Rule, Told, is_held, parse};
 pub(crate) use mass_prune::PruneLimits;

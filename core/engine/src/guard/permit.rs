@@ -7,6 +7,7 @@ use capstan_model::{DeleteOption, GroupVersionKind, ObjectMeta, PruneOption, Res
 use serde_json::Value;
 
 use super::contents::{self, Content, Survey};
+use super::fence::{Fence, LostLease};
 use super::hold::Rule;
 use crate::sabotage::{self, Sabotage};
 
@@ -21,6 +22,8 @@ pub struct DeletePermit {
     installation_id: String,
     /// Of a Namespace or a definition: what may go along with it. `None`: whatever is in it.
     contents: Option<BTreeSet<ResourceKey>>,
+    /// The lease that was held when it was given. `None`: there is no election.
+    fence: Option<Fence>,
 }
 
 /// Objects that a refusal names before it counts the rest.
@@ -124,6 +127,7 @@ impl DeletePermit {
             tracking_id,
             installation_id,
             contents: None,
+            fence: None,
         }
     }
 
@@ -131,6 +135,24 @@ impl DeletePermit {
     pub(crate) fn with_contents(mut self, ours: BTreeSet<ResourceKey>) -> Self {
         self.contents = Some(ours);
         self
+    }
+
+    /// Only as long as this lease is held.
+    pub(crate) fn fenced(&mut self, fence: Option<Fence>) {
+        self.fence = fence;
+    }
+
+    /// The lease that has to be read after everything else, right before the DELETE.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_ref()
+    }
+
+    /// Holds that lease against the permit; `None`: there is no such Lease.
+    pub fn check_lease(&self, lease: Option<&Value>) -> Result<(), LostLease> {
+        match &self.fence {
+            Some(fence) if !sabotage::is(Sabotage::DeletesUnfenced) => fence.check(lease),
+            _ => Ok(()),
+        }
     }
 
     /// What has to be listed before the object, as it was just read, may be deleted.

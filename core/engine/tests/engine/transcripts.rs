@@ -305,10 +305,16 @@ fn a_fight_is_slowed_and_never_given_up() {
 fn without_leadership_nothing_is_written() {
     let mut run = Rig::new(vec![config("a", 0, "1")]).start(Vec::new());
     run.pending.clear();
-    run.handle(Event::LeadershipChanged { leads: false });
+    run.handle(Event::LeadershipChanged {
+        leads: false,
+        fence: None,
+    });
     run.settle(MINUTE);
     assert!(run.rig.cluster.history.is_empty());
-    run.handle(Event::LeadershipChanged { leads: true });
+    run.handle(Event::LeadershipChanged {
+        leads: true,
+        fence: None,
+    });
     run.settle(MINUTE);
     assert_eq!(run.sync(), "Synced Healthy");
     assert!(

@@ -101,15 +101,22 @@ impl<'r> Timeline<'r> {
     fn read_operations(&mut self) {
         let mut current: BTreeMap<(usize, u64), usize> = BTreeMap::new();
         let mut going_on: Option<(u64, u64)> = None;
+        // Losing the lead and getting it back begin an epoch each.
+        let mut begun = 1;
         for (at, fact) in self.record.facts() {
             match fact {
-                Fact::Started { running, .. } => going_on = *running,
+                Fact::Started { running, is_new, .. } => {
+                    going_on = *running;
+                    begun = if *is_new { 1 } else { begun };
+                }
+                Fact::Leads(_) => begun += 1,
                 Fact::Sent(request) => {
                     let place = (request.process, request.epoch);
                     self.sent.insert(request.number, (at, request));
                     // What an earlier process began goes on in the first epoch of the next; a higher one is another operation.
-                    let is_same =
-                        |one: &Attempt| going_on == Some((one.number, one.attempt)) && request.epoch <= one.number + 1;
+                    let is_same = |one: &Attempt| {
+                        going_on == Some((one.number, one.attempt)) && request.epoch <= one.number + begun
+                    };
                     if !current.contains_key(&place)
                         && let Some(found) = self.attempts.iter().position(is_same)
                     {

@@ -110,6 +110,18 @@ fn of_time(what: Sabotage) -> Vec<Case> {
                 case
             })
             .collect(),
+        Sabotage::DeletesUnfenced => (0..40)
+            .map(|steps| {
+                let mut case = Case::of(vec![vec![config(0, ""), config(1, "")], vec![config(1, "")]]);
+                case.script = vec![
+                    (u8::MAX, Action::Wait(2)),
+                    (0, Action::Push),
+                    (steps, Action::Leads(false)),
+                ];
+                case.script.push((200, Action::Wait(2)));
+                case
+            })
+            .collect(),
         Sabotage::WritesSuspended => (0..40)
             .map(|steps| {
                 let mut case = restore::full_case();
@@ -179,6 +191,7 @@ fn of_prunes() {
             (Sabotage::DeletesProtected, "I-TRACK"),
             (Sabotage::PrunesDeclared, "I-TRACK"),
             (Sabotage::NoPreconditions, "I-CAS"),
+            (Sabotage::DeletesUnfenced, "I-CAS"),
             (Sabotage::BlindReplace, "I-CAS"),
         ],
     );

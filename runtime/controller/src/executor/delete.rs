@@ -9,6 +9,7 @@ pub(super) async fn delete(
     cluster: Cluster,
     permit: Box<DeletePermit>,
     propagation: Propagation,
+    control: Cluster,
 ) -> Result<Deletion, WriteError> {
-    cluster.delete(&permit, propagation).await
+    cluster.delete(&permit, propagation, &control).await
 }

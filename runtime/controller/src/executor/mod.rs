@@ -19,7 +19,7 @@ use capstan_engine::compare::{PairVerdict, Verdict};
 use capstan_engine::effect::{DryRun, EffectKind};
 use capstan_engine::event::{SourceFailure, WriteError};
 use capstan_engine::{Event, Outcome};
-use capstan_kubernetes::{Cluster, LiveWatches};
+use capstan_kubernetes::{Cluster, Leadership, LiveWatches};
 use capstan_model::{ApplicationId, ClusterId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -46,6 +46,8 @@ struct Destination {
 pub(crate) struct Executor {
     destinations: BTreeMap<ClusterId, Destination>,
     control: Cluster,
+    /// `None`: there is no election.
+    leadership: Option<Leadership>,
     shared: Arc<Shared>,
 }
 
@@ -66,6 +68,7 @@ impl Executor {
         pool: Pool,
         events: mpsc::Sender<Event>,
         requests_in_flight: usize,
+        leadership: Option<Leadership>,
     ) -> Self {
         let destination = Destination {
             watches: LiveWatches::start(control.clone(), events),
@@ -75,6 +78,7 @@ impl Executor {
         Self {
             destinations: BTreeMap::from([(control.id().clone(), destination)]),
             control,
+            leadership,
             shared: Arc::new(Shared {
                 sources,
                 renderer,
@@ -120,6 +124,30 @@ impl Executor {
 }
 
 impl Executor {
+    /// A request that changes something: only while this replica leads, whatever the engine believed when it asked.
+    fn write<T, F, R>(
+        &self,
+        id: &ClusterId,
+        outcome: fn(Result<T, WriteError>) -> Outcome,
+        request: R,
+    ) -> BoxFuture<'static, Outcome>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, WriteError>> + Send + 'static,
+        R: FnOnce(Cluster) -> F + Send + 'static,
+    {
+        let leadership = self.leadership.clone();
+        self.on_cluster(id, outcome, move |cluster| async move {
+            match leadership {
+                Some(leadership) if !leadership.holds() => {
+                    let why = "nothing was written: this replica does not lead any more";
+                    Err(WriteError::Transient(why.to_owned()))
+                }
+                _ => request(cluster).await,
+            }
+        })
+    }
+
     /// What only `guards: argo` asks for.
     fn execute_rare(&self, kind: EffectKind) -> BoxFuture<'static, Outcome> {
         match kind {
@@ -128,7 +156,7 @@ impl Executor {
                 key,
                 gvk,
                 from,
-            } => self.on_cluster(&cluster, Outcome::Patched, |cluster| {
+            } => self.write(&cluster, Outcome::Patched, |cluster| {
                 apply::migrate_fields(cluster, key, gvk, from)
             }),
             EffectKind::Pause { is_last, .. } => pause(is_last).boxed(),
@@ -157,15 +185,18 @@ impl Execute for Executor {
             }
             EffectKind::Apply(task) => {
                 let cluster = task.cluster.clone();
-                self.on_cluster(&cluster, Outcome::Applied, |cluster| apply::apply(cluster, task))
+                self.write(&cluster, Outcome::Applied, |cluster| apply::apply(cluster, task))
             }
             EffectKind::Delete {
                 cluster,
                 permit,
                 propagation,
-            } => self.on_cluster(&cluster, Outcome::Deleted, move |cluster| {
-                delete::delete(cluster, permit, propagation)
-            }),
+            } => {
+                let control = self.control.clone();
+                self.write(&cluster, Outcome::Deleted, move |cluster| {
+                    delete::delete(cluster, permit, propagation, control)
+                })
+            }
             EffectKind::Observe { cluster, key, gvk } => self.on_cluster(&cluster, Outcome::Observed, |cluster| {
                 observe::observe(cluster, key, gvk)
             }),
@@ -175,14 +206,14 @@ impl Execute for Executor {
                 gvk,
                 uid,
                 finalizer,
-            } => self.on_cluster(&cluster, Outcome::Patched, |cluster| {
+            } => self.write(&cluster, Outcome::Patched, |cluster| {
                 finalizer::remove(cluster, key, gvk, uid, finalizer)
             }),
-            EffectKind::PatchApplication { uid, patch } => self.on_cluster(control, Outcome::Patched, |cluster| {
+            EffectKind::PatchApplication { uid, patch } => self.write(control, Outcome::Patched, |cluster| {
                 patch::application(cluster, application, uid, patch)
             }),
-            EffectKind::PatchStatus { uid, patch } => self.on_cluster(control, Outcome::Patched, |cluster| {
-                patch::status(cluster, application, uid, patch)
+            EffectKind::PatchStatus { uid, patch, version } => self.write(control, Outcome::Patched, |cluster| {
+                patch::status(cluster, application, uid, patch, version)
             }),
             kind => self.execute_rare(kind),
         }

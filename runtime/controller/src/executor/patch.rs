@@ -19,6 +19,7 @@ pub(super) async fn status(
     id: ApplicationId,
     uid: String,
     patch: Value,
+    version: Option<String>,
 ) -> Result<String, WriteError> {
-    cluster.patch_status(&id, &uid, patch).await
+    cluster.patch_status(&id, &uid, patch, version.as_deref()).await
 }

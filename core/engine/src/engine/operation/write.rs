@@ -122,8 +122,10 @@ impl Engine {
             let live = live.filter(|live| !has_metadata && !live.is_deleting())?;
             return Some((awaiting(live), "exists already"));
         }
-        let is_current = app.desired.as_ref().map(|desired| desired.targets.digest())
-            == operation.targets.as_ref().map(crate::targets::Targets::digest);
+        // The verdict is of what is desired now, which an operation of an older commit may declare just so.
+        let target = operation.targets.as_ref()?.objects().get(task.target?)?;
+        let newest = app.desired.as_ref()?.resource(&task.key)?;
+        let is_current = newest.object.digest() == target.object.digest();
         let object = app.assessment.objects.get(&task.key)?;
         let live = live.filter(|live| !live.is_deleting())?;
         // The assessment is of this step's beginning; what was written since is in the index by its answer.

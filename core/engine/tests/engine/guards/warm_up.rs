@@ -37,8 +37,14 @@ fn a_person_s_sync_does_not_wait() {
 #[test]
 fn who_leads_anew_warms_up_anew() {
     let mut run = pushed(maps(0..3), maps(0..3));
-    run.handle(Event::LeadershipChanged { leads: false });
-    run.handle(Event::LeadershipChanged { leads: true });
+    run.handle(Event::LeadershipChanged {
+        leads: false,
+        fence: None,
+    });
+    run.handle(Event::LeadershipChanged {
+        leads: true,
+        fence: None,
+    });
     run.push(maps(0..2));
     assert!(run.drive(5000));
     assert_eq!(deletes(&run), 0, "{}", run.journal());

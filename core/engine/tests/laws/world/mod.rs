@@ -65,6 +65,8 @@ pub(crate) struct World {
     is_readable: bool,
     source_works: bool,
     leads: bool,
+    /// Who leads, in the cluster's words.
+    lease: Value,
     steps: usize,
 }
 
@@ -107,6 +109,7 @@ impl World {
             is_readable: true,
             source_works: true,
             leads: true,
+            lease: json!({"spec": {"holderIdentity": "us", "leaseTransitions": 0}}),
             steps: 0,
             case: case.clone(),
         }
@@ -162,9 +165,11 @@ impl World {
         } else {
             self.store.note(Fact::Reachable(false));
         }
-        if !self.leads {
-            self.handle(Event::LeadershipChanged { leads: false });
-        }
+        let fence = self.take_lease(self.leads);
+        self.handle(Event::LeadershipChanged {
+            leads: self.leads,
+            fence,
+        });
         let resource = self.resource.clone();
         self.observe(&resource);
         self.handle(Event::ApplicationsListed);

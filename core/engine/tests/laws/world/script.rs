@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use capstan_engine::Event;
+use capstan_engine::guard::Fence;
 use capstan_model::{ApplicationId, ClusterId, GroupKind, Operation, ResourceKey};
 use serde_json::{Value, json};
 
@@ -169,11 +170,29 @@ impl World {
             let resource = self.resource.clone();
             self.observe(&resource);
             self.note_start(false);
-        } else {
-            self.crash(1);
+            self.store.note(Fact::Leads(true));
+            let fence = self.take_lease(true);
+            self.handle(Event::LeadershipChanged { leads, fence });
+            return;
         }
-        self.store.note(Fact::Leads(leads));
-        self.handle(Event::LeadershipChanged { leads });
+        // Another has the lease, and what was sent before may still arrive.
+        self.store.note(Fact::Leads(false));
+        self.take_lease(false);
+        self.crash(1);
+        self.handle(Event::LeadershipChanged { leads, fence: None });
+    }
+
+    /// We take the lease, or another does.
+    pub(super) fn take_lease(&mut self, ours: bool) -> Option<Fence> {
+        let term = self.lease["spec"]["leaseTransitions"].as_i64().unwrap_or(0) + 1;
+        let holder = if ours { "us" } else { "them" };
+        self.lease = json!({"spec": {"holderIdentity": holder, "leaseTransitions": term}});
+        ours.then(|| Fence {
+            namespace: "argocd".into(),
+            name: "capstan".into(),
+            holder: holder.into(),
+            term,
+        })
     }
 
     fn reach(&mut self, reachable: bool) {

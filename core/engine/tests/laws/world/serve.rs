@@ -174,6 +174,9 @@ impl World {
             EffectKind::PatchApplication { patch, .. } => {
                 Outcome::Patched(Ok(self.patch(|resource| merge_patch(resource, patch))))
             }
+            EffectKind::PatchStatus { version, .. } if self.is_stale(version.as_deref()) => {
+                Outcome::Patched(Err(WriteError::Conflict("the object has been modified".into())))
+            }
             EffectKind::PatchStatus { patch, .. } => {
                 let before = self.resource["status"].clone();
                 let version = self.patch(|resource| merge_patch(&mut resource["status"], patch));
@@ -209,6 +212,10 @@ impl World {
     }
 
     /// As the executor does it: a fresh read, the permit's last check, a DELETE that insists on what was read.
+    fn is_stale(&self, version: Option<&str>) -> bool {
+        version.is_some_and(|version| version != self.resource_version.to_string())
+    }
+
     fn delete(&mut self, permit: &DeletePermit, request: u64, between: bool) -> Result<Deletion, WriteError> {
         let key = permit.key().clone();
         let Some(live) = self.store.objects.get(&key).cloned() else {
@@ -218,6 +225,9 @@ impl World {
             Ok(preconditions) => preconditions,
             Err(refusal) => return Ok(Deletion::Refused(refusal)),
         };
+        permit
+            .check_lease(Some(&self.lease))
+            .map_err(|lost| WriteError::Transient(lost.to_string()))?;
         let insists = (preconditions.uid, preconditions.resource_version);
         let read = ["/metadata/uid", "/metadata/resourceVersion"].map(|at| text(&live, at).to_owned());
         self.store.note(Fact::Deleting {
