@@ -6,7 +6,7 @@ use std::io::Read as _;
 use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
-use crate::number::{Floats, go_float_key};
+use crate::number::{Floats, go_float_key, unwritable_key};
 use crate::problem::{error_at, go_syntax, line, position, syntax_error};
 use crate::scalar::{Scalar, resolve};
 use crate::tag::scalar_value;
@@ -398,8 +398,24 @@ impl<'b> Composer<'b> {
                 ..error_at(mark, YamlErrorKind::Key, message)
             });
         }
-        let is_float = matches!(&event.data, EventData::Scalar { tag: None, value, plain_implicit: true, .. }
-            if matches!(resolve(value, self.mode), Scalar::Float(_)));
+        let float = match &event.data {
+            EventData::Scalar {
+                tag: None,
+                value,
+                plain_implicit: true,
+                ..
+            } => match resolve(value, self.mode) {
+                Scalar::Float(float) => Some(float),
+                _ => None,
+            },
+            _ => None,
+        };
+        let is_float = float.is_some();
+        if let Some(key) = float.and_then(unwritable_key) {
+            // As a value it would be an error.
+            self.visits.node(mark)?;
+            return Ok(key.to_owned());
+        }
         let unsupported = |what: &str| error_at(mark, YamlErrorKind::Key, format!("unsupported map key: {what}"));
         let node = self.node(event, depth)?;
         match node.value {

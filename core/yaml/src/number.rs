@@ -35,10 +35,23 @@ pub fn go_float_key(value: f64) -> String {
         reason = "Go's conversion rounds keys to 32 bits too"
     )]
     let narrow = value as f32;
+    if narrow.is_nan() {
+        return "NaN".to_owned();
+    }
     if narrow.is_infinite() {
         return if narrow > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     general(&format!("{narrow:e}"))
+}
+
+/// The key that a float becomes for which JSON has no number, or none in the precision that keys have.
+pub(crate) fn unwritable_key(value: f64) -> Option<&'static str> {
+    match go_float_key(value).as_str() {
+        "+Inf" => Some(".inf"),
+        "-Inf" => Some("-.inf"),
+        "NaN" => Some(".nan"),
+        _ => None,
+    }
 }
 
 /// What becomes of floats that are whole numbers.

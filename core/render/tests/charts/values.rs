@@ -293,6 +293,7 @@ fn values_files_may_hold_several_documents() {
         "? [a]\n: b\n",
         "a: 1\n\tb: 2\n",
         "a: 1e400\nb: .inf\n",
+        ".inf: a\n-.INF: b\n.NaN: c\n",
         "a: -0.0\nb: -0\nc: 1e6\nd: 123456789.0\n1e6: e\n16777217.0: f\n-1e300: g\n",
         "a: .nan\n",
         "a: 123456789012345678901234567890\nb: 0644\nc: 1_000\nd: 0x1F\ne: 1e3\n",
