@@ -48,7 +48,7 @@ impl Element {
             Self::List => Value::List(List::nil(Self::Any)),
             Self::Bytes => Value::Bytes(Arc::from(&b""[..])),
             Self::Uint8 => Value::Uint8(0),
-            Self::Map => Value::Map(Map::nil(Element::Any)),
+            Self::Map => Value::Map(Map::nil(Self::Any)),
         }
     }
 }
