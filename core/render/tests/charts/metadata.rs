@@ -259,6 +259,22 @@ fn locks_are_read_but_not_verified() {
     check_all(cases.iter().map(|(name, case)| (name.clone(), case)));
 }
 
+fn ways(value: &str) -> [String; 9] {
+    [
+        format!("{{{{ {value} }}}}"),
+        format!("{{{{ print {value} }}}}"),
+        format!("{{{{ printf \"%v %+v %s %q %T\" {value} {value} {value} {value} {value} }}}}"),
+        format!("{{{{ printf \"%#v\" {value} }}}}"),
+        format!("{{{{ toJson {value} }}}}"),
+        format!("{{{{ toYaml {value} }}}}"),
+        format!("{{{{ kindOf {value} }}}} {{{{ typeOf {value} }}}} {{{{ empty {value} }}}} {{{{ quote {value} }}}}"),
+        format!(
+            "{{{{ toJson (dict \"in\" {value}) }}}} {{{{ print (dict \"in\" {value}) }}}} {{{{ print (list {value}) }}}}"
+        ),
+        format!("{{{{ if {value} }}}}yes{{{{ else }}}}no{{{{ end }}}} {{{{ deepEqual {value} {value} }}}}"),
+    ]
+}
+
 /// What a chart sees of the program and the release, printed in every way.
 #[test]
 fn everything_prints_as_in_helm() {
@@ -276,22 +292,7 @@ fn everything_prints_as_in_helm() {
         ".Values",
     ];
     for (index, value) in whole.iter().enumerate() {
-        let ways = [
-            format!("{{{{ {value} }}}}"),
-            format!("{{{{ print {value} }}}}"),
-            format!("{{{{ printf \"%v %+v %s %q %T\" {value} {value} {value} {value} {value} }}}}"),
-            format!("{{{{ printf \"%#v\" {value} }}}}"),
-            format!("{{{{ toJson {value} }}}}"),
-            format!("{{{{ toYaml {value} }}}}"),
-            format!(
-                "{{{{ kindOf {value} }}}} {{{{ typeOf {value} }}}} {{{{ empty {value} }}}} {{{{ quote {value} }}}}"
-            ),
-            format!(
-                "{{{{ toJson (dict \"in\" {value}) }}}} {{{{ print (dict \"in\" {value}) }}}} {{{{ print (list {value}) }}}}"
-            ),
-            format!("{{{{ if {value} }}}}yes{{{{ else }}}}no{{{{ end }}}} {{{{ deepEqual {value} {value} }}}}"),
-        ];
-        for (way, expression) in ways.iter().enumerate() {
+        for (way, expression) in ways(value).iter().enumerate() {
             // A pointer in a map prints as an address.
             if !(way == 7 && *value == ".Capabilities") {
                 text.push_str(&format!("{index} {way}: {expression}\n"));

@@ -418,11 +418,36 @@ fn utf_16_is_read_where_helm_reads_it() {
     check_all(cases.iter().enumerate().map(|(index, case)| (index.to_string(), case)));
 }
 
+/// Charts in a row, each with its entries of `dependencies`; the last one has none.
+fn shared(dependencies: [&str; 4], user: &str) -> Case {
+    let show = "name: {{ .Template.Name }} {{ .Chart.Name }} {{ .Chart.IsRoot }}\nvalues: {{ toJson .Values }}\n\
+        charts: {{ keys .Subcharts | sortAlpha | toJson }}\ndependencies: {{ toJson .Chart.Dependencies }}\n";
+    let mut case = Case::default().with_values(user);
+    let mut folder = String::new();
+    for (name, dependencies) in ["top", "s", "t", "u", "w"]
+        .into_iter()
+        .zip(dependencies.into_iter().chain(["[]"]))
+    {
+        if name != "top" {
+            folder.push_str(&format!("charts/{name}/"));
+        }
+        let metadata = format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n");
+        let metadata = match dependencies {
+            "[]" => metadata,
+            entries => format!("{metadata}dependencies: {entries}\n"),
+        };
+        let values = format!("own: {name}\nexports: {{data: {{from: {name}, of{name}: 1}}}}\n");
+        case = case
+            .with(&format!("{folder}Chart.yaml"), metadata)
+            .with(&format!("{folder}values.yaml"), values)
+            .with(&format!("{folder}templates/show.yaml"), show);
+    }
+    case
+}
+
 /// A chart that is named twice and holds charts that no `Chart.yaml` names: they are in two places, and one chart each.
 #[test]
 fn charts_that_two_copies_share() {
-    let show = "name: {{ .Template.Name }} {{ .Chart.Name }} {{ .Chart.IsRoot }}\nvalues: {{ toJson .Values }}\n\
-        charts: {{ keys .Subcharts | sortAlpha | toJson }}\ndependencies: {{ toJson .Chart.Dependencies }}\n";
     let entries = [
         "[{name: s, version: 1.0.0, alias: a}, {name: s, version: 1.0.0, alias: b}]",
         "[{name: s, version: 1.0.0}, {name: s, version: 1.0.0, alias: b}]",
@@ -446,28 +471,7 @@ fn charts_that_two_copies_share() {
     for top in entries {
         for (s, t) in of_s.iter().flat_map(|s| of_t.iter().map(move |t| (s, t))) {
             for (u, user) in of_u.iter().flat_map(|u| users.iter().map(move |user| (u, user))) {
-                let mut case = Case::default().with_values(user);
-                let charts = [
-                    ("", "top", top),
-                    ("charts/s/", "s", *s),
-                    ("charts/s/charts/t/", "t", *t),
-                ];
-                let below = [
-                    ("charts/s/charts/t/charts/u/", "u", *u),
-                    ("charts/s/charts/t/charts/u/charts/w/", "w", none),
-                ];
-                for (folder, name, dependencies) in charts.into_iter().chain(below) {
-                    let metadata = format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n");
-                    let metadata = match dependencies {
-                        "[]" => metadata,
-                        entries => format!("{metadata}dependencies: {entries}\n"),
-                    };
-                    let values = format!("own: {name}\nexports: {{data: {{from: {name}, of{name}: 1}}}}\n");
-                    case = case
-                        .with(&format!("{folder}Chart.yaml"), metadata)
-                        .with(&format!("{folder}values.yaml"), values)
-                        .with(&format!("{folder}templates/show.yaml"), show);
-                }
+                let case = shared([top, s, t, u], user);
                 cases.push((format!("{top} {s} {t} {u} {user:?}"), case));
             }
         }
