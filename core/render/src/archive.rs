@@ -18,6 +18,7 @@ use flate2::read::MultiGzDecoder;
 use tar::EntryType;
 
 use crate::RenderError;
+use crate::limits::FILE_BYTES;
 
 /// What one chart may amount to, everything in it included: folders and archives within archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Default for ChartLimits {
     fn default() -> Self {
         Self {
             total: 100 << 20,
-            file: 5 << 20,
+            file: FILE_BYTES as u64,
             entries: 20_000,
             charts: 1_000,
             ratio: 200,

@@ -7,9 +7,6 @@ use serde_json::Value;
 use crate::request::in_folder;
 use crate::{EntryKind, FileTree, Glob, RenderError, RenderOutput, RenderRequest, limits};
 
-/// Lists in lists are flattened so deep.
-const LIST_DEPTH: u8 = 8;
-
 pub(crate) fn render(
     request: &RenderRequest<'_>,
     path: &str,
@@ -117,7 +114,7 @@ fn read_file(tree: &dyn FileTree, file: &str, total: &mut usize, output: &mut Re
             file: file.to_owned(),
             line,
         };
-        add(document.value, &location, LIST_DEPTH, &mut output.manifests)?;
+        add(document.value, &location, limits::LIST_DEPTH, &mut output.manifests)?;
     }
     Ok(())
 }
@@ -139,7 +136,7 @@ pub(crate) fn add(
     if is_list && let Some(items) = value.get("items").and_then(Value::as_array) {
         let depth = depth.checked_sub(1).ok_or_else(|| RenderError::Chart {
             file: location.to_string(),
-            reason: format!("lists are nested more than {LIST_DEPTH} deep"),
+            reason: format!("lists are nested more than {} deep", limits::LIST_DEPTH),
         })?;
         return items
             .iter()

@@ -215,7 +215,7 @@ fn expand(pattern: &[char], dialect: Dialect) -> Result<Vec<Vec<char>>, InvalidG
     Ok(vec![pattern.to_vec()])
 }
 
-/// The parts of the braces that open at a position, and the position after them.
+/// The parts of the braces that open at a position, and the position after them. To gobwas the end of the pattern closes what is open.
 fn alternatives(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Vec<&[char]>, usize), InvalidGlob> {
     let (mut parts, mut depth, mut start, mut at) = (Vec::new(), 0, open + 1, open);
     while at < pattern.len() {
@@ -237,6 +237,10 @@ fn alternatives(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Vec<
             _ => {}
         }
         at += 1;
+    }
+    if dialect == Dialect::Gobwas {
+        parts.push(&pattern[start..]);
+        return Ok((parts, pattern.len()));
     }
     Err(InvalidGlob::Braces)
 }
@@ -413,7 +417,18 @@ mod tests {
                 "{pattern} {text} /"
             );
         }
-        assert_eq!(Glob::gobwas("{a", None).unwrap_err(), InvalidGlob::Braces);
+        for (pattern, texts) in [
+            ("{a,{b", &["a", "b"][..]),
+            ("x{,a", &["x", "xa"]),
+            ("{a,b}c{d", &["acd", "bcd"]),
+            ("{a\\}", &["a}"]),
+            ("{", &[""]),
+        ] {
+            let glob = Glob::gobwas(pattern, None).unwrap();
+            assert!(texts.iter().all(|text| glob.matches(text)), "{pattern}");
+            assert!(!glob.matches("other") && !glob.matches(pattern), "{pattern}");
+        }
+        assert_eq!(Glob::doublestar("{a").unwrap_err(), InvalidGlob::Braces);
         for pattern in ["[a", "[]", "[a-]", "[a-z0-9]", "[z-a]", "[]a]"] {
             assert_eq!(
                 Glob::gobwas(pattern, None).unwrap_err(),

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::RenderError;
 
-/// Bytes of one file of a plain directory.
+/// Lists in lists are flattened so deep.
+pub(crate) const LIST_DEPTH: u8 = 8;
+/// Bytes of one file of a plain directory, or of a chart, as in Helm.
 pub(crate) const FILE_BYTES: usize = 5 << 20;
 /// Bytes of all files of a plain directory together, as in Argo CD.
 pub(crate) const DIRECTORY_BYTES: usize = 10 << 20;

@@ -133,7 +133,7 @@ pub const MAX_PATH: usize = 4096;
 /// Brings a path into the form of a tree: no leading `./`, no empty parts, no `.`.
 ///
 /// # Errors
-/// [`ReadError::InvalidPath`] for absolute paths, `..`, `.git`, backslashes, NUL and more than [`MAX_PATH`] bytes.
+/// [`ReadError::InvalidPath`] for absolute paths, `..`, `.git`, NUL and more than [`MAX_PATH`] bytes.
 pub fn normalize(path: &str) -> Result<String, ReadError> {
     let invalid = |reason| {
         let mut shown: String = path.chars().take(200).collect();
@@ -148,8 +148,8 @@ pub fn normalize(path: &str) -> Result<String, ReadError> {
     if path.starts_with('/') {
         return Err(invalid("it must be relative to the root of the repository"));
     }
-    if path.contains(['\0', '\\']) {
-        return Err(invalid("NUL and backslashes are not allowed"));
+    if path.contains('\0') {
+        return Err(invalid("NUL is not allowed"));
     }
     let parts: Vec<&str> = path
         .split('/')
@@ -263,15 +263,8 @@ mod tests {
     fn paths_are_confined() {
         assert_eq!(normalize("./a//b/.").unwrap(), "a/b");
         assert_eq!(normalize(".").unwrap(), "");
-        for bad in [
-            "../x",
-            "a/../b",
-            "/etc",
-            "C:\\x",
-            "a\0b",
-            ".git/config",
-            &"x/".repeat(3000),
-        ] {
+        assert_eq!(normalize("a\\..\\b").unwrap(), "a\\..\\b");
+        for bad in ["../x", "a/../b", "/etc", "a\0b", ".git/config", &"x/".repeat(3000)] {
             assert!(matches!(normalize(bad), Err(ReadError::InvalidPath { .. })), "{bad}");
         }
         assert_eq!(join("a/b", "../c"), Some("a/c".to_owned()));

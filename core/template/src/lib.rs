@@ -23,6 +23,7 @@ mod eval;
 mod exec;
 mod float;
 mod functions;
+mod garbled;
 mod go_regex;
 mod gofmt;
 mod lex;

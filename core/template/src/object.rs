@@ -76,7 +76,15 @@ pub trait Object {
     /// How it prints.
     fn print(&self) -> String;
 
-    /// What JSON and YAML show.
+    /// What JSON shows of a struct in the order of its fields: the exported ones.
+    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+        let fields = self.fields().filter(|_| self.kind() == "struct")?;
+        let is_exported = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
+        let fields = fields.into_iter().filter(|(name, _)| is_exported(name));
+        Some(fields.map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// What YAML shows, and JSON where the order of fields is that of their names.
     fn document(&self) -> Value {
         let items = || self.items().map_or(Value::Nil, Value::List);
         self.underlying().map_or_else(items, Value::Map)
@@ -86,26 +94,43 @@ pub trait Object {
 /// What a method of a [`Record`] does.
 pub type Method = Rc<dyn Fn(&[Value]) -> Result<Value, String>>;
 
-/// A struct with named fields, some methods and a printed form.
+/// A struct with named fields, some methods and perhaps a printed form of its own.
 pub struct Record {
     type_name: &'static str,
-    printed: String,
+    /// What its `String` method gives; without one it prints field by field.
+    printed: Option<String>,
     fields: Vec<(&'static str, Value)>,
     methods: Vec<(&'static str, &'static [Type], Method)>,
     items: Option<List>,
+    json: Option<Vec<(&'static str, Value)>>,
 }
 
 impl Record {
-    /// A struct without fields.
+    /// A struct without fields; a pointer to one where the name of the type begins with `*`.
     #[must_use]
-    pub fn new(type_name: &'static str, printed: impl Into<String>) -> Self {
+    pub fn new(type_name: &'static str) -> Self {
         Self {
             type_name,
-            printed: printed.into(),
+            printed: None,
             fields: Vec::new(),
             methods: Vec::new(),
             items: None,
+            json: None,
         }
+    }
+
+    /// Gives it a `String` method.
+    #[must_use]
+    pub fn printed(mut self, text: impl Into<String>) -> Self {
+        self.printed = Some(text.into());
+        self
+    }
+
+    /// What JSON and YAML show of it, where that is not its fields by their names.
+    #[must_use]
+    pub fn json(mut self, fields: impl Into<Vec<(&'static str, Value)>>) -> Self {
+        self.json = Some(fields.into());
+        self
     }
 
     /// Makes it a list of a named type: it can be ranged over and indexed.
@@ -169,18 +194,38 @@ impl Object for Record {
         }
     }
 
+    fn kind(&self) -> &'static str {
+        match &self.items {
+            Some(_) => "slice",
+            None if self.type_name.starts_with('*') => "ptr",
+            None => "struct",
+        }
+    }
+
     fn items(&self) -> Option<List> {
         self.items.clone()
     }
 
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        (self.printed.is_none() && self.items.is_none()).then(|| self.fields.clone())
+    }
+
+    fn is_stringer(&self) -> bool {
+        self.printed.is_some()
+    }
+
     fn print(&self) -> String {
-        self.printed.clone()
+        self.printed.clone().unwrap_or_default()
+    }
+
+    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+        let fields = self.json.as_ref().unwrap_or(&self.fields);
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        self.items.is_none().then(|| fields.collect())
     }
 
     fn document(&self) -> Value {
-        if let Some(items) = &self.items {
-            return Value::List(items.clone());
-        }
-        Value::map(self.fields.iter().map(|(name, value)| (*name, value.clone())))
+        let items = || self.items.clone().map_or(Value::Nil, Value::List);
+        self.json_fields().map_or_else(items, Value::map)
     }
 }

@@ -38,6 +38,14 @@ impl TemplateSet {
     /// # Errors
     /// [`TemplateError::Parse`]; the set is unchanged then.
     pub fn parse(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
+        self.parse_bytes(name, text.as_bytes())
+    }
+
+    /// Parses a text as [`TemplateSet::parse`] does, which need not be UTF-8.
+    ///
+    /// # Errors
+    /// As [`TemplateSet::parse`].
+    pub fn parse_bytes(&mut self, name: &str, text: &[u8]) -> Result<(), TemplateError> {
         self.bytes = self.bytes.saturating_add(text.len());
         if self.bytes > MAX_BYTES {
             return Err(TemplateError::Parse {
@@ -104,7 +112,7 @@ pub fn erase_no_value(text: &str) -> String {
 }
 
 /// Parses a text with the functions Helm registers.
-pub(crate) fn parse(name: &str, text: &str) -> Result<Templates, TemplateError> {
+pub(crate) fn parse(name: &str, text: &[u8]) -> Result<Templates, TemplateError> {
     crate::parse::parse(name, text, &crate::functions::exists).map_err(|message| TemplateError::Parse {
         name: name.to_owned(),
         message,

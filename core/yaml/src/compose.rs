@@ -6,10 +6,11 @@ use std::io::Read as _;
 use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
-use crate::number::go_float_key;
+use crate::number::{Floats, go_float_key, unwritable_key};
 use crate::problem::{error_at, go_syntax, line, position, syntax_error};
 use crate::scalar::{Scalar, resolve};
 use crate::tag::scalar_value;
+use crate::visits::Visits;
 use crate::{Document, Mode, Warning, YamlError, YamlErrorKind};
 
 /// How deep collections may nest, aliases expanded.
@@ -24,7 +25,7 @@ pub const MAX_ALIAS_NODES: usize = 1_000_000;
 /// [`YamlError`] for the first thing that Kubernetes would not read or that passes a limit. Nothing of the text is returned then.
 pub fn parse_documents(text: &str, mode: Mode) -> Result<Vec<Document>, YamlError> {
     check_characters(text)?;
-    let mut composer = Composer::new(text, mode);
+    let mut composer = Composer::new(text, mode, Floats::Whole);
     let mut documents = Vec::new();
     while let Some(document) = composer.document()? {
         documents.push(document);
@@ -37,8 +38,21 @@ pub fn parse_documents(text: &str, mode: Mode) -> Result<Vec<Document>, YamlErro
 /// # Errors
 /// See [`parse_documents`].
 pub fn parse_one(text: &str, mode: Mode) -> Result<Value, YamlError> {
+    first_document(text, mode, Floats::Whole)
+}
+
+/// The first document of a text as [`parse_one`] gives it, but that a float stays one where it is a whole number: what reads it into a
+/// float64 or a string, as templates and `Chart.yaml` do, sees the difference.
+///
+/// # Errors
+/// See [`parse_documents`].
+pub fn parse_one_with_floats(text: &str, mode: Mode) -> Result<Value, YamlError> {
+    first_document(text, mode, Floats::Stay)
+}
+
+fn first_document(text: &str, mode: Mode, floats: Floats) -> Result<Value, YamlError> {
     check_characters(text)?;
-    let mut composer = Composer::new(text, mode);
+    let mut composer = Composer::new(text, mode, floats);
     Ok(composer.document()?.map_or(Value::Null, |document| document.value))
 }
 
@@ -74,7 +88,7 @@ enum Anchor {
 #[derive(Clone)]
 struct Node {
     value: Value,
-    /// Nodes in it, itself included.
+    /// Nodes that Go's decoder visits for it, itself included.
     nodes: usize,
     /// Levels of collections in it.
     height: usize,
@@ -89,6 +103,9 @@ impl Node {
         }
     }
 }
+
+/// A collection and the levels of collections in it.
+type Collection = (Value, usize);
 
 /// A mapping while it is being read.
 #[derive(Default)]
@@ -108,15 +125,16 @@ struct Composer<'b> {
     /// Bytes of the text.
     length: u64,
     mode: Mode,
+    floats: Floats,
     anchors: BTreeMap<String, Anchor>,
-    alias_nodes: usize,
+    visits: Visits,
     warnings: Vec<Warning>,
     /// The text, when it holds an escape that this scanner accepts and Kubernetes' does not.
     suspicious: Option<Vec<u8>>,
 }
 
 impl<'b> Composer<'b> {
-    fn new(text: &'b str, mode: Mode) -> Self {
+    fn new(text: &'b str, mode: Mode, floats: Floats) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut parser = Parser::new();
         parser.set_encoding(libyaml_safer::Encoding::Utf8);
@@ -130,8 +148,9 @@ impl<'b> Composer<'b> {
             unfinished,
             length: text.len() as u64,
             mode,
+            floats,
             anchors: BTreeMap::new(),
-            alias_nodes: 0,
+            visits: Visits::new(mode),
             warnings: Vec::new(),
             suspicious,
         }
@@ -146,6 +165,7 @@ impl<'b> Composer<'b> {
                     let start = line(event.start_mark);
                     let root = self.next()?;
                     let root_line = line(root.start_mark);
+                    self.visits.begin();
                     let value = match self.node(root, 0) {
                         Ok(node) => node.value,
                         Err(error) => return Err(self.first_syntax_error(error)),
@@ -169,7 +189,11 @@ impl<'b> Composer<'b> {
     fn first_syntax_error(&mut self, error: YamlError) -> YamlError {
         let of_meaning = matches!(
             error.kind,
-            YamlErrorKind::Key | YamlErrorKind::Merge | YamlErrorKind::Value | YamlErrorKind::DuplicateKey { .. }
+            YamlErrorKind::Key
+                | YamlErrorKind::Merge
+                | YamlErrorKind::Value
+                | YamlErrorKind::DuplicateKey { .. }
+                | YamlErrorKind::AliasRatio
         );
         if !of_meaning {
             return error;
@@ -205,7 +229,8 @@ impl<'b> Composer<'b> {
                     self.check_escapes(mark, event.end_mark)?;
                 }
                 let value = self.as_written(value, style, event.end_mark);
-                let value = scalar_value(tag.as_deref(), value, plain_implicit, mark, self.mode)?;
+                let value = scalar_value(tag.as_deref(), value, plain_implicit, mark, (self.mode, self.floats))?;
+                self.visits.node(mark)?;
                 let node = Node::scalar(value);
                 self.close_anchor(anchor, &node);
                 Ok(node)
@@ -252,13 +277,20 @@ impl<'b> Composer<'b> {
         anchor: Option<String>,
         mark: Mark,
         depth: usize,
-        read: fn(&mut Self, usize) -> Result<Node, YamlError>,
+        read: fn(&mut Self, usize) -> Result<Collection, YamlError>,
     ) -> Result<Node, YamlError> {
         check_depth(depth + 1, mark)?;
         if let Some(anchor) = &anchor {
             self.anchors.insert(anchor.clone(), Anchor::Open);
         }
-        let node = read(self, depth + 1)?;
+        let before = self.visits.count();
+        self.visits.node(mark)?;
+        let (value, height) = read(self, depth + 1)?;
+        let node = Node {
+            value,
+            nodes: self.visits.count() - before,
+            height,
+        };
         self.close_anchor(anchor, &node);
         Ok(node)
     }
@@ -269,27 +301,22 @@ impl<'b> Composer<'b> {
         }
     }
 
-    fn sequence(&mut self, depth: usize) -> Result<Node, YamlError> {
-        let (mut items, mut nodes, mut height) = (Vec::new(), 1, 0);
+    fn sequence(&mut self, depth: usize) -> Result<Collection, YamlError> {
+        let (mut items, mut height) = (Vec::new(), 0);
         loop {
             let event = self.next()?;
             if matches!(event.data, EventData::SequenceEnd) {
-                return Ok(Node {
-                    value: Value::Array(items),
-                    nodes,
-                    height: height + 1,
-                });
+                return Ok((Value::Array(items), height + 1));
             }
             let item = self.node(event, depth)?;
-            nodes += item.nodes;
             height = height.max(item.height);
             items.push(item.value);
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<Node, YamlError> {
+    fn mapping(&mut self, depth: usize) -> Result<Collection, YamlError> {
         let mut entries = Entries::default();
-        let (mut nodes, mut height) = (1, 0);
+        let mut height = 0;
         let mut merged = Vec::new();
         loop {
             let event = self.next()?;
@@ -306,8 +333,11 @@ impl<'b> Composer<'b> {
             let event = self.next()?;
             let value_mark = event.start_mark;
             let aliased = matches!(event.data, EventData::Alias { .. });
+            if is_merge && matches!(event.data, EventData::SequenceStart { .. }) {
+                // Its items are merged one by one: nobody visits the list.
+                self.visits.skip();
+            }
             let value = self.node(event, depth)?;
-            nodes += 1 + value.nodes;
             height = height.max(value.height);
             if !is_merge {
                 self.insert(&mut entries, key, line(mark), mark, value.value)?;
@@ -327,11 +357,7 @@ impl<'b> Composer<'b> {
         for (key, value) in merged.into_iter().flatten() {
             entries.map.entry(key).or_insert(value);
         }
-        Ok(Node {
-            value: Value::Object(entries.map),
-            nodes,
-            height: height + 1,
-        })
+        Ok((Value::Object(entries.map), height + 1))
     }
 
     fn insert(
@@ -372,8 +398,24 @@ impl<'b> Composer<'b> {
                 ..error_at(mark, YamlErrorKind::Key, message)
             });
         }
-        let is_float = matches!(&event.data, EventData::Scalar { tag: None, value, plain_implicit: true, .. }
-            if matches!(resolve(value, self.mode), Scalar::Float(_)));
+        let float = match &event.data {
+            EventData::Scalar {
+                tag: None,
+                value,
+                plain_implicit: true,
+                ..
+            } => match resolve(value, self.mode) {
+                Scalar::Float(float) => Some(float),
+                _ => None,
+            },
+            _ => None,
+        };
+        let is_float = float.is_some();
+        if let Some(key) = float.and_then(unwritable_key) {
+            // As a value it would be an error.
+            self.visits.node(mark)?;
+            return Ok(key.to_owned());
+        }
         let unsupported = |what: &str| error_at(mark, YamlErrorKind::Key, format!("unsupported map key: {what}"));
         let node = self.node(event, depth)?;
         match node.value {
@@ -412,15 +454,7 @@ impl<'b> Composer<'b> {
             }
         };
         check_depth(depth + node.height, mark)?;
-        self.alias_nodes += node.nodes;
-        if self.alias_nodes > MAX_ALIAS_NODES {
-            let message = format!("alias expansion limit ({MAX_ALIAS_NODES} nodes) exceeded");
-            return Err(error_at(
-                mark,
-                YamlErrorKind::AliasLimit { limit: MAX_ALIAS_NODES },
-                message,
-            ));
-        }
+        self.visits.alias(node.nodes, mark)?;
         Ok(node.clone())
     }
 }

@@ -44,6 +44,8 @@ pub enum YamlErrorKind {
         /// The limit, in levels.
         limit: usize,
     },
+    /// Almost everything comes from aliases: what Go's library takes for an attack.
+    AliasRatio,
     /// Aliases expand to more nodes than the limit.
     AliasLimit {
         /// The limit, in nodes.

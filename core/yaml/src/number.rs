@@ -35,12 +35,37 @@ pub fn go_float_key(value: f64) -> String {
         reason = "Go's conversion rounds keys to 32 bits too"
     )]
     let narrow = value as f32;
+    if narrow.is_nan() {
+        return "NaN".to_owned();
+    }
+    if narrow.is_infinite() {
+        return if narrow > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
     general(&format!("{narrow:e}"))
 }
 
-/// A float as the JSON number it becomes: whole numbers that fit 64 bits are written without a fraction and read back as integers.
-pub(crate) fn float_value(float: f64) -> Option<Value> {
-    if float == float.trunc() && float.abs() < 1e19 {
+/// The key that a float becomes for which JSON has no number, or none in the precision that keys have.
+pub(crate) fn unwritable_key(value: f64) -> Option<&'static str> {
+    match go_float_key(value).as_str() {
+        "+Inf" => Some(".inf"),
+        "-Inf" => Some("-.inf"),
+        "NaN" => Some(".nan"),
+        _ => None,
+    }
+}
+
+/// What becomes of floats that are whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Floats {
+    /// They are written without a fraction and read back as integers, if they fit 64 bits.
+    Whole,
+    /// They stay floats.
+    Stay,
+}
+
+/// A float as the JSON number it becomes.
+pub(crate) fn float_value(float: f64, floats: Floats) -> Option<Value> {
+    if floats == Floats::Whole && float == float.trunc() && float.abs() < 1e19 {
         let digits = if float == 0.0 {
             "0".to_owned()
         } else {
@@ -108,5 +133,7 @@ mod tests {
     fn float_keys_have_32_bit_precision() {
         assert_eq!(go_float_key(1.1), "1.1");
         assert_eq!(go_float_key(0.123_456_789_012), "0.12345679");
+        assert_eq!(go_float_key(16_777_217.0), "1.6777216e+07");
+        assert_eq!(go_float_key(-1e300), "-Inf");
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use libyaml_safer::Mark;
 use serde_json::Value;
 
-use crate::number::float_value;
+use crate::number::{Floats, float_value};
 use crate::problem::error_at;
 use crate::scalar::{Scalar, resolve};
 use crate::{Mode, YamlError, YamlErrorKind};
@@ -15,7 +15,7 @@ pub(crate) fn scalar_value(
     text: String,
     plain: bool,
     mark: Mark,
-    mode: Mode,
+    (mode, floats): (Mode, Floats),
 ) -> Result<Value, YamlError> {
     let short = tag.and_then(|tag| tag.strip_prefix("tag:yaml.org,2002:"));
     let resolved = match (tag, short) {
@@ -32,7 +32,7 @@ pub(crate) fn scalar_value(
         Scalar::Bool(flag) => Ok(Value::Bool(flag)),
         Scalar::Int(integer) => Ok(Value::from(integer)),
         Scalar::Unsigned(integer) => Ok(Value::from(integer)),
-        Scalar::Float(float) => float_value(float).ok_or_else(|| {
+        Scalar::Float(float) => float_value(float, floats).ok_or_else(|| {
             let shown = match float {
                 f64::INFINITY => "+Inf",
                 f64::NEG_INFINITY => "-Inf",

@@ -180,6 +180,81 @@ fn streams_know_their_lines() {
     }
 }
 
+/// The most copies that Go's library lets each of these texts have.
+#[test]
+fn aliases_are_counted_as_go_counts_them() {
+    let flow = |item: &str, count: usize| vec![item; count].join(",");
+    let fields = |value: &str| {
+        let entries: Vec<String> = (0..500).map(|i| format!("k{i}: {value}")).collect();
+        entries.join(",")
+    };
+    let long = flow("x", 998);
+    type Text<'t> = (usize, &'t dyn Fn(usize) -> String);
+    let texts: [Text<'_>; 7] = [
+        (110, &|copies| format!("a: &a [{long}]\nb: [{}]\n", flow("*a", copies))),
+        (124, &|copies| {
+            format!("a: &a {{{}}}\nb:\n{}", fields("v"), "- <<: *a\n".repeat(copies))
+        }),
+        (58, &|copies| {
+            format!("a: &a {{{}}}\nb:\n{}", fields("v"), "- <<: [*a, *a]\n".repeat(copies))
+        }),
+        (11, &|copies| {
+            let short = flow("x", 200);
+            format!(
+                "a: &a [{short}]\nb: &b [{}]\nc: [{}]\n",
+                flow("*a", 9),
+                flow("*b", copies)
+            )
+        }),
+        (70, &|copies| {
+            format!("z: &z yy\na: &a {{{}}}\nb: [{}]\n", fields("*z"), flow("*a", copies))
+        }),
+        (504, &|copies| {
+            let filler = flow("y", 20_000);
+            format!("f: [{filler}]\na: &a [{long}]\nb: [{}]\n", flow("*a", copies))
+        }),
+        (998, &|copies| {
+            let filler = flow("y", 300_000);
+            format!("f: [{filler}]\na: &a [{long}]\nb: [{}]\n", flow("*a", copies))
+        }),
+    ];
+    for (most, text) in texts {
+        assert!(parse_documents(&text(most), Mode::Kube11).is_ok(), "{most}");
+        let error = parse_documents(&text(most + 1), Mode::Kube11).unwrap_err();
+        assert_eq!(error.kind, YamlErrorKind::AliasRatio, "{most}");
+        // What is wrong further down comes first, as with every error of meaning.
+        let broken = parse_documents(&format!("{}c: [\n", text(most + 1)), Mode::Kube11).unwrap_err();
+        assert_eq!(broken.kind, YamlErrorKind::Syntax, "{most}");
+    }
+}
+
+#[test]
+fn utf_16_is_read_with_its_mark() {
+    let both = |text: &str| {
+        let little = [0xfeff]
+            .into_iter()
+            .chain(text.encode_utf16())
+            .flat_map(u16::to_le_bytes);
+        let big = [0xfeff]
+            .into_iter()
+            .chain(text.encode_utf16())
+            .flat_map(u16::to_be_bytes);
+        [little.collect::<Vec<u8>>(), big.collect()]
+    };
+    for bytes in both("a: é\n# \u{1f600}\n") {
+        assert_eq!(capstan_yaml::decode(&bytes).unwrap(), "a: é\n# \u{1f600}\n");
+        let offset = |bytes: &[u8]| match capstan_yaml::decode(bytes).unwrap_err().kind {
+            YamlErrorKind::Encoding { offset } => offset,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(offset(&bytes[..bytes.len() - 1]), bytes.len() - 2);
+        // The first half of a pair alone.
+        assert_eq!(offset(&bytes[..bytes.len() - 4]), bytes.len() - 6);
+    }
+    assert_eq!(capstan_yaml::decode("\u{feff}a".as_bytes()).unwrap(), "a");
+    assert!(capstan_yaml::decode(b"\xffa").is_err());
+}
+
 #[test]
 fn bad_input_ends_in_a_named_rule_and_place() {
     let error = |text: &str| parse_documents(text, Mode::Kube11).unwrap_err();
@@ -194,6 +269,9 @@ fn bad_input_ends_in_a_named_rule_and_place() {
         })
         .collect();
     let found = error(&bomb);
+    assert_eq!((found.line, found.kind), (4, YamlErrorKind::AliasRatio));
+    assert_eq!(found.go_message, "document contains excessive aliasing");
+    let found = parse_documents(&bomb, Mode::Kustomize).unwrap_err();
     assert_eq!(found.kind, YamlErrorKind::AliasLimit { limit: 1_000_000 });
     assert!(
         found
@@ -201,7 +279,6 @@ fn bad_input_ends_in_a_named_rule_and_place() {
             .contains("alias expansion limit (1000000 nodes) exceeded"),
         "{found}"
     );
-
     for deep in ["[".repeat(10_000), "- ".repeat(10_000), "{a: ".repeat(10_000)] {
         assert_eq!(error(&deep).kind, YamlErrorKind::DepthLimit { limit: 100 });
     }

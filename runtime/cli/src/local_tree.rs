@@ -1,6 +1,7 @@
 //! A folder of this machine as a tree: what offline commands render.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,13 @@ const FILE_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// The tree below a folder. Files may change while they are read: offline commands are run once.
 ///
-/// Links that lead out of the folder are followed, as Helm follows them, and remembered: in a repository they are refused.
+/// Links that lead out of the folder are followed, as Helm follows them, and remembered: in a repository they are refused. A name that is
+/// not UTF-8 is shown with U+FFFD for each byte that is not, as Helm's JSON shows it.
 #[derive(Debug)]
 pub(crate) struct LocalTree {
     root: PathBuf,
+    /// By the path that is shown: the real names of entries that are not UTF-8, known once their folder is listed.
+    named: Mutex<BTreeMap<String, PathBuf>>,
     links_out: Mutex<BTreeSet<String>>,
 }
 
@@ -25,6 +29,7 @@ impl LocalTree {
     pub(crate) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            named: Mutex::default(),
             links_out: Mutex::default(),
         }
     }
@@ -42,8 +47,51 @@ impl LocalTree {
         }
     }
 
+    /// Where a path of the tree is on this machine.
+    fn full(&self, path: &str) -> PathBuf {
+        let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full = self.root.clone();
+        let mut shown = String::new();
+        for part in path.split('/').filter(|_| !path.is_empty()) {
+            if !shown.is_empty() {
+                shown.push('/');
+            }
+            shown.push_str(part);
+            match named.get(&shown) {
+                Some(name) => full.push(name),
+                None => full.push(part),
+            }
+        }
+        full
+    }
+
+    /// The name that is shown of an entry.
+    fn show(&self, folder: &str, name: &OsStr) -> Result<String, ReadError> {
+        if let Some(name) = name.to_str() {
+            return Ok(name.to_owned());
+        }
+        let shown = text(name.as_encoded_bytes());
+        let path = if folder.is_empty() {
+            shown.clone()
+        } else {
+            format!("{folder}/{shown}")
+        };
+        let is_taken = self.full(folder).join(&shown).exists();
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = named.entry(path.clone()).or_insert_with(|| name.into());
+        match known.as_os_str() == name && !is_taken {
+            true => Ok(shown),
+            false => Err(ReadError::Unavailable {
+                path,
+                reason:
+                    "two files would have this name, since bytes that are not UTF-8 are all shown as U+FFFD: rename one"
+                        .into(),
+            }),
+        }
+    }
+
     fn raw(&self, path: &str) -> Result<Option<RawEntry>, ReadError> {
-        let full = self.root.join(path);
+        let full = self.full(path);
         let kind = match fs::symlink_metadata(&full) {
             Ok(metadata) => metadata.file_type(),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -51,23 +99,26 @@ impl LocalTree {
         };
         if kind.is_symlink() {
             let target = fs::read_link(&full).map_err(|error| Self::unavailable(path, &error))?;
-            let target = match full.canonicalize() {
-                Ok(real) => match real.strip_prefix(&self.root) {
-                    Ok(inside) => climb(path) + &inside.to_string_lossy(),
-                    Err(_) => {
-                        let mut links = self.links_out.lock().unwrap_or_else(PoisonError::into_inner);
-                        links.insert(path.to_owned());
-                        return Ok(Some(if real.is_dir() {
-                            RawEntry::Directory
-                        } else {
-                            RawEntry::File
-                        }));
-                    }
-                },
+            let real = match full.canonicalize() {
+                Ok(real) => real,
+                Err(error) if is_loop(&error) => return Err(Self::looping(path, &target)),
                 // It leads nowhere: by name, to say so.
-                Err(_) => target.to_string_lossy().into_owned(),
+                Err(_) => return Ok(Some(RawEntry::Symlink(target.to_string_lossy().into_owned()))),
             };
-            return Ok(Some(RawEntry::Symlink(target)));
+            let inside = real.strip_prefix(&self.root);
+            if inside.is_err() {
+                let mut links = self.links_out.lock().unwrap_or_else(PoisonError::into_inner);
+                links.insert(path.to_owned());
+            }
+            // What has no place in the tree, or none that can be written, is taken for what the link leads to.
+            let Some(inside) = inside.ok().and_then(Path::to_str) else {
+                return Ok(Some(if real.is_dir() {
+                    RawEntry::Directory
+                } else {
+                    RawEntry::File
+                }));
+            };
+            return Ok(Some(RawEntry::Symlink(climb(path) + inside)));
         }
         Ok(Some(if kind.is_dir() {
             RawEntry::Directory
@@ -76,9 +127,38 @@ impl LocalTree {
         }))
     }
 
+    fn looping(path: &str, target: &Path) -> ReadError {
+        ReadError::Loop {
+            path: path.to_owned(),
+            target: target.to_string_lossy().into_owned(),
+        }
+    }
+
     fn find(&self, path: &str) -> Result<Option<(String, RawEntry)>, ReadError> {
+        // The system counts the links on the whole way, those of the folders included.
+        let full = self.full(path);
+        if fs::metadata(&full).is_err_and(|error| is_loop(&error)) {
+            return Err(Self::looping(path, &fs::read_link(&full).unwrap_or_default()));
+        }
         resolve(path, |path| self.raw(path))
     }
+}
+
+/// More symbolic links than the system follows, perhaps because they lead to each other.
+fn is_loop(error: &std::io::Error) -> bool {
+    /// `ELOOP` of Linux.
+    const TOO_MANY_LINKS: i32 = 40;
+    error.raw_os_error() == Some(TOO_MANY_LINKS)
+}
+
+/// Bytes as text, with U+FFFD for each byte that is not UTF-8.
+fn text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
 }
 
 /// The way from a link's folder to the root.
@@ -98,7 +178,7 @@ impl FileTree for LocalTree {
                 wanted: "a file",
             });
         }
-        let full = self.root.join(&real);
+        let full = self.full(&real);
         let metadata = fs::metadata(&full).map_err(|error| Self::unavailable(path, &error))?;
         if !metadata.is_file() {
             return Err(ReadError::WrongKind {
@@ -132,10 +212,10 @@ impl FileTree for LocalTree {
             });
         }
         let mut entries = Vec::new();
-        for entry in fs::read_dir(self.root.join(&real)).map_err(|error| Self::unavailable(dir, &error))? {
+        for entry in fs::read_dir(self.full(&real)).map_err(|error| Self::unavailable(dir, &error))? {
             let entry = entry.map_err(|error| Self::unavailable(dir, &error))?;
             let metadata = entry.metadata().map_err(|error| Self::unavailable(dir, &error))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = self.show(&real, &entry.file_name())?;
             let kind = match metadata.file_type() {
                 kind if kind.is_symlink() => EntryKind::Symlink,
                 kind if kind.is_dir() => EntryKind::Directory,
@@ -167,8 +247,7 @@ impl FileTree for LocalTree {
             parts.push(Digest::of_bytes(entry.name.as_bytes()));
             if entry.kind == EntryKind::Symlink {
                 // By where it leads, since that may be here.
-                let target =
-                    fs::read_link(self.root.join(&child)).map_err(|error| Self::unavailable(&child, &error))?;
+                let target = fs::read_link(self.full(&child)).map_err(|error| Self::unavailable(&child, &error))?;
                 parts.push(Digest::of_bytes(target.as_os_str().as_encoded_bytes()));
                 continue;
             }
@@ -186,6 +265,69 @@ impl FileTree for LocalTree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As far as the system follows them: 40 links on the whole way.
+    #[test]
+    fn chains_of_links_end_where_the_system_ends_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::write(root.join("l0"), "x").unwrap();
+        fs::create_dir_all(root.join("d0")).unwrap();
+        for i in 1..=41 {
+            std::os::unix::fs::symlink(format!("l{}", i - 1), root.join(format!("l{i}"))).unwrap();
+            std::os::unix::fs::symlink(format!("d{}", i - 1), root.join(format!("d{i}"))).unwrap();
+        }
+        std::os::unix::fs::symlink("../l20", root.join("d0/in")).unwrap();
+        let tree = LocalTree::new(&root);
+        assert!(tree.read("l40").unwrap().is_some() && tree.list("d40").unwrap().is_some());
+        for result in [
+            tree.read("l41").map(drop),
+            tree.list("d41").map(drop),
+            tree.read("d20/in").map(drop),
+        ] {
+            assert!(matches!(result, Err(ReadError::Loop { .. })), "{result:?}");
+        }
+        assert!(tree.read("d19/in").unwrap().is_some());
+    }
+
+    #[test]
+    fn names_that_are_not_text_are_read_and_kept_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let odd = |name: &'static [u8]| Path::new(OsStr::from_bytes(name)).to_owned();
+        fs::create_dir(root.join(odd(b"d\xff"))).unwrap();
+        fs::write(root.join(odd(b"d\xff")).join(odd(b"caf\xc3\xe9\\x")), "x").unwrap();
+        std::os::unix::fs::symlink(odd(b"d\xff"), root.join("link")).unwrap();
+        let tree = LocalTree::new(&root);
+        let names = |dir: &str| -> Vec<String> {
+            let entries = tree.list(dir).unwrap().unwrap();
+            entries.into_iter().map(|entry| entry.name).collect()
+        };
+        assert_eq!(names(""), ["d\u{fffd}", "link"]);
+        for dir in ["d\u{fffd}", "link"] {
+            assert_eq!(names(dir), ["caf\u{fffd}\u{fffd}\\x"]);
+            let read = tree.read(&format!("{dir}/caf\u{fffd}\u{fffd}\\x")).unwrap();
+            assert_eq!(read.as_deref(), Some(&b"x"[..]), "{dir}");
+        }
+        fs::write(root.join(odd(b"d\xfe")), "y").unwrap();
+        assert!(
+            LocalTree::new(&root)
+                .list("")
+                .unwrap_err()
+                .to_string()
+                .contains("two files")
+        );
+        fs::remove_file(root.join(odd(b"d\xfe"))).unwrap();
+        fs::write(root.join("d\u{fffd}"), "y").unwrap();
+        assert!(
+            LocalTree::new(&root)
+                .list("")
+                .unwrap_err()
+                .to_string()
+                .contains("two files")
+        );
+    }
 
     #[test]
     fn absence_and_failure_are_told_apart() {

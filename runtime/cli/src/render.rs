@@ -47,8 +47,8 @@ pub(crate) struct Source {
     #[arg(long, default_value = "")]
     kube_version: String,
     /// API versions that the chart sees beside the usual ones.
-    #[arg(long, short, value_delimiter = ',')]
-    api_versions: Vec<String>,
+    #[arg(long, short, value_parser = comma_separated)]
+    api_versions: Vec<Vec<String>>,
 }
 
 /// Arguments of `capstan render`.
@@ -144,10 +144,11 @@ impl Source {
             ..ApplicationSource::default()
         };
         let set = self.set_arguments();
+        let api_versions = self.api_versions.concat();
         let request = RenderRequest {
             namespace: &self.namespace,
             kube_version: &self.kube_version,
-            api_versions: &self.api_versions,
+            api_versions: &api_versions,
             set: &set,
             command_line: true,
             ..RenderRequest::new(self.release(), &source)
@@ -164,6 +165,59 @@ impl Source {
             ));
         }
         worked
+    }
+}
+
+/// The fields of one line of comma-separated values, of which a quoted one may hold commas; what follows the line is not looked at.
+fn comma_separated(text: &str) -> Result<Vec<String>, String> {
+    let mut rest = text.trim_start_matches(['\r', '\n']);
+    let mut fields = Vec::new();
+    if rest.is_empty() {
+        return match text.is_empty() {
+            true => Ok(fields),
+            false => Err("there is nothing on the line".into()),
+        };
+    }
+    loop {
+        let (field, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted_field(quoted)?,
+            None => {
+                let end = rest.find([',', '\n']).unwrap_or(rest.len());
+                (rest[..end].to_owned(), &rest[end..])
+            }
+        };
+        if !rest.starts_with('"') && field.contains('"') {
+            return Err(format!("a quote in {field:?}, which is not quoted"));
+        }
+        let ends = after.is_empty() || after.starts_with('\n');
+        fields.push(if ends {
+            field.trim_end_matches('\r').to_owned()
+        } else {
+            field
+        });
+        match after.strip_prefix(',') {
+            Some(after) => rest = after,
+            None => return Ok(fields),
+        }
+    }
+}
+
+/// A field whose opening quote is taken, and what follows its closing one; two quotes stand for one.
+fn quoted_field(mut rest: &str) -> Result<(String, &str), String> {
+    let mut field = String::new();
+    loop {
+        let Some((text, after)) = rest.split_once('"') else {
+            return Err("a quote is not closed".into());
+        };
+        field.push_str(text);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                field.push('"');
+                rest = more;
+            }
+            None if after.is_empty() || after.starts_with([',', '\n']) => return Ok((field, after)),
+            None => return Err("a closing quote is followed by text".into()),
+        }
     }
 }
 
@@ -281,4 +335,28 @@ fn document(manifest: &Manifest) -> String {
         manifest.location,
         capstan_yaml::to_go_yaml(&manifest.value)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn api_versions_are_fields_of_a_line() {
+        let fields = |text: &str| comma_separated(text).ok();
+        for (text, expected) in [
+            ("a/v1", &["a/v1"][..]),
+            ("a/v1,b/v1", &["a/v1", "b/v1"]),
+            ("\"a,b\",c", &["a,b", "c"]),
+            ("\"x\"\"y\"", &["x\"y"]),
+            ("a\nb", &["a"]),
+            ("a,", &["a", ""]),
+            ("", &[]),
+        ] {
+            assert_eq!(fields(text).unwrap(), expected, "{text:?}");
+        }
+        for text in ["a\"b", "\"a", "\"a\"b", "\n"] {
+            assert_eq!(fields(text), None, "{text:?}");
+        }
+    }
 }

@@ -21,8 +21,12 @@ pub const DEFAULT_API_VERSIONS: &str = "v1 admissionregistration.k8s.io/v1 admis
     storage.k8s.io/v1beta1 storage.k8s.io/v1 storage.k8s.io/v1alpha1 storagemigration.k8s.io/v1beta1 apiextensions.k8s.io/v1beta1 \
     apiextensions.k8s.io/v1";
 
-/// The Helm whose behaviour is followed.
+/// The Helm whose behaviour is followed, as it is built from its module: a release also names its commit.
 const HELM_VERSION: &str = "v4.2.3";
+/// The Go it is built with.
+const GO_VERSION: &str = "go1.26.8";
+/// The Kubernetes whose client it has.
+const CLIENT_VERSION: &str = "v1.36";
 
 /// A version of Kubernetes, as Helm reads `--kube-version`: two or more numbers, and anything after them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,21 +142,29 @@ pub(super) fn capabilities(kube: &KubeVersion, extra: &[String]) -> Value {
     let kube = Value::Object(Rc::new(kube.clone()));
     let defaults = DEFAULT_API_VERSIONS.split_ascii_whitespace().map(str::to_owned);
     let versions: Vec<String> = defaults.chain(extra.iter().cloned()).collect();
-    let printed = format!("[{}]", versions.join(" "));
     let items = Value::strings(versions.iter().map(String::as_str));
     let has = move |arguments: &[Value]| {
         let found = |text: &str| versions.iter().any(|version| version == text);
         let found = matches!(arguments.first(), Some(Value::Str(text)) if found(&text.lossy()));
         Ok(Value::Bool(found))
     };
-    let api_versions = Record::new("common.VersionSet", printed)
+    let api_versions = Record::new("common.VersionSet")
         .items(items)
         .method("Has", &[Type::Str], has)
         .build();
-    let helm = Record::new("version.BuildInfo", "")
+    let helm = Record::new("version.BuildInfo")
         .field("Version", Value::from(HELM_VERSION))
+        .field("GitCommit", Value::from(""))
+        .field("GitTreeState", Value::from(""))
+        .field("GoVersion", Value::from(GO_VERSION))
+        .field("KubeClientVersion", Value::from(CLIENT_VERSION))
+        .json([
+            ("version", Value::from(HELM_VERSION)),
+            ("go_version", Value::from(GO_VERSION)),
+            ("kube_client_version", Value::from(CLIENT_VERSION)),
+        ])
         .build();
-    Record::new("*common.Capabilities", "")
+    Record::new("*common.Capabilities")
         .field("KubeVersion", kube)
         .field("APIVersions", api_versions)
         .field("HelmVersion", helm)

@@ -4,11 +4,12 @@
 //! the few files with a meaning, and everything else is `.Files`. `.helmignore` is looked at in the folder that is rendered, not in
 //! archives and not in subcharts. Links are followed inside the tree.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_model::Digest;
-use capstan_yaml::{Mode, Step, line_of, parse_one};
+use capstan_yaml::{Mode, Step, line_of, parse_one_with_floats};
 use serde_json::{Map, Value};
 
 use super::decode::Misfit;
@@ -26,10 +27,12 @@ use crate::{EntryKind, FileTree, ReadError, RenderError};
 const DEPTH: u8 = 16;
 
 /// One chart.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Chart {
     /// Its folder or archive, from the root of the repository.
     pub(crate) path: String,
+    /// What the names of its templates begin with in a release; known once dependencies are selected.
+    pub(super) full_name: String,
     pub(crate) metadata: Metadata,
     pub(crate) values: Map<String, Value>,
     /// Everything but what has a meaning of its own, by path in the chart.
@@ -37,9 +40,7 @@ pub(crate) struct Chart {
     /// Those of `files` that are in `crds/`, in the order in which Helm reads them.
     pub(crate) definitions: Vec<String>,
     /// By path in the chart (`templates/x.yaml`).
-    pub(crate) templates: BTreeMap<String, Arc<str>>,
-    /// A template is not UTF-8: U+FFFD stands for each byte that is not. Helm minds that only in what is rendered of it.
-    garbled: bool,
+    pub(crate) templates: BTreeMap<String, Arc<[u8]>>,
     pub(crate) subcharts: Vec<Self>,
     /// `values.schema.json`.
     pub(crate) schema: Option<Arc<Schema>>,
@@ -74,11 +75,6 @@ impl Chart {
     /// Of everything that was read.
     pub(crate) fn digest(&self) -> Digest {
         self.digest
-    }
-
-    /// Is a template of it, or of a subchart, not UTF-8?
-    pub(super) fn is_garbled(&self) -> bool {
-        self.garbled || self.subcharts.iter().any(Self::is_garbled)
     }
 
     /// Bytes of what was read, roughly: what it weighs in a cache.
@@ -226,12 +222,12 @@ impl<'a> Loader<'a> {
         let digests = digests.flat_map(|(n, b)| [Digest::of_bytes(n.as_bytes()), Digest::of_bytes(b)]);
         let mut chart = Chart {
             path: path.to_owned(),
+            full_name: String::new(),
             metadata: read_metadata(path, &files)?,
             values: Map::new(),
             files: BTreeMap::new(),
             definitions: Vec::new(),
             templates: BTreeMap::new(),
-            garbled: false,
             subcharts: Vec::new(),
             schema: None,
             lock: None,
@@ -303,9 +299,7 @@ impl Chart {
                 }
             }
             _ if name.starts_with("templates/") => {
-                let (text, is_text) = capstan_template::text(bytes.to_vec());
-                self.garbled |= !is_text;
-                self.templates.insert(name, text.into());
+                self.templates.insert(name, bytes);
             }
             _ => {
                 if name.starts_with("crds/") && is_manifest(&name) && !self.files.contains_key(&name) {
@@ -333,13 +327,13 @@ fn read_metadata(path: &str, files: &[ChartFile]) -> Result<Metadata, RenderErro
         let file = in_folder(path, name);
         let (text, document) = document(&file, bytes)?;
         let applied = metadata.apply(&document);
-        applied.map_err(|misfit| misfit_error(&file, text, &misfit, &format!("cannot load {name}: ")))?;
+        applied.map_err(|misfit| misfit_error(&file, &text, &misfit, &format!("cannot load {name}: ")))?;
         let has_dependencies = document.get("dependencies").is_some();
         if name == "Chart.yaml" {
             if metadata.api_version.is_empty() {
                 metadata.api_version = "v1".to_owned();
             }
-            last = Some((file.clone(), text, file, text));
+            last = Some((file.clone(), text.clone(), file, text));
         } else if let Some((_, _, about_dependencies, its_text)) = &mut last
             && has_dependencies
         {
@@ -355,8 +349,8 @@ fn read_metadata(path: &str, files: &[ChartFile]) -> Result<Metadata, RenderErro
     metadata.validate().map_err(|misfit| {
         let is_dependency = matches!(misfit.path.first(), Some(Step::Key(key)) if key == "dependencies");
         match is_dependency {
-            true => misfit_error(&about_dependencies, its_text, &misfit, ""),
-            false => misfit_error(&file, text, &misfit, ""),
+            true => misfit_error(&about_dependencies, &its_text, &misfit, ""),
+            false => misfit_error(&file, &text, &misfit, ""),
         }
     })?;
     Ok(metadata)
@@ -375,7 +369,7 @@ fn check_api_version(path: &str, files: &[ChartFile]) -> Result<(), RenderError>
     let (text, document) = document(&file, bytes)?;
     let version = api_version(&document);
     match version
-        .map_err(|misfit| misfit_error(&file, text, &misfit, "cannot load Chart.yaml: "))?
+        .map_err(|misfit| misfit_error(&file, &text, &misfit, "cannot load Chart.yaml: "))?
         .as_str()
     {
         "" | "v1" | "v2" => Ok(()),
@@ -389,13 +383,14 @@ fn check_api_version(path: &str, files: &[ChartFile]) -> Result<(), RenderError>
 }
 
 /// The first document of a file.
-pub(super) fn document<'b>(file: &str, bytes: &'b [u8]) -> Result<(&'b str, Value), RenderError> {
+pub(super) fn document<'b>(file: &str, bytes: &'b [u8]) -> Result<(Cow<'b, str>, Value), RenderError> {
     let yaml = |error| RenderError::Yaml {
         file: file.to_owned(),
         error,
     };
-    let text = capstan_yaml::text_from_bytes(bytes).map_err(yaml)?;
-    Ok((text, parse_one(text, Mode::Kube11).map_err(yaml)?))
+    let text = capstan_yaml::decode(bytes).map_err(yaml)?;
+    let value = parse_one_with_floats(&text, Mode::Kube11).map_err(yaml)?;
+    Ok((text, value))
 }
 
 /// A field that does not fit, with its line.

@@ -217,46 +217,76 @@ impl Table {
     }
 }
 
+/// A chart as its values see it.
+pub(super) trait Branch: Sized {
+    fn name(&self) -> &str;
+
+    fn values(&self) -> &Map<String, Value>;
+
+    /// A file of it, from the root of the repository.
+    fn file(&self, name: &str) -> String;
+
+    fn subcharts(&self) -> impl Iterator<Item = Self>;
+}
+
+impl Branch for &Chart {
+    fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    fn values(&self) -> &Map<String, Value> {
+        &self.values
+    }
+
+    fn file(&self, name: &str) -> String {
+        Chart::file(self, name)
+    }
+
+    fn subcharts(&self) -> impl Iterator<Item = Self> {
+        self.subcharts.iter()
+    }
+}
+
 /// The values a chart is rendered with: `supplied` over the chart's own, these over its subcharts'.
 pub(super) fn values(chart: &Chart, supplied: &Map<String, Value>) -> Result<Map<String, Value>, RenderError> {
-    Ok(coalesced(chart, &Table::of(supplied), false)?.values())
+    Ok(coalesced(&chart, &Table::of(supplied), false)?.values())
 }
 
 /// One pass over a chart and its subcharts. `supplied` stays as it is.
-pub(super) fn coalesced(chart: &Chart, supplied: &Table, merge: bool) -> Result<Table, RenderError> {
+pub(super) fn coalesced(chart: &impl Branch, supplied: &Table, merge: bool) -> Result<Table, RenderError> {
     let values = supplied.deep_copy();
     coalesce(chart, &values, merge)?;
     values.check().map_err(|excess| excessive(chart, excess))?;
     Ok(values)
 }
 
-fn excessive(chart: &Chart, excess: Excess) -> RenderError {
+fn excessive(chart: &impl Branch, excess: Excess) -> RenderError {
     RenderError::Chart {
         file: chart.file("values.yaml"),
         reason: excess.to_string(),
     }
 }
 
-fn coalesce(chart: &Chart, values: &Table, merge: bool) -> Result<(), RenderError> {
+fn coalesce(chart: &impl Branch, values: &Table, merge: bool) -> Result<(), RenderError> {
     coalesce_own(chart, values, merge).map_err(|excess| excessive(chart, excess))?;
-    for subchart in &chart.subcharts {
-        let name = &subchart.metadata.name;
+    for subchart in chart.subcharts() {
+        let name = subchart.name();
         let section = match values.get(name) {
             Some(Node::Table(section)) => section,
             None => {
                 let section = Table::default();
-                values.set(name.clone(), Node::Table(section.clone()));
+                values.set(name.to_owned(), Node::Table(section.clone()));
                 section
             }
             Some(Node::Leaf(found)) => return Err(mismatch(chart, name, &found)),
         };
         coalesce_globals(&section, values).map_err(|excess| excessive(chart, excess))?;
-        coalesce(subchart, &section, merge)?;
+        coalesce(&subchart, &section, merge)?;
     }
     Ok(())
 }
 
-fn mismatch(chart: &Chart, name: &str, found: &Value) -> RenderError {
+fn mismatch(chart: &impl Branch, name: &str, found: &Value) -> RenderError {
     let found = match found {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -272,8 +302,8 @@ fn mismatch(chart: &Chart, name: &str, found: &Value) -> RenderError {
 }
 
 /// The chart's own values under what is there.
-fn coalesce_own(chart: &Chart, values: &Table, merge: bool) -> Result<(), Excess> {
-    for (name, default) in &chart.values {
+fn coalesce_own(chart: &impl Branch, values: &Table, merge: bool) -> Result<(), Excess> {
+    for (name, default) in chart.values() {
         let default = Node::of(default);
         let Some(value) = values.get(name) else {
             if !merge {
@@ -292,7 +322,7 @@ fn coalesce_own(chart: &Chart, values: &Table, merge: bool) -> Result<(), Excess
             values.remove(name);
         } else if let (Node::Table(value), Node::Table(default)) = (&value, &default) {
             // In the table of a subchart nulls are kept: they are to meet the subchart's defaults.
-            let is_subchart = chart.subcharts.iter().any(|subchart| subchart.metadata.name == *name);
+            let is_subchart = chart.subcharts().any(|subchart| subchart.name() == name);
             let merge = merge || is_subchart;
             if !merge {
                 drop_nulls(default);

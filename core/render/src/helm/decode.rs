@@ -166,10 +166,11 @@ impl Reader {
         self.list("[]string", into, value, Self::text)
     }
 
-    pub(crate) fn text_map(&self, into: &mut BTreeMap<String, String>, value: &Value) -> Fit {
+    pub(crate) fn text_map(&self, into: &mut Option<BTreeMap<String, String>>, value: &Value) -> Fit {
         match value {
-            Value::Null => into.clear(),
+            Value::Null => *into = None,
             Value::Object(fields) => {
+                let into = into.get_or_insert_default();
                 for (name, value) in fields {
                     let mut reader = self.item(0);
                     reader.path.pop();

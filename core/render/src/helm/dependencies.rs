@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::chart::Chart;
 use super::coalesce::{Node, Table, coalesced, lay_under};
-use super::metadata::Dependency;
+use super::family::{Family, Id};
+use super::metadata::{Dependency, Metadata};
 use crate::RenderError;
 
 /// How many names a path of `import-values` may have.
@@ -19,8 +20,11 @@ const PATH_PARTS: usize = 100;
 
 /// Drops what is switched off, renames what has an alias, and imports values.
 pub(super) fn process(chart: &mut Chart, supplied: &Map<String, Value>) -> Result<(), RenderError> {
-    select(chart, &Table::of(supplied), "")?;
-    import(chart)
+    let mut family = Family::of(std::mem::take(chart));
+    select(&mut family, Family::ROOT, &Table::of(supplied), "")?;
+    import(&mut family, Family::ROOT)?;
+    *chart = family.into_chart();
+    Ok(())
 }
 
 /// Does the version satisfy the range? What is no range is satisfied by nothing.
@@ -28,45 +32,46 @@ pub(super) fn is_compatible(range: &str, version: &str) -> bool {
     matches_constraint(range, version).unwrap_or(false)
 }
 
-fn is_met_by(dependency: &Dependency, chart: &Chart) -> bool {
-    dependency.name == chart.metadata.name && is_compatible(&dependency.version, &chart.metadata.version)
+fn is_met_by(dependency: &Dependency, chart: &Metadata) -> bool {
+    dependency.name == chart.name && is_compatible(&dependency.version, &chart.version)
 }
 
-fn select(chart: &mut Chart, supplied: &Table, path: &str) -> Result<(), RenderError> {
-    let Some(mut dependencies) = chart.metadata.dependencies.take() else {
+fn select(family: &mut Family, id: Id, supplied: &Table, path: &str) -> Result<(), RenderError> {
+    let Some(mut dependencies) = family.take_dependencies(id) else {
         return Ok(());
     };
-    chart.subcharts = named(std::mem::take(&mut chart.subcharts), &mut dependencies);
-    let values = coalesced(chart, supplied, false)?;
+    let named = named(family, id, &mut dependencies);
+    family.set_children(id, named)?;
+    let values = coalesced(&family.view(id), supplied, false)?;
     for dependency in &mut dependencies {
         dependency.enabled = is_enabled(dependency, &values, path);
     }
     let disabled = dependencies.iter().filter(|dependency| !dependency.enabled);
     let disabled: BTreeSet<String> = disabled.map(|dependency| dependency.name.clone()).collect();
     dependencies.retain(|dependency| !disabled.contains(&dependency.name));
-    chart
-        .subcharts
-        .retain(|subchart| !disabled.contains(&subchart.metadata.name));
-    for subchart in &mut chart.subcharts {
-        let path = format!("{path}{}.", subchart.metadata.name);
-        select(subchart, &values, &path)?;
+    let mut children = family.children(id).to_vec();
+    children.retain(|child| !disabled.contains(family.name(*child)));
+    for child in &children {
+        let path = format!("{path}{}.", family.name(*child));
+        select(family, *child, &values, &path)?;
     }
-    chart.metadata.dependencies = (!dependencies.is_empty()).then_some(dependencies);
-    Ok(())
+    family.set_dependencies(id, (!dependencies.is_empty()).then_some(dependencies));
+    family.set_children(id, children)
 }
 
-/// The charts that no entry means, then one chart for each entry, by its alias.
-fn named(charts: Vec<Chart>, dependencies: &mut [Dependency]) -> Vec<Chart> {
-    let (meant, mut kept): (Vec<Chart>, Vec<Chart>) = charts
-        .into_iter()
-        .partition(|chart| dependencies.iter().any(|dependency| is_met_by(dependency, chart)));
+/// The charts that no entry means, then a copy for each entry, by its alias.
+fn named(family: &mut Family, id: Id, dependencies: &mut [Dependency]) -> Vec<Id> {
+    let charts = family.children(id).to_vec();
+    let (meant, mut kept): (Vec<Id>, Vec<Id>) = charts.into_iter().partition(|chart| {
+        let metadata = family.metadata(*chart);
+        dependencies.iter().any(|dependency| is_met_by(dependency, metadata))
+    });
     for dependency in dependencies {
-        if let Some(chart) = meant.iter().find(|chart| is_met_by(dependency, chart)) {
-            let mut chart = chart.clone();
-            if !dependency.alias.is_empty() {
-                chart.metadata.name.clone_from(&dependency.alias);
-            }
-            kept.push(chart);
+        let chart = meant
+            .iter()
+            .find(|chart| is_met_by(dependency, family.metadata(**chart)));
+        if let Some(chart) = chart {
+            kept.push(family.copy_of(*chart, &dependency.alias));
         }
         if !dependency.alias.is_empty() {
             dependency.name.clone_from(&dependency.alias);
@@ -87,18 +92,22 @@ fn is_enabled(dependency: &Dependency, values: &Table, path: &str) -> bool {
 }
 
 /// From the innermost charts up: what a subchart exports goes under the values of its parent.
-fn import(chart: &mut Chart) -> Result<(), RenderError> {
-    chart.subcharts.iter_mut().try_for_each(import)?;
-    let Some(mut dependencies) = chart.metadata.dependencies.take() else {
+fn import(family: &mut Family, id: Id) -> Result<(), RenderError> {
+    for child in family.children(id).to_vec() {
+        import(family, child)?;
+    }
+    let Some(mut dependencies) = family.take_dependencies(id) else {
         return Ok(());
     };
-    let result = import_into(chart, &mut dependencies);
-    chart.metadata.dependencies = Some(dependencies);
-    result
+    let values = import_into(family, id, &mut dependencies)?;
+    family.set_values(id, values);
+    family.set_dependencies(id, Some(dependencies));
+    Ok(())
 }
 
-fn import_into(chart: &mut Chart, dependencies: &mut [Dependency]) -> Result<(), RenderError> {
-    let values = coalesced(chart, &Table::default(), true)?;
+/// The values of a chart with what is imported.
+fn import_into(family: &Family, id: Id, dependencies: &mut [Dependency]) -> Result<Map<String, Value>, RenderError> {
+    let values = coalesced(&family.view(id), &Table::default(), true)?;
     let imported = Table::default();
     for dependency in dependencies {
         let result = import_from(dependency, &values, &imported);
@@ -106,7 +115,7 @@ fn import_into(chart: &mut Chart, dependencies: &mut [Dependency]) -> Result<(),
             values.dismantle();
             imported.dismantle();
             return Err(RenderError::Dependency {
-                file: chart.file("Chart.yaml"),
+                file: family.file(id, "Chart.yaml"),
                 name: dependency.name.clone(),
                 reason: format!("import-values: {reason}"),
             });
@@ -115,17 +124,21 @@ fn import_into(chart: &mut Chart, dependencies: &mut [Dependency]) -> Result<(),
     let values = values.deep_copy();
     let laid = lay_under(&values, &imported, true).and_then(|()| values.check());
     laid.map_err(|excess| RenderError::Chart {
-        file: chart.file("Chart.yaml"),
+        file: family.file(id, "Chart.yaml"),
         reason: format!("import-values: {excess}"),
     })?;
-    chart.values = values.values();
-    Ok(())
+    Ok(values.values())
 }
 
 /// Adds to `imported` what one dependency exports. The tables stay those of `values`, as they do in Helm.
 fn import_from(dependency: &mut Dependency, values: &Table, imported: &Table) -> Result<(), String> {
     let mut understood = Vec::new();
-    for entry in &dependency.import_values {
+    // A chart in two places has one `Chart.yaml`, of which Helm does not understand a second time what it wrote there.
+    let entries = match std::mem::replace(&mut dependency.is_imported, true) {
+        true => &[][..],
+        false => &dependency.import_values[..],
+    };
+    for entry in entries {
         let (child, parent) = match entry {
             Value::Object(fields) => (printed(fields.get("child")), printed(fields.get("parent"))),
             Value::String(name) => (format!("exports.{name}"), ".".to_owned()),

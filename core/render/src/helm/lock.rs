@@ -263,7 +263,7 @@ impl Lock {
         };
         let name = file.rsplit('/').next().unwrap_or(file);
         let read = lock.apply(&document);
-        read.map_err(|misfit| misfit_error(file, text, &misfit, &format!("cannot load {name}: ")))?;
+        read.map_err(|misfit| misfit_error(file, &text, &misfit, &format!("cannot load {name}: ")))?;
         Ok((!document.is_null()).then_some(lock))
     }
 

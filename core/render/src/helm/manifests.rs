@@ -6,27 +6,25 @@ use capstan_yaml::{Mode, parse_documents};
 use super::HelmDocument;
 use super::chart::Chart;
 use crate::directory::add;
+use crate::limits::LIST_DEPTH;
 use crate::{RenderError, RenderOutput};
 
-/// Lists in lists are flattened so deep.
-const LIST_DEPTH: u8 = 8;
-
 /// `crds/`, untemplated, subcharts' included: Helm's name of each file, its place in the repository, and its bytes.
-fn definition_files<'a>(chart: &'a Chart, name: &str, found: &mut Vec<(String, String, &'a [u8])>) {
+fn definition_files<'a>(chart: &'a Chart, found: &mut Vec<(String, String, &'a [u8])>) {
     for path in &chart.definitions {
         if let Some(bytes) = chart.files.get(path) {
-            found.push((format!("{name}/{path}"), chart.file(path), bytes));
+            found.push((format!("{}/{path}", chart.full_name), chart.file(path), bytes));
         }
     }
     for subchart in &chart.subcharts {
-        definition_files(subchart, &format!("{name}/charts/{}", subchart.metadata.name), found);
+        definition_files(subchart, found);
     }
 }
 
 /// The text of `crds/`, by Helm's name of each file.
 pub(super) fn definitions(chart: &Chart) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    definition_files(chart, &chart.metadata.name, &mut found);
+    definition_files(chart, &mut found);
     found
         .into_iter()
         .map(|(name, _, bytes)| (name, String::from_utf8_lossy(bytes).into_owned()))
@@ -36,7 +34,7 @@ pub(super) fn definitions(chart: &Chart) -> Vec<(String, String)> {
 /// The objects in `crds/`.
 pub(super) fn add_definitions(chart: &Chart, output: &mut RenderOutput) -> Result<(), RenderError> {
     let mut found = Vec::new();
-    definition_files(chart, &chart.metadata.name, &mut found);
+    definition_files(chart, &mut found);
     for (_, file, bytes) in found {
         let yaml = |error| RenderError::Yaml {
             file: file.clone(),
@@ -73,14 +71,19 @@ pub(super) fn add_documents(
 
 /// The template's path in the repository, of Helm's name for it.
 pub(super) fn file_of(chart: &Chart, name: &str) -> String {
-    let below = name.split_once('/').map_or(name, |(_, below)| below);
-    if let Some(rest) = below.strip_prefix("charts/")
-        && let Some((subchart, _)) = rest.split_once('/')
-        && let Some(subchart) = chart.subcharts.iter().find(|chart| chart.metadata.name == subchart)
-    {
-        return file_of(subchart, rest);
-    }
-    chart.file(below)
+    file_in(chart, name).unwrap_or_else(|| name.to_owned())
+}
+
+fn file_in(chart: &Chart, name: &str) -> Option<String> {
+    // Below first: `top/charts/sub/templates/x.yaml` begins like a file of `top`.
+    chart
+        .subcharts
+        .iter()
+        .find_map(|subchart| file_in(subchart, name))
+        .or_else(|| {
+            let path = name.strip_prefix(&chart.full_name)?.strip_prefix('/')?;
+            Some(chart.file(path))
+        })
 }
 
 pub(super) fn location(file: &str, line: usize) -> SourceLocation {

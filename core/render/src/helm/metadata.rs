@@ -29,7 +29,8 @@ pub(crate) struct Metadata {
     pub(crate) tags: String,
     pub(crate) app_version: String,
     pub(crate) deprecated: bool,
-    pub(crate) annotations: BTreeMap<String, String>,
+    /// `None` where the chart says nothing, which is `null` in JSON.
+    pub(crate) annotations: Option<BTreeMap<String, String>>,
     pub(crate) kube_version: String,
     /// `None` where the chart says nothing: then nothing below it is switched on or off either.
     pub(crate) dependencies: Option<Vec<Dependency>>,
@@ -57,6 +58,8 @@ pub(crate) struct Dependency {
     pub(crate) tags: Vec<String>,
     pub(crate) enabled: bool,
     pub(crate) import_values: Vec<Value>,
+    /// What `import_values` names was imported.
+    pub(crate) is_imported: bool,
     pub(crate) alias: String,
     /// The entry is null, which is an error once everything is read.
     is_null: bool,

@@ -9,6 +9,7 @@ mod coalesce;
 mod decode;
 mod dependencies;
 mod environment;
+mod family;
 mod ignore;
 mod lock;
 mod manifests;

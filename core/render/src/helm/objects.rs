@@ -41,17 +41,15 @@ pub(super) fn release(prepared: &Prepared<'_>) -> Value {
 
 /// `.Chart`: the fields have Go's names.
 pub(super) fn chart(chart: &Chart, is_root: bool) -> Value {
-    let annotations = chart.metadata.annotations.iter();
-    let annotations: BTreeMap<String, Value> = annotations
-        .map(|(name, text)| (name.clone(), Value::from(text.as_str())))
-        .collect();
+    let entry = |(name, text): (&String, &String)| (name.clone(), Value::from(text.as_str()));
+    let annotations = match &chart.metadata.annotations {
+        Some(annotations) => Map::typed(Element::Str, annotations.iter().map(entry).collect()),
+        None => Map::nil(Element::Str),
+    };
     let fields = chart.metadata.fields().into_iter();
     let own = [
         ("IsRoot".to_owned(), Value::Bool(is_root)),
-        (
-            "Annotations".to_owned(),
-            Value::Map(Map::typed(Element::Str, annotations)),
-        ),
+        ("Annotations".to_owned(), Value::Map(annotations)),
     ];
     Value::map(fields.map(|(name, field)| (name, value(&field))).chain(own))
 }

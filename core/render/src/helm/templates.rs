@@ -11,7 +11,7 @@ use crate::{RenderCache, RenderError};
 
 /// One template: its text, where it stands, and the context of its chart.
 struct Template<'a> {
-    text: &'a str,
+    text: &'a [u8],
     file: String,
     base: String,
     context: Map,
@@ -29,21 +29,13 @@ pub(super) struct Rendered {
 
 /// Executes every template.
 pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<Rendered, RenderError> {
-    let is_garbled = prepared.chart.is_garbled();
     let values = Map::named("common.Values", entries(&prepared.values));
     let shared = Shared {
         release: objects::release(prepared),
         capabilities: capabilities::capabilities(&prepared.kube_version, prepared.api_versions),
     };
     let mut templates = BTreeMap::new();
-    gather(
-        &prepared.chart,
-        &prepared.chart.metadata.name,
-        true,
-        &values,
-        &shared,
-        &mut templates,
-    );
+    gather(&prepared.chart, true, &values, &shared, &mut templates);
     let mut order: Vec<&String> = templates.keys().collect();
     order.sort_by_key(|name| std::cmp::Reverse((name.matches('/').count(), (*name).clone())));
     let set = parse(&order, &templates, prepared.cache)?;
@@ -56,17 +48,16 @@ pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<Render
         if !template.is_executed {
             continue;
         }
-        let about = Value::map([
-            ("Name", Value::from(name.as_str())),
-            ("BasePath", Value::from(template.base.as_str())),
-        ]);
-        template.context.insert("Template", about);
+        let about = [("Name", name.as_str()), ("BasePath", template.base.as_str())];
+        let about = about.map(|(field, text)| (field.to_owned(), Value::from(text)));
+        let about = Map::named("common.Values", BTreeMap::from(about));
+        template.context.insert("Template", Value::Map(about));
         let root = Value::Map(template.context.clone());
         let bytes = set
             .execute_bytes(name, &root, &mut context)
             .map_err(|error| template_error(&error, name, &templates))?;
         let (text, is_text) = capstan_template::text(bytes);
-        if !is_text || is_garbled && text.contains(char::REPLACEMENT_CHARACTER) {
+        if !is_text {
             rendered.not_text.insert((*name).clone());
         }
         rendered.files.insert((*name).clone(), erase_no_value(&text));
@@ -82,7 +73,7 @@ fn parse(
 ) -> Result<TemplateSet, RenderError> {
     let texts = || order.iter().map(|name| (name.as_str(), templates[*name].text));
     let key = cache.map(|cache| {
-        let parts = texts().flat_map(|(name, text)| [name, text].map(|part| Digest::of_bytes(part.as_bytes())));
+        let parts = texts().flat_map(|(name, text)| [name.as_bytes(), text].map(Digest::of_bytes));
         (cache, Digest::of_all(parts))
     });
     if let Some(set) = key.and_then(|(cache, key)| cache.set(&key)) {
@@ -90,7 +81,7 @@ fn parse(
     }
     let mut set = TemplateSet::new();
     for (name, text) in texts() {
-        set.parse(name, text)
+        set.parse_bytes(name, text)
             .map_err(|error| template_error(&error, name, templates))?;
     }
     if let Some((cache, key)) = key {
@@ -119,7 +110,6 @@ fn entries(values: &serde_json::Map<String, serde_json::Value>) -> BTreeMap<Stri
 /// it, the later ones see.
 fn gather<'a>(
     chart: &'a Chart,
-    name: &str,
     is_root: bool,
     values: &Map,
     shared: &Shared,
@@ -138,16 +128,10 @@ fn gather<'a>(
         let own = &subchart.metadata.name;
         let section = values.get(own).and_then(|value| value.as_map()).unwrap_or_default();
         let section = section.under(Some("common.Values"));
-        let below = gather(
-            subchart,
-            &format!("{name}/charts/{own}"),
-            false,
-            &section,
-            shared,
-            templates,
-        );
+        let below = gather(subchart, false, &section, shared, templates);
         subcharts.insert(own.clone(), below);
     }
+    let name = &chart.full_name;
     for (path, text) in &chart.templates {
         let base = path.rsplit('/').next().unwrap_or(path);
         let is_partial = base.starts_with('_');

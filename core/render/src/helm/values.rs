@@ -4,7 +4,7 @@
 //! whether they are floats.
 
 use capstan_model::HelmSource;
-use capstan_yaml::{Mode, YamlError, YamlErrorKind, parse_one};
+use capstan_yaml::{Mode, YamlError, YamlErrorKind, parse_one_with_floats};
 use serde_json::{Map, Number, Value};
 
 use super::set::{self, SetArgument, SetKind};
@@ -21,31 +21,31 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Map<String, Value>, Rend
         file: file.to_owned(),
         error,
     };
-    let text = capstan_yaml::text_from_bytes(bytes).map_err(yaml)?;
-    parse_text(file, text)
-}
-
-fn parse_text(place: &str, text: &str) -> Result<Map<String, Value>, RenderError> {
-    let yaml = |error| RenderError::Yaml {
-        file: place.to_owned(),
-        error,
-    };
     let mut merged = Map::new();
-    for piece in documents(text).map_err(yaml)? {
-        let value = parse_one(&piece, Mode::Kube11).map_err(yaml)?;
-        merge(&mut merged, mapping(place, value)?);
+    for (above, piece) in documents(bytes).map_err(yaml)? {
+        // Empty lines for those above: an error's line is that of the file.
+        let text = "\n".repeat(above) + &capstan_yaml::decode(&piece).map_err(yaml)?;
+        let value = parse_one_with_floats(&text, Mode::Kube11).map_err(yaml)?;
+        merge(&mut merged, mapping(file, value)?);
     }
     Ok(merged)
 }
 
 /// Splits at the lines that begin with `---`, whatever they are part of, as Helm does before it parses. Only a comment may follow on
-/// such a line. Each piece begins with as many empty lines as stand before it, so that the lines of errors are those of the file.
-fn documents(text: &str) -> Result<Vec<String>, YamlError> {
+/// such a line. With each piece goes the number of the lines above it.
+///
+/// Helm looks for lines in bytes, whatever their encoding, and ends each with a line break: that of the last one makes UTF-16 with the
+/// lower byte first unreadable.
+fn documents(bytes: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, YamlError> {
     let mut pieces = Vec::new();
-    let mut piece = String::new();
-    let mut is_empty = true;
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        if let Some(rest) = line.strip_prefix("---") {
+    let (mut above, mut piece) = (0, Vec::new());
+    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let line = match line.strip_suffix(b"\n") {
+            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+            None => line,
+        };
+        if let Some(rest) = line.strip_prefix(b"---") {
+            let rest = String::from_utf8_lossy(rest);
             let rest = rest.trim();
             if !rest.is_empty() && !rest.starts_with('#') {
                 return Err(YamlError {
@@ -56,21 +56,16 @@ fn documents(text: &str) -> Result<Vec<String>, YamlError> {
                     kind: YamlErrorKind::Syntax,
                 });
             }
-            if !is_empty {
-                pieces.push(std::mem::replace(&mut piece, "\n".repeat(index + 1)));
-                is_empty = true;
+            if !piece.is_empty() {
+                pieces.push((std::mem::replace(&mut above, index + 1), std::mem::take(&mut piece)));
                 continue;
             }
         }
-        piece.push_str(line);
-        // Helm reads line by line, and ends the last one, too.
-        if !line.ends_with('\n') {
-            piece.push('\n');
-        }
-        is_empty = false;
+        piece.extend_from_slice(line);
+        piece.push(b'\n');
     }
-    if !is_empty {
-        pieces.push(piece);
+    if !piece.is_empty() {
+        pieces.push((above, piece));
     }
     Ok(pieces)
 }
@@ -141,7 +136,7 @@ pub(super) fn supplied(
     match &helm.values_object {
         Some(object) => merge(&mut values, mapping("spec.source.helm.valuesObject", object.clone())?),
         None if !helm.values.trim().is_empty() => {
-            merge(&mut values, parse_text("spec.source.helm.values", &helm.values)?);
+            merge(&mut values, parse("spec.source.helm.values", helm.values.as_bytes())?);
         }
         None => {}
     }

@@ -225,7 +225,7 @@ fn made_up_charts_render_as_helm_renders_them() {
     let result = runner.run(&(top(), option::weighted(0.8, document())), |(chart, user)| {
         let case = Case {
             files: chart.files("").into_iter().collect(),
-            values: user.map(|user| user.to_string()),
+            values: user.map(|user| user.to_string().into_bytes()),
             ..Case::default()
         };
         match agree(&oracle, &case) {

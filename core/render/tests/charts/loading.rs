@@ -195,3 +195,49 @@ fn marks_are_removed_and_large_files_refused() {
     ];
     check_all(cases.iter().enumerate().map(|(index, case)| (index.to_string(), case)));
 }
+
+#[test]
+fn names_with_a_backslash_are_names() {
+    let cases = [
+        chart().with("docs\\a.txt", "backslash"),
+        chart().with(
+            "templates/a\\b.yaml",
+            "name: {{ .Template.Name }} {{ .Template.BasePath }}\n",
+        ),
+        chart().with("templates\\b.yaml", "name: {{ .Template.Name }}\n"),
+        chart().with("a\\..\\..\\b.md", "up"),
+        chart().with("charts/sub/x\\y.txt", "x"),
+        chart().with("charts/x\\y", "no chart"),
+        chart()
+            .with("docs\\a.txt", "backslash")
+            .with(".helmignore", "docs\\a.txt"),
+        chart()
+            .with("docs\\a.txt", "backslash")
+            .with(".helmignore", "docs\\\\a.txt"),
+    ];
+    check_all(cases.iter().enumerate().map(|(index, case)| (index.to_string(), case)));
+}
+
+/// A template that is not UTF-8 matters where its bytes come out, and nowhere else.
+#[test]
+fn templates_that_are_not_text() {
+    let fffd = "x: \u{fffd}\ny: {{ \"\u{fffd}\" }}\n";
+    let cases = [
+        chart()
+            .with("templates/_p.tpl", b"{{ define \"p\" }}caf\xe9{{ end }}")
+            .with("templates/a.yaml", fffd),
+        chart()
+            .with("templates/_p.tpl", b"{{/* caf\xe9 */}}{{ define \"p\" }}c{{ end }}")
+            .with("templates/a.yaml", fffd),
+        chart()
+            .with("templates/_p.tpl", b"{{ define \"p\" }}caf\xe9{{ end }}")
+            .with("templates/a.yaml", "x: {{ include \"p\" . }}\n"),
+        chart()
+            .with("templates/_p.tpl", b"{{ define \"p\" }}caf\xe9{{ end }}")
+            .with("templates/a.yaml", "x: {{ include \"p\" . | b64enc }}\n"),
+        chart()
+            .with("templates/NOTES.txt", b"caf\xe9 {{ len \"\xe9\" }}")
+            .with("templates/a.yaml", fffd),
+    ];
+    check_all(cases.iter().enumerate().map(|(index, case)| (index.to_string(), case)));
+}

@@ -2,12 +2,18 @@
 
 use crate::oracle::{Case, check_all};
 
-const SHOW: &str = "chart: {{ omit .Chart \"Annotations\" | toJson | quote }}\nannotations: {{ range $k, $v := .Chart.Annotations }}{{ $k }}={{ $v }} {{ end }}\nfiles: {{ range $name, $_ := .Files }}{{ $name }} {{ end }}\n";
+const SHOW: &str = "chart: {{ .Chart | toJson | quote }}\nprinted: {{ .Chart | print | quote }} {{ printf \"%#v\" .Chart | quote }}\nfiles: {{ range $name, $_ := .Files }}{{ $name }} {{ end }}\n";
 
 /// A good chart, then one thing said twice or in another way.
 const LINES: &[&str] = &[
     "",
     "name: 5",
+    "appVersion: 1234e12",
+    "appVersion: 1e6",
+    "appVersion: 16777217.0",
+    "appVersion: -1.5e300",
+    "appVersion: 1.0",
+    "appVersion: -0.0",
     "name: true",
     "name: [a]",
     "name: {a: b}",
@@ -251,4 +257,62 @@ fn locks_are_read_but_not_verified() {
         }
     }
     check_all(cases.iter().map(|(name, case)| (name.clone(), case)));
+}
+
+fn ways(value: &str) -> [String; 9] {
+    [
+        format!("{{{{ {value} }}}}"),
+        format!("{{{{ print {value} }}}}"),
+        format!("{{{{ printf \"%v %+v %s %q %T\" {value} {value} {value} {value} {value} }}}}"),
+        format!("{{{{ printf \"%#v\" {value} }}}}"),
+        format!("{{{{ toJson {value} }}}}"),
+        format!("{{{{ toYaml {value} }}}}"),
+        format!("{{{{ kindOf {value} }}}} {{{{ typeOf {value} }}}} {{{{ empty {value} }}}} {{{{ quote {value} }}}}"),
+        format!(
+            "{{{{ toJson (dict \"in\" {value}) }}}} {{{{ print (dict \"in\" {value}) }}}} {{{{ print (list {value}) }}}}"
+        ),
+        format!("{{{{ if {value} }}}}yes{{{{ else }}}}no{{{{ end }}}} {{{{ deepEqual {value} {value} }}}}"),
+    ]
+}
+
+/// What a chart sees of the program and the release, printed in every way.
+#[test]
+fn everything_prints_as_in_helm() {
+    let mut text = String::new();
+    let whole = [
+        ".Capabilities",
+        ".Capabilities.HelmVersion",
+        ".Capabilities.KubeVersion",
+        ".Capabilities.APIVersions",
+        ".Release",
+        ".Template",
+        ".Files",
+        ".Chart.Annotations",
+        ".Chart.Dependencies",
+        ".Values",
+    ];
+    for (index, value) in whole.iter().enumerate() {
+        for (way, expression) in ways(value).iter().enumerate() {
+            // A pointer in a map prints as an address.
+            if !(way == 7 && *value == ".Capabilities") {
+                text.push_str(&format!("{index} {way}: {expression}\n"));
+            }
+        }
+    }
+    let fields = "{{ with .Capabilities.HelmVersion }}{{ .Version }}|{{ .GitCommit }}|{{ .GitTreeState }}|{{ .GoVersion }}|{{ .KubeClientVersion }}{{ end }}\n\
+        {{ with .Chart.Annotations }}some{{ else }}none{{ end }} {{ len .Chart.Annotations }} {{ index .Chart.Annotations \"x\" | quote }} \
+        {{ .Chart.Annotations.x | quote }} {{ range .Chart.Annotations }}x{{ end }} {{ .Chart.Annotations | default \"none\" }}\n";
+    let chart = |metadata: &str| {
+        Case::of(&[("Chart.yaml", metadata)])
+            .with("a.txt", "a")
+            .with("templates/NOTES.txt", format!("{text}{fields}"))
+    };
+    let metadata = [
+        BASE.to_owned(),
+        format!("{BASE}annotations: {{}}\n"),
+        format!("{BASE}annotations: {{a: b}}\n"),
+        format!("{BASE}annotations: null\n"),
+    ];
+    let cases: Vec<Case> = metadata.iter().map(|metadata| chart(metadata)).collect();
+    check_all(cases.iter().enumerate().map(|(index, case)| (index.to_string(), case)));
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub(crate) struct Case {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) links: BTreeMap<String, String>,
-    pub(crate) values: Option<String>,
+    pub(crate) values: Option<Vec<u8>>,
 }
 
 impl Case {
@@ -34,8 +34,8 @@ impl Case {
         self
     }
 
-    pub(crate) fn with_values(mut self, values: &str) -> Self {
-        self.values = Some(values.to_owned());
+    pub(crate) fn with_values(mut self, values: impl AsRef<[u8]>) -> Self {
+        self.values = Some(values.as_ref().to_vec());
         self
     }
 
@@ -49,7 +49,8 @@ impl Case {
             };
             text.push_str(&format!("--- {name}\n{shown}\n"));
         }
-        text.push_str(&format!("links: {:?}\nvalues: {:?}\n", self.links, self.values));
+        let values = self.values.as_deref().map(String::from_utf8_lossy);
+        text.push_str(&format!("links: {:?}\nvalues: {values:?}\n", self.links));
         text
     }
 }

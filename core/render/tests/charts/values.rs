@@ -293,6 +293,8 @@ fn values_files_may_hold_several_documents() {
         "? [a]\n: b\n",
         "a: 1\n\tb: 2\n",
         "a: 1e400\nb: .inf\n",
+        ".inf: a\n-.INF: b\n.NaN: c\n",
+        "a: -0.0\nb: -0\nc: 1e6\nd: 123456789.0\n1e6: e\n16777217.0: f\n-1e300: g\n",
         "a: .nan\n",
         "a: 123456789012345678901234567890\nb: 0644\nc: 1_000\nd: 0x1F\ne: 1e3\n",
         "a: 2026-11-28\nb: 1:30\nc: yes\nd: ~\ne: !!str 5\nf: !!int '5'\n",
@@ -312,6 +314,167 @@ fn values_files_may_hold_several_documents() {
             format!("{text:?} of the user"),
             nested("", "a: {z: 1}\n", "", "", "").with_values(text),
         ));
+    }
+    check_all(cases.iter().map(|(name, case)| (name.clone(), case)));
+}
+
+/// Texts at, and one copy above, what Go's YAML library takes for sane.
+fn aliased() -> Vec<String> {
+    let list = |item: &str, count: usize| vec![item; count].join(",");
+    let (long, short) = (list("x", 998), list("x", 200));
+    let fields: Vec<String> = (0..500).map(|i| format!("k{i}: v")).collect();
+    let fields = fields.join(",");
+    let lists = [110, 111].map(|copies| format!("a: &a [{long}]\nb: [{}]\n", list("*a", copies)));
+    let merged = [124, 125].map(|copies| format!("a: &a {{{fields}}}\nb:\n{}", "- <<: *a\n".repeat(copies)));
+    let nested = [11, 12].map(|copies| {
+        let (nine, outer) = (list("*a", 9), list("*b", copies));
+        format!("a: &a [{short}]\nb: &b [{nine}]\nc: [{outer}]\n")
+    });
+    let large = [504, 505].map(|copies| {
+        let filler = list("y", 20_000);
+        format!("f: [{filler}]\na: &a [{long}]\nb: [{}]\n", list("*a", copies))
+    });
+    [lists, merged, nested, large].concat()
+}
+
+#[test]
+fn aliases_are_too_many_wherever_yaml_is_read() {
+    let chart = || {
+        Case::of(&[
+            ("Chart.yaml", "apiVersion: v2\nname: top\nversion: 0.1.0\n"),
+            (
+                "templates/show.yaml",
+                "values: {{ keys .Values | sortAlpha | toJson }}\n",
+            ),
+        ])
+    };
+    let mut cases = Vec::new();
+    for (index, text) in aliased().iter().enumerate() {
+        let read = "{{ $y := fromYaml (.Files.Get \"a.yaml\") }}read: {{ hasKey $y \"Error\" }} {{ $y.Error }}\n";
+        let all = [
+            ("values", chart().with("values.yaml", text)),
+            ("file", chart().with_values(text)),
+            ("manifest", chart().with("templates/a.yaml", text)),
+            (
+                "fromYaml",
+                chart().with("a.yaml", text).with("templates/read.yaml", read),
+            ),
+            ("metadata", {
+                let metadata = format!("apiVersion: v2\nname: top\nversion: 0.1.0\n{text}");
+                chart().with("Chart.yaml", metadata)
+            }),
+        ];
+        cases.extend(all.map(|(place, case)| (format!("{place} {index}"), case)));
+    }
+    check_all(cases.iter().map(|(name, case)| (name.clone(), case)));
+}
+
+#[test]
+fn utf_16_is_read_where_helm_reads_it() {
+    let encoded = |text: &str, is_big: bool| -> Vec<u8> {
+        let units = [0xfeff].into_iter().chain(text.encode_utf16());
+        let bytes = |unit: u16| if is_big { unit.to_be_bytes() } else { unit.to_le_bytes() };
+        units.flat_map(bytes).collect()
+    };
+    let chart = || {
+        nested(
+            "dependencies: [{name: sub, version: 1.0.0}]\n",
+            "a: 1\n",
+            "",
+            "b: 2\n",
+            "",
+        )
+        .with(
+            "templates/show.yaml",
+            "values: {{ toJson .Values }}\nchart: {{ .Chart.Description }}\n",
+        )
+    };
+    let mut cases = Vec::new();
+    for is_big in [false, true] {
+        let metadata = "apiVersion: v2\nname: top\nversion: 0.1.0\ndescription: é\u{1f600}\n";
+        cases.push(chart().with("Chart.yaml", encoded(metadata, is_big)));
+        cases.push(chart().with("Chart.lock", encoded("dependencies: []\n", is_big)));
+        cases.push(chart().with("templates/x.yaml", encoded("{{ if }}\n", is_big)));
+        // Lines are looked for in bytes: these hold a line break, one of two characters, and one in the middle of a character.
+        for text in [
+            "x: é\n",
+            "x: é",
+            "x: \u{0d0a}\n",
+            "x: \u{0a0a}\n",
+            "x: \u{0a41}",
+            "x: 1\r\ny: 2\r\n",
+        ] {
+            let bytes = encoded(text, is_big);
+            cases.push(chart().with_values(&bytes));
+            cases.push(chart().with("values.yaml", &bytes));
+            cases.push(chart().with("charts/sub/values.yaml", &bytes));
+            cases.push(chart().with_values([&b"a: 2\n---\n"[..], &bytes].concat()));
+        }
+    }
+    cases.push(chart().with_values(b"\xfe\xff\0a\0:\0 \xd8\0\0\n"));
+    cases.push(chart().with_values(b"\xfe\xff\0a\0:\0 \0b\0\n\0"));
+    cases.push(chart().with_values("\u{feff}\u{feff}a: 2\n"));
+    cases.push(chart().with_values("a: 2\n---\n\u{feff}b: 2\n"));
+    check_all(cases.iter().enumerate().map(|(index, case)| (index.to_string(), case)));
+}
+
+/// Charts in a row, each with its entries of `dependencies`; the last one has none.
+fn shared(dependencies: [&str; 4], user: &str) -> Case {
+    let show = "name: {{ .Template.Name }} {{ .Chart.Name }} {{ .Chart.IsRoot }}\nvalues: {{ toJson .Values }}\n\
+        charts: {{ keys .Subcharts | sortAlpha | toJson }}\ndependencies: {{ toJson .Chart.Dependencies }}\n";
+    let mut case = Case::default().with_values(user);
+    let mut folder = String::new();
+    for (name, dependencies) in ["top", "s", "t", "u", "w"]
+        .into_iter()
+        .zip(dependencies.into_iter().chain(["[]"]))
+    {
+        if name != "top" {
+            folder.push_str(&format!("charts/{name}/"));
+        }
+        let metadata = format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n");
+        let metadata = match dependencies {
+            "[]" => metadata,
+            entries => format!("{metadata}dependencies: {entries}\n"),
+        };
+        let values = format!("own: {name}\nexports: {{data: {{from: {name}, of{name}: 1}}}}\n");
+        case = case
+            .with(&format!("{folder}Chart.yaml"), metadata)
+            .with(&format!("{folder}values.yaml"), values)
+            .with(&format!("{folder}templates/show.yaml"), show);
+    }
+    case
+}
+
+/// A chart that is named twice and holds charts that no `Chart.yaml` names: they are in two places, and one chart each.
+#[test]
+fn charts_that_two_copies_share() {
+    let entries = [
+        "[{name: s, version: 1.0.0, alias: a}, {name: s, version: 1.0.0, alias: b}]",
+        "[{name: s, version: 1.0.0}, {name: s, version: 1.0.0, alias: b}]",
+        "[{name: s, version: 1.0.0, alias: b}]",
+        "[{name: s, version: 1.0.0, alias: a, condition: a.on}, {name: s, version: 1.0.0, alias: b, condition: b.on}]",
+    ];
+    let none = "[]";
+    let of_s = [none, "[{name: t, version: 1.0.0, import-values: [data]}]"];
+    let of_t = [
+        none,
+        "[{name: u, version: 1.0.0, alias: v}]",
+        "[{name: u, version: 1.0.0, condition: u.on, import-values: [data]}]",
+        "[{name: other, version: 1.0.0}]",
+    ];
+    let of_u = [none, "[{name: w, version: 1.0.0, alias: x, import-values: [data]}]"];
+    let users = [
+        "a: {j: 1, t: {k: 1, u: {l: 1, on: false}, v: {l: 2}}}\nb: {t: {k: 2, u: {l: 3, x: {m: 1}}}}\nglobal: {g: 1}\n",
+        "a: {on: false}\nb: {t: {u: {on: false, w: {m: 2}}}}\ns: {t: {u: {l: 4}}}\n",
+    ];
+    let mut cases = Vec::new();
+    for top in entries {
+        for (s, t) in of_s.iter().flat_map(|s| of_t.iter().map(move |t| (s, t))) {
+            for (u, user) in of_u.iter().flat_map(|u| users.iter().map(move |user| (u, user))) {
+                let case = shared([top, s, t, u], user);
+                cases.push((format!("{top} {s} {t} {u} {user:?}"), case));
+            }
+        }
     }
     check_all(cases.iter().map(|(name, case)| (name.clone(), case)));
 }

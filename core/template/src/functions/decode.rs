@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     fixed("fromJson", &[Str], |env, args| {
         pay(env, args)?;
-        Ok(into_map(read_json(bytes(args, 0)), Value::Map(Map::nil())))
+        Ok(into_map(read_json(bytes(args, 0)), Value::Map(Map::nil(Element::Any))))
     }),
     fixed("fromJsonArray", &[Str], |env, args| {
         pay(env, args)?;
@@ -51,7 +51,7 @@ fn read_yaml(text: &[u8]) -> std::result::Result<Value, String> {
     let Ok(text) = std::str::from_utf8(text) else {
         return Err("error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned());
     };
-    match capstan_yaml::parse_one(text, capstan_yaml::Mode::Kube11) {
+    match capstan_yaml::parse_one_with_floats(text, capstan_yaml::Mode::Kube11) {
         Ok(document) => Ok(Value::from_document(&document)),
         // Keys are looked at in a second step.
         Err(problem)

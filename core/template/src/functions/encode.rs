@@ -189,7 +189,7 @@ impl JsonWriter {
             Value::Map(map) if map.is_nil() => self.out.extend_from_slice(b"null"),
             Value::List(list) => self.list(list, level)?,
             Value::Map(map) => self.entries(&map.entries(), level)?,
-            Value::Object(object) => match exported(&**object) {
+            Value::Object(object) => match object.json_fields() {
                 Some(fields) => self.entries(&fields, level)?,
                 None => self.value(&object.document(), level)?,
             },
@@ -264,14 +264,6 @@ impl JsonWriter {
         self.out
             .extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
     }
-}
-
-/// The exported fields of a struct, in their order.
-fn exported(object: &dyn crate::object::Object) -> Option<Vec<(String, Value)>> {
-    let fields = object.fields().filter(|_| object.kind() == "struct")?;
-    let is_exported = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
-    let fields = fields.into_iter().filter(|(name, _)| is_exported(name));
-    Some(fields.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// A value as Go's library writes it, with the line break at its end; nothing for what cannot be written.

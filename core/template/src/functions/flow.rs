@@ -83,9 +83,8 @@ fn tpl(env: &mut Env<'_>, source: &Value, data: &Value) -> Result<Value> {
     // The parsed form is much larger than the text.
     env.context.charge_bytes(source.len())?;
     env.context.charge(source.len() as u64 * 8)?;
-    let text = String::from_utf8_lossy(source);
     let shown = || crate::gofmt::quote(source);
-    let mut parsed = match parse(ROOT, &text) {
+    let mut parsed = match parse(ROOT, source) {
         Ok(parsed) => parsed,
         Err(TemplateError::Parse { message, .. }) => {
             return error(format!("cannot parse template {}: {message}", shown()));

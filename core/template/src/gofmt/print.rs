@@ -139,6 +139,7 @@ impl Printer {
                 }
                 self.fields(name.trim_start_matches('*'), &fields, verb, depth);
             }
+            (None, None) if object.items().is_some() => self.list(value, verb, depth),
             (None, None) => self.string(value, object.print().as_bytes(), verb),
         }
     }
@@ -165,6 +166,9 @@ impl Printer {
     fn list(&mut self, value: &Value, verb: char, depth: usize) {
         let (element, nil) = match value {
             Value::List(list) => (list.element(), list.is_nil()),
+            Value::Object(object) => object
+                .items()
+                .map_or((Element::Any, true), |list| (list.element(), list.is_nil())),
             _ => (Element::Uint8, false),
         };
         let sharp = self.flags.sharp_v;

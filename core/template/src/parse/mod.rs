@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ast::{Branch, Source, Stmt, Template, is_blank};
+use crate::garbled::{Marked, Reading};
 use crate::lex::{Kind, Lexer, Token};
 use crate::literal;
 use crate::stack::grow;
@@ -22,15 +23,18 @@ pub(crate) type ParseResult<T> = Result<T, String>;
 /// Parses a text into the template it is and those it defines, by name.
 pub(crate) fn parse(
     name: &str,
-    text: &str,
+    bytes: &[u8],
     has_function: &dyn Fn(&str) -> bool,
 ) -> ParseResult<BTreeMap<String, Arc<Template>>> {
+    let marked = Marked::of(bytes);
+    let text = &*marked.text;
     let source = Arc::new(Source {
         name: name.to_owned(),
         text: text.to_owned(),
     });
     let mut parser = Parser {
         lexer: Lexer::new(text),
+        reading: marked.reading(),
         at: 0,
         reached: 0,
         reached_line: 1,
@@ -50,6 +54,7 @@ pub(crate) fn parse(
 
 struct Parser<'a, 'f> {
     lexer: Lexer<'a>,
+    reading: Reading,
     /// The number of the next token.
     at: usize,
     /// The furthest token looked at, and its line: where Go's errors say they are.
@@ -243,7 +248,7 @@ impl<'a> Parser<'a, '_> {
         match token.kind {
             Kind::Text => Ok(Item::Stmt(Stmt::Text {
                 pos: token.pos,
-                text: crate::value::Text::from(token.val.as_ref()),
+                text: crate::value::Text::from(&*self.reading.bytes(token.val.as_bytes())),
             })),
             Kind::LeftDelim => {
                 self.action_line = token.line;
@@ -317,12 +322,22 @@ impl<'a> Parser<'a, '_> {
         Ok(stmt)
     }
 
+    /// The bytes a quoted string stands for.
+    fn unquote(&self, token: &Token<'_>) -> Option<Vec<u8>> {
+        let bytes = literal::unquote(&token.val)?;
+        let bytes = match token.kind {
+            Kind::RawString => self.reading.bytes(&bytes),
+            _ => self.reading.text(&bytes),
+        };
+        Some(bytes.into_owned())
+    }
+
     fn template_name(&mut self, context: &str) -> ParseResult<(usize, String)> {
         let token = self.next_non_space();
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return self.unexpected(&token, context);
         }
-        match literal::unquote(&token.val) {
+        match self.unquote(&token) {
             Some(name) => Ok((token.pos, String::from_utf8_lossy(&name).into_owned())),
             None => self.error("invalid syntax"),
         }
@@ -403,7 +418,7 @@ mod tests {
     use super::*;
 
     fn complaint(text: &str) -> String {
-        parse("t", text, &|name| name == "printf").expect_err(text)
+        parse("t", text.as_bytes(), &|name| name == "printf").expect_err(text)
     }
 
     #[test]
@@ -411,7 +426,7 @@ mod tests {
         let text = "{{ $x , $y := 1 }}";
         assert_eq!(complaint(text), "template: t:1: too many declarations in command");
         let text = "{{if (printf \"a\" .b.c $).d | printf}}x{{else if true}}{{.}}{{else}}{{template \"q\" nil}}{{end}}";
-        let parsed = parse("t", text, &|_| true).expect(text);
+        let parsed = parse("t", text.as_bytes(), &|_| true).expect(text);
         assert_eq!(
             parsed["t"].root[0].to_string(),
             "{{if (printf \"a\" .b.c $).d | printf}}x{{else}}{{if true}}{{.}}{{else}}{{template \"q\" nil}}{{end}}{{end}}"

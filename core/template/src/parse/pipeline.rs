@@ -186,7 +186,7 @@ impl Parser<'_, '_> {
                 let pipe = self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
                 ExprKind::Pipe(Box::new(pipe))
             }
-            Kind::String | Kind::RawString => match literal::unquote(&token.val) {
+            Kind::String | Kind::RawString => match self.unquote(&token) {
                 Some(bytes) => ExprKind::Str {
                     quoted: token.val.into_owned(),
                     text: bytes.into(),

@@ -48,7 +48,7 @@ impl Element {
             Self::List => Value::List(List::nil(Self::Any)),
             Self::Bytes => Value::Bytes(Arc::from(&b""[..])),
             Self::Uint8 => Value::Uint8(0),
-            Self::Map => Value::Map(Map::nil()),
+            Self::Map => Value::Map(Map::nil(Self::Any)),
         }
     }
 }
@@ -170,11 +170,11 @@ impl Map {
         Self(Rc::new(data), None)
     }
 
-    /// Go's nil `map[string]interface {}`: empty, `null` in JSON. What would write to it has to fail instead.
+    /// Go's nil map: empty, `null` in JSON. What would write to it has to fail instead.
     #[must_use]
-    pub fn nil() -> Self {
+    pub fn nil(element: Element) -> Self {
         let data = MapData {
-            element: Element::Any,
+            element,
             nil: true,
             entries: RefCell::default(),
         };

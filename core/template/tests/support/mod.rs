@@ -90,23 +90,24 @@ fn text_of(document: &serde_json::Value, key: &str) -> Value {
 }
 
 fn capabilities() -> Value {
-    let kube = Record::new("*common.KubeVersion", "v1.36.0")
+    let kube = Record::new("*common.KubeVersion")
+        .printed("v1.36.0")
         .field("Version", Value::from("v1.36.0"))
         .field("Major", Value::from("1"))
         .field("Minor", Value::from("36"))
         .method("GitVersion", &[], |_| Ok(Value::from("v1.36.0")))
         .build();
-    let versions = Record::new("common.VersionSet", "[v1 apps/v1]")
+    let versions = Record::new("common.VersionSet")
         .method("Has", &[Type::Str], |args| {
             Ok(Value::Bool(
                 matches!(&args[0], Value::Str(t) if matches!(t.bytes(), b"v1" | b"apps/v1")),
             ))
         })
         .build();
-    let helm = Record::new("common.BuildInfo", "")
+    let helm = Record::new("version.BuildInfo")
         .field("Version", Value::from("v4.2"))
         .build();
-    Record::new("*common.Capabilities", "")
+    Record::new("*common.Capabilities")
         .field("KubeVersion", kube)
         .field("APIVersions", versions)
         .field("HelmVersion", helm)
