@@ -17,6 +17,7 @@ mod archives;
 mod generate;
 mod loading;
 mod metadata;
+mod odd_schemas;
 mod oracle;
 mod schemas;
 mod values;
