@@ -39,7 +39,7 @@ mod value;
 pub use ambient::{Ambient, Clock, ForbiddenRandom, KeyedRandom, Lookup, Random};
 pub use context::{Context, Interrupt, Limits};
 pub use error::{ExecError, Limit, TemplateError};
-pub use functions::{PatternError, compile_pattern, function_names, matches_constraint};
+pub use functions::{PatternError, check_pattern, compile_pattern, function_names, matches_constraint};
 pub use object::{Method, Object, Record};
 pub use set::{TemplateSet, erase_no_value, text};
 pub use signature::Type;

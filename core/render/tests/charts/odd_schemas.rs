@@ -33,6 +33,7 @@ pub(crate) const ODD: &[&str] = &[
     r##"{"properties": {"a": {"pattern": "(a{100}){100}"}}}"##,
     r##"{"properties": {"a": {"pattern": "(a{10}){100}"}}}"##,
     r##"{"properties": {"a": {"pattern": "a)"}}}"##,
+    r##"{"properties": {"a": {"pattern": "^\\pL{90}$"}, "b": {"pattern": "^\\pL{90}$"}}}"##,
     r##"{"properties": {"a": {"pattern": "*"}}}"##,
     r##"{"properties": {"a": {"pattern": "\\bé\\B"}}}"##,
     r##"{"properties": {"a": {"pattern": "\\Bé"}}}"##,
@@ -74,6 +75,32 @@ pub(crate) const ODD: &[&str] = &[
     "01",
     "\"\n\"",
     " ",
+];
+
+/// Schemas that lead back to themselves for the same value, and values that lead into the circle.
+pub(crate) const CIRCLES: &[(&str, &str)] = &[
+    (r##"{"$ref": "#"}"##, "a: 1"),
+    (r##"{"$id": "https://example.com/x.json", "$ref": "x.json"}"##, "a: 1"),
+    (r##"{"$anchor": "top", "allOf": [{"$ref": "#top"}]}"##, "a: 1"),
+    (
+        r##"{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "properties": {"x": {"$ref": "#/$defs/a"}}}"##,
+        "x: 1",
+    ),
+    (r##"{"allOf": [{"$ref": "#"}]}"##, "a: 1"),
+    (r##"{"anyOf": [{"$ref": "#"}, {"type": "object"}]}"##, "a: 1"),
+    (r##"{"oneOf": [{"$ref": "#"}, {"required": ["a"]}]}"##, "a: 1"),
+    (r##"{"not": {"$ref": "#"}}"##, "a: 1"),
+    (r##"{"if": {"required": ["a"]}, "then": {"$ref": "#"}}"##, "a: 1"),
+    (r##"{"dependentSchemas": {"a": {"$ref": "#"}}}"##, "a: 1"),
+    (r##"{"$dynamicRef": "#"}"##, "a: 1"),
+    (
+        r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveRef": "#"}"##,
+        "a: 1",
+    ),
+    (
+        r##"{"properties": {"a": {"anyOf": [{"$ref": "#/properties/a"}, {"type": "string"}]}}}"##,
+        "a: 1",
+    ),
 ];
 
 /// Schemas that are no text, and deep ones.

@@ -1,6 +1,6 @@
 //! `values.schema.json`.
 
-use crate::odd_schemas::{ODD, bytes};
+use crate::odd_schemas::{CIRCLES, ODD, bytes};
 use crate::oracle::{Case, Oracle, capstan, check_all};
 
 fn chart(schema: &str, values: &str) -> Case {
@@ -431,32 +431,6 @@ fn subcharts_are_checked_with_their_own_section() {
     check_all(cases.iter().map(|(name, case)| (name.clone(), case)));
 }
 
-/// Schemas that lead back to themselves for the same value, and values that lead into the circle.
-const CIRCLES: &[(&str, &str)] = &[
-    (r##"{"$ref": "#"}"##, "a: 1"),
-    (r##"{"$id": "https://example.com/x.json", "$ref": "x.json"}"##, "a: 1"),
-    (r##"{"$anchor": "top", "allOf": [{"$ref": "#top"}]}"##, "a: 1"),
-    (
-        r##"{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "properties": {"x": {"$ref": "#/$defs/a"}}}"##,
-        "x: 1",
-    ),
-    (r##"{"allOf": [{"$ref": "#"}]}"##, "a: 1"),
-    (r##"{"anyOf": [{"$ref": "#"}, {"type": "object"}]}"##, "a: 1"),
-    (r##"{"oneOf": [{"$ref": "#"}, {"required": ["a"]}]}"##, "a: 1"),
-    (r##"{"not": {"$ref": "#"}}"##, "a: 1"),
-    (r##"{"if": {"required": ["a"]}, "then": {"$ref": "#"}}"##, "a: 1"),
-    (r##"{"dependentSchemas": {"a": {"$ref": "#"}}}"##, "a: 1"),
-    (r##"{"$dynamicRef": "#"}"##, "a: 1"),
-    (
-        r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveRef": "#"}"##,
-        "a: 1",
-    ),
-    (
-        r##"{"properties": {"a": {"anyOf": [{"$ref": "#/properties/a"}, {"type": "string"}]}}}"##,
-        "a: 1",
-    ),
-];
-
 /// Thirty levels of two branches each are a billion checks.
 #[test]
 fn schemas_that_branch_without_end_are_refused() {
@@ -470,4 +444,42 @@ fn schemas_that_branch_without_end_are_refused() {
     let schema = serde_json::json!({ "$defs": definitions, "$ref": "#/$defs/0" });
     let error = capstan(&chart(&schema.to_string(), "a: 1\n")).unwrap_err();
     assert!(error.contains("branches too much"), "{error}");
+}
+
+/// Small files that ask for much: pointers to their parts, patterns, messages, digits.
+#[test]
+fn schemas_that_cost_too_much_are_refused() {
+    let names: Vec<String> = (0..20_000)
+        .map(|index| format!("\"k{index}\": {{\"not\": {{}}}}"))
+        .collect();
+    let nested = format!(
+        "{}{{\"properties\": {{{}}}}}{}",
+        "{\"not\": ".repeat(490),
+        names.join(", "),
+        "}".repeat(490)
+    );
+    let patterns: Vec<String> = (0..120)
+        .map(|index| format!("\"a{index}\": {{\"pattern\": \"^\\\\pL{{{}}}$\"}}", 200 + index))
+        .collect();
+    let patterns = format!("{{\"properties\": {{{}}}}}", patterns.join(", "));
+    let options: Vec<String> = (0..1000).map(|index| format!("\"{index:0100}\"")).collect();
+    let options = format!(
+        "{{\"additionalProperties\": {{\"items\": {{\"enum\": [{}]}}}}}}",
+        options.join(", ")
+    );
+    let items = format!("a: [{}]", vec!["1"; 5000].join(", "));
+    let digits = r#"{"additionalProperties": {"items": {"multipleOf": 1e-999999}}}"#;
+    for (schema, values, expected) in [
+        (nested.as_str(), "a: 1", "the schema is too large"),
+        (&patterns, "a: 1", "expression too large"),
+        (&options, &items, "branches too much"),
+        (digits, &items, "branches too much"),
+    ] {
+        let error = capstan(&chart(schema, values)).unwrap_err();
+        assert!(
+            error.contains(expected),
+            "{}",
+            error.chars().take(500).collect::<String>()
+        );
+    }
 }

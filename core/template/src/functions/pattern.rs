@@ -9,7 +9,7 @@ use crate::error::ExecError;
 use crate::exec::{Env, Result};
 use crate::signature::Type::{Int, Str};
 use crate::value::{Element, List, Value};
-use crate::{go_regex, grow};
+use crate::{go_regex, go_syntax, grow};
 
 /// A compiled expression with what it costs to search with it.
 pub(crate) struct Pattern {
@@ -125,6 +125,14 @@ pub enum PatternError {
     /// It is none; what Go says about it.
     #[error("{0}")]
     Invalid(String),
+}
+
+/// Is it an expression of Go, whatever it may take?
+///
+/// # Errors
+/// What Go says about an expression that is none.
+pub fn check_pattern(pattern: &str) -> std::result::Result<(), String> {
+    go_syntax::check(pattern).map_err(|problem| format!("error parsing regexp: {problem}"))
 }
 
 /// Compiles an expression in Go's dialect, which may take so many bytes.

@@ -15,12 +15,10 @@ use super::place::{Place, encode, escape, join, split_fragment};
 use super::rules::{Additional, Dependency, Id, Program, Rules};
 use super::words::quote_go;
 
-/// Bytes a compiled pattern may take.
-pub(super) const PATTERN_SIZE: usize = 1 << 20;
-/// The same for a few of a schema.
-pub(super) const LARGE_PATTERN_SIZE: usize = 16 << 20;
-/// How many patterns may be larger than [`PATTERN_SIZE`].
-const LARGE_PATTERNS: usize = 8;
+/// Bytes a compiled pattern may take: the least of these that is enough is paid for.
+const PATTERN_SIZES: [usize; 4] = [16 << 10, 256 << 10, 4 << 20, 16 << 20];
+/// Bytes for all patterns.
+const PATTERNS_SIZE: usize = 256 << 20;
 
 type Compiled<T> = Result<T, String>;
 
@@ -31,7 +29,9 @@ pub(super) struct Compiler<'l> {
     /// What is compiled or waits for it, in this order.
     queue: Vec<Place>,
     ids: BTreeMap<Place, Id>,
-    large_patterns: usize,
+    patterns: BTreeMap<String, Regex>,
+    /// What is left for patterns of [`PATTERNS_SIZE`].
+    pattern_bytes: usize,
     /// The meta schemas themselves: they are what others are held against, and assert formats in every draft.
     is_meta: bool,
 }
@@ -96,7 +96,8 @@ impl<'l> Compiler<'l> {
             program: Program::default(),
             queue: Vec::new(),
             ids: BTreeMap::new(),
-            large_patterns: 0,
+            patterns: BTreeMap::new(),
+            pattern_bytes: PATTERNS_SIZE,
             is_meta: false,
         }
     }
@@ -403,14 +404,24 @@ impl<'l> Compiler<'l> {
     }
 
     fn pattern(&mut self, source: &Source<'_>, keyword: &str, pattern: &str) -> Compiled<Regex> {
-        let mut compiled = compile_pattern(pattern, PATTERN_SIZE);
-        if matches!(compiled, Err(PatternError::TooLarge)) && self.large_patterns < LARGE_PATTERNS {
-            self.large_patterns += 1;
-            compiled = compile_pattern(pattern, LARGE_PATTERN_SIZE);
+        if let Some(known) = self.patterns.get(pattern) {
+            return Ok(known.clone());
         }
-        compiled.map_err(|problem| {
+        let invalid = |problem: &PatternError| {
             let at = format!("{}/{}", source.place, encode(&escape(keyword)));
             format!("invalid regex {} at {}: {problem}", quote_go(pattern), quote_go(&at))
-        })
+        };
+        for size in PATTERN_SIZES.into_iter().filter(|size| *size <= self.pattern_bytes) {
+            match compile_pattern(pattern, size) {
+                Ok(compiled) => {
+                    self.pattern_bytes -= size;
+                    self.patterns.insert(pattern.to_owned(), compiled.clone());
+                    return Ok(compiled);
+                }
+                Err(PatternError::TooLarge) => {}
+                Err(problem) => return Err(invalid(&problem)),
+            }
+        }
+        Err(invalid(&PatternError::TooLarge))
     }
 }

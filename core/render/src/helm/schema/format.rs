@@ -1,8 +1,7 @@
 //! `format`, as the library Helm uses understands it: what is valid, and why something is not.
 
-use capstan_template::compile_pattern;
+use capstan_template::check_pattern;
 
-use super::compile::LARGE_PATTERN_SIZE;
 use super::url::{check_template, url};
 use super::words::quote_go;
 
@@ -42,7 +41,7 @@ pub(super) fn check(format: &str, text: &str) -> Checked {
         "ipv6" => ipv6(text),
         "json-pointer" => json_pointer(text),
         "period" => period(text),
-        "regex" => pattern(text),
+        "regex" => check_pattern(text),
         "relative-json-pointer" => relative_json_pointer(text),
         "semver" => semver(text),
         "time" => time(text),
@@ -64,13 +63,6 @@ pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, String> {
 
 pub(super) fn because<T>(what: &str, checked: Result<T, String>) -> Result<T, String> {
     checked.map_err(|reason| format!("{what}: {reason}"))
-}
-
-/// A pattern of Go's regular expressions.
-fn pattern(text: &str) -> Checked {
-    compile_pattern(text, LARGE_PATTERN_SIZE)
-        .map(drop)
-        .map_err(|problem| problem.to_string())
 }
 
 fn two_digits(text: &str) -> Option<u32> {
