@@ -19,5 +19,6 @@ mod loading;
 mod metadata;
 mod odd_schemas;
 mod oracle;
+mod schema_limits;
 mod schemas;
 mod values;

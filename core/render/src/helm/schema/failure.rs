@@ -21,6 +21,16 @@ pub(super) struct Failure {
     causes: Vec<Self>,
 }
 
+/// Not by recursion: causes may be thousands deep.
+impl Drop for Failure {
+    fn drop(&mut self) {
+        let mut rest = std::mem::take(&mut self.causes);
+        while let Some(mut failure) = rest.pop() {
+            rest.append(&mut failure.causes);
+        }
+    }
+}
+
 impl Failure {
     pub(super) fn new(at: String, text: String) -> Self {
         Self {
@@ -31,8 +41,9 @@ impl Failure {
         }
     }
 
-    pub(super) fn with(self, causes: Vec<Self>) -> Self {
-        Self { causes, ..self }
+    pub(super) fn with(mut self, causes: Vec<Self>) -> Self {
+        self.causes = causes;
+        self
     }
 
     /// Several as one.
@@ -47,16 +58,15 @@ impl Failure {
 
     /// What a reference says about the value.
     pub(super) fn reference(at: String, cause: Self) -> Self {
-        Self {
-            kind: Kind::Reference,
-            ..Self::group(at, cause.opened())
-        }
+        let mut reference = Self::group(at, cause.opened());
+        reference.kind = Kind::Reference;
+        reference
     }
 
     /// What stands alone, without its group.
-    pub(super) fn opened(self) -> Vec<Self> {
+    pub(super) fn opened(mut self) -> Vec<Self> {
         match self.kind {
-            Kind::Group => self.causes,
+            Kind::Group => std::mem::take(&mut self.causes),
             _ => vec![self],
         }
     }

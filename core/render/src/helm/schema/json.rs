@@ -21,6 +21,17 @@ pub(super) enum Json {
     Object(BTreeMap<String, Self>),
 }
 
+/// Not by recursion: it may be as deep as it likes.
+impl Drop for Json {
+    fn drop(&mut self) {
+        let mut rest = Vec::new();
+        self.release(&mut rest);
+        while let Some(mut value) = rest.pop() {
+            value.release(&mut rest);
+        }
+    }
+}
+
 impl Json {
     /// The one value of a text.
     pub(super) fn read(text: &[u8]) -> Result<Self, String> {
@@ -34,6 +45,15 @@ impl Json {
         match reader.peek() {
             None => Ok(value),
             Some(_) => Err("invalid character after top-level value".to_owned()),
+        }
+    }
+
+    /// Gives away what is in it.
+    fn release(&mut self, to: &mut Vec<Self>) {
+        match self {
+            Self::List(items) => to.append(items),
+            Self::Object(fields) => to.extend(std::mem::take(fields).into_values()),
+            _ => {}
         }
     }
 
