@@ -9,6 +9,6 @@ const RED_ZONE: usize = 256 * 1024;
 const PIECE: usize = 2 * 1024 * 1024;
 
 /// Calls a function with enough stack.
-pub(crate) fn grow<T>(body: impl FnOnce() -> T) -> T {
+pub fn grow<T>(body: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(RED_ZONE, PIECE, body)
 }

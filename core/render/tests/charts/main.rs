@@ -17,6 +17,8 @@ mod archives;
 mod generate;
 mod loading;
 mod metadata;
+mod odd_schemas;
 mod oracle;
+mod schema_limits;
 mod schemas;
 mod values;

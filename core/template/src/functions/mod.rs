@@ -25,6 +25,7 @@ mod toml;
 mod urls;
 
 pub(crate) use pattern::Pattern;
+pub use pattern::{PatternError, check_pattern, compile_pattern};
 pub use semver::matches_constraint;
 
 pub(crate) use encode::go_yaml;

@@ -1,15 +1,15 @@
 //! Regular expressions in Go's dialect.
 //!
-//! Both engines are of the same family; the differences that charts meet are rewritten ([`crate::go_regex`]).
+//! Both engines are of the same family; the differences that charts meet are rewritten (`go_regex`).
 
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Function, bytes, error, fixed, int, string, text_result};
 use crate::error::ExecError;
 use crate::exec::{Env, Result};
-use crate::go_regex;
 use crate::signature::Type::{Int, Str};
 use crate::value::{Element, List, Value};
+use crate::{go_regex, go_syntax, grow};
 
 /// A compiled expression with what it costs to search with it.
 pub(crate) struct Pattern {
@@ -95,18 +95,9 @@ fn compile(env: &mut Env<'_>, pattern: &str) -> Result<std::result::Result<(Rege
         return Ok(Ok((known.regex.clone(), known.weight)));
     }
     env.context.charge_bytes(pattern.len().saturating_mul(80))?;
-    let translated = match go_regex::translate(pattern) {
-        Ok(translated) => translated,
-        Err(problem) => return Ok(Err(format!("error parsing regexp: {problem}"))),
-    };
-    let mut problem = String::new();
     for (size, cost, weight) in SIZES {
         env.context.charge(cost)?;
-        let built = RegexBuilder::new(&translated)
-            .size_limit(size)
-            .dfa_size_limit(1 << 20)
-            .build();
-        match built {
+        match compile_pattern(pattern, size) {
             Ok(regex) => {
                 if env.context.patterns.len() >= KEPT {
                     env.context.patterns.clear();
@@ -118,35 +109,47 @@ fn compile(env: &mut Env<'_>, pattern: &str) -> Result<std::result::Result<(Rege
                 env.context.patterns.insert(pattern.to_owned(), kept);
                 return Ok(Ok((regex, weight)));
             }
-            Err(regex::Error::CompiledTooBig(_)) => "expression too large".clone_into(&mut problem),
-            Err(other) => {
-                problem = go_complaint(&translated).unwrap_or_else(|| other.to_string());
-                break;
-            }
+            Err(PatternError::TooLarge) => {}
+            Err(PatternError::Invalid(problem)) => return Ok(Err(problem)),
         }
     }
-    Ok(Err(format!("error parsing regexp: {problem}")))
+    Ok(Err(PatternError::TooLarge.to_string()))
 }
 
+/// Why an expression cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PatternError {
+    /// It takes more bytes than allowed.
+    #[error("error parsing regexp: expression too large")]
+    TooLarge,
+    /// It is none; what Go says about it.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// Is it an expression of Go, whatever it may take?
+///
+/// # Errors
 /// What Go says about an expression that is none.
-fn go_complaint(pattern: &str) -> Option<String> {
-    use regex_syntax::ast::ErrorKind;
-    let problem = regex_syntax::ast::parse::Parser::new().parse(pattern).err()?;
-    let span = problem.span();
-    let part = pattern.get(span.start.offset..span.end.offset).unwrap_or_default();
-    let rest = pattern.get(span.start.offset..).unwrap_or_default();
-    Some(match problem.kind() {
-        ErrorKind::GroupUnclosed => format!("missing closing ): `{pattern}`"),
-        ErrorKind::GroupUnopened => format!("unexpected ): `{pattern}`"),
-        ErrorKind::ClassUnclosed => format!("missing closing ]: `{rest}`"),
-        ErrorKind::ClassRangeInvalid => format!("invalid character class range: `{part}`"),
-        ErrorKind::RepetitionMissing => format!("missing argument to repetition operator: `{part}`"),
-        ErrorKind::EscapeUnexpectedEof => "trailing backslash at end of expression: ``".to_owned(),
-        ErrorKind::UnsupportedLookAround => format!("invalid or unsupported Perl syntax: `{part}`"),
-        ErrorKind::EscapeUnrecognized | ErrorKind::UnsupportedBackreference => {
-            format!("invalid escape sequence: `{part}`")
-        }
-        _ => return None,
+pub fn check_pattern(pattern: &str) -> std::result::Result<(), String> {
+    go_syntax::check(pattern).map_err(|problem| format!("error parsing regexp: {problem}"))
+}
+
+/// Compiles an expression in Go's dialect, which may take so many bytes.
+///
+/// # Errors
+/// What Go says about an expression that is none.
+pub fn compile_pattern(pattern: &str, size: usize) -> std::result::Result<Regex, PatternError> {
+    /// Groups in each other, as in Go.
+    const NESTED: u32 = 1000;
+    let invalid = |problem: String| PatternError::Invalid(format!("error parsing regexp: {problem}"));
+    let translated = go_regex::translate(pattern).map_err(invalid)?;
+    let mut builder = RegexBuilder::new(&translated);
+    builder.size_limit(size).dfa_size_limit(1 << 20).nest_limit(NESTED);
+    grow(|| builder.build()).map_err(|problem| match problem {
+        regex::Error::CompiledTooBig(_) => PatternError::TooLarge,
+        // What only the engine here refuses.
+        other => invalid(other.to_string()),
     })
 }
 

@@ -1,9 +1,9 @@
 //! `format`, as the library Helm uses understands it: what is valid, and why something is not.
 
-use regex::Regex;
+use capstan_template::check_pattern;
 
-use super::text::quote_go;
 use super::url::{check_template, url};
+use super::words::quote_go;
 
 /// The formats that are checked; all others allow anything.
 pub(super) const FORMATS: &[&str] = &[
@@ -27,9 +27,6 @@ pub(super) const FORMATS: &[&str] = &[
     "uri-template",
     "uuid",
 ];
-/// Formats our library would check, and Helm's does not know.
-pub(super) const UNKNOWN: &[&str] = &["idn-email", "idn-hostname"];
-
 pub(super) type Checked = Result<(), String>;
 
 /// Is a text of a format?
@@ -44,7 +41,7 @@ pub(super) fn check(format: &str, text: &str) -> Checked {
         "ipv6" => ipv6(text),
         "json-pointer" => json_pointer(text),
         "period" => period(text),
-        "regex" => pattern(text),
+        "regex" => check_pattern(text),
         "relative-json-pointer" => relative_json_pointer(text),
         "semver" => semver(text),
         "time" => time(text),
@@ -66,47 +63,6 @@ pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, String> {
 
 pub(super) fn because<T>(what: &str, checked: Result<T, String>) -> Result<T, String> {
     checked.map_err(|reason| format!("{what}: {reason}"))
-}
-
-/// A pattern of Go's regular expressions. It repeats nothing more than a thousand times.
-pub(super) fn pattern(text: &str) -> Checked {
-    let shown = || {
-        format!(
-            "error parsing regexp: invalid or unsupported Perl syntax: {}",
-            quote_go(text)
-        )
-    };
-    let translated = capstan_template::go_regex(text)?;
-    if repeats_too_often(text) || Regex::new(&translated).is_err() {
-        return Err(shown());
-    }
-    Ok(())
-}
-
-fn repeats_too_often(pattern: &str) -> bool {
-    const MOST: u32 = 1000;
-    let mut rest = pattern.chars().peekable();
-    let mut in_class = false;
-    while let Some(c) = rest.next() {
-        match c {
-            '\\' => drop(rest.next()),
-            '[' => in_class = true,
-            ']' => in_class = false,
-            '{' if !in_class => {
-                let mut number = String::new();
-                while let Some(digit) = rest.next_if(|c| c.is_ascii_digit() || *c == ',') {
-                    number.push(digit);
-                }
-                let is_repeat = rest.peek() == Some(&'}') && number.starts_with(|c: char| c.is_ascii_digit());
-                let too_often = |text: &str| !text.is_empty() && text.parse::<u32>().is_ok_and(|number| number > MOST);
-                if is_repeat && number.split(',').any(|part| too_often(part) || part.len() > 9) {
-                    return true;
-                }
-            }
-            _ => {}
-        }
-    }
-    false
 }
 
 fn two_digits(text: &str) -> Option<u32> {

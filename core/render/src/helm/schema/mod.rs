@@ -1,27 +1,40 @@
 //! `values.schema.json`: are the values what the chart says they are?
 //!
 //! A chart's schema sees all of its values, those of its subcharts included; then each subchart's schema sees its own section. The draft
-//! is the one `$schema` names, else 2020-12. Nothing is fetched: a schema that refers to another document is refused by name, but for `urn:`
-//! references, which Helm takes to allow anything. Go's regular expressions are the dialect of patterns, so none of them can blow up.
+//! is the one `$schema` names, else 2020-12. What is accepted, and what is said about what is not, is what Helm's library says
+//! (`tests/charts/schemas.rs` asks both), from the JSON of the file on: [`json`] reads it, [`document`] finds what has a name in it, [`compile`]
+//! makes [`rules`] of what the root leads to, once it is a schema of its draft ([`meta`]), and [`validate`] holds values against those.
+//!
+//! Nothing is fetched: a schema that needs another document is refused by name, but for those of json-schema.org, which are here, and `urn:`
+//! references, which Helm takes to allow anything. What a schema may cost is counted. Go's regular expressions are the dialect of patterns, so
+//! none of them can blow up. Vocabularies are not looked at: every schema that needs one of its own is another document.
 
+mod branches;
+mod compile;
+mod document;
+mod failure;
 mod format;
-mod text;
+mod json;
+mod meta;
+mod number;
+mod place;
+mod rules;
+mod types;
 mod url;
-mod walk;
+mod validate;
+mod words;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::chart::Chart;
 use crate::RenderError;
-use format::{FORMATS, UNKNOWN};
-use text::{describe, quote};
-use walk::{Endless, MAX_STEPS, bad_pattern, check_ends, translate_patterns};
-/// Bytes a compiled pattern may take.
-const PATTERN_SIZE: usize = 1 << 20;
+use compile::Compiler;
+use document::{Library, OWN};
+use json::Json;
+use rules::{Id, Program};
+use validate::{Problem, Run};
 
 /// Checks the values of a chart and its subcharts.
 pub(super) fn check(chart: &Chart, values: &Map<String, Value>) -> Result<(), RenderError> {
@@ -60,14 +73,19 @@ fn check_chart(chart: &Chart, values: &Map<String, Value>, found: &mut Findings)
     }
     for subchart in &chart.subcharts {
         let name = &subchart.metadata.name;
-        match values.get(name) {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(section)) => check_chart(subchart, section, found),
-            Some(_) => {
-                let text = format!("{name}:\ninvalid type for values: expected object (map)\n");
-                found.add(file.clone(), &text);
+        let other = match values.get(name) {
+            None | Some(Value::Null) => continue,
+            Some(Value::Object(section)) => {
+                check_chart(subchart, section, found);
+                continue;
             }
-        }
+            Some(Value::Bool(_)) => "bool",
+            Some(Value::Number(_)) => "float64",
+            Some(Value::String(_)) => "string",
+            Some(Value::Array(_)) => "[]interface {}",
+        };
+        let text = format!("{name}:\ninvalid type for values: expected object (map), got {other}\n");
+        found.add(file.clone(), &text);
     }
 }
 
@@ -75,15 +93,7 @@ fn check_chart(chart: &Chart, values: &Map<String, Value>, found: &mut Findings)
 #[derive(Debug)]
 pub(crate) struct Schema {
     text: Arc<[u8]>,
-    compiled: OnceLock<Result<Compiled, String>>,
-}
-
-#[derive(Debug)]
-struct Compiled {
-    schema: Value,
-    validator: Validator,
-    /// Patterns as the schema has them, by what they were translated to.
-    patterns: BTreeMap<String, String>,
+    compiled: OnceLock<Result<(Program, Id), String>>,
 }
 
 impl Schema {
@@ -97,103 +107,21 @@ impl Schema {
     /// What it says about the values.
     fn check(&self, values: &Map<String, Value>) -> Result<(), String> {
         let compiled = self.compiled.get_or_init(|| compile(&self.text));
-        let Compiled {
-            schema,
-            validator,
-            patterns,
-        } = compiled.as_ref().map_err(Clone::clone)?;
-        let instance = as_instance(&Value::Object(values.clone()));
-        check_ends(schema, &instance).map_err(|why| match why {
-            Endless::Cycle(place) => format!("- at '': {place} resolves to itself, causing reference cycle"),
-            Endless::TooMuch => format!("the schema branches too much: more than {MAX_STEPS} checks for these values"),
-        })?;
-        let mut lines = describe(validator.iter_errors(&instance));
-        for line in lines.iter_mut().filter(|line| line.contains("does not match pattern")) {
-            for (translated, original) in patterns {
-                *line = line.replace(&quote(translated), &quote(original));
-            }
-        }
-        if lines.is_empty() {
-            Ok(())
-        } else {
-            Err(lines.join("\n"))
-        }
+        let (program, root) = compiled.as_ref().map_err(Clone::clone)?;
+        let fields = values.iter().map(|(name, value)| (name.clone(), Json::of(value)));
+        let instance = Json::Object(fields.collect());
+        Run::new(program)
+            .start(*root, &instance)
+            .map_err(|problem| match problem {
+                Problem::Invalid(failure) => failure.lines().join("\n"),
+                other => other.to_string(),
+            })
     }
 }
 
-fn compile(text: &[u8]) -> Result<Compiled, String> {
-    let mut schema: Value = serde_json::from_slice(text).map_err(|error| format!("the schema is not JSON: {error}"))?;
-    // A fragment, `draft-07/schema#/`, names no other draft.
-    if let Some(Value::String(draft)) = schema.get_mut("$schema")
-        && let Some(fragment) = draft.find('#')
-    {
-        draft.truncate(fragment);
-    }
-    if let Some(pattern) = bad_pattern(&schema) {
-        return Err(format!("the schema is not valid: {pattern:?} is not valid regex"));
-    }
-    let mut patterns = BTreeMap::new();
-    translate_patterns(&mut schema, &mut patterns);
-    let mut options = jsonschema::options()
-        // Helm's library tells of contents and does not hold values against them.
-        .without_content_encoding_support("base64")
-        .without_content_media_type_support("application/json")
-        .with_base_uri("file:///values.schema.json")
-        .with_retriever(Offline)
-        .with_pattern_options(
-            PatternOptions::regex()
-                .size_limit(PATTERN_SIZE)
-                .dfa_size_limit(PATTERN_SIZE),
-        );
-    for name in FORMATS {
-        options = options.with_format(*name, |text: &str| format::check(name, text).is_ok());
-    }
-    for name in UNKNOWN {
-        options = options.with_format(*name, |_: &str| true);
-    }
-    let validator = options
-        .build(&schema)
-        .map_err(|error| format!("the schema is not valid: at '{}': {error}", error.instance_path()))?;
-    Ok(Compiled {
-        schema,
-        validator,
-        patterns,
-    })
-}
-
-/// Whole floats are integers, in every draft.
-fn as_instance(value: &Value) -> Value {
-    match value {
-        Value::Number(number) => Value::Number(as_integer(number).unwrap_or_else(|| number.clone())),
-        Value::Array(items) => items.iter().map(as_instance).collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| (name.clone(), as_instance(value)))
-            .collect(),
-        other => other.clone(),
-    }
-}
-
-fn as_integer(number: &Number) -> Option<Number> {
-    /// Above it floats hold even numbers only, and printing them as integers would add digits.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let value = number.as_f64().filter(|_| number.is_f64())?;
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and less than 2^53")]
-    let whole = (value == value.trunc() && value.abs() <= EXACT).then_some(value as i64);
-    whole.map(Number::from)
-}
-
-/// Fetches nothing.
-struct Offline;
-
-impl Retrieve for Offline {
-    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        if uri.as_str().starts_with("urn:") {
-            return Ok(Value::Bool(true));
-        }
-        Err(
-            format!("{uri} is another document, and none is fetched: put its definitions into values.schema.json")
-                .into(),
-        )
-    }
+fn compile(text: &[u8]) -> Result<(Program, Id), String> {
+    let library = Library { own: Json::read(text)? };
+    let mut compiler = Compiler::new(&library);
+    let root = compiler.add(OWN)?;
+    Ok((compiler.finish(), root))
 }

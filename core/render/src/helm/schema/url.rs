@@ -1,7 +1,7 @@
 //! URLs, as far as Go's parser of them is strict.
 
 use super::format::{Checked, because, ipv6, refuse};
-use super::text::quote_go;
+use super::words::quote_go;
 
 /// Go's parser of URLs; whether the URL has a scheme.
 pub(super) fn url(text: &str) -> Result<bool, String> {

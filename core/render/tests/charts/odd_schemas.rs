@@ -1,0 +1,130 @@
+//! Schemas at the edges: of JSON, of each draft's meta schema, of references and of patterns.
+
+/// What a file is that is no schema, or an odd one, and what schemas of it refer to.
+pub(crate) const ODD: &[&str] = &[
+    r##"{"$defs": {"x": {"$id": "https://example.com/a"}, "y": {"$id": "https://example.com/a"}}}"##,
+    r##"{"$id": "a.json", "$defs": {"x": {"$id": "a.json"}}}"##,
+    r##"{"$defs": {"x": {"$anchor": "a"}, "y": {"$anchor": "a"}}}"##,
+    r##"{"$defs": {"x": {"$id": "x", "$anchor": "a"}, "y": {"$anchor": "a"}}}"##,
+    r##"{"$schema": "http://json-schema.org/draft-04/schema#", "definitions": {"x": {"id": "#a"}, "y": {"id": "#a"}}}"##,
+    r##"{"$schema": "http://json-schema.org/draft-04/schema#", "enum": [1, 1.0]}"##,
+    r##"{"$schema": "http://json-schema.org/draft-06/schema#", "enum": [{"a": 1}, {"a": 1}]}"##,
+    r##"{"$schema": "http://json-schema.org/draft-07/schema#", "enum": ["a", "a"]}"##,
+    r##"{"$schema": "http://json-schema.org/draft-07/schema#", "enum": []}"##,
+    r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "properties": {"b": {"enum": ["a", "a"]}}}"##,
+    r##"{"properties": {"b": {"enum": []}}}"##,
+    r##"{"$schema": "http://json-schema.org/draft-04/schema#", "required": []}"##,
+    r##"{"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": true}}"##,
+    r##"{"$schema": "http://json-schema.org/draft-04/schema#", "$ref": 5, "exclusiveMinimum": true}"##,
+    r##"{"$schema": "http://json-schema.org/draft-06/schema#", "examples": 5, "patternProperties": {"[": {}}}"##,
+    r##"{"$schema": "http://json-schema.org/draft-07/schema#", "examples": 5}"##,
+    r##"{"$schema": "http://json-schema.org/draft-07/schema#", "type": ["string", "string"], "allOf": []}"##,
+    r##"{"$schema": "http://json-schema.org/draft-07/schema#", "$id": "\\"}"##,
+    r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveAnchor": 1, "minContains": -1, "$anchor": "1"}"##,
+    r##"{"minLength": 1.5, "multipleOf": 0, "dependentRequired": {"a": ["b", "b"]}, "$anchor": "a b", "title": 1}"##,
+    r##"{"properties": {"a": {"minimum": 1e400}}}"##,
+    r##"{"properties": {"a": {"maximum": 1e400, "multipleOf": 1e-400}}}"##,
+    r##"{"properties": {"a": {"maximum": 1e9999999}}}"##,
+    r##"{"properties": {"a": {"multipleOf": 1e9999999}}}"##,
+    r##"{"properties": {"a": {"maxLength": 1e9999999}}}"##,
+    r##"{"properties": {"a": {"const": 1.50}, "b": {"enum": [1E2, 1e400]}}, "required": ["b"]}"##,
+    r##"{"properties": {"a": {"const": "\ud800"}}}"##,
+    r##"{"properties": {"\ud800": {}}, "additionalProperties": false}"##,
+    r##"{"properties": {"a": {"pattern": "(a{100}){100}"}}}"##,
+    r##"{"properties": {"a": {"pattern": "(a{10}){100}"}}}"##,
+    r##"{"properties": {"a": {"pattern": "a)"}}}"##,
+    r##"{"properties": {"a": {"pattern": "^\\pL{90}$"}, "b": {"pattern": "^\\pL{90}$"}}}"##,
+    r##"{"properties": {"a": {"pattern": "*"}}}"##,
+    r##"{"properties": {"a": {"pattern": "\\bé\\B"}}}"##,
+    r##"{"properties": {"a": {"pattern": "\\Bé"}}}"##,
+    r##"{"patternProperties": {"^\\B.$": false}}"##,
+    r##"{"$ref": "http://json-schema.org/draft-04/schema#"}"##,
+    r##"{"properties": {"type": {"$ref": "http://json-schema.org/draft-06/schema#/properties/type"}}}"##,
+    r##"{"$ref": "http://json-schema.org/draft-07/schema#"}"##,
+    r##"{"$ref": "https://json-schema.org/draft-07/schema"}"##,
+    r##"{"$ref": "https://json-schema.org/draft/2019-09/schema"}"##,
+    r##"{"$ref": "https://json-schema.org/draft/2020-12/schema"}"##,
+    r##"{"$ref": "https://json-schema.org/schema"}"##,
+    r##"{"$ref": "https://json-schema.org/draft/2019-09/meta/applicator"}"##,
+    r##"{"$ref": "https://json-schema.org/draft/2020-12/meta/validation#/$defs/stringArray"}"##,
+    r##"{"$ref": "https://json-schema.org/draft/2020-12/meta/format-assertion"}"##,
+    r##"{"$ref": "https://json-schema.org/draft-03/schema"}"##,
+    r##"{"$defs": {"x": {"$ref": "https://127.0.0.1:1/x.json"}}}"##,
+    r##"{"$defs": {"x": {"$ref": "https://127.0.0.1:1/x.json"}}, "properties": {"a": {"$ref": "#/$defs/x"}}}"##,
+    r##"{"$defs": {"x": {"$ref": "#/nowhere"}}}"##,
+    r##"{"$ref": "#/unknown/x", "unknown": {"x": {"type": "array"}, "y": {"type": "nonsense"}}}"##,
+    r##"{"$ref": "#/unknown/y", "unknown": {"x": {"type": "array"}, "y": {"type": "nonsense"}}}"##,
+    r##"{"$ref": "#nowhere"}"##,
+    r##"{"$ref": "#/%zz"}"##,
+    r##"{"$ref": "#/~2"}"##,
+    r##"{"$ref": "http://[x"}"##,
+    r##"{"$id": "http://[x"}"##,
+    r##"{"$schema": "file:///values.schema.json"}"##,
+    r##"{"$schema": "x:y"}"##,
+    r##"{"$schema": "urn:x:y", "type": "array"}"##,
+    r##"{"$schema": "https://json-schema.org/draft-07/schema#/", "type": "array"}"##,
+    r##"{"properties": {"a": {"$schema": "https://127.0.0.1:1/x"}}}"##,
+    r##"{"$defs": {"x": {"$id": "x", "$schema": "http://json-schema.org/draft-04/schema#", "exclusiveMinimum": true, "minimum": 1}}}"##,
+    r##"{"$defs": {"x": {"$id": "x", "$schema": "http://json-schema.org/draft-04/schema#", "exclusiveMinimum": 1}}}"##,
+    r##"{"$defs": {"x": {"$schema": "http://json-schema.org/draft-04/schema#", "exclusiveMinimum": 1}}}"##,
+    r##"{"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"x": {"$id": "x", "$schema": "https://json-schema.org/draft/2020-12/schema", "enum": [1, 1]}}}"##,
+    "{\"a\": 1,}",
+    "{'a': 1}",
+    "[1 2]",
+    "nul",
+    "01",
+    "\"\n\"",
+    " ",
+];
+
+/// Schemas that lead back to themselves for the same value, and values that lead into the circle.
+pub(crate) const CIRCLES: &[(&str, &str)] = &[
+    (r##"{"$ref": "#"}"##, "a: 1"),
+    (r##"{"$id": "https://example.com/x.json", "$ref": "x.json"}"##, "a: 1"),
+    (r##"{"$anchor": "top", "allOf": [{"$ref": "#top"}]}"##, "a: 1"),
+    (
+        r##"{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "properties": {"x": {"$ref": "#/$defs/a"}}}"##,
+        "x: 1",
+    ),
+    (r##"{"allOf": [{"$ref": "#"}]}"##, "a: 1"),
+    (r##"{"anyOf": [{"$ref": "#"}, {"type": "object"}]}"##, "a: 1"),
+    (r##"{"oneOf": [{"$ref": "#"}, {"required": ["a"]}]}"##, "a: 1"),
+    (r##"{"not": {"$ref": "#"}}"##, "a: 1"),
+    (r##"{"if": {"required": ["a"]}, "then": {"$ref": "#"}}"##, "a: 1"),
+    (r##"{"dependentSchemas": {"a": {"$ref": "#"}}}"##, "a: 1"),
+    (r##"{"$dynamicRef": "#"}"##, "a: 1"),
+    (
+        r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveRef": "#"}"##,
+        "a: 1",
+    ),
+    (
+        r##"{"properties": {"a": {"anyOf": [{"$ref": "#/properties/a"}, {"type": "string"}]}}}"##,
+        "a: 1",
+    ),
+];
+
+/// Schemas that are no text, and deep ones.
+pub(crate) fn bytes() -> Vec<(&'static str, Vec<u8>)> {
+    let deep = |depth: usize, inner: &str| {
+        let (open, close) = ("{\"properties\": {\"a\": ".repeat(depth), "}}".repeat(depth));
+        format!("{open}{inner}{close}").into_bytes()
+    };
+    let list = format!("{{\"default\": {}{}}}", "[".repeat(950), "]".repeat(950));
+    vec![
+        ("no UTF-8 in a title", b"{\"title\": \"\xff\"}".to_vec()),
+        (
+            "no UTF-8 in a name",
+            b"{\"properties\": {\"\xff\": {\"type\": \"number\"}}}".to_vec(),
+        ),
+        (
+            "no UTF-8 in a constant",
+            b"{\"additionalProperties\": {\"const\": \"\xe2\x82\"}}".to_vec(),
+        ),
+        ("no UTF-8 outside of strings", b"{\xff}".to_vec()),
+        ("UTF-16", b"\xff\xfe{\0}\0".to_vec()),
+        ("deep", deep(150, "{\"type\": \"string\"}")),
+        ("deeper", deep(450, "{\"type\": \"string\"}")),
+        ("deep and wrong", deep(150, "{\"type\": \"nonsense\"}")),
+        ("a deep list", list.into_bytes()),
+    ]
+}
