@@ -13,6 +13,7 @@
 mod contended;
 mod contents;
 mod findings;
+mod grounds;
 mod hold;
 mod mass_prune;
 mod pause;
@@ -25,6 +26,8 @@ pub(crate) use contended::Contention;
 pub(crate) use contents::is_reserved;
 pub use contents::{Content, Survey, is_incidental};
 pub(crate) use findings::{Doomed, Facts, findings};
+pub(crate) use grounds::rules_asked;
+pub use grounds::{DeleteReason, Grounds};
 pub(crate) use hold::{Hold, Rule, Told, is_held, parse};
 pub(crate) use mass_prune::PruneLimits;
 pub use pause::Pause;
