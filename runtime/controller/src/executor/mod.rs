@@ -16,10 +16,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_engine::compare::{PairVerdict, Verdict};
-use capstan_engine::effect::{DryRun, EffectKind};
+use capstan_engine::effect::{DryRun, EffectKind, Propagation};
 use capstan_engine::event::{SourceFailure, WriteError};
+use capstan_engine::guard::DeletePermit;
 use capstan_engine::{Event, Outcome};
-use capstan_kubernetes::{Cluster, LiveWatches};
+use capstan_kubernetes::{Cluster, Keeper, LiveWatches};
 use capstan_model::{ApplicationId, ClusterId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -46,6 +47,7 @@ struct Destination {
 pub(crate) struct Executor {
     destinations: BTreeMap<ClusterId, Destination>,
     control: Cluster,
+    keeper: Keeper,
     shared: Arc<Shared>,
 }
 
@@ -61,6 +63,7 @@ impl Executor {
     /// `control` is the cluster with the Applications, and for now the only destination.
     pub(crate) fn new(
         control: Cluster,
+        keeper: Keeper,
         sources: Arc<dyn SourceProvider>,
         renderer: Arc<dyn Renderer>,
         pool: Pool,
@@ -75,6 +78,7 @@ impl Executor {
         Self {
             destinations: BTreeMap::from([(control.id().clone(), destination)]),
             control,
+            keeper,
             shared: Arc::new(Shared {
                 sources,
                 renderer,
@@ -120,6 +124,18 @@ impl Executor {
 }
 
 impl Executor {
+    fn delete(
+        &self,
+        id: &ClusterId,
+        permit: Box<DeletePermit>,
+        propagation: Propagation,
+    ) -> BoxFuture<'static, Outcome> {
+        let keeper = self.keeper.clone();
+        self.on_cluster(id, Outcome::Deleted, move |cluster| {
+            delete::delete(cluster, permit, propagation, keeper)
+        })
+    }
+
     /// What only `guards: argo` asks for.
     fn execute_rare(&self, kind: EffectKind) -> BoxFuture<'static, Outcome> {
         match kind {
@@ -163,9 +179,7 @@ impl Execute for Executor {
                 cluster,
                 permit,
                 propagation,
-            } => self.on_cluster(&cluster, Outcome::Deleted, move |cluster| {
-                delete::delete(cluster, permit, propagation)
-            }),
+            } => self.delete(&cluster, permit, propagation),
             EffectKind::Observe { cluster, key, gvk } => self.on_cluster(&cluster, Outcome::Observed, |cluster| {
                 observe::observe(cluster, key, gvk)
             }),
@@ -196,6 +210,10 @@ impl Execute for Executor {
             Some(destination) => destination.watches.want(kinds),
             None => tracing::warn!(%cluster, "is not known, and not watched"),
         }
+    }
+
+    fn lead(&self, leads: bool) {
+        self.keeper.lead(leads);
     }
 
     fn forget(&self, application: &ApplicationId) {
