@@ -6,7 +6,6 @@
     reason = "a test says what it found, and fails by panicking"
 )]
 
-#[path = "../support/mod.rs"]
 mod support;
 mod undelete;
 

@@ -259,11 +259,11 @@ async fn a_later_time_that_somebody_writes_is_heeded() {
     let metadata =
         json!({"name": "undelete-1", "namespace": "argocd", "annotations": {"capstan.dev/expires-at": later}});
     bench
-        .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata}))
+        .apply(json!({"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata}))
         .await;
     bench.pass(2 * DAY).await;
     assert_eq!(bench.secrets(), ["undelete-1"]);
-    bench.pass(DAY).await;
+    bench.pass(DAY + Duration::from_secs(60)).await;
     assert!(bench.secrets().is_empty());
 }
 
