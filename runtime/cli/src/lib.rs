@@ -39,7 +39,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Render(arguments) => render::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::App(arguments) => app::run(arguments),
-        Command::Undelete(arguments) => undelete::run(arguments),
+        Command::Undelete(arguments) => undelete::run(&arguments),
     };
     match done {
         Ok(code) => code,

@@ -41,7 +41,7 @@ pub struct Arguments {
 }
 
 /// Lists, or creates again.
-pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let kubeconfig = arguments.kubeconfig.clone();
     in_session(kubeconfig, &arguments.namespace, async |session| {
         let kept = kept(session, arguments.app.as_deref()).await?;
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
                 list(&kept, arguments.output);
                 Ok(ExitCode::SUCCESS)
             }
-            Some(object) => restore(session, &kept, object, &arguments).await,
+            Some(object) => restore(session, &kept, object, arguments).await,
         }
     })
 }

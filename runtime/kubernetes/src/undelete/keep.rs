@@ -132,14 +132,14 @@ impl Keeper {
             recreate: false,
         };
         let written = self.inner.control.apply(&task).await;
-        written.map_err(|error| self.explain(key, error))?;
+        written.map_err(|error| self.explain(key, &error))?;
         self.expires(until);
         Ok(keeping)
     }
 
     /// Of a failed write: that the object was not deleted for it, and what to do. Where the write may have been carried out, or the place
     /// for it is missing, nothing is unknown or absent about the object itself.
-    fn explain(&self, key: &ResourceKey, error: WriteError) -> WriteError {
+    fn explain(&self, key: &ResourceKey, error: &WriteError) -> WriteError {
         let text = format!(
             "{} was not deleted, since it could not be kept for `capstan undelete` before: {error}. The controller needs the rights to create, \
              patch, list and delete Secrets in namespace {}, or --undelete-keep 0 to keep nothing",
@@ -150,7 +150,7 @@ impl Keeper {
             WriteError::Invalid(_) => WriteError::Invalid(text),
             WriteError::RateLimited { retry_after, .. } => WriteError::RateLimited {
                 message: text,
-                retry_after,
+                retry_after: *retry_after,
             },
             WriteError::Transient(_)
             | WriteError::Conflict(_)
