@@ -14,6 +14,8 @@
 //! - What has expired goes ([`Keeper::expire`]), only Secrets of our label *and* type, each by the UID and version that were listed. No
 //!   manifest is read for that.
 //! - What is created again belongs to nobody ([`restorable`]): with its tracking id the next sync would prune it at once.
+//! - Our own namespace and what keeps something are not in the way: the one is never deleted (by type, in the engine), and while somebody
+//!   else deletes it no Secret can be made in it, and so nothing is deleted; the other is not kept once more.
 //!
 //! Deliberately absent: data. A volume, the objects of a definition, what was in a namespace: only manifests come back.
 
