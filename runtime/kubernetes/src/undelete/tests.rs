@@ -42,6 +42,10 @@ impl Bench {
     }
 
     async fn apply(&self, object: Value) {
+        self.apply_as("capstan", object).await;
+    }
+
+    async fn apply_as(&self, manager: &str, object: Value) {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let gvk = GroupVersionKind::from_api_version(text("/apiVersion"), text("/kind"));
         let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
@@ -55,7 +59,11 @@ impl Bench {
             validate: true,
             recreate: false,
         };
-        self.cluster.apply(&task).await.unwrap();
+        let settings = ClusterSettings {
+            field_manager: manager.to_owned(),
+            ..ClusterSettings::default()
+        };
+        self.cluster.under(settings).apply(&task).await.unwrap();
     }
 
     async fn keep(&self, object: &Value) -> Result<Keeping, WriteError> {
@@ -258,9 +266,8 @@ async fn a_later_time_that_somebody_writes_is_heeded() {
     let later = (EPOCH + 3 * DAY).to_string();
     let metadata =
         json!({"name": "undelete-1", "namespace": "argocd", "annotations": {"capstan.dev/expires-at": later}});
-    bench
-        .apply(json!({"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata}))
-        .await;
+    let object = json!({"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata});
+    bench.apply_as("somebody", object).await;
     bench.pass(2 * DAY).await;
     assert_eq!(bench.secrets(), ["undelete-1"]);
     bench.pass(DAY + Duration::from_secs(60)).await;
