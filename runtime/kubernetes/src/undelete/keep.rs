@@ -139,7 +139,7 @@ impl Keeper {
 
     /// Of a failed write: that the object was not deleted for it, and what to do. Where the write may have been carried out, or the place
     /// for it is missing, nothing is unknown or absent about the object itself.
-    fn explain(&self, key: &ResourceKey, error: &WriteError) -> WriteError {
+    pub(super) fn explain(&self, key: &ResourceKey, error: &WriteError) -> WriteError {
         let text = format!(
             "{} was not deleted, since it could not be kept for `capstan undelete` before: {error}. The controller needs the rights to create, \
              patch, list and delete Secrets in namespace {}, or --undelete-keep 0 to keep nothing",

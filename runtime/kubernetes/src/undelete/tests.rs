@@ -320,3 +320,39 @@ fn what_is_kept_is_not_in_what_is_printed_of_it() {
     assert_eq!(kept.manifest().unwrap(), &json!({"k": "hunter2"}));
     assert!(!format!("{kept:?}").contains("hunter2"));
 }
+
+/// What failed was the write of the Secret. Of the object itself nothing is known to be gone, and nothing is open.
+#[tokio::test(start_paused = true)]
+async fn a_failed_write_is_never_an_absence_and_says_what_to_do() {
+    let bench = Bench::new("argocd").await;
+    let why = || "why".to_owned();
+    let retry_after = Some(Duration::from_secs(7));
+    for (error, name) in [
+        (WriteError::Forbidden(why()), "Forbidden"),
+        (WriteError::Invalid(why()), "Invalid"),
+        (WriteError::Transient(why()), "Transient"),
+        (WriteError::Conflict(why()), "Transient"),
+        (WriteError::NotFound(why()), "Transient"),
+        (WriteError::OutcomeUnknown(why()), "Transient"),
+        (
+            WriteError::RateLimited {
+                message: why(),
+                retry_after,
+            },
+            "RateLimited",
+        ),
+    ] {
+        let told = bench
+            .keeper
+            .explain(&ResourceKey::new("", "ConfigMap", "prod", "a"), &error);
+        assert_eq!(told.name(), name);
+        let text = told.to_string();
+        assert!(
+            text.starts_with("ConfigMap/prod/a was not deleted") && text.contains(": why."),
+            "{text}"
+        );
+        if let WriteError::RateLimited { retry_after: kept, .. } = told {
+            assert_eq!(kept, retry_after);
+        }
+    }
+}
