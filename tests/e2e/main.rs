@@ -14,3 +14,4 @@ mod real_cluster;
 mod render;
 mod restart;
 mod rollout;
+mod undelete;

@@ -304,6 +304,28 @@ fn patient_portal_is_deployed_healed_pruned_and_reverted() {
         kubectl.state("patient-portal").0 == "Synced"
     });
 
+    scale_is_reverted(kubectl, &replicas);
+    std::fs::remove_file(clone.path.join("services/patient-portal/templates/serviceaccount.yaml")).expect("removed");
+    clone.push("no service account");
+    eventually("the ServiceAccount is pruned", PATIENCE, || {
+        get("serviceaccount", "patient-portal").is_none()
+    });
+    is_had_back(&cluster, &controller.output());
+
+    clone.git(&["revert", "--no-edit", "HEAD"]);
+    clone.git(&["push", "-q", "origin", "HEAD:main"]);
+    eventually("the revert takes it over", PATIENCE, || {
+        get("serviceaccount", "patient-portal").is_some_and(|object| object.to_string().contains("tracking-id"))
+    });
+    eventually("it is Synced again", PATIENCE, || {
+        kubectl.state("patient-portal").0 == "Synced"
+    });
+    drop(controller);
+    expires(&cluster, &mut command);
+}
+
+/// Somebody scales it: that is put right at once.
+fn scale_is_reverted(kubectl: &Kubectl, replicas: &dyn Fn() -> Option<Value>) {
     kubectl.run(&[
         "-n",
         "production",
@@ -320,23 +342,48 @@ fn patient_portal_is_deployed_healed_pruned_and_reverted() {
         "drift → reverted {} ms on a real API server, kubectl's own start included",
         took.as_millis()
     );
+}
 
-    std::fs::remove_file(clone.path.join("services/patient-portal/templates/serviceaccount.yaml")).expect("removed");
-    clone.push("no service account");
-    eventually("the ServiceAccount is pruned", PATIENCE, || {
-        get("serviceaccount", "patient-portal").is_none()
-    });
-    assert!(
-        kubectl.object(&["namespace", "production"]).is_some(),
-        "the namespace stays"
-    );
+/// What was pruned is kept, and created again without belonging to anybody. The log says why it went.
+fn is_had_back(cluster: &RealCluster, log: &str) {
+    let is_namespace_there = cluster.kubectl.object(&["namespace", "production"]).is_some();
+    assert!(is_namespace_there, "the namespace stays");
+    let line = log
+        .lines()
+        .find(|line| line.contains("deleting") && line.contains("ServiceAccount/production/patient-portal"));
+    let line = line.unwrap_or_else(|| panic!("the log does not say that it is deleted:\n{log}"));
+    for part in ["automated sync", "no rule holds it (looked at by", "Prune", "digest"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let undelete = |words: &[&str]| {
+        let mut command = Command::new(CAPSTAN);
+        run(command
+            .arg("undelete")
+            .args(words)
+            .arg("--kubeconfig")
+            .arg(&cluster.kubeconfig))
+    };
+    assert_eq!(undelete(&["-o", "name"]), "ServiceAccount/production/patient-portal\n");
+    let told = undelete(&["ServiceAccount/production/patient-portal"]);
+    assert!(told.contains("is there again"), "{told}");
+    let words = ["-n", "production", "serviceaccount", "patient-portal"];
+    let restored = cluster.kubectl.object(&words).expect("is there");
+    assert!(!restored.to_string().contains("tracking-id"), "{restored:#}");
+}
 
-    clone.git(&["revert", "--no-edit", "HEAD"]);
-    clone.git(&["push", "-q", "origin", "HEAD:main"]);
-    eventually("the revert brings it back", PATIENCE, || {
-        get("serviceaccount", "patient-portal").is_some()
-    });
-    eventually("it is Synced again", PATIENCE, || {
-        kubectl.state("patient-portal").0 == "Synced"
-    });
+/// What was kept goes at its time, by a controller that starts after it.
+fn expires(cluster: &RealCluster, controller: &mut Command) {
+    let kept = |more: &[&str]| {
+        let mut words = vec!["-n", "argocd", "secrets", "-l", "capstan.dev/undelete=true"];
+        words.extend(more);
+        let list = cluster.kubectl.object(&words).expect("a list");
+        list["items"].as_array().cloned().unwrap_or_default()
+    };
+    let all = kept(&["--field-selector", "type=capstan.dev/deleted-object"]);
+    let name = all[0]["metadata"]["name"].as_str().expect("a name");
+    let past = "capstan.dev/expires-at=2026-01-01T00:00:00Z";
+    let annotate = ["-n", "argocd", "annotate", "secret", name, "--overwrite", past];
+    cluster.kubectl.run(&annotate);
+    let _again = Process::start(controller);
+    eventually("what has expired goes", PATIENCE, || kept(&[]).is_empty());
 }

@@ -91,6 +91,15 @@ pub enum Event {
     },
     /// What of deletes is paused, as the control namespace's ConfigMap says. Until this comes nothing is.
     DeletesPaused(crate::guard::Pause),
+    /// What is about to be deleted was kept for `undelete`, or was not. Told before the DELETE is sent.
+    Kept {
+        /// Whose it is.
+        id: ApplicationId,
+        /// Which.
+        key: ResourceKey,
+        /// How.
+        keeping: Keeping,
+    },
     /// Somebody wants the running operation stopped.
     TerminateRequested {
         /// Which.
@@ -232,6 +241,25 @@ pub struct SourceFailure {
     pub message: String,
     /// May it go away by itself (network, rate limit), so that trying again helps without a change in the source?
     pub transient: bool,
+}
+
+/// What became of the manifest of an object that is about to be deleted. Never the manifest itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Keeping {
+    /// It can be created again.
+    #[error("kept as Secret {secret} until {until}: `capstan undelete` creates it again")]
+    Kept {
+        /// `namespace/name` of the Secret.
+        secret: String,
+        /// When that goes.
+        until: Timestamp,
+    },
+    /// It cannot, and is deleted all the same.
+    #[error("not kept for `capstan undelete`, and deleted all the same: {why}")]
+    NotKept {
+        /// Why.
+        why: String,
+    },
 }
 
 /// What a delete did.

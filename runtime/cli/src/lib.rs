@@ -14,6 +14,7 @@ mod output;
 mod plan;
 mod render;
 mod session;
+mod undelete;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,8 @@ pub enum Command {
     Plan(plan::Arguments),
     /// Applications: list, get, sync, wait, diff, history.
     App(app::Arguments),
+    /// What was deleted and is kept for a while; with an object, create it again.
+    Undelete(undelete::Arguments),
 }
 
 /// Runs a command to its end.
@@ -36,6 +39,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Render(arguments) => render::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::App(arguments) => app::run(arguments),
+        Command::Undelete(arguments) => undelete::run(&arguments),
     };
     match done {
         Ok(code) => code,

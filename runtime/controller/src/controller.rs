@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use capstan_engine::guard::Pause;
 use capstan_engine::{Engine, Event, Settings};
-use capstan_kubernetes::{Cluster, ControlWatches, Election, ElectionSettings, Monitor, PauseWatch, SecretWatch};
+use capstan_kubernetes::{
+    Cluster, ControlWatches, Election, ElectionSettings, Keeper, Monitor, PauseWatch, SecretWatch,
+};
 use capstan_source::{AUTHORITIES_MAP, SECRET_TYPE_LABEL};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,8 @@ pub struct ControllerSettings {
     pub poll_interval: Duration,
     /// Events that may wait for the engine. Default 1024.
     pub event_queue: usize,
+    /// How long what is deleted is kept for `undelete`; zero keeps nothing. Default 24 h.
+    pub undelete_keep: Duration,
     /// Requests of effects that may be on their way to one cluster at once. Default 32.
     pub requests_in_flight: usize,
     /// Where renders and comparisons run. Default: as many threads as the machine has.
@@ -52,6 +56,7 @@ impl Default for ControllerSettings {
             engine: Settings::default(),
             poll_interval: Duration::from_secs(60),
             event_queue: 1024,
+            undelete_keep: Duration::from_secs(24 * 3600),
             requests_in_flight: 32,
             compute: Compute::Threads(std::thread::available_parallelism().map_or(2, usize::from)),
             election: None,
@@ -135,6 +140,7 @@ impl Controller {
         }
         let election = settings
             .election
+            .clone()
             .map(|election| Election::start(&cluster, election, &events));
         let _pause = PauseWatch::start(&cluster, &settings.engine.control_namespace, &events);
         let _secrets = sources.secrets().map(|secrets| {
@@ -145,8 +151,10 @@ impl Controller {
                 secrets.tell(seen);
             })
         });
+        let keeper = keeper(&cluster, &settings, clock, &events);
         let executor = Executor::new(
             cluster.clone(),
+            keeper.clone(),
             sources.clone(),
             renderer,
             pool(&settings.compute),
@@ -161,12 +169,25 @@ impl Controller {
         tokio::select! {
             biased;
             () = driver.run(shutdown) => {}
+            () = keeper.expire() => {}
             () = poll::run(model, sources, events, settings.poll_interval) => {}
         }
         if let Some(election) = election {
             election.resign().await;
         }
     }
+}
+
+/// Keeps what is deleted beside the Applications.
+fn keeper(cluster: &Cluster, settings: &ControllerSettings, clock: Clock, events: &mpsc::Sender<Event>) -> Keeper {
+    let (namespace, keep_for) = (&settings.engine.control_namespace, settings.undelete_keep);
+    Keeper::new(
+        cluster.clone(),
+        namespace,
+        keep_for,
+        move || clock.now(),
+        events.clone(),
+    )
 }
 
 fn pool(compute: &Compute) -> Pool {

@@ -27,6 +27,8 @@ pub(crate) trait Execute: Send + 'static {
     fn execute(&self, application: ApplicationId, kind: EffectKind) -> BoxFuture<'static, Outcome>;
     /// Carries out `WatchKinds`, and whatever else is over at once.
     fn configure(&mut self, kind: EffectKind);
+    /// This process leads, or no longer does.
+    fn lead(&self, leads: bool);
     /// An application is gone: what is kept for it can go, too.
     fn forget(&self, application: &ApplicationId);
 }
@@ -118,8 +120,10 @@ impl<M: Machine, X: Execute> Driver<M, X> {
     fn tell(&mut self, event: Event) {
         self.metrics.event();
         self.model.note(&event);
-        if let Event::ApplicationGone(id) = &event {
-            self.executor.forget(id);
+        match &event {
+            Event::ApplicationGone(id) => self.executor.forget(id),
+            Event::LeadershipChanged { leads, .. } => self.executor.lead(*leads),
+            _ => {}
         }
         self.machine.handle(self.clock.now(), event);
         self.react();
@@ -348,6 +352,8 @@ mod tests {
         }
 
         fn configure(&mut self, _: EffectKind) {}
+
+        fn lead(&self, _: bool) {}
 
         fn forget(&self, _: &ApplicationId) {}
     }

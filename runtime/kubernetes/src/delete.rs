@@ -1,8 +1,8 @@
-//! `Delete`: one object, under a permit.
+//! `Delete`: one object, under a permit, and not before it is kept for `undelete`.
 
 use capstan_engine::effect::Propagation;
 use capstan_engine::event::{Deletion, WriteError};
-use capstan_engine::guard::DeletePermit;
+use capstan_engine::guard::{DeletePermit, DeletePreconditions};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -10,14 +10,16 @@ use crate::cluster::Cluster;
 use crate::contents::NotListed;
 use crate::observe::proves_absence;
 use crate::request::{Ask, JSON};
+use crate::undelete::Keeper;
 
 impl Cluster {
-    /// Reads the object, holds the permit against it, and deletes exactly the version that was read.
-    /// Right before that `control`, which has the Lease, is asked whether this replica leads.
+    /// Reads the object, holds the permit against it, keeps it, and deletes exactly the version that was read.
+    /// Last of all `control`, which has the Lease, is asked whether this replica leads.
     pub async fn delete(
         &self,
         permit: &DeletePermit,
         propagation: Propagation,
+        keeper: &Keeper,
         control: &Self,
     ) -> Result<Deletion, WriteError> {
         let (key, gvk) = (permit.key(), permit.gvk());
@@ -42,18 +44,11 @@ impl Cluster {
                 return Ok(Deletion::Refused(refusal));
             }
         }
-        let options = json!({
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": preconditions.uid, "resourceVersion": preconditions.resource_version},
-            "propagationPolicy": match propagation {
-                Propagation::Foreground => "Foreground",
-                Propagation::Background => "Background",
-                Propagation::Orphan => "Orphan",
-            },
-        });
+        keeper.keep(permit, &live).await?;
+        let options = options(&preconditions, propagation);
         let url = self.object_url(key, gvk).await?;
         control.holds_fence(permit).await?;
+        log(permit, &preconditions);
         let ask = Ask::write(Method::DELETE, url.clone(), JSON, &options);
         let sent = self.fetch("delete", &key.group_kind(), ask).await;
         match sent.and_then(|answer| answer.json(&url)) {
@@ -64,6 +59,29 @@ impl Cluster {
             Err(error) => Err(error.into_write_error()),
         }
     }
+}
+
+fn options(preconditions: &DeletePreconditions, propagation: Propagation) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"uid": preconditions.uid, "resourceVersion": preconditions.resource_version},
+        "propagationPolicy": match propagation {
+            Propagation::Foreground => "Foreground",
+            Propagation::Background => "Background",
+            Propagation::Orphan => "Orphan",
+        },
+    })
+}
+
+/// Every delete is in the log with its chain of causes, whole, before it is sent.
+fn log(permit: &DeletePermit, version: &DeletePreconditions) {
+    let grounds = permit.grounds();
+    tracing::info!(
+        application = %grounds.application, object = %permit.key(), uid = version.uid, version = version.resource_version,
+        reason = grounds.reason.name(), operation = grounds.operation, commits = grounds.revisions.join(" "),
+        digest = grounds.digest, decision = grounds.decision, "deleting"
+    );
 }
 
 fn is_terminating(object: &Value) -> bool {

@@ -7,7 +7,8 @@
 //! Invariants:
 //! - A list that is delivered is complete: all pages of one snapshot. A list that could not be completed is `KindUnavailable`.
 //! - No request is sent twice on its own: the client's retries are off. A write without an answer is `OutcomeUnknown`.
-//! - A delete is sent only after its permit was held against a fresh read, with the UID and resourceVersion of that read.
+//! - A delete is sent only after its permit was held against a fresh read, and what was read is kept, with the UID and resourceVersion of that
+//!   read.
 //! - Every request has a deadline; every watch has a longest life, set by us, and a longest silence.
 //! - Nothing parsed is kept: a watched object is decoded, handed over and forgotten.
 //! - No child process: kubeconfigs with exec plugins are refused with a message.
@@ -29,6 +30,7 @@ mod patch;
 mod request;
 mod table;
 mod telemetry;
+mod undelete;
 mod url;
 mod watch;
 
@@ -39,4 +41,5 @@ pub use lease::{Election, ElectionSettings, Leadership};
 pub use request::{ApiStatus, RequestError};
 pub use table::ApiTable;
 pub use telemetry::{RequestCounts, RequestLabels};
+pub use undelete::{Keeper, KeptObject, Restorable, restorable};
 pub use watch::{ControlWatches, LiveWatches, Monitor, PauseWatch, SecretWatch, SeenSecrets};

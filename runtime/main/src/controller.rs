@@ -60,6 +60,9 @@ pub(crate) struct Arguments {
     /// and their claims. May be given several times.
     #[arg(long, value_name = "[GROUP/]KIND", value_parser = group_kind)]
     protect_kind: Vec<GroupKind>,
+    /// How long what is deleted is kept for `capstan undelete`, in Secrets of --namespace; 0 keeps nothing.
+    #[arg(long, default_value = "24h", value_parser = keep)]
+    undelete_keep: Duration,
     /// Secret that webhooks are signed with. Without it they are accepted on loopback addresses only.
     #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true)]
     webhook_secret: Option<String>,
@@ -71,6 +74,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Err("at least 100ms".into());
     }
     Ok(duration)
+}
+
+fn keep(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).filter(|_| !text.is_empty());
+    duration.ok_or_else(|| format!("{text:?} is no duration such as 24h, nor 0 to keep nothing"))
 }
 
 fn group_kind(text: &str) -> Result<GroupKind, String> {
@@ -98,6 +106,8 @@ pub(crate) struct Settings {
     pub(crate) guards: Guards,
     /// Kinds that are pruned automatically only with an approval, beside the built-in ones.
     pub(crate) protected_kinds: Vec<GroupKind>,
+    /// How long what is deleted is kept.
+    pub(crate) undelete_keep: Duration,
     /// Which folders may be read as repositories.
     pub(crate) local: LocalRepositories,
     /// What charts draw at random follows from this.
@@ -116,6 +126,7 @@ impl Default for Settings {
             installation_id: String::new(),
             guards: Guards::default(),
             protected_kinds: Vec::new(),
+            undelete_keep: Duration::from_secs(24 * 3600),
             local: LocalRepositories::Anywhere,
             seed: Vec::new(),
             identity: None,
@@ -183,6 +194,7 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
         election: settings
             .identity
             .map(|identity| election(&settings.namespace, &settings.installation_id, &identity)),
+        undelete_keep: settings.undelete_keep,
         ..ControllerSettings::default()
     };
     controller.engine.control_namespace = settings.namespace;
@@ -199,6 +211,14 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
     let (handle, shutdown) = (controller.handle(), CancellationToken::new());
     let task = tokio::spawn(controller.run(shutdown.clone()));
     Ok(Running { handle, shutdown, task })
+}
+
+/// A pod must not read its own disk as a repository because a tenant's Application says so.
+fn local() -> LocalRepositories {
+    match std::env::var_os("KUBERNETES_SERVICE_HOST") {
+        Some(_) => LocalRepositories::Refused,
+        None => LocalRepositories::Anywhere,
+    }
 }
 
 /// Runs until interrupted.
@@ -219,8 +239,6 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
         .wrap_err_with(|| format!("{} cannot be made", cache.display()))?;
     let seed_file = arguments.seed_file.clone();
     let seed = seed::read_or_make(&seed_file.unwrap_or_else(|| arguments.dir.as_ref().unwrap_or(&cache).join("seed")))?;
-    // A pod must not read its own disk as a repository because a tenant's Application says so.
-    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let settings = Settings {
         kubeconfig: arguments.kubeconfig,
         cache,
@@ -229,11 +247,8 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
         installation_id: arguments.installation_id,
         guards: arguments.guards,
         protected_kinds: arguments.protect_kind,
-        local: if in_pod {
-            LocalRepositories::Refused
-        } else {
-            LocalRepositories::Anywhere
-        },
+        undelete_keep: arguments.undelete_keep,
+        local: local(),
         seed,
         identity: arguments
             .leader_elect

@@ -59,6 +59,7 @@ impl Engine {
                 self.pause = pause;
                 self.touch_all(|_| true);
             }
+            Event::Kept { id, key, keeping } => self.note_keeping(now, &id, &key, &keeping),
             Event::SyncRequested { id, operation } => self.wish(&id, |app| app.requested = Some(*operation)),
             Event::TerminateRequested { id, by } => self.wish(&id, |app| app.terminate_by = Some(by)),
             Event::LeadershipChanged { leads, fence } => self.leadership_changed(leads, fence),

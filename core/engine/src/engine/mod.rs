@@ -32,6 +32,7 @@ mod deletion;
 mod drift;
 mod events;
 mod gate;
+mod grounds;
 mod guarding;
 mod heal;
 mod hold;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::contents::{self, Content, Survey};
 use super::fence::{Fence, LostLease};
+use super::grounds::{DeleteReason, Grounds};
 use super::hold::Rule;
 use crate::sabotage::{self, Sabotage};
 
@@ -17,7 +18,7 @@ pub struct DeletePermit {
     key: ResourceKey,
     gvk: GroupVersionKind,
     uid: String,
-    reason: DeleteReason,
+    grounds: Grounds,
     tracking_id: String,
     installation_id: String,
     /// Of a Namespace or a definition: what may go along with it. `None`: whatever is in it.
@@ -28,17 +29,6 @@ pub struct DeletePermit {
 
 /// Objects that a refusal names before it counts the rest.
 const NAMED: usize = 5;
-
-/// Why an object is to be deleted: which of its own options may forbid it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DeleteReason {
-    /// It is no longer in the source.
-    Prune,
-    /// Its application is deleted with cascade.
-    Cascade,
-    /// It is a hook whose delete policy says so.
-    Hook,
-}
 
 /// Preconditions of the DELETE request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +105,7 @@ impl DeletePermit {
         key: ResourceKey,
         gvk: GroupVersionKind,
         uid: String,
-        reason: DeleteReason,
+        grounds: Grounds,
         tracking_id: String,
         installation_id: String,
     ) -> Self {
@@ -123,7 +113,7 @@ impl DeletePermit {
             key,
             gvk,
             uid,
-            reason,
+            grounds,
             tracking_id,
             installation_id,
             contents: None,
@@ -193,6 +183,21 @@ impl DeletePermit {
         &self.gvk
     }
 
+    /// Its identity.
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    /// Why it goes.
+    pub fn grounds(&self) -> &Grounds {
+        &self.grounds
+    }
+
+    /// Is what goes to be kept before it does? Hooks are made to go.
+    pub fn keeps(&self) -> bool {
+        self.grounds.reason != DeleteReason::Hook
+    }
+
     /// Is it this application's, of this installation?
     fn check_tracking(&self, live: &Value) -> Result<(), DeleteRefusal> {
         let annotations = live.pointer("/metadata/annotations");
@@ -240,7 +245,7 @@ impl DeletePermit {
             return Err(DeleteRefusal::Owned { key: key(), owner });
         }
         let options = ObjectMeta::of(live).sync_options;
-        let protection = match self.reason {
+        let protection = match self.grounds.reason {
             _ if sabotage::is(Sabotage::DeletesProtected) => None,
             DeleteReason::Prune if options.prune == Some(PruneOption::Never) => Some("Prune=false"),
             DeleteReason::Cascade if options.delete == Some(DeleteOption::Never) => Some("Delete=false"),

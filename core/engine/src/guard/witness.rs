@@ -4,7 +4,8 @@ use capstan_live::{LiveIndex, Lookup, Node};
 use capstan_model::annotations::TRACKING_ID;
 use capstan_model::{ApplicationId, GroupKind, ResourceKey};
 
-use super::permit::{DeletePermit, DeleteReason};
+use super::grounds::Grounds;
+use super::permit::DeletePermit;
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
@@ -73,50 +74,50 @@ impl<'a> CompleteLive<'a> {
 }
 
 impl DeletePermit {
-    /// To prune `key`: declared by nothing in the complete render, tracked by `application` in the complete live view.
+    /// To prune `key`: declared by nothing in the complete render, tracked by the application of `grounds` in the complete live view.
     pub(crate) fn prune(
         render: CompleteRender<'_>,
         live: CompleteLive<'_>,
         key: &ResourceKey,
-        application: &ApplicationId,
+        grounds: Grounds,
         installation_id: &str,
     ) -> Option<Self> {
         let is_reserved = super::is_reserved(key, live.live.control_namespace());
         let node = live
-            .tracked(key, application)
+            .tracked(key, &grounds.application)
             .filter(|_| !render.declares(key) && !is_reserved)?;
-        Some(of_node(node, DeleteReason::Prune, installation_id))
+        Some(of_node(node, grounds, installation_id))
     }
 
-    /// To delete `key` with `application`, which tracks it in the complete live view.
+    /// To delete `key` with its application, which tracks it in the complete live view.
     pub(crate) fn cascade(
         live: CompleteLive<'_>,
         key: &ResourceKey,
-        application: &ApplicationId,
+        grounds: Grounds,
         installation_id: &str,
     ) -> Option<Self> {
         let is_reserved = super::is_reserved(key, live.live.control_namespace());
-        let node = live.tracked(key, application).filter(|_| !is_reserved)?;
-        Some(of_node(node, DeleteReason::Cascade, installation_id))
+        let node = live.tracked(key, &grounds.application).filter(|_| !is_reserved)?;
+        Some(of_node(node, grounds, installation_id))
     }
 
-    /// To delete a hook of `application`: an object of that very identity, which it tracks.
-    pub(crate) fn hook(
+    /// To delete a hook, or what is made anew: an object of that very identity, which the application tracks.
+    pub(crate) fn of_identity(
         live: CompleteLive<'_>,
         key: &ResourceKey,
         uid: &str,
-        application: &ApplicationId,
+        grounds: Grounds,
         installation_id: &str,
     ) -> Option<Self> {
         let is_reserved = super::is_reserved(key, live.live.control_namespace());
         let node = live
-            .tracked(key, application)
+            .tracked(key, &grounds.application)
             .filter(|node| node.uid() == uid && !is_reserved)?;
-        Some(of_node(node, DeleteReason::Hook, installation_id))
+        Some(of_node(node, grounds, installation_id))
     }
 }
 
-fn of_node(node: &Node, reason: DeleteReason, installation_id: &str) -> DeletePermit {
+fn of_node(node: &Node, grounds: Grounds, installation_id: &str) -> DeletePermit {
     let tracking_id = node
         .manifest()
         .and_then(|manifest| manifest.value().ok())
@@ -129,7 +130,7 @@ fn of_node(node: &Node, reason: DeleteReason, installation_id: &str) -> DeletePe
         node.key(),
         node.gvk().clone(),
         node.uid(),
-        reason,
+        grounds,
         tracking_id,
         installation_id.to_owned(),
     )

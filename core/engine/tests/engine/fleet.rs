@@ -12,7 +12,7 @@ use capstan_model::{AppProject, Application, ApplicationId, ClusterId, ResourceK
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, discovery};
-use crate::rig::{Commit, commit_id, describe, merge_patch, targets};
+use crate::rig::{Commit, commit_id, describe, grounds_are_told, merge_patch, targets};
 
 pub(crate) struct Fleet {
     pub(crate) cluster: Cluster,
@@ -155,6 +155,7 @@ impl Fleet {
         self.engine.audit().unwrap_or_else(|what| panic!("{what}"));
         while let Some(effect) = self.engine.poll_effect() {
             self.log.push(describe(&effect));
+            grounds_are_told(&self.engine, &effect);
             self.pending.push_back(effect);
         }
     }

@@ -12,6 +12,7 @@ mod dependencies;
 mod determinism;
 mod fleet;
 mod generate;
+mod grounds;
 mod guards;
 mod late;
 mod options;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, RenderTask};
 use capstan_engine::event::{Descent, Discovery, Outcome, ResolvedRevision, SourceFailure};
+use capstan_engine::journal::JournalEntry;
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
 use capstan_model::{
@@ -181,6 +182,7 @@ impl Run {
             .unwrap_or_else(|what| panic!("{what}\n{}", self.log.join("\n")));
         while let Some(effect) = self.engine.poll_effect() {
             self.log.push(describe(&effect));
+            grounds_are_told(&self.engine, &effect);
             self.pending.push_back(effect);
         }
     }
@@ -408,6 +410,24 @@ impl Run {
         });
         lines.collect::<Vec<_>>().join("\n")
     }
+}
+
+/// What is deleted is in the journal, with why.
+pub(crate) fn grounds_are_told(engine: &Engine, effect: &Effect) {
+    let EffectKind::Delete { permit, .. } = &effect.kind else {
+        return;
+    };
+    let grounds = permit.grounds().to_string();
+    let is_told = |entry: &JournalEntry| {
+        entry.application == effect.id.application
+            && entry.object.as_ref() == Some(permit.key())
+            && entry.message == grounds
+    };
+    assert!(
+        engine.journal().after(0).any(is_told),
+        "{} is deleted, and the journal does not say: {grounds}",
+        permit.key()
+    );
 }
 
 pub(crate) fn targets(objects: &[Value], context: &capstan_engine::targets::TargetContext) -> Targets {

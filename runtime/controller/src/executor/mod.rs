@@ -16,10 +16,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_engine::compare::{PairVerdict, Verdict};
-use capstan_engine::effect::{DryRun, EffectKind};
+use capstan_engine::effect::{DryRun, EffectKind, Propagation};
 use capstan_engine::event::{SourceFailure, WriteError};
+use capstan_engine::guard::DeletePermit;
 use capstan_engine::{Event, Outcome};
-use capstan_kubernetes::{Cluster, Leadership, LiveWatches};
+use capstan_kubernetes::{Cluster, Keeper, Leadership, LiveWatches};
 use capstan_model::{ApplicationId, ClusterId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -48,6 +49,7 @@ pub(crate) struct Executor {
     control: Cluster,
     /// `None`: there is no election.
     leadership: Option<Leadership>,
+    keeper: Keeper,
     shared: Arc<Shared>,
 }
 
@@ -63,6 +65,7 @@ impl Executor {
     /// `control` is the cluster with the Applications, and for now the only destination.
     pub(crate) fn new(
         control: Cluster,
+        keeper: Keeper,
         sources: Arc<dyn SourceProvider>,
         renderer: Arc<dyn Renderer>,
         pool: Pool,
@@ -79,6 +82,7 @@ impl Executor {
             destinations: BTreeMap::from([(control.id().clone(), destination)]),
             control,
             leadership,
+            keeper,
             shared: Arc::new(Shared {
                 sources,
                 renderer,
@@ -148,6 +152,18 @@ impl Executor {
         })
     }
 
+    fn delete(
+        &self,
+        id: &ClusterId,
+        permit: Box<DeletePermit>,
+        propagation: Propagation,
+    ) -> BoxFuture<'static, Outcome> {
+        let (keeper, control) = (self.keeper.clone(), self.control.clone());
+        self.write(id, Outcome::Deleted, move |cluster| {
+            delete::delete(cluster, permit, propagation, keeper, control)
+        })
+    }
+
     /// What only `guards: argo` asks for.
     fn execute_rare(&self, kind: EffectKind) -> BoxFuture<'static, Outcome> {
         match kind {
@@ -191,12 +207,7 @@ impl Execute for Executor {
                 cluster,
                 permit,
                 propagation,
-            } => {
-                let control = self.control.clone();
-                self.write(&cluster, Outcome::Deleted, move |cluster| {
-                    delete::delete(cluster, permit, propagation, control)
-                })
-            }
+            } => self.delete(&cluster, permit, propagation),
             EffectKind::Observe { cluster, key, gvk } => self.on_cluster(&cluster, Outcome::Observed, |cluster| {
                 observe::observe(cluster, key, gvk)
             }),
@@ -227,6 +238,10 @@ impl Execute for Executor {
             Some(destination) => destination.watches.want(kinds),
             None => tracing::warn!(%cluster, "is not known, and not watched"),
         }
+    }
+
+    fn lead(&self, leads: bool) {
+        self.keeper.lead(leads);
     }
 
     fn forget(&self, application: &ApplicationId) {

@@ -12,7 +12,7 @@ mod dependencies;
 #[path = "../../../source/tests/support/mod.rs"]
 mod repositories;
 #[allow(dead_code, reason = "shared with the other test program")]
-#[path = "../support/mod.rs"]
+#[path = "../controller/support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;

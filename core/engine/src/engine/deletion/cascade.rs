@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use capstan_model::annotations::DELETION_APPROVED;
-use capstan_model::{DeleteOption, ObjectMeta, RESOURCES_FINALIZER_BACKGROUND, ResourceKey, Timestamp};
+use capstan_model::{
+    DeleteOption, HookType, ObjectMeta, RESOURCES_FINALIZER, RESOURCES_FINALIZER_BACKGROUND, ResourceKey, Timestamp,
+};
 use serde_json::Value;
 
 use super::super::Engine;
-use super::super::operation::{delete, retry_at};
+use super::super::grounds::delete;
+use super::super::operation::retry_at;
 use super::super::state::{ApplicationState, Existence, InFlight};
 use crate::effect::Propagation;
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, DeletePermit, is_reserved};
+use crate::guard::{CompleteLive, DeletePermit, DeleteReason, is_reserved};
 use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, NAMED_IN_MESSAGE};
 use crate::machine::write_backoff;
@@ -64,8 +67,8 @@ impl Engine {
                 app.deletion.waits.push(self.not_listed(app, key));
                 continue;
             };
-            let (to, cause) = ("Deleting", Cause::Cluster);
-            self.note(now, app, Some(key), "deletion", "Present", to, String::new(), cause);
+            let (to, why) = ("Deleting", permit.grounds().to_string());
+            self.note(now, app, Some(key), "deletion", "Present", to, why, Cause::Cluster);
             self.emit(app, delete(app, permit, propagation), InFlight::Cascade(key.clone()));
         }
         if let Some(first) = going.first() {
@@ -78,6 +81,27 @@ impl Engine {
         false
     }
 
+    /// Deletes an object of a hook. Gives whether it may be.
+    pub(super) fn delete_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        uid: &str,
+        why: &str,
+    ) -> bool {
+        let grounds = Self::deletion_grounds(app, DeleteReason::Hook, why.to_owned());
+        let message = grounds.to_string();
+        let Some(permit) = self.identity_permit(app, key, uid, grounds) else {
+            return false;
+        };
+        self.note_hook(now, app, key, "", "Deleting", message);
+        let what = InFlight::DeletionHook(phase, key.clone());
+        self.emit(app, delete(app, permit, Propagation::Background), what);
+        true
+    }
+
     /// A deletion goes by what was seen: as long as a kind is not, it waits.
     fn not_listed(&self, app: &ApplicationState, key: &ResourceKey) -> String {
         let kind = key.group_kind();
@@ -88,7 +112,8 @@ impl Engine {
 
     fn cascade_permit(&self, app: &ApplicationState, key: &ResourceKey) -> Option<Box<DeletePermit>> {
         let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
-        let permit = DeletePermit::cascade(live, key, &app.id(), &self.settings.installation_id)?;
+        let grounds = Self::deletion_grounds(app, DeleteReason::Cascade, decision(app));
+        let permit = DeletePermit::cascade(live, key, grounds, &self.settings.installation_id)?;
         Some(Box::new(permit))
     }
 
@@ -196,6 +221,20 @@ fn going(object: &Value) -> String {
         _ => format!(", held by finalizer {}", names.join(", ")),
     };
     format!("{}{held}", since.unwrap_or_default())
+}
+
+/// By whose word an object goes with its application.
+fn decision(app: &ApplicationState) -> String {
+    let metadata = &app.application.metadata;
+    let mut finalizers = metadata.finalizers.iter();
+    let finalizer = finalizers.find(|name| *name == RESOURCES_FINALIZER || *name == RESOURCES_FINALIZER_BACKGROUND);
+    let approved = metadata.annotations.get(DELETION_APPROVED);
+    let approved = approved.map(|at| format!(", with {DELETION_APPROVED}: {at}"));
+    format!(
+        "asked for by finalizer {}{}",
+        finalizer.map_or(RESOURCES_FINALIZER, String::as_str),
+        approved.unwrap_or_default()
+    )
 }
 
 /// Foreground, unless the finalizer asks for background.

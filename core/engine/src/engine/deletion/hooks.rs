@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use super::super::Engine;
 use super::super::gate::Gate;
-use super::super::operation::{delete, hook_outcome, is_held_by_argo, retry_at};
+use super::super::operation::{hook_outcome, is_held_by_argo, retry_at};
 use super::super::state::{ApplicationState, Existence, InFlight};
 use super::finalizer_of;
 use super::stored::DeletionHook;
-use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
 use crate::journal::Cause;
 use crate::machine::{HookTask, write_backoff};
@@ -163,10 +163,14 @@ impl Engine {
             app.deletion.waits.push(format!(
                 "waiting for an earlier {key} to be gone, before {phase:?} hook {key}"
             ));
-        } else if let Some(permit) = self.hook_permit(app, key, &live.uid) {
-            let what = InFlight::DeletionHook(phase, key.clone());
-            self.emit(app, delete(app, permit, Propagation::Background), what);
-        } else {
+        } else if !self.delete_hook(
+            now,
+            app,
+            phase,
+            key,
+            &live.uid,
+            "an earlier run of the hook is in its way",
+        ) {
             let why = format!("{key} exists and does not belong to this application: delete it");
             self.hook_of_deletion_failed(now, app, phase, key, &why, None);
         }
@@ -356,11 +360,8 @@ impl Engine {
         let goes_at_once = policies
             .into_iter()
             .any(|policy| *policy == HookDeletePolicy::HookFailed);
-        if let Some(uid) = failed.filter(|_| goes_at_once)
-            && let Some(permit) = self.hook_permit(app, key, &uid)
-        {
-            let what = InFlight::DeletionHook(phase, key.clone());
-            self.emit(app, delete(app, permit, Propagation::Background), what);
+        if let Some(uid) = failed.filter(|_| goes_at_once) {
+            self.delete_hook(now, app, phase, key, &uid, "hook-delete-policy HookFailed");
         }
     }
 
@@ -394,23 +395,18 @@ impl Engine {
                 app.deletion.waits.push(format!(
                     "waiting for hook {key} to be gone, since {since}, until {until}"
                 ));
-            } else if is_due && !is_asked {
-                match self.hook_permit(app, &key, &live.uid) {
-                    Some(permit) => {
-                        let what = InFlight::DeletionHook(phase, key.clone());
-                        self.emit(app, delete(app, permit, Propagation::Background), what);
-                    }
-                    None => app
-                        .deletion
-                        .waits
-                        .push(format!("waiting for the list of {}", key.group_kind())),
-                }
+            } else if is_due
+                && !is_asked
+                && !self.delete_hook(now, app, phase, &key, &live.uid, "hook-delete-policy HookSucceeded")
+            {
+                let text = format!("waiting for the list of {}", key.group_kind());
+                app.deletion.waits.push(text);
             }
         }
         is_done
     }
 
-    fn note_hook(
+    pub(super) fn note_hook(
         &mut self,
         now: Timestamp,
         app: &ApplicationState,

@@ -35,6 +35,7 @@ use crate::journal::Cause;
 use crate::machine::write_backoff;
 use crate::view::DeletionView;
 pub(in crate::engine) use hooks::HookRun;
+pub(in crate::engine) use source::recorded;
 pub(in crate::engine) use stored::{DeletionHook, phases};
 
 /// A wait that is longer than this is told in the resource's status, too.

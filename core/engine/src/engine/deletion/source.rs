@@ -126,7 +126,7 @@ impl Engine {
 }
 
 /// Sources and commits of what is deployed: of the last sync that succeeded.
-fn recorded(app: &ApplicationState) -> (Vec<ApplicationSource>, Vec<ResolvedRevision>) {
+pub(in crate::engine) fn recorded(app: &ApplicationState) -> (Vec<ApplicationSource>, Vec<ResolvedRevision>) {
     let of = |revision: &String, revisions: &[String]| -> Vec<ResolvedRevision> {
         let all = if revisions.is_empty() {
             std::slice::from_ref(revision)

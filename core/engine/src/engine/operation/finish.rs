@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, RevisionHistory, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
-use super::hook::delete;
 use super::{OperationRun, Stage};
 use crate::effect::Propagation;
 use crate::engine::Engine;
+use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, InFlight};
+use crate::guard::DeleteReason;
 use crate::limits::HISTORY_LIMIT;
 use crate::machine::{HookTask, TaskState};
 use crate::sabotage::{self, Sabotage};
@@ -18,7 +19,7 @@ impl Engine {
     /// It has ended: keeps what is to be kept, or sets it up for another attempt.
     pub(super) fn finish(&mut self, now: Timestamp, app: &mut ApplicationState, mut operation: OperationRun) {
         let Some(phase) = operation.ended() else { return };
-        self.clean_up_hooks(app, &operation, phase);
+        self.clean_up_hooks(now, app, &operation, phase);
         let retry = operation.retry(&app.application.spec);
         let may_retry = retry.limit < 0 || i64::try_from(operation.attempt).is_ok_and(|attempt| attempt < retry.limit);
         if phase != OperationPhase::Succeeded && !operation.is_final && may_retry {
@@ -62,7 +63,13 @@ impl Engine {
     }
 
     /// Deletes hooks whose policy says so now that it is known how the operation ended.
-    fn clean_up_hooks(&mut self, app: &mut ApplicationState, operation: &OperationRun, phase: OperationPhase) {
+    fn clean_up_hooks(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &OperationRun,
+        phase: OperationPhase,
+    ) {
         if !self.may_write(app) {
             return;
         }
@@ -86,11 +93,18 @@ impl Engine {
             .map(|(_, task)| task.key.clone())
             .collect();
         for key in finished {
-            self.clean_up_hook(app, &key);
+            self.clean_up_hook(now, app, operation, &key, &format!("hook-delete-policy {policy:?}"));
         }
     }
 
-    fn clean_up_hook(&mut self, app: &mut ApplicationState, key: &ResourceKey) {
+    fn clean_up_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &OperationRun,
+        key: &ResourceKey,
+        why: &str,
+    ) {
         let Some(uid) = self
             .cluster(app)
             .and_then(|cluster| cluster.node(key))
@@ -98,7 +112,10 @@ impl Engine {
         else {
             return;
         };
-        if let Some(permit) = self.hook_permit(app, key, &uid) {
+        let grounds = of_operation(app, operation, DeleteReason::Hook, why.to_owned());
+        let (message, cause) = (grounds.to_string(), operation.cause.clone());
+        if let Some(permit) = self.identity_permit(app, key, &uid, grounds) {
+            self.note(now, app, Some(key), "hook", "", "Deleting", message, cause);
             self.emit(
                 app,
                 delete(app, permit, Propagation::Background),
@@ -141,7 +158,7 @@ impl Engine {
     ) {
         let running = self.running_hooks(app, operation);
         for (node, key) in running {
-            self.clean_up_hook(app, &key);
+            self.clean_up_hook(now, app, operation, &key, "the operation is being terminated");
             let state = TaskState::Hook(HookTask::Failed("terminated".into()));
             self.set(now, app, operation, node, state, "terminated");
         }

@@ -17,9 +17,10 @@ use super::write::{attempts, located, retry_at};
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
+use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, DeletePermit};
+use crate::guard::{DeletePermit, DeleteReason};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
 use crate::policy::{Verb, authorize};
@@ -156,7 +157,7 @@ impl Engine {
         uid: String,
     ) {
         let task = operation.plan.task(node).clone();
-        if self.hook_permit(app, &task.key, &uid).is_none() {
+        if self.previous_permit(app, operation, &task.key, &uid).is_none() {
             return self.delete_previous(now, app, operation, node, uid);
         }
         let effect = EffectKind::RemoveFinalizer {
@@ -213,10 +214,11 @@ impl Engine {
         uid: String,
     ) {
         let key = operation.plan.task(node).key.clone();
-        match self.hook_permit(app, &key, &uid) {
+        match self.previous_permit(app, operation, &key, &uid) {
             Some(permit) => {
+                let (state, why) = (HookTask::DeletingPrevious { uid }, permit.grounds().to_string());
                 self.emit(app, delete(app, permit, Propagation::Background), InFlight::Task(node));
-                self.set_hook(now, app, operation, node, HookTask::DeletingPrevious { uid });
+                self.set(now, app, operation, node, TaskState::Hook(state), why);
             }
             None => {
                 let why = format!("{key} exists and does not belong to this application: delete it or rename the hook");
@@ -225,15 +227,16 @@ impl Engine {
         }
     }
 
-    pub(in crate::engine) fn hook_permit(
+    fn previous_permit(
         &self,
         app: &ApplicationState,
+        operation: &OperationRun,
         key: &ResourceKey,
         uid: &str,
     ) -> Option<Box<DeletePermit>> {
-        let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
-        let permit = DeletePermit::hook(live, key, uid, &app.id(), &self.settings.installation_id)?;
-        Some(Box::new(permit))
+        let decision = "an earlier run of the hook is in its way".to_owned();
+        let grounds = of_operation(app, operation, DeleteReason::Hook, decision);
+        self.identity_permit(app, key, uid, grounds)
     }
 
     fn set_hook(
@@ -483,17 +486,4 @@ fn may_vanish(key: &ResourceKey, object: &Value) -> bool {
         _ => false,
     };
     !stays
-}
-
-/// A delete effect.
-pub(in crate::engine) fn delete(
-    app: &ApplicationState,
-    permit: Box<DeletePermit>,
-    propagation: Propagation,
-) -> EffectKind {
-    EffectKind::Delete {
-        cluster: app.application.spec.destination.cluster(),
-        permit,
-        propagation,
-    }
 }

@@ -21,7 +21,7 @@ mod recreate;
 mod rehearse;
 mod start;
 mod validate;
-pub(in crate::engine) use hook::{delete, hook_outcome, is_held_by_argo};
+pub(in crate::engine) use hook::{hook_outcome, is_held_by_argo};
 pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use start::last_attempt;

@@ -7,11 +7,11 @@ use capstan_model::{PruneOption, ResourceKey, SyncOptions, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use super::OperationRun;
-use super::hook::delete;
 use super::write::{attempts, retry_at};
 use crate::effect::Propagation;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
+use crate::engine::grounds::delete;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
 use crate::guard::{CompleteLive, CompleteRender, DeletePermit};
@@ -60,8 +60,8 @@ impl Engine {
         match self.prune_permit(app, operation, &key) {
             Some(permit) => {
                 let propagation = propagation(&options);
+                let (state, why) = (PruneTask::Deleting { uid }, permit.grounds().to_string());
                 self.emit(app, delete(app, permit, propagation), InFlight::Task(node));
-                let (state, why) = (PruneTask::Deleting { uid }, grounds(operation, &key));
                 self.set(now, app, operation, node, TaskState::Prune(state), why);
             }
             None => {
@@ -79,7 +79,8 @@ impl Engine {
     ) -> Option<Box<DeletePermit>> {
         let render = CompleteRender::of(operation.targets.as_ref()?);
         let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
-        let permit = DeletePermit::prune(render, live, key, &app.id(), &self.settings.installation_id)?;
+        let grounds = self.prune_grounds(app, operation, key);
+        let permit = DeletePermit::prune(render, live, key, grounds, &self.settings.installation_id)?;
         Some(Box::new(self.with_contents(app, operation, permit)))
     }
 
@@ -225,21 +226,6 @@ impl Engine {
         self.set_prune(now, app, &mut operation, node, state);
         app.operation = Some(operation);
     }
-}
-
-/// Why an object may be deleted: the commit, what it renders to, and what was held against that.
-fn grounds(operation: &OperationRun, key: &ResourceKey) -> String {
-    let digest = operation.targets.as_ref().map(|targets| targets.digest().to_string());
-    let digest: String = digest.unwrap_or_default().chars().take(12).collect();
-    let asked = match (operation.is_automated(), operation.approved.contains(key)) {
-        (true, true) => "approved",
-        (true, false) => "no rule holds it",
-        (false, _) => "asked for by a person",
-    };
-    format!(
-        "{} → objects {digest}, which do not declare it → {asked}",
-        operation.revision_text()
-    )
 }
 
 fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {

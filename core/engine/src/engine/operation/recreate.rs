@@ -5,13 +5,13 @@ use capstan_model::{ResourceKey, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use super::OperationRun;
-use super::hook::delete;
 use super::write::located;
 use crate::effect::Propagation;
 use crate::engine::Engine;
+use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::is_protected;
+use crate::guard::{DeleteReason, is_protected};
 use crate::machine::{TaskState, WriteTask};
 
 impl Engine {
@@ -38,15 +38,14 @@ impl Engine {
         let Some(uid) = uid.filter(|_| forced) else {
             return false;
         };
-        let Some(permit) = self.hook_permit(app, &task.key, &uid) else {
+        let why = format!("it cannot be changed in place and is made anew (Force=true): {why}");
+        let grounds = of_operation(app, operation, DeleteReason::Recreate, why.clone());
+        let message = grounds.to_string();
+        let Some(permit) = self.identity_permit(app, &task.key, &uid, grounds) else {
             return false;
         };
-        let message = format!("it cannot be changed in place and is made anew (Force=true): {why}");
         self.emit(app, delete(app, permit, Propagation::Foreground), InFlight::Task(node));
-        let state = WriteTask::Recreating {
-            uid,
-            why: message.clone(),
-        };
+        let state = WriteTask::Recreating { uid, why };
         self.set(now, app, operation, node, TaskState::Write(state), message);
         true
     }

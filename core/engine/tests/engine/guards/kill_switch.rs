@@ -104,12 +104,3 @@ fn a_person_s_sync_passes_and_a_cascade_waits() {
     run.settle(MINUTE);
     assert_eq!(count(&run), 0, "{}", run.journal());
 }
-
-/// Every delete says by which commit, of which objects, and why no rule holds it.
-#[test]
-fn every_delete_has_its_grounds_in_the_journal() {
-    let run = pushed(maps(0..3), maps(0..2));
-    let line = "prune ConfigMap/prod/m02: Blocked → Deleting — 00002cc → objects ";
-    assert!(run.journal().contains(line), "{}", run.journal());
-    assert!(run.journal().contains("→ no rule holds it"), "{}", run.journal());
-}

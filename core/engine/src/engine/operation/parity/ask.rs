@@ -8,12 +8,13 @@ use super::task::{Answer, Body, Call, Task, What};
 use super::{PassRun, facts};
 use crate::effect::{ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
+use crate::engine::grounds::of_operation;
 use crate::engine::operation::OperationRun;
 use crate::engine::operation::prune::propagation;
 use crate::engine::operation::write::namespace_object;
 use crate::engine::state::ApplicationState;
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
-use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_protected};
+use crate::guard::{CompleteLive, CompleteRender, DeletePermit, DeleteReason, is_protected};
 
 impl Engine {
     pub(super) fn parity_permit(
@@ -27,7 +28,8 @@ impl Engine {
         let installation = &self.settings.installation_id;
         if task.is_prune() {
             let render = CompleteRender::of_resources(targets);
-            let permit = DeletePermit::prune(render, live, &task.key, &app.id(), installation)?;
+            let grounds = self.prune_grounds(app, operation, &task.key);
+            let permit = DeletePermit::prune(render, live, &task.key, grounds, installation)?;
             return Some(Box::new(self.with_contents(app, operation, permit)));
         }
         let uid = &task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?.uid;
@@ -35,7 +37,15 @@ impl Engine {
         if !task.is_hook && is_protected(&task.key) && !task.forces_itself {
             return None;
         }
-        DeletePermit::hook(live, &task.key, uid, &app.id(), installation).map(Box::new)
+        let (reason, why) = match task.is_hook {
+            true => (
+                DeleteReason::Hook,
+                "in the way of its next run, or by its hook-delete-policy",
+            ),
+            false => (DeleteReason::Recreate, "it is made anew (Force=true)"),
+        };
+        let grounds = of_operation(app, operation, reason, why.to_owned());
+        DeletePermit::of_identity(live, &task.key, uid, grounds, installation).map(Box::new)
     }
 
     pub(super) fn effect_of(

@@ -35,7 +35,7 @@ use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{KindLookup, Outcome};
-use crate::guard::DeletePermit;
+use crate::guard::{DeletePermit, DeleteReason};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::view::TaskView;
 
@@ -162,7 +162,7 @@ impl Engine {
                 parity.pass = self.begin_pass(app, operation, &mut parity, gate);
             }
             let Some(run) = &mut parity.pass else { break };
-            self.send(app, operation, run);
+            self.send(now, app, operation, run);
             if run.is_waiting() {
                 break;
             }
@@ -323,15 +323,38 @@ impl Engine {
     }
 
     /// Asks for what the pass wants, so many at a time.
-    fn send(&mut self, app: &mut ApplicationState, operation: &OperationRun, run: &mut PassRun) {
+    fn send(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &OperationRun, run: &mut PassRun) {
         while app.writes_in_flight() < MAX_WRITES_IN_FLIGHT && self.may_write(app) {
             let Some(row) = run.unsent.pop_front() else { return };
             let call = run.batch[row].clone();
             match self.effect_of(app, operation, run, &call) {
-                Ok(effect) => self.emit(app, effect, InFlight::Pass(row)),
+                Ok(effect) => {
+                    self.note_parity_delete(now, app, operation, &effect);
+                    self.emit(app, effect, InFlight::Pass(row));
+                }
                 Err(why) => run.arrived[row] = Some(Answer::Failed(why)),
             }
         }
+    }
+
+    /// What is deleted is in the journal before it is, with why.
+    fn note_parity_delete(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        effect: &EffectKind,
+    ) {
+        let EffectKind::Delete { permit, .. } = effect else {
+            return;
+        };
+        let machine = match permit.grounds().reason {
+            DeleteReason::Prune => "prune",
+            DeleteReason::Hook => "hook",
+            DeleteReason::Recreate | DeleteReason::Cascade => "task",
+        };
+        let (message, cause) = (permit.grounds().to_string(), operation.cause.clone());
+        self.note(now, app, Some(permit.key()), machine, "", "Deleting", message, cause);
     }
 
     /// A whole object that a pass needs came back.

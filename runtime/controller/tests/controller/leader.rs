@@ -1,9 +1,5 @@
 //! Several replicas over one simulated API server, with a paused clock: one writes, and the next one takes over.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +8,11 @@ use capstan_kubernetes::{Cluster, ClusterSettings, ElectionSettings};
 use capstan_model::{ApplicationId, ClusterId, GroupVersionKind, ResourceKey};
 use capstan_sim::front_ends::{Cluster as WorldCluster, WorldService};
 use serde_json::{Value, json};
-use support::{EPOCH, Plain, Repository, application, apply, install, map, world};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+use crate::support::{EPOCH, Plain, Repository, application, apply, install, map, world};
 
 /// A replica with a connection of its own, so that its requests can be counted.
 struct Replica {

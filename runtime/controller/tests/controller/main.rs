@@ -6,7 +6,9 @@
     reason = "a test says what it found, and fails by panicking"
 )]
 
+mod leader;
 mod support;
+mod undelete;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,10 +49,14 @@ impl Bench {
 
     /// Over a new connection, as a new process has.
     fn start(&self) -> Running {
+        self.start_with(ControllerSettings::default())
+    }
+
+    fn start_with(&self, settings: ControllerSettings) -> Running {
         let settings = ControllerSettings {
             poll_interval: Duration::from_secs(1),
             compute: Compute::Inline,
-            ..ControllerSettings::default()
+            ..settings
         };
         let (sources, renderer) = (self.repository.clone(), self.renderer.clone());
         let controller = Controller::new(self.cluster.clone(), sources, renderer, settings, (self.clock)());
