@@ -33,13 +33,14 @@ impl Engine {
         };
         let mut touched = std::mem::take(&mut app.touched);
         let basis = Basis::of(app);
+        let mut before = None;
         if touched.all || self.exhaustive || app.assessment.basis.as_ref() != Some(&basis) {
             let keys = all_keys(app, cluster);
-            app.assessment = Assessment {
+            let anew = Assessment {
                 basis: Some(basis),
-                rows_changed: true,
                 ..Assessment::default()
             };
+            before = Some(std::mem::replace(&mut app.assessment, anew));
             app.extra.retain(|key, _| keys.contains(key));
             touched = Touched {
                 all: true,
@@ -55,6 +56,9 @@ impl Engine {
         for key in &touched.keys {
             let (object, meta) = look(app, cluster, &id, key);
             keep(app, key, object, meta);
+        }
+        if let Some(before) = before {
+            app.assessment.rows_changed = before.rows_changed || !before.has_rows_of(&app.assessment);
         }
         app.assessment
             .conclude(app.desired.is_some(), app.refresh.failure().is_none());

@@ -127,6 +127,13 @@ fn managed<'a>(key: &'a ResourceKey, object: &'a ObjectState) -> ManagedResource
 }
 
 impl Assessment {
+    /// Says the status the same of the objects here and there?
+    pub(crate) fn has_rows_of(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.objects.iter(), other.objects.iter());
+        ours.map(|(key, object)| (key, object.row()))
+            .eq(theirs.map(|(key, object)| (key, object.row())))
+    }
+
     /// Takes in what an object is now; `None` where it is none of the application's.
     pub(crate) fn put(&mut self, key: &ResourceKey, object: Option<ObjectState>) {
         let old = self.objects.get(key);
