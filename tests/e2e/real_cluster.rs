@@ -278,20 +278,7 @@ fn patient_portal_is_deployed_healed_pruned_and_reverted() {
     let kubectl = &cluster.kubectl;
     prepare(kubectl);
     let (bare, clone) = repository(folder.path());
-    let mut command = Command::new(CAPSTAN);
-    command
-        .args([
-            "controller",
-            "--port",
-            "0",
-            "--identity",
-            "test",
-            "--poll-interval",
-            "500ms",
-            "--kubeconfig",
-        ])
-        .arg(&cluster.kubeconfig);
-    command.arg("--dir").arg(folder.path().join("cache"));
+    let mut command = controller_of(&cluster, folder.path());
     let controller = Process::start(&mut command);
     kubectl.apply(&application(&bare));
 
@@ -322,6 +309,14 @@ fn patient_portal_is_deployed_healed_pruned_and_reverted() {
     });
     drop(controller);
     expires(&cluster, &mut command);
+}
+
+fn controller_of(cluster: &RealCluster, folder: &Path) -> Command {
+    let mut command = Command::new(CAPSTAN);
+    command.args(["controller", "--port", "0", "--identity", "test", "--poll-interval"]);
+    command.args(["500ms", "--kubeconfig"]).arg(&cluster.kubeconfig);
+    command.arg("--dir").arg(folder.join("cache"));
+    command
 }
 
 /// Somebody scales it: that is put right at once.

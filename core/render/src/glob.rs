@@ -417,6 +417,10 @@ mod tests {
                 "{pattern} {text} /"
             );
         }
+    }
+
+    #[test]
+    fn gobwas_closes_braces_and_refuses_classes() {
         for (pattern, texts) in [
             ("{a,{b", &["a", "b"][..]),
             ("x{,a", &["x", "xa"]),

@@ -129,19 +129,9 @@ impl Controller {
             model,
             metrics,
         } = self;
-        // Where there is no election it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the
-        // first things that the engine hears, since nothing else has been started.
-        let unread = Event::DeletesPaused(Pause::unknown("it has not been read yet"));
-        let leads = settings.election.is_none();
-        for first in [Event::LeadershipChanged { leads, fence: None }, unread] {
-            if events.try_send(first).is_err() {
-                tracing::error!("the event queue is full before the start");
-            }
-        }
-        let election = settings
-            .election
-            .clone()
-            .map(|election| Election::start(&cluster, election, &events));
+        tell_first(&events, settings.election.is_none());
+        let election = settings.election.clone();
+        let election = election.map(|election| Election::start(&cluster, election, &events));
         let _pause = PauseWatch::start(&cluster, &settings.engine.control_namespace, &events);
         let _secrets = sources.secrets().map(|secrets| {
             secrets.expect();
@@ -174,6 +164,17 @@ impl Controller {
         }
         if let Some(election) = election {
             election.resign().await;
+        }
+    }
+}
+
+/// Where there is no election it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the first
+/// things that the engine hears, since nothing else has been started.
+fn tell_first(events: &mpsc::Sender<Event>, leads: bool) {
+    let unread = Event::DeletesPaused(Pause::unknown("it has not been read yet"));
+    for first in [Event::LeadershipChanged { leads, fence: None }, unread] {
+        if events.try_send(first).is_err() {
+            tracing::error!("the event queue is full before the start");
         }
     }
 }

@@ -164,6 +164,11 @@ fn election(namespace: &str, installation_id: &str, identity: &str) -> ElectionS
     election
 }
 
+/// By what name it runs for the lead, if it does.
+fn identity(elects: bool, given: Option<String>) -> Option<String> {
+    elects.then(|| given.unwrap_or_else(made_up_identity))
+}
+
 /// A name that no other process has: the machine's, and which process of it since when.
 fn made_up_identity() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -250,9 +255,7 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
         undelete_keep: arguments.undelete_keep,
         local: local(),
         seed,
-        identity: arguments
-            .leader_elect
-            .then(|| arguments.identity.unwrap_or_else(made_up_identity)),
+        identity: identity(arguments.leader_elect, arguments.identity),
     };
     let listener = serve::listen(arguments.address, arguments.port).await?;
     let mut running = start(settings).await?;

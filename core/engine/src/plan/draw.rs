@@ -105,12 +105,7 @@ impl Plan {
                     top - GAP.1
                 );
             }
-            let _ = writeln!(
-                body,
-                r#"<text class="lane" x="{MARGIN}" y="{}">{}</text>"#,
-                top + BOX.1 / 2 + 5,
-                escaped(&lane.title)
-            );
+            draw_title(&mut body, &lane.title, top);
             for (at, (node, task)) in lane.tasks.iter().enumerate() {
                 let (x, y) = (
                     TITLE + (at % PER_ROW) * (BOX.0 + GAP.0),
@@ -141,6 +136,15 @@ impl Plan {
         let width = TITLE + widest * (BOX.0 + GAP.0) + MARGIN;
         format!("{}{body}</svg>\n", head(width, top))
     }
+}
+
+fn draw_title(body: &mut String, title: &str, top: usize) {
+    let _ = writeln!(
+        body,
+        r#"<text class="lane" x="{MARGIN}" y="{}">{}</text>"#,
+        top + BOX.1 / 2 + 5,
+        escaped(title)
+    );
 }
 
 fn draw_task(body: &mut String, task: &SyncTask, change: Option<&Change>, (x, y): (usize, usize)) {

@@ -1,3 +1,5 @@
+//! What a plan says of a cluster, case by case.
+
 use std::sync::Arc;
 
 use capstan_model::annotations::TRACKING_ID;
@@ -67,7 +69,7 @@ impl Story {
         self
     }
 
-    fn with<T>(&self, look: impl FnOnce(&Plan, &Outlook) -> T) -> T {
+    fn targets(&self) -> Targets {
         let manifests = self.declared.iter().map(|object| {
             let location = SourceLocation {
                 file: "x.yaml".into(),
@@ -82,26 +84,34 @@ impl Story {
             namespaced: Arc::new(BTreeMap::from([(key("Namespace", "").group_kind(), false)])),
             ..TargetContext::default()
         };
-        let targets = Targets::prepare(manifests.collect(), &context, "Directory").expect("targets");
-        let options = SyncOptions::parse(self.options.iter().copied());
+        Targets::prepare(manifests.collect(), &context, "Directory").expect("targets")
+    }
+
+    fn plan(&self, targets: &Targets, options: &SyncOptions) -> Plan {
         let prune = self.gone.iter().map(|key| PruneItem {
             key: key.clone(),
             gvk: GroupVersionKind::from_api_version("v1", &key.kind),
             wave: 0,
             last: false,
         });
-        let plan = Plan::new(&PlanRequest {
-            targets: &targets,
+        Plan::new(&PlanRequest {
+            targets,
             prune: &prune.collect::<Vec<_>>(),
             hooks: true,
             selection: &[],
-            options: &options,
+            options,
             destination_namespace: "n",
             create_namespace: options.create_namespace == Some(true),
             hook_suffix: "1",
             guards: Guards::default(),
         })
-        .expect("a plan");
+        .expect("a plan")
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&Plan, &Outlook) -> T) -> T {
+        let targets = self.targets();
+        let options = SyncOptions::parse(self.options.iter().copied());
+        let plan = self.plan(&targets, &options);
         let outlook = Outlook::new(&OutlookRequest {
             plan: &plan,
             targets: &targets,
