@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::executor::{Executor, Pool};
+use crate::executor::{Executor, Pool, Precautions};
 use crate::handle::ControllerHandle;
 use crate::metrics::Metrics;
 use crate::poll;
@@ -144,13 +144,15 @@ impl Controller {
         let keeper = keeper(&cluster, &settings, clock, &events);
         let executor = Executor::new(
             cluster.clone(),
-            keeper.clone(),
             sources.clone(),
             renderer,
             pool(&settings.compute),
             events.clone(),
             settings.requests_in_flight,
-            election.as_ref().map(Election::leadership),
+            Precautions {
+                keeper: keeper.clone(),
+                leadership: election.as_ref().map(Election::leadership),
+            },
         );
         let engine = Engine::new(settings.engine);
         let driver = Driver::new(engine, executor, clock, inbox, model.clone(), metrics);

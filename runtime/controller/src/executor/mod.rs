@@ -43,13 +43,19 @@ struct Destination {
     requests: Arc<Semaphore>,
 }
 
+/// What stands between a write and the cluster.
+pub(crate) struct Precautions {
+    /// Keeps what is deleted.
+    pub(crate) keeper: Keeper,
+    /// Whether this replica leads. `None`: there is no election.
+    pub(crate) leadership: Option<Leadership>,
+}
+
 /// Carries effects out on real clusters and sources.
 pub(crate) struct Executor {
     destinations: BTreeMap<ClusterId, Destination>,
     control: Cluster,
-    /// `None`: there is no election.
-    leadership: Option<Leadership>,
-    keeper: Keeper,
+    precautions: Precautions,
     shared: Arc<Shared>,
 }
 
@@ -65,13 +71,12 @@ impl Executor {
     /// `control` is the cluster with the Applications, and for now the only destination.
     pub(crate) fn new(
         control: Cluster,
-        keeper: Keeper,
         sources: Arc<dyn SourceProvider>,
         renderer: Arc<dyn Renderer>,
         pool: Pool,
         events: mpsc::Sender<Event>,
         requests_in_flight: usize,
-        leadership: Option<Leadership>,
+        precautions: Precautions,
     ) -> Self {
         let destination = Destination {
             watches: LiveWatches::start(control.clone(), events),
@@ -81,8 +86,7 @@ impl Executor {
         Self {
             destinations: BTreeMap::from([(control.id().clone(), destination)]),
             control,
-            leadership,
-            keeper,
+            precautions,
             shared: Arc::new(Shared {
                 sources,
                 renderer,
@@ -140,7 +144,7 @@ impl Executor {
         F: Future<Output = Result<T, WriteError>> + Send + 'static,
         R: FnOnce(Cluster) -> F + Send + 'static,
     {
-        let leadership = self.leadership.clone();
+        let leadership = self.precautions.leadership.clone();
         self.on_cluster(id, outcome, move |cluster| async move {
             match leadership {
                 Some(leadership) if !leadership.holds() => {
@@ -158,7 +162,7 @@ impl Executor {
         permit: Box<DeletePermit>,
         propagation: Propagation,
     ) -> BoxFuture<'static, Outcome> {
-        let (keeper, control) = (self.keeper.clone(), self.control.clone());
+        let (keeper, control) = (self.precautions.keeper.clone(), self.control.clone());
         self.write(id, Outcome::Deleted, move |cluster| {
             delete::delete(cluster, permit, propagation, keeper, control)
         })
@@ -241,7 +245,7 @@ impl Execute for Executor {
     }
 
     fn lead(&self, leads: bool) {
-        self.keeper.lead(leads);
+        self.precautions.keeper.lead(leads);
     }
 
     fn forget(&self, application: &ApplicationId) {
