@@ -133,15 +133,12 @@ impl Controller {
         let election = settings.election.clone();
         let election = election.map(|election| Election::start(&cluster, election, &events));
         let _pause = PauseWatch::start(&cluster, &settings.engine.control_namespace, &events);
-        let _secrets = sources.secrets().map(|secrets| {
-            secrets.expect();
-            let labels = format!("{SECRET_TYPE_LABEL} in (repository,repo-creds)");
-            let namespace = &settings.engine.control_namespace;
-            SecretWatch::start(&cluster, namespace, &labels, AUTHORITIES_MAP, move |seen| {
-                secrets.tell(seen);
-            })
-        });
-        let keeper = keeper(&cluster, &settings, clock, &events);
+        let _secrets = watch_secrets(&cluster, &*sources, &settings.engine.control_namespace);
+        let precautions = Precautions {
+            keeper: keeper(&cluster, &settings, clock, &events),
+            leadership: election.as_ref().map(Election::leadership),
+        };
+        let keeper = precautions.keeper.clone();
         let executor = Executor::new(
             cluster.clone(),
             sources.clone(),
@@ -149,10 +146,7 @@ impl Controller {
             pool(&settings.compute),
             events.clone(),
             settings.requests_in_flight,
-            Precautions {
-                keeper: keeper.clone(),
-                leadership: election.as_ref().map(Election::leadership),
-            },
+            precautions,
         );
         let engine = Engine::new(settings.engine);
         let driver = Driver::new(engine, executor, clock, inbox, model.clone(), metrics);
@@ -168,6 +162,17 @@ impl Controller {
             election.resign().await;
         }
     }
+}
+
+/// Credentials of repositories, where the sources want any.
+fn watch_secrets(cluster: &Cluster, sources: &dyn SourceProvider, namespace: &str) -> Option<SecretWatch> {
+    sources.secrets().map(|secrets| {
+        secrets.expect();
+        let labels = format!("{SECRET_TYPE_LABEL} in (repository,repo-creds)");
+        SecretWatch::start(cluster, namespace, &labels, AUTHORITIES_MAP, move |seen| {
+            secrets.tell(seen);
+        })
+    })
 }
 
 /// Where there is no election it leads. And until it is read, it is not known whether deletes are paused, and so they are. These are the first
