@@ -155,7 +155,7 @@ impl Story {
                 "project": "default",
                 "source": {"repoURL": "https://example.com/infra.git", "path": "shop", "targetRevision": "main"},
                 "destination": {"server": ClusterId::IN_CLUSTER, "namespace": "prod"},
-                "syncPolicy": {"automated": {"prune": true, "selfHeal": true}}
+                "syncPolicy": {"automated": {"prune": true, "selfHeal": true}, "syncOptions": ["MaxPrunePercentage=100"]}
             }
         });
         Self {
