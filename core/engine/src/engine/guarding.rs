@@ -14,6 +14,7 @@ use super::Engine;
 use super::inquiry::Inquiries;
 use super::operation::{INFO_DESTINATION, OperationRun, info};
 use super::state::{ApplicationState, Existence};
+use super::touched::Touched;
 use crate::guard::{Doomed, Facts, Hold, PruneLimits, Rule, Told, WarmUp, findings, is_held, is_reserved, parse};
 use crate::journal::Cause;
 use crate::machine::Refresh;
@@ -41,6 +42,8 @@ pub(crate) struct Guarding {
     in_use: BTreeMap<ResourceKey, (String, Rule, String)>,
     pub(super) inquiries: Inquiries,
     warm_up: WarmUp,
+    /// Something that may be to be pruned was touched since the last look of the warm-up.
+    is_unsteady: bool,
 }
 
 impl Guarding {
@@ -135,9 +138,17 @@ impl Guarding {
     }
 }
 
+/// May what is to be pruned be another thing now? Objects that are declared are none of it.
+fn touches_undeclared(app: &ApplicationState, touched: &Touched) -> bool {
+    let Some(desired) = &app.desired else { return true };
+    let is_declared = |key| desired.resource(key).is_some();
+    touched.all || !touched.kinds.is_empty() || !touched.keys.iter().all(is_declared)
+}
+
 impl Engine {
     /// Between operations: what would an automated sync not delete?
-    pub(super) fn step_guard(&mut self, now: Timestamp, app: &mut ApplicationState) {
+    pub(super) fn step_guard(&mut self, now: Timestamp, app: &mut ApplicationState, touched: &Touched) {
+        app.guarding.is_unsteady |= touches_undeclared(app, touched);
         let Some(targets) = app.desired.as_ref().map(|desired| desired.targets.clone()) else {
             return;
         };
@@ -158,8 +169,12 @@ impl Engine {
     fn warm_up(&self, now: Timestamp, app: &mut ApplicationState) {
         let seen = self.cluster(app).and_then(|cluster| {
             let is_complete = cluster.unlisted(cluster.watched.iter()).is_none();
-            is_complete.then(|| Digest::of_json(&json!(self.doomed_text(app))))
+            is_complete.then(|| match app.guarding.warm_up {
+                WarmUp::Steady { of, .. } if !app.guarding.is_unsteady => of,
+                _ => Digest::of_json(&json!(self.doomed_text(app))),
+            })
         });
+        app.guarding.is_unsteady &= seen.is_none();
         let warm_up = app.guarding.warm_up.look(now, seen, self.settings.warm_up);
         let before = std::mem::replace(&mut app.guarding.warm_up, warm_up);
         if let Some(operation) = app.operation.as_mut().filter(|_| before != warm_up) {

@@ -244,7 +244,7 @@ impl Engine {
             let touched = self.step_assess(app);
             wake(app, &touched);
             self.step_hold(now, app, &gate);
-            self.step_guard(now, app);
+            self.step_guard(now, app, &touched);
             self.step_operation(now, app, &gate);
             self.step_heal(now, app, &gate, touched);
             self.tell_hold(now, app);
