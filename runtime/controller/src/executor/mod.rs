@@ -43,6 +43,13 @@ struct Destination {
     requests: Arc<Semaphore>,
 }
 
+/// What a request does to a cluster. One that writes goes out only while this replica leads, whatever the engine believed when it asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
 /// What stands between a write and the cluster.
 pub(crate) struct Precautions {
     /// Keeps what is deleted.
@@ -110,6 +117,7 @@ impl Executor {
     fn on_cluster<T, F, R>(
         &self,
         id: &ClusterId,
+        access: Access,
         outcome: fn(Result<T, WriteError>) -> Outcome,
         request: R,
     ) -> BoxFuture<'static, Outcome>
@@ -122,9 +130,14 @@ impl Executor {
             Ok(found) => found,
             Err(error) => return futures::future::ready(outcome(Err(error))).boxed(),
         };
+        let leadership = self.precautions.leadership.clone().filter(|_| access == Access::Write);
         async move {
             // Closed never: the executor does not close it.
             let _place = requests.acquire_owned().await;
+            if leadership.is_some_and(|leadership| !leadership.holds()) {
+                let why = "nothing was written: this replica does not lead any more";
+                return outcome(Err(WriteError::Transient(why.to_owned())));
+            }
             outcome(request(cluster).await)
         }
         .boxed()
@@ -132,30 +145,6 @@ impl Executor {
 }
 
 impl Executor {
-    /// A request that changes something: only while this replica leads, whatever the engine believed when it asked.
-    fn write<T, F, R>(
-        &self,
-        id: &ClusterId,
-        outcome: fn(Result<T, WriteError>) -> Outcome,
-        request: R,
-    ) -> BoxFuture<'static, Outcome>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, WriteError>> + Send + 'static,
-        R: FnOnce(Cluster) -> F + Send + 'static,
-    {
-        let leadership = self.precautions.leadership.clone();
-        self.on_cluster(id, outcome, move |cluster| async move {
-            match leadership {
-                Some(leadership) if !leadership.holds() => {
-                    let why = "nothing was written: this replica does not lead any more";
-                    Err(WriteError::Transient(why.to_owned()))
-                }
-                _ => request(cluster).await,
-            }
-        })
-    }
-
     fn delete(
         &self,
         id: &ClusterId,
@@ -163,7 +152,7 @@ impl Executor {
         propagation: Propagation,
     ) -> BoxFuture<'static, Outcome> {
         let (keeper, control) = (self.precautions.keeper.clone(), self.control.clone());
-        self.write(id, Outcome::Deleted, move |cluster| {
+        self.on_cluster(id, Access::Write, Outcome::Deleted, move |cluster| {
             delete::delete(cluster, permit, propagation, keeper, control)
         })
     }
@@ -176,7 +165,7 @@ impl Executor {
                 key,
                 gvk,
                 from,
-            } => self.write(&cluster, Outcome::Patched, |cluster| {
+            } => self.on_cluster(&cluster, Access::Write, Outcome::Patched, |cluster| {
                 apply::migrate_fields(cluster, key, gvk, from)
             }),
             EffectKind::Pause { is_last, .. } => pause(is_last).boxed(),
@@ -205,31 +194,39 @@ impl Execute for Executor {
             }
             EffectKind::Apply(task) => {
                 let cluster = task.cluster.clone();
-                self.write(&cluster, Outcome::Applied, |cluster| apply::apply(cluster, task))
+                self.on_cluster(&cluster, Access::Write, Outcome::Applied, |cluster| {
+                    apply::apply(cluster, task)
+                })
             }
             EffectKind::Delete {
                 cluster,
                 permit,
                 propagation,
             } => self.delete(&cluster, permit, propagation),
-            EffectKind::Observe { cluster, key, gvk } => self.on_cluster(&cluster, Outcome::Observed, |cluster| {
-                observe::observe(cluster, key, gvk)
-            }),
+            EffectKind::Observe { cluster, key, gvk } => {
+                self.on_cluster(&cluster, Access::Read, Outcome::Observed, |cluster| {
+                    observe::observe(cluster, key, gvk)
+                })
+            }
             EffectKind::RemoveFinalizer {
                 cluster,
                 key,
                 gvk,
                 uid,
                 finalizer,
-            } => self.write(&cluster, Outcome::Patched, |cluster| {
+            } => self.on_cluster(&cluster, Access::Write, Outcome::Patched, |cluster| {
                 finalizer::remove(cluster, key, gvk, uid, finalizer)
             }),
-            EffectKind::PatchApplication { uid, patch } => self.write(control, Outcome::Patched, |cluster| {
-                patch::application(cluster, application, uid, patch)
-            }),
-            EffectKind::PatchStatus { uid, patch, version } => self.write(control, Outcome::Patched, |cluster| {
-                patch::status(cluster, application, uid, patch, version)
-            }),
+            EffectKind::PatchApplication { uid, patch } => {
+                self.on_cluster(control, Access::Write, Outcome::Patched, |cluster| {
+                    patch::application(cluster, application, uid, patch)
+                })
+            }
+            EffectKind::PatchStatus { uid, patch, version } => {
+                self.on_cluster(control, Access::Write, Outcome::Patched, |cluster| {
+                    patch::status(cluster, application, uid, patch, version)
+                })
+            }
             kind => self.execute_rare(kind),
         }
     }

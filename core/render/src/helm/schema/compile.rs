@@ -50,6 +50,11 @@ impl<'s> Source<'s> {
         self.fields.get(keyword)
     }
 
+    /// The members of an object; none of anything else.
+    fn entries(&self, keyword: &str) -> impl Iterator<Item = (&'s String, &'s Json)> + use<'s> {
+        self.get(keyword).and_then(Json::as_object).into_iter().flatten()
+    }
+
     fn text(&self, keyword: &str) -> Option<&'s str> {
         self.get(keyword)?.as_text()
     }
@@ -258,13 +263,9 @@ impl<'l> Compiler<'l> {
     }
 
     fn named(&mut self, source: &Source<'_>, keyword: &str) -> BTreeMap<String, Id> {
-        let names = source
-            .get(keyword)
-            .and_then(Json::as_object)
-            .into_iter()
-            .flat_map(BTreeMap::keys);
-        names
-            .map(|name| (name.clone(), self.enqueue(source.below(&[keyword, name]))))
+        source
+            .entries(keyword)
+            .map(|(name, _)| (name.clone(), self.enqueue(source.below(&[keyword, name]))))
             .collect()
     }
 
@@ -304,12 +305,7 @@ impl<'l> Compiler<'l> {
                 .push((self.pattern(source, "patternProperties", &pattern)?, id));
         }
         object.additional = self.additional(source, "additionalProperties");
-        for (name, value) in source
-            .get("dependencies")
-            .and_then(Json::as_object)
-            .into_iter()
-            .flatten()
-        {
+        for (name, value) in source.entries("dependencies") {
             let dependency = match value {
                 Json::List(items) => Dependency::Names(texts(items)),
                 _ => Dependency::Schema(self.enqueue(source.below(&["dependencies", name]))),
@@ -324,12 +320,7 @@ impl<'l> Compiler<'l> {
         }
         if source.draft >= Draft::Y2019 {
             object.dependent_schemas = self.named(source, "dependentSchemas");
-            for (name, value) in source
-                .get("dependentRequired")
-                .and_then(Json::as_object)
-                .into_iter()
-                .flatten()
-            {
+            for (name, value) in source.entries("dependentRequired") {
                 if let Json::List(items) = value {
                     object.dependent_required.insert(name.clone(), texts(items));
                 }
