@@ -157,7 +157,7 @@ impl Executor {
         })
     }
 
-    /// What only `guards: argo` asks for.
+    /// What is seldom asked for: Argo CD's finalizers, and what only `guards: argo` wants.
     fn execute_rare(&self, kind: EffectKind) -> BoxFuture<'static, Outcome> {
         match kind {
             EffectKind::MigrateFields {
@@ -167,6 +167,15 @@ impl Executor {
                 from,
             } => self.on_cluster(&cluster, Access::Write, Outcome::Patched, |cluster| {
                 apply::migrate_fields(cluster, key, gvk, from)
+            }),
+            EffectKind::RemoveFinalizer {
+                cluster,
+                key,
+                gvk,
+                uid,
+                finalizer,
+            } => self.on_cluster(&cluster, Access::Write, Outcome::Patched, |cluster| {
+                finalizer::remove(cluster, key, gvk, uid, finalizer)
             }),
             EffectKind::Pause { is_last, .. } => pause(is_last).boxed(),
             // Configured, not executed: the driver never asks.
@@ -208,15 +217,6 @@ impl Execute for Executor {
                     observe::observe(cluster, key, gvk)
                 })
             }
-            EffectKind::RemoveFinalizer {
-                cluster,
-                key,
-                gvk,
-                uid,
-                finalizer,
-            } => self.on_cluster(&cluster, Access::Write, Outcome::Patched, |cluster| {
-                finalizer::remove(cluster, key, gvk, uid, finalizer)
-            }),
             EffectKind::PatchApplication { uid, patch } => {
                 self.on_cluster(control, Access::Write, Outcome::Patched, |cluster| {
                     patch::application(cluster, application, uid, patch)
