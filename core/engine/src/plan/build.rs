@@ -1,9 +1,10 @@
 //! Making the graph.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SyncPhase};
-use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::algo::tarjan_scc;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::NodeIndexable;
 
@@ -12,6 +13,9 @@ use super::order::tier;
 use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction};
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
+
+/// Room for so many milestones; there may be more.
+const MILESTONES: usize = 64;
 
 /// Phase and wave: what is waited for as one.
 type Group = (SyncPhase, i64);
@@ -28,7 +32,7 @@ pub(super) fn build(request: &PlanRequest<'_>) -> Result<Plan, PlanError> {
     let tasks = sorted(tasks, request);
     let mut builder = Builder {
         request,
-        graph: StableDiGraph::new(),
+        graph: StableDiGraph::with_capacity(tasks.len() + MILESTONES, 3 * tasks.len()),
         nodes: Vec::new(),
     };
     builder.nodes = tasks.into_iter().map(|task| builder.graph.add_node(task)).collect();
@@ -39,17 +43,27 @@ pub(super) fn build(request: &PlanRequest<'_>) -> Result<Plan, PlanError> {
 }
 
 /// The tasks in the order of the plan: phases, waves, tiers, keys. Prunes stand after applies, whatever their waves are.
+///
+/// Keys are four texts each, somewhere in memory: comparing them is most of what planning many tasks costs. So what is no text is
+/// compared first, and then the keys of those that share a place, which come in their order as a rule.
 fn sorted(tasks: Vec<SyncTask>, request: &PlanRequest<'_>) -> Vec<SyncTask> {
     let place = |task: &SyncTask| {
-        let tier = tier(&task.key.group_kind(), request.guards);
+        let tier = tier(&task.key.kind, request.guards);
         match task.action {
             TaskAction::Prune => (task.phase, i64::MAX, TaskAction::Prune, tier),
             _ => (task.phase, task.wave, TaskAction::Apply, tier),
         }
     };
-    let mut tasks: Vec<_> = tasks.into_iter().map(|task| (place(&task), task)).collect();
-    tasks.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.key.cmp(&other.key)));
-    tasks.into_iter().map(|(_, task)| task).collect()
+    let mut order: Vec<_> = tasks.iter().map(place).zip(0..).collect();
+    order.sort_unstable();
+    for alike in order.chunk_by_mut(|(one, _), (other, _)| one == other) {
+        alike.sort_by(|&(_, one), &(_, other)| tasks[one].key.cmp(&tasks[other].key));
+    }
+    let mut tasks: Vec<_> = tasks.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|(_, index): (_, usize)| tasks[index].take())
+        .collect()
 }
 
 /// The tasks, in no order.
@@ -169,32 +183,59 @@ pub(crate) fn defined_kind(target: &Target) -> Option<GroupKind> {
 /// A namespace that comes later than the first object in it, and a definition that comes later than the first object of its kind,
 /// take the place of that object.
 fn pull_forward(tasks: &mut [SyncTask], request: &PlanRequest<'_>) {
-    let mut first_in: BTreeMap<String, Group> = BTreeMap::new();
-    let mut first_of: BTreeMap<GroupKind, Group> = BTreeMap::new();
-    for task in tasks.iter().filter(|task| task.action != TaskAction::Prune) {
-        let group = (task.phase, task.wave);
-        let earliest = |slot: &mut Group| *slot = (*slot).min(group);
-        if !task.key.namespace.is_empty() {
-            earliest(first_in.entry(task.key.namespace.clone()).or_insert(group));
-        }
-        earliest(first_of.entry(task.key.group_kind()).or_insert(group));
+    if sabotage::is(Sabotage::LeavesNamespacesLate) {
+        return;
     }
-    for task in tasks.iter_mut() {
-        let needed = match task.action {
-            _ if sabotage::is(Sabotage::LeavesNamespacesLate) => None,
-            TaskAction::Apply | TaskAction::Hook(_) if is_namespace(&task.key) => first_in.get(&task.key.name),
-            TaskAction::CreateNamespace => first_in.get(&task.key.name),
-            TaskAction::Apply => task
-                .target
-                .and_then(|index| defined_kind(&request.targets.objects()[index]))
-                .and_then(|kind| first_of.get(&kind)),
+    let needed: Vec<(usize, Group)> = {
+        let firsts = Firsts::of(tasks);
+        let needed = |task: &SyncTask| match task.action {
+            TaskAction::Apply | TaskAction::Hook(_) if is_namespace(&task.key) => firsts.inside(&task.key.name),
+            TaskAction::CreateNamespace => firsts.inside(&task.key.name),
+            TaskAction::Apply => {
+                let target = task.target.map(|index| &request.targets.objects()[index])?;
+                firsts.of_kind(&defined_kind(target)?)
+            }
             _ => None,
         };
-        if let Some(&(phase, wave)) = needed
-            && ((phase, wave) < (task.phase, task.wave) || task.action == TaskAction::CreateNamespace)
-        {
-            (task.phase, task.wave) = (phase, wave);
+        let numbered = tasks.iter().enumerate();
+        numbered
+            .filter_map(|(index, task)| Some((index, needed(task)?)))
+            .collect()
+    };
+    for (index, group) in needed {
+        let task = &mut tasks[index];
+        if group < (task.phase, task.wave) || task.action == TaskAction::CreateNamespace {
+            (task.phase, task.wave) = group;
         }
+    }
+}
+
+/// Where the first object of each namespace and kind is written.
+struct Firsts<'a> {
+    in_namespace: BTreeMap<&'a str, Group>,
+    of_kind: BTreeMap<(&'a str, &'a str), Group>,
+}
+
+impl<'a> Firsts<'a> {
+    fn of(tasks: &'a [SyncTask]) -> Self {
+        let (mut in_namespace, mut of_kind) = (BTreeMap::new(), BTreeMap::new());
+        for task in tasks.iter().filter(|task| task.action != TaskAction::Prune) {
+            let group = (task.phase, task.wave);
+            let earliest = |slot: &mut Group| *slot = (*slot).min(group);
+            if !task.key.namespace.is_empty() {
+                earliest(in_namespace.entry(&*task.key.namespace).or_insert(group));
+            }
+            earliest(of_kind.entry((&*task.key.group, &*task.key.kind)).or_insert(group));
+        }
+        Self { in_namespace, of_kind }
+    }
+
+    fn inside(&self, namespace: &str) -> Option<Group> {
+        self.in_namespace.get(namespace).copied()
+    }
+
+    fn of_kind(&self, kind: &GroupKind) -> Option<Group> {
+        self.of_kind.get(&(&*kind.group, &*kind.kind)).copied()
     }
 }
 
@@ -219,18 +260,18 @@ impl Builder<'_> {
     /// Chains phases, waves, tiers and prunes by milestones. Gives the number of phases and waves that are written in.
     fn tie_groups(&mut self) -> usize {
         let mut groups: BTreeMap<Group, BTreeMap<usize, Vec<NodeIndex>>> = BTreeMap::new();
-        let mut prunes: BTreeMap<(bool, std::cmp::Reverse<i64>, bool), Vec<NodeIndex>> = BTreeMap::new();
+        let mut prunes: BTreeMap<(bool, Reverse<i64>, bool), Vec<NodeIndex>> = BTreeMap::new();
         let last_of_all = self.last_of_all();
         for &node in &self.nodes {
             let task = &self.graph[node];
-            let tier = tier(&task.key.group_kind(), self.request.guards);
+            let tier = tier(&task.key.kind, self.request.guards);
             match (task.action, task.phase) {
                 (TaskAction::Prune, _) => {
                     let last = last_of_all.contains(&task.key) != sabotage::is(Sabotage::PrunesLastFirst);
                     // What holds others goes after what it holds.
                     let holds = is_namespace(&task.key) || is_definition(&task.key);
                     prunes
-                        .entry((last, std::cmp::Reverse(turn(task.wave)), holds))
+                        .entry((last, Reverse(turn(task.wave)), holds))
                         .or_default()
                         .push(node);
                 }
@@ -286,11 +327,11 @@ impl Builder<'_> {
     fn tie_prunes(
         &mut self,
         applies: Option<(NodeIndex, Group)>,
-        prunes: BTreeMap<(bool, std::cmp::Reverse<i64>, bool), Vec<NodeIndex>>,
+        prunes: BTreeMap<(bool, Reverse<i64>, bool), Vec<NodeIndex>>,
     ) -> Option<(NodeIndex, Group)> {
         let mut before = applies.map(|(node, _)| (node, Dependency::Prune));
         let mut after = None;
-        for ((last, std::cmp::Reverse(wave), _), nodes) in prunes {
+        for ((last, Reverse(wave), _), nodes) in prunes {
             let group = (SyncPhase::Sync, wave);
             if let (true, Some((applies, _))) = (last, applies) {
                 for &node in &nodes {
@@ -320,38 +361,35 @@ impl Builder<'_> {
     }
 
     fn tie_prerequisites(&mut self) {
-        let mut namespaces: BTreeMap<String, NodeIndex> = BTreeMap::new();
-        let mut definitions: BTreeMap<GroupKind, NodeIndex> = BTreeMap::new();
-        for &node in &self.nodes {
-            let task = &self.graph[node];
-            match task.action {
-                TaskAction::Prune => {}
-                _ if is_namespace(&task.key) => drop(namespaces.insert(task.key.name.clone(), node)),
-                _ => {
-                    let defined = task
-                        .target
-                        .and_then(|index| defined_kind(&self.request.targets.objects()[index]));
-                    if let Some(kind) = defined {
-                        definitions.insert(kind, node);
-                    }
-                }
-            }
-        }
-        for &node in &self.nodes {
-            let task = &self.graph[node];
-            if task.action == TaskAction::Prune {
+        let mut edges = Vec::new();
+        let (mut namespaces, mut definitions) = (BTreeMap::new(), BTreeMap::new());
+        let tasks = || self.nodes.iter().map(|&node| (node, &self.graph[node]));
+        let written = || tasks().filter(|(_, task)| task.action != TaskAction::Prune);
+        for (node, task) in written() {
+            if is_namespace(&task.key) {
+                namespaces.insert(&*task.key.name, node);
                 continue;
             }
-            let namespace = namespaces.get(&task.key.namespace).copied();
-            let namespace = namespace.filter(|_| !sabotage::is(Sabotage::LeavesNamespacesLate));
+            let target = task.target.map(|index| &self.request.targets.objects()[index]);
+            if let Some(kind) = target.and_then(defined_kind) {
+                definitions.insert(kind, node);
+            }
+        }
+        if sabotage::is(Sabotage::LeavesNamespacesLate) {
+            namespaces.clear();
+        }
+        if namespaces.is_empty() && definitions.is_empty() {
+            return;
+        }
+        for (node, task) in written() {
+            let namespace = namespaces.get(&*task.key.namespace).copied();
             let definition = definitions.get(&task.key.group_kind()).copied();
-            for (before, kind) in [
-                (namespace, Dependency::Namespace),
-                (definition, Dependency::CustomResourceDefinition),
-            ] {
-                if let Some(before) = before.filter(|before| *before != node) {
-                    self.graph.add_edge(before, node, kind);
-                }
+            edges.extend(namespace.map(|before| (before, node, Dependency::Namespace)));
+            edges.extend(definition.map(|before| (before, node, Dependency::CustomResourceDefinition)));
+        }
+        for (before, node, kind) in edges {
+            if before != node {
+                self.graph.add_edge(before, node, kind);
             }
         }
     }
@@ -395,57 +433,55 @@ impl Builder<'_> {
     }
 
     fn finish(self, groups: usize) -> Result<Plan, PlanError> {
-        match toposort(&self.graph, None) {
-            Ok(mut order) => {
-                stable_order(&self.graph, &mut order);
-                Ok(Plan {
-                    kinds: crate::targets::kinds(self.nodes.iter().map(|&node| &self.graph[node].key)),
-                    graph: self.graph,
-                    order,
-                    groups,
-                })
-            }
-            Err(_) => {
-                let looped = |members: &Vec<NodeIndex>| {
-                    members.len() > 1 || members.iter().any(|&node| self.graph.contains_edge(node, node))
-                };
-                let members: BTreeSet<ResourceKey> = tarjan_scc(&self.graph)
-                    .into_iter()
-                    .filter(looped)
-                    .flatten()
-                    .map(|node| &self.graph[node])
-                    .filter(|task| task.action != TaskAction::Milestone)
-                    .map(|task| task.key.clone())
-                    .collect();
-                Err(PlanError::Cycle {
-                    members: members.into_iter().collect(),
-                })
-            }
+        let order = stable_order(&self.graph);
+        if order.len() == self.graph.node_count() {
+            return Ok(Plan {
+                kinds: crate::targets::kinds(self.nodes.iter().map(|&node| &self.graph[node].key)),
+                graph: self.graph,
+                order,
+                groups,
+            });
         }
+        let looped = |members: &Vec<NodeIndex>| {
+            members.len() > 1 || members.iter().any(|&node| self.graph.contains_edge(node, node))
+        };
+        let members: BTreeSet<ResourceKey> = tarjan_scc(&self.graph)
+            .into_iter()
+            .filter(looped)
+            .flatten()
+            .map(|node| &self.graph[node])
+            .filter(|task| task.action != TaskAction::Milestone)
+            .map(|task| task.key.clone())
+            .collect();
+        Err(PlanError::Cycle {
+            members: members.into_iter().collect(),
+        })
     }
 }
 
-/// Of the many orders that the edges allow, the one that takes the earliest node first: phases, waves, tiers, keys.
-fn stable_order(graph: &StableDiGraph<SyncTask, Dependency>, order: &mut Vec<NodeIndex>) {
+/// Of the many orders that the edges allow, the one that takes the earliest node first: phases, waves, tiers, keys. What is on a cycle, or
+/// behind one, is not in it.
+fn stable_order(graph: &StableDiGraph<SyncTask, Dependency>) -> Vec<NodeIndex> {
     use petgraph::Direction::{Incoming, Outgoing};
     let mut waiting = vec![0; graph.node_bound()];
-    let mut ready = BTreeSet::new();
-    for &node in order.iter() {
+    let mut ready = BinaryHeap::new();
+    for node in graph.node_indices() {
         let count = graph.edges_directed(node, Incoming).count();
         waiting[node.index()] = count;
         if count == 0 {
-            ready.insert(node);
+            ready.push(Reverse(node));
         }
     }
-    order.clear();
-    while let Some(node) = ready.pop_first() {
+    let mut order = Vec::with_capacity(graph.node_count());
+    while let Some(Reverse(node)) = ready.pop() {
         order.push(node);
         for next in graph.neighbors_directed(node, Outgoing) {
             let count = &mut waiting[next.index()];
             *count -= 1;
             if *count == 0 {
-                ready.insert(next);
+                ready.push(Reverse(next));
             }
         }
     }
+    order
 }

@@ -4,8 +4,6 @@
 //! of kinds, so that nothing comes earlier than there what depends on something else, and what is independent (a ConfigMap, a
 //! Secret) goes in parallel. `guards: argo` makes every kind a tier of its own.
 
-use capstan_model::GroupKind;
-
 use crate::settings::Guards;
 
 /// Argo CD's order of kinds; each inner list is a tier.
@@ -53,14 +51,14 @@ const TIERS: [&[&str]; 6] = [
 
 /// Where a kind stands in Argo CD's order of kinds, which looks at its name alone; every kind that is not listed comes last.
 pub(crate) fn rank(kind: &str) -> usize {
-    tier(&GroupKind::new("", kind), Guards::Argo)
+    tier(kind, Guards::Argo)
 }
 
 /// The tier of a kind; every kind that is not listed comes last.
-pub(crate) fn tier(kind: &GroupKind, guards: Guards) -> usize {
+pub(crate) fn tier(kind: &str, guards: Guards) -> usize {
     let mut rank = 0;
     for (tier, kinds) in TIERS.iter().enumerate() {
-        match (kinds.iter().position(|name| *name == kind.kind), guards) {
+        match (kinds.iter().position(|name| *name == kind), guards) {
             (Some(_), Guards::Capstan) => return tier,
             (Some(at), Guards::Argo) => return rank + at,
             (None, _) => rank += kinds.len(),
@@ -83,12 +81,7 @@ mod tests {
             .flat_map(|tier| tier.iter().copied())
             .chain(["Foo"])
             .collect();
-        let of = |guards| -> Vec<usize> {
-            kinds
-                .iter()
-                .map(|kind| tier(&GroupKind::new("", *kind), guards))
-                .collect()
-        };
+        let of = |guards| -> Vec<usize> { kinds.iter().map(|kind| tier(kind, guards)).collect() };
         assert!(of(Guards::Capstan).is_sorted());
         assert_eq!(of(Guards::Argo), (0..kinds.len()).collect::<Vec<_>>());
     }
