@@ -1,6 +1,6 @@
 //! The owner of the engine.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::executor::{Fallback, effect_name, outcome_name};
 use crate::machine::Machine;
 use crate::metrics::{EffectLabels, Metrics};
+use crate::publishing::{Publishing, rows};
 use crate::read_model::ReadModel;
 
 /// Carries effects out.
@@ -52,7 +53,7 @@ pub(crate) struct Driver<M, X> {
     running: JoinSet<Done>,
     /// Writes to one Application resource that wait for the one before. An application is in it while one is on its way.
     patches: BTreeMap<ApplicationId, VecDeque<Effect>>,
-    changed: BTreeSet<ApplicationId>,
+    publishing: Publishing,
     unpublished: usize,
 }
 
@@ -79,7 +80,7 @@ impl<M: Machine, X: Execute> Driver<M, X> {
             metrics,
             running: JoinSet::new(),
             patches: BTreeMap::new(),
-            changed: BTreeSet::new(),
+            publishing: Publishing::default(),
             unpublished: 0,
         }
     }
@@ -90,6 +91,7 @@ impl<M: Machine, X: Execute> Driver<M, X> {
             self.pass_time();
             self.publish();
             let timeout = self.machine.poll_timeout().map(|time| self.clock.instant(time));
+            let timeout = timeout.into_iter().chain(self.publishing.wakes_at()).min();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -164,7 +166,7 @@ impl<M: Machine, X: Execute> Driver<M, X> {
             }
         }
         while let Some(id) = self.machine.poll_changed() {
-            self.changed.insert(id);
+            self.publishing.note(id);
         }
     }
 
@@ -213,7 +215,10 @@ impl<M: Machine, X: Execute> Driver<M, X> {
     /// Shows what changed, unless more is about to.
     fn publish(&mut self) {
         self.metrics.queues(self.inputs.len(), self.running.len());
-        if self.unpublished == 0 || !self.inputs.is_empty() && self.unpublished < PUBLISH_EVERY {
+        let now = Instant::now();
+        let is_over = self.publishing.wakes_at().is_some_and(|at| at <= now);
+        let more_to_come = !self.inputs.is_empty() && self.unpublished < PUBLISH_EVERY;
+        if more_to_come || self.unpublished == 0 && !is_over {
             return;
         }
         self.unpublished = 0;
@@ -226,10 +231,10 @@ impl<M: Machine, X: Execute> Driver<M, X> {
                 machine = entry.machine, from = entry.from, to = entry.to, "{}", entry.message
             );
         });
-        let changed = std::mem::take(&mut self.changed).into_iter();
-        let machine = &self.machine;
-        self.model.publish(changed.map(|id| {
+        let (machine, publishing) = (&self.machine, &mut self.publishing);
+        self.model.publish(publishing.take_due(now).into_iter().map(|id| {
             let view = machine.view(&id);
+            publishing.shown(&id, view.as_ref().map_or(0, rows), now);
             (id, view)
         }));
     }

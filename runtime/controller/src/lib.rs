@@ -20,6 +20,7 @@ mod handle;
 mod machine;
 mod metrics;
 mod poll;
+mod publishing;
 mod read_model;
 mod renderer;
 mod sources;
