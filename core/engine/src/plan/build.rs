@@ -8,6 +8,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::NodeIndexable;
 
+use super::claims::consumed_later;
 use super::names::{ByName, Selection};
 use super::order::tier;
 use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction};
@@ -48,7 +49,7 @@ pub(super) fn build(request: &PlanRequest<'_>) -> Result<Plan, PlanError> {
 /// compared first, and then the keys of those that share a place, which come in their order as a rule.
 fn sorted(tasks: Vec<SyncTask>, request: &PlanRequest<'_>) -> Vec<SyncTask> {
     let place = |task: &SyncTask| {
-        let tier = tier(&task.key.kind, request.guards);
+        let tier = tier(&task.key, request.guards);
         match task.action {
             TaskAction::Prune => (task.phase, i64::MAX, TaskAction::Prune, tier),
             _ => (task.phase, task.wave, TaskAction::Apply, tier),
@@ -264,7 +265,7 @@ impl Builder<'_> {
         let last_of_all = self.last_of_all();
         for &node in &self.nodes {
             let task = &self.graph[node];
-            let tier = tier(&task.key.kind, self.request.guards);
+            let tier = tier(&task.key, self.request.guards);
             match (task.action, task.phase) {
                 (TaskAction::Prune, _) => {
                     let last = last_of_all.contains(&task.key) != sabotage::is(Sabotage::PrunesLastFirst);
@@ -436,6 +437,7 @@ impl Builder<'_> {
         let order = stable_order(&self.graph);
         if order.len() == self.graph.node_count() {
             return Ok(Plan {
+                consumed_later: consumed_later(&self.graph, &self.nodes, self.request.targets.objects()),
                 kinds: crate::targets::kinds(self.nodes.iter().map(|&node| &self.graph[node].key)),
                 graph: self.graph,
                 order,

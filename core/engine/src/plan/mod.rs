@@ -10,6 +10,7 @@
 //! Deliberately absent: whether a task has anything to do. That is found out when its turn comes.
 
 mod build;
+mod claims;
 mod draw;
 mod names;
 mod order;
@@ -154,6 +155,7 @@ pub struct Plan {
     order: Vec<NodeIndex>,
     groups: usize,
     kinds: BTreeSet<GroupKind>,
+    consumed_later: BTreeSet<NodeIndex>,
 }
 
 /// Objects that cannot be put in an order.
@@ -215,6 +217,11 @@ impl Plan {
     /// The task of a node.
     pub fn task(&self, node: NodeIndex) -> &SyncTask {
         &self.graph[node]
+    }
+
+    /// Is it a claim that something later in the sync mounts? It may stay `Pending` until then.
+    pub(crate) fn is_consumed_later(&self, node: NodeIndex) -> bool {
+        self.consumed_later.contains(&node)
     }
 
     /// The scope of a task's kind became known only now: its object has no namespace.

@@ -4,6 +4,8 @@
 //! of kinds, so that nothing comes earlier than there what depends on something else, and what is independent (a ConfigMap, a
 //! Secret) goes in parallel. `guards: argo` makes every kind a tier of its own.
 
+use capstan_model::ResourceKey;
+
 use crate::settings::Guards;
 
 /// Argo CD's order of kinds; each inner list is a tier.
@@ -51,22 +53,22 @@ const TIERS: [&[&str]; 6] = [
 
 /// Where a kind stands in Argo CD's order of kinds, which looks at its name alone; every kind that is not listed comes last.
 pub(crate) fn rank(kind: &str) -> usize {
-    tier(kind, Guards::Argo)
+    let listed = TIERS.iter().copied().flatten();
+    let count = listed.clone().count();
+    listed.copied().position(|name| name == kind).unwrap_or(count)
 }
 
-/// The tier of a kind; every kind that is not listed comes last.
-pub(crate) fn tier(kind: &str, guards: Guards) -> usize {
-    let mut rank = 0;
-    for (tier, kinds) in TIERS.iter().enumerate() {
-        match (kinds.iter().position(|name| *name == kind), guards) {
-            (Some(_), Guards::Capstan) => return tier,
-            (Some(at), Guards::Argo) => return rank + at,
-            (None, _) => rank += kinds.len(),
-        }
-    }
+/// The tier of an object; every kind that is not listed comes last, and so do those of other groups than Kubernetes' own that only
+/// share a name with one: a Service of Knative is no Service.
+pub(super) fn tier(key: &ResourceKey, guards: Guards) -> usize {
+    let is_own = !key.group.contains('.') || key.group.ends_with(".k8s.io");
     match guards {
-        Guards::Capstan => TIERS.len(),
-        Guards::Argo => rank,
+        Guards::Argo => rank(&key.kind),
+        Guards::Capstan if !is_own => TIERS.len(),
+        Guards::Capstan => {
+            let tier = TIERS.iter().position(|kinds| kinds.contains(&&*key.kind));
+            tier.unwrap_or(TIERS.len())
+        }
     }
 }
 
@@ -74,15 +76,30 @@ pub(crate) fn tier(kind: &str, guards: Guards) -> usize {
 mod tests {
     use super::*;
 
+    fn of(group: &str, kind: &str, guards: Guards) -> usize {
+        tier(&ResourceKey::new(group, kind, "", "a"), guards)
+    }
+
     #[test]
     fn tiers_never_contradict_the_order_of_kinds() {
-        let kinds: Vec<&str> = TIERS
-            .iter()
-            .flat_map(|tier| tier.iter().copied())
-            .chain(["Foo"])
-            .collect();
-        let of = |guards| -> Vec<usize> { kinds.iter().map(|kind| tier(kind, guards)).collect() };
+        let kinds = || TIERS.iter().copied().flatten().copied().chain(["Foo"]);
+        let of = |guards| -> Vec<usize> { kinds().map(|kind| of("", kind, guards)).collect() };
         assert!(of(Guards::Capstan).is_sorted());
-        assert_eq!(of(Guards::Argo), (0..kinds.len()).collect::<Vec<_>>());
+        assert_eq!(of(Guards::Argo), (0..kinds().count()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_kind_is_not_its_name_alone() {
+        let service = of("", "Service", Guards::Capstan);
+        assert!(service < of("serving.knative.dev", "Service", Guards::Capstan));
+        assert_eq!(
+            of("networking.k8s.io", "Ingress", Guards::Capstan),
+            of("extensions", "Ingress", Guards::Capstan)
+        );
+        let (one, other) = (
+            of("", "Service", Guards::Argo),
+            of("serving.knative.dev", "Service", Guards::Argo),
+        );
+        assert_eq!(one, other);
     }
 }

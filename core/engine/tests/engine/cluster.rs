@@ -41,6 +41,8 @@ pub(crate) struct Cluster {
     pub(crate) refused: BTreeSet<String>,
     /// Objects that cannot be changed once they are there, by name.
     pub(crate) immutable: BTreeSet<String>,
+    /// Claims that bind when something mounts them, by name.
+    pub(crate) lazy: BTreeSet<String>,
     /// Nothing may be listed.
     pub(crate) forbids_lists: bool,
     version: u64,
@@ -222,7 +224,10 @@ impl Cluster {
         let is_behind = |(key, object): &(&ResourceKey, &Value)| match key.kind.as_str() {
             "Deployment" => object["status"]["observedGeneration"] != object["metadata"]["generation"],
             "Job" | "CustomResourceDefinition" => object["status"]["conditions"].is_null(),
-            "PersistentVolumeClaim" => object["status"]["phase"].is_null(),
+            "PersistentVolumeClaim" => match object["status"]["phase"].as_str() {
+                Some("Pending") => self.binds(key),
+                phase => phase.is_none(),
+            },
             _ => false,
         };
         self.objects
@@ -230,6 +235,17 @@ impl Cluster {
             .filter(is_behind)
             .map(|(key, _)| key.clone())
             .collect()
+    }
+
+    fn binds(&self, claim: &ResourceKey) -> bool {
+        let mounts = |object: &Value| {
+            let volumes = object.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+            volumes.is_some_and(|all| {
+                all.iter()
+                    .any(|volume| volume["persistentVolumeClaim"]["claimName"] == json!(claim.name))
+            })
+        };
+        !self.lazy.contains(&claim.name) || self.objects.values().any(mounts)
     }
 
     /// Its controller does its work.
@@ -244,7 +260,7 @@ impl Cluster {
             ("CustomResourceDefinition", _) => {
                 json!({"conditions": [condition("Established", "True", "InitialNamesAccepted"), condition("NamesAccepted", "True", "NoConflicts")]})
             }
-            ("PersistentVolumeClaim", _) => json!({"phase": "Bound"}),
+            ("PersistentVolumeClaim", _) => json!({"phase": if self.binds(key) { "Bound" } else { "Pending" }}),
             ("Job", false) => json!({"failed": 1, "conditions": [condition("Failed", "True", "BackoffLimitExceeded")]}),
             (_, true) => {
                 json!({"observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas, "readyReplicas": replicas, "conditions": [condition("Available", "True", "MinimumReplicasAvailable")]})

@@ -17,6 +17,7 @@ mod guards;
 mod late;
 mod options;
 mod prunes;
+mod resting;
 mod rig;
 mod rollback;
 mod touched;

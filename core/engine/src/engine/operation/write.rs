@@ -305,11 +305,15 @@ impl Engine {
             return Settling::Waits(format!("its controller has seen generation {observed} of {wanted}"));
         }
         let target = operation.plan.task(node).target;
-        let meta = target.and_then(|index| Some(&operation.targets.as_ref()?.objects().get(index)?.meta));
-        if meta.is_some_and(|meta| meta.ignore_healthcheck) {
+        let target = target.and_then(|index| operation.targets.as_ref()?.objects().get(index));
+        if target.is_some_and(|target| target.meta.ignore_healthcheck) {
             return Settling::Settled;
         }
-        judge(key, live)
+        match live.health_code() {
+            Some(HealthStatusCode::Progressing) if operation.plan.is_consumed_later(node) => Settling::Settled,
+            Some(HealthStatusCode::Suspended) if target.is_some_and(is_declared_suspended) => Settling::Settled,
+            _ => judge(key, live),
+        }
     }
 
     /// The answer to an apply.
@@ -382,6 +386,17 @@ enum Settling {
     Failed(String),
     /// It is no longer there, or another one is.
     Gone,
+}
+
+/// Git says that it rests: no waiting makes it run.
+fn is_declared_suspended(target: &Target) -> bool {
+    let says = |object: &Value, pointer| object.pointer(pointer) == Some(&Value::Bool(true));
+    let object = target.object.value().ok();
+    object.is_some_and(|object| {
+        ["/spec/paused", "/spec/suspend"]
+            .iter()
+            .any(|pointer| says(&object, pointer))
+    })
 }
 
 fn judge(key: &ResourceKey, live: &Node) -> Settling {
