@@ -16,6 +16,7 @@ pub(crate) fn method(map: &Map, name: &str) -> Option<Vec<Type>> {
     match name {
         "AsMap" | "YAML" => Some(Vec::new()),
         "Table" | "PathValue" => Some(vec![Type::Str]),
+        "Encode" => Some(vec![Type::Writer]),
         _ => None,
     }
 }
@@ -30,6 +31,10 @@ pub(crate) fn call(map: &Map, name: &str, arguments: &[Value]) -> Result<Value> 
         "AsMap" if map.is_empty() => Ok(Value::Map(Map::new())),
         "AsMap" => Ok(Value::Map(map.under(None))),
         "YAML" => Ok(crate::functions::go_yaml(&Value::Map(map.clone()))),
+        // Only nil fits its parameter.
+        "Encode" => Err(ExecError::plain(
+            "runtime error: invalid memory address or nil pointer dereference",
+        )),
         "Table" => table(map, path.split('.'))
             .map(Value::Map)
             .map_err(|key| no(&key, "table")),

@@ -340,7 +340,7 @@ impl<'t> Exec<'t, '_, '_> {
             (Type::Int | Type::Duration, _) => self.fail(format_args!("expected integer; found {expr}")),
             (Type::Uint32, _) => self.fail(format_args!("expected unsigned integer; found {expr}")),
             (Type::Float, _) => self.fail(format_args!("expected float; found {expr}")),
-            (Type::Map | Type::List | Type::Time | Type::Certificate, _) => {
+            (Type::Map | Type::List | Type::Time | Type::Certificate | Type::Writer, _) => {
                 self.fail(format_args!("can't handle {expr} for arg of type {}", wanted.name()))
             }
         }
@@ -380,7 +380,12 @@ impl<'t> Exec<'t, '_, '_> {
             };
         }
         if wanted.accepts(&value) {
-            return Ok(value);
+            return Ok(match (wanted, value) {
+                (Type::Any, Value::Object(object)) => object.boxed().unwrap_or(Value::Object(object)),
+                // A named type becomes the type that is declared.
+                (Type::Map, Value::Map(map)) => Value::Map(map.under(None)),
+                (_, value) => value,
+            });
         }
         let got = value.type_name();
         self.fail(format_args!(

@@ -213,7 +213,7 @@ impl<'t, 'e, 'c> Exec<'t, 'e, 'c> {
                 }
                 let limit = self.env.context.limits.output;
                 match other {
-                    Value::Object(object) if object.prints_itself_in_place() => self.emit(object.print().as_bytes()),
+                    Value::Object(object) if object.boxed().is_some() => self.emit(object.print().as_bytes()),
                     // Go follows a pointer that it prints from its place.
                     Value::Object(object) if object.kind() == "ptr" && !object.is_stringer() => {
                         let text = crate::gofmt::sprint_v(other, limit);

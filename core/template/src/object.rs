@@ -62,10 +62,10 @@ pub trait Object {
         None
     }
 
-    /// Whether Go finds a `String` method where a template prints the value from its place, though none where it is an argument: the
-    /// method belongs to the pointer.
-    fn prints_itself_in_place(&self) -> bool {
-        false
+    /// What is left of it where a variable of type `interface {}` holds it, if that is less: a struct that can be addressed has the methods
+    /// of its pointer, and a template prints it with them; its copy in an interface has not.
+    fn boxed(&self) -> Option<Value> {
+        None
     }
 
     /// Whether this is a nil pointer.
@@ -76,12 +76,17 @@ pub trait Object {
     /// How it prints.
     fn print(&self) -> String;
 
-    /// What JSON shows of a struct in the order of its fields: the exported ones.
-    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+    /// The exported fields of a struct, in order.
+    fn exported_fields(&self) -> Option<Vec<(String, Value)>> {
         let fields = self.fields().filter(|_| self.kind() == "struct")?;
         let is_exported = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
         let fields = fields.into_iter().filter(|(name, _)| is_exported(name));
         Some(fields.map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// What JSON shows of a struct, in the order of its fields.
+    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+        self.exported_fields()
     }
 
     /// What YAML shows, and JSON where the order of fields is that of their names.
@@ -218,14 +223,25 @@ impl Object for Record {
         self.printed.clone().unwrap_or_default()
     }
 
+    fn exported_fields(&self) -> Option<Vec<(String, Value)>> {
+        self.items.is_none().then(|| owned(&self.fields))
+    }
+
     fn json_fields(&self) -> Option<Vec<(String, Value)>> {
-        let fields = self.json.as_ref().unwrap_or(&self.fields);
-        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        self.items.is_none().then(|| fields.collect())
+        self.items
+            .is_none()
+            .then(|| owned(self.json.as_ref().unwrap_or(&self.fields)))
     }
 
     fn document(&self) -> Value {
         let items = || self.items.clone().map_or(Value::Nil, Value::List);
         self.json_fields().map_or_else(items, Value::map)
     }
+}
+
+fn owned(fields: &[(&'static str, Value)]) -> Vec<(String, Value)> {
+    fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect()
 }

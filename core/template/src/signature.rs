@@ -30,6 +30,8 @@ pub enum Type {
     Duration,
     /// `sprig.certificate`: what the functions for certificates return.
     Certificate,
+    /// `io.Writer`: no value of a template is one.
+    Writer,
 }
 
 impl Type {
@@ -48,12 +50,13 @@ impl Type {
             Self::Time => "time.Time",
             Self::Duration => "time.Duration",
             Self::Certificate => CERTIFICATE,
+            Self::Writer => "io.Writer",
         }
     }
 
     /// Whether an untyped nil fits.
     pub(crate) fn can_be_nil(self) -> bool {
-        matches!(self, Self::Any | Self::Reflect | Self::Map | Self::List)
+        matches!(self, Self::Any | Self::Reflect | Self::Map | Self::List | Self::Writer)
     }
 
     /// Whether a value that is not nil fits.
@@ -71,7 +74,7 @@ impl Type {
             Self::Duration => matches!(value, Value::Duration(_)),
             Self::Certificate => matches!(value, Value::Object(object) if object.type_name() == CERTIFICATE),
             // No function returns one.
-            Self::Uint32 => false,
+            Self::Uint32 | Self::Writer => false,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::number::{Floats, go_float_key, unwritable_key};
 use crate::problem::{error_at, go_syntax, line, position, syntax_error};
 use crate::scalar::{Scalar, resolve};
 use crate::tag::scalar_value;
+use crate::unwritable::Unwritable;
 use crate::visits::Visits;
 use crate::{Document, Mode, Warning, YamlError, YamlErrorKind};
 
@@ -129,6 +130,7 @@ struct Composer<'b> {
     anchors: BTreeMap<String, Anchor>,
     visits: Visits,
     warnings: Vec<Warning>,
+    unwritable: Unwritable,
     /// The text, when it holds an escape that this scanner accepts and Kubernetes' does not.
     suspicious: Option<Vec<u8>>,
 }
@@ -152,6 +154,7 @@ impl<'b> Composer<'b> {
             anchors: BTreeMap::new(),
             visits: Visits::new(mode),
             warnings: Vec::new(),
+            unwritable: Unwritable::default(),
             suspicious,
         }
     }
@@ -166,8 +169,10 @@ impl<'b> Composer<'b> {
                     let root = self.next()?;
                     let root_line = line(root.start_mark);
                     self.visits.begin();
-                    let value = match self.node(root, 0) {
-                        Ok(node) => node.value,
+                    let read = self.node(root, 0);
+                    let unwritable = std::mem::take(&mut self.unwritable);
+                    let value = match read.and_then(|node| unwritable.check(node.value)) {
+                        Ok(value) => value,
                         Err(error) => return Err(self.first_syntax_error(error)),
                     };
                     // The end of the document: what cannot follow the value is an error of this document.
@@ -230,6 +235,7 @@ impl<'b> Composer<'b> {
                 }
                 let value = self.as_written(value, style, event.end_mark);
                 let value = scalar_value(tag.as_deref(), value, plain_implicit, mark, (self.mode, self.floats))?;
+                let value = value.unwrap_or_else(|error| self.unwritable.put(error));
                 self.visits.node(mark)?;
                 let node = Node::scalar(value);
                 self.close_anchor(anchor, &node);
@@ -318,6 +324,7 @@ impl<'b> Composer<'b> {
         let mut entries = Entries::default();
         let mut height = 0;
         let mut merged = Vec::new();
+        let mut unwritable = None;
         loop {
             let event = self.next()?;
             if matches!(event.data, EventData::MappingEnd) {
@@ -325,10 +332,9 @@ impl<'b> Composer<'b> {
             }
             let mark = event.start_mark;
             let is_merge = is_merge_key(&event.data);
-            let key = if is_merge {
-                String::new()
-            } else {
-                self.key(event, depth)?
+            let key = match is_merge {
+                true => Ok(String::new()),
+                false => self.key(event, depth)?,
             };
             let event = self.next()?;
             let value_mark = event.start_mark;
@@ -340,10 +346,14 @@ impl<'b> Composer<'b> {
             let value = self.node(event, depth)?;
             height = height.max(value.height);
             if !is_merge {
-                self.insert(&mut entries, key, line(mark), mark, value.value)?;
+                match key {
+                    Ok(key) => self.insert(&mut entries, key, line(mark), mark, value.value)?,
+                    Err(error) => unwritable = unwritable.or(Some(error)),
+                }
                 continue;
             }
-            let sources = merge_sources(value.value, aliased).ok_or_else(|| {
+            let value = self.unwritable.check(value.value)?;
+            let sources = merge_sources(value, aliased).ok_or_else(|| {
                 let message = "map merge requires map or sequence of maps as the value".to_owned();
                 error_at(value_mark, YamlErrorKind::Merge, message)
             })?;
@@ -357,7 +367,11 @@ impl<'b> Composer<'b> {
         for (key, value) in merged.into_iter().flatten() {
             entries.map.entry(key).or_insert(value);
         }
-        Ok((Value::Object(entries.map), height + 1))
+        let value = match unwritable {
+            Some(error) => self.unwritable.put(error),
+            None => Value::Object(entries.map),
+        };
+        Ok((value, height + 1))
     }
 
     fn insert(
@@ -383,8 +397,8 @@ impl<'b> Composer<'b> {
         Ok(())
     }
 
-    /// The JSON key a node becomes.
-    fn key(&mut self, event: Event, depth: usize) -> Result<String, YamlError> {
+    /// The JSON key a node becomes, or why a mapping with that key has no form in JSON.
+    fn key(&mut self, event: Event, depth: usize) -> Result<Result<String, YamlError>, YamlError> {
         let mark = event.start_mark;
         if matches!(
             event.data,
@@ -414,11 +428,11 @@ impl<'b> Composer<'b> {
         if let Some(key) = float.and_then(unwritable_key) {
             // As a value it would be an error.
             self.visits.node(mark)?;
-            return Ok(key.to_owned());
+            return Ok(Ok(key.to_owned()));
         }
         let unsupported = |what: &str| error_at(mark, YamlErrorKind::Key, format!("unsupported map key: {what}"));
         let node = self.node(event, depth)?;
-        match node.value {
+        Ok(match node.value {
             Value::String(key) => Ok(key),
             Value::Bool(flag) => Ok(flag.to_string()),
             Value::Number(number) => match (number.as_i64(), number.as_f64()) {
@@ -431,8 +445,8 @@ impl<'b> Composer<'b> {
                 go_message: "unsupported map key of type: %!s(<nil>), key: <nil>, value: <nil>".to_owned(),
                 ..unsupported("null")
             }),
-            Value::Array(_) | Value::Object(_) => Err(unsupported("an alias of a list or a mapping")),
-        }
+            Value::Array(_) | Value::Object(_) => return Err(unsupported("an alias of a list or a mapping")),
+        })
     }
 
     fn alias(&mut self, name: &str, mark: Mark, depth: usize) -> Result<Node, YamlError> {

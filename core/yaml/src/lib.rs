@@ -20,6 +20,7 @@ mod problem;
 mod scalar;
 mod tag;
 mod timestamp;
+mod unwritable;
 mod visits;
 
 pub use compose::{MAX_ALIAS_NODES, MAX_DEPTH, parse_documents, parse_one, parse_one_with_floats};

@@ -62,8 +62,19 @@ fn dotted(text: &str) -> Scalar {
     match text {
         ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" => Scalar::Float(f64::INFINITY),
-        _ => decimal(text).map_or(Scalar::Str, Scalar::Float),
+        _ if underscores_separate_digits(text) => decimal(&text.replace('_', "")).map_or(Scalar::Str, Scalar::Float),
+        _ => Scalar::Str,
     }
+}
+
+/// Go's rule for `_` in a float: each stands between two digits.
+fn underscores_separate_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let underscores = (0..bytes.len()).filter(|&at| bytes[at] == b'_');
+    underscores
+        .into_iter()
+        .all(|at| at > 0 && is_digit(at - 1) && is_digit(at + 1))
 }
 
 fn number_like(text: &str) -> Scalar {
@@ -187,6 +198,13 @@ mod tests {
             ("1e3", Scalar::Float(1000.0)),
             ("1.", Scalar::Float(1.0)),
             ("+.5", Scalar::Float(0.5)),
+            (".1_0", Scalar::Float(0.1)),
+            (".1e1_0", Scalar::Float(1e9)),
+            (".0_1", Scalar::Float(0.01)),
+            ("._1", Scalar::Str),
+            (".1__0", Scalar::Str),
+            (".1_", Scalar::Str),
+            (".1_e1", Scalar::Str),
             ("-9223372036854775808", Scalar::Int(i64::MIN)),
             ("18446744073709551615", Scalar::Unsigned(u64::MAX)),
             ("1e400", Scalar::Str),

@@ -10,13 +10,14 @@ use crate::problem::error_at;
 use crate::scalar::{Scalar, resolve};
 use crate::{Mode, YamlError, YamlErrorKind};
 
+/// The value; within, why it has no form in JSON.
 pub(crate) fn scalar_value(
     tag: Option<&str>,
     text: String,
     plain: bool,
     mark: Mark,
     (mode, floats): (Mode, Floats),
-) -> Result<Value, YamlError> {
+) -> Result<Result<Value, YamlError>, YamlError> {
     let short = tag.and_then(|tag| tag.strip_prefix("tag:yaml.org,2002:"));
     let resolved = match (tag, short) {
         (None, _) if !plain => Scalar::Str,
@@ -24,10 +25,10 @@ pub(crate) fn scalar_value(
         (Some(_), Some("int" | "float" | "bool" | "null" | "timestamp")) => {
             tagged(short.unwrap_or_default(), &text, mark, mode)?
         }
-        (Some(_), Some("binary")) => return binary(&text, mark),
+        (Some(_), Some("binary")) => return binary(&text, mark).map(Ok),
         (Some(_), _) => Scalar::Str,
     };
-    match resolved {
+    Ok(match resolved {
         Scalar::Null => Ok(Value::Null),
         Scalar::Bool(flag) => Ok(Value::Bool(flag)),
         Scalar::Int(integer) => Ok(Value::from(integer)),
@@ -48,7 +49,7 @@ pub(crate) fn scalar_value(
             }
         }),
         Scalar::Timestamp | Scalar::Str => Ok(Value::String(text)),
-    }
+    })
 }
 
 /// A scalar whose tag demands a type.

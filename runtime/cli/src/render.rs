@@ -26,28 +26,28 @@ pub(crate) struct Source {
     #[arg(long = "values", short = 'f', value_name = "FILE")]
     values: Vec<PathBuf>,
     /// A value, such as image.tag=1.2.
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     set: Vec<String>,
     /// A value that is a string whatever it looks like.
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     set_string: Vec<String>,
     /// A value as JSON.
-    #[arg(long, value_name = "KEY=JSON")]
+    #[arg(long, value_name = "KEY=JSON", allow_hyphen_values = true)]
     set_json: Vec<String>,
     /// A value that is everything after the first =.
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     set_literal: Vec<String>,
     /// Release name; `release-name` when absent, as in Helm.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     name: Option<String>,
     /// Namespace of objects that have none.
-    #[arg(long, short, default_value = "default")]
+    #[arg(long, short, default_value = "default", allow_hyphen_values = true)]
     namespace: String,
     /// Kubernetes version that the chart sees.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
     kube_version: String,
     /// API versions that the chart sees beside the usual ones.
-    #[arg(long, short, value_parser = comma_separated)]
+    #[arg(long, short, value_parser = comma_separated, allow_hyphen_values = true)]
     api_versions: Vec<Vec<String>>,
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct KubeVersion {
     pub(crate) normalized: String,
     major: String,
     minor: String,
+    /// In a variable of type `interface {}`: without the methods of its pointer.
+    is_boxed: bool,
 }
 
 impl KubeVersion {
@@ -77,12 +79,21 @@ impl KubeVersion {
             normalized: format!("v{}", joined.join(".")),
             major: parsed[0].to_string(),
             minor: minor.trim_start_matches('0').parse::<u64>().unwrap_or(0).to_string(),
+            is_boxed: false,
         })
+    }
+
+    fn in_interface(&self, normalized: String) -> Option<Value> {
+        let copy = Self {
+            normalized,
+            is_boxed: true,
+            ..self.clone()
+        };
+        Some(Value::Object(Rc::new(copy)))
     }
 }
 
-/// `.Capabilities.KubeVersion`: a struct, whose `String` method Go finds where it is printed from its place and not where it is an
-/// argument.
+/// `.Capabilities.KubeVersion`: a struct, whose methods belong to its pointer, so that a copy of it has none.
 impl Object for KubeVersion {
     fn type_name(&self) -> String {
         "common.KubeVersion".to_owned()
@@ -102,7 +113,7 @@ impl Object for KubeVersion {
     }
 
     fn method(&self, name: &str) -> Option<&[Type]> {
-        matches!(name, "GitVersion" | "String").then_some(&[])
+        (!self.is_boxed && matches!(name, "GitVersion" | "String")).then_some(&[])
     }
 
     fn call(&self, name: &str, _arguments: &[Value]) -> Result<Value, String> {
@@ -124,8 +135,15 @@ impl Object for KubeVersion {
         Some(fields.map(|(name, text)| (name, Value::from(text.as_str()))).into())
     }
 
-    fn prints_itself_in_place(&self) -> bool {
-        true
+    fn boxed(&self) -> Option<Value> {
+        if self.is_boxed {
+            return None;
+        }
+        self.in_interface(self.normalized.clone())
+    }
+
+    fn deep_copied(&self) -> Option<Value> {
+        self.in_interface(String::new())
     }
 
     fn print(&self) -> String {
@@ -139,6 +157,7 @@ impl Object for KubeVersion {
 
 /// `.Capabilities`.
 pub(super) fn capabilities(kube: &KubeVersion, extra: &[String]) -> Value {
+    let copied = (kube.clone(), extra.to_vec());
     let kube = Value::Object(Rc::new(kube.clone()));
     let defaults = DEFAULT_API_VERSIONS.split_ascii_whitespace().map(str::to_owned);
     let versions: Vec<String> = defaults.chain(extra.iter().cloned()).collect();
@@ -168,6 +187,7 @@ pub(super) fn capabilities(kube: &KubeVersion, extra: &[String]) -> Value {
         .field("KubeVersion", kube)
         .field("APIVersions", api_versions)
         .field("HelmVersion", helm)
+        .method("Copy", &[], move |_| Ok(capabilities(&copied.0, &copied.1)))
         .build()
 }
 

@@ -280,13 +280,8 @@ impl Parser<'_> {
             return Ok(Value::Null);
         }
         let text: String = self.rest.clone().collect();
-        let mut stream = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-        let value = match stream.next() {
-            Some(Ok(value)) => value,
-            Some(Err(error)) => return Err(Stop::Error(error.to_string())),
-            None => return Err(Stop::End),
-        };
-        let taken = text[..stream.byte_offset()].chars().count();
+        let (value, length) = first_json(&text).map_err(|error| Stop::Error(error.to_string()))?;
+        let taken = text[..length].chars().count();
         self.rest.by_ref().take(taken).for_each(drop);
         self.nothing_follows();
         Ok(values::as_floats(value))
@@ -352,6 +347,23 @@ fn conversion(found: &Value, wanted: &str) -> Stop {
     ))
 }
 
+/// The JSON value that a text begins with, and its length in bytes. As in Go, anything may follow it, even right behind a number.
+fn first_json(text: &str) -> Result<(Value, usize), serde_json::Error> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let error = match stream.next() {
+        Some(Ok(value)) => return Ok((value, stream.byte_offset())),
+        Some(Err(error)) => error,
+        None => return serde_json::from_str(text).map(|value| (value, text.len())),
+    };
+    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let offset = before.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
+    let begins = text.get(..offset).map(serde_json::from_str);
+    match begins {
+        Some(Ok(value)) => Ok((value, offset)),
+        _ => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -386,6 +398,21 @@ mod tests {
             set(SetKind::Json, &["a=[1, {\"b\": null}],c={},d=,e=\"x\"", "{\"a\": 1}"]).unwrap(),
             json!({"a": 1.0, "c": {}, "d": null, "e": "x"})
         );
+        // Go reads a value after the other, and asks for no comma.
+        for text in ["a=1b=2", "a=1 b=2", "a= 1,b=2"] {
+            assert_eq!(
+                set(SetKind::Json, &[text]).unwrap(),
+                json!({"a": 1.0, "b": 2.0}),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            set(SetKind::Json, &["a=trueb={\"k\":\n1}c=[1]"]).unwrap(),
+            json!({"a": true, "b": {"k": 1.0}, "c": [1.0]})
+        );
+        for text in ["a=1 x", "a=[1]b", "a=1}", "a=1,,b=2", "a=nul", "a="] {
+            assert_eq!(set(SetKind::Json, &[text]).is_ok(), text == "a=", "{text}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<Render
         let about = about.map(|(field, text)| (field.to_owned(), Value::from(text)));
         let about = Map::named("common.Values", BTreeMap::from(about));
         template.context.insert("Template", Value::Map(about));
-        let root = Value::Map(template.context.clone());
+        let root = Value::Map(template.context.under(Some("common.Values")));
         let bytes = set
             .execute_bytes(name, &root, &mut context)
             .map_err(|error| template_error(&error, name, &templates))?;

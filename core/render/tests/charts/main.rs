@@ -14,6 +14,7 @@
 )]
 
 mod archives;
+mod copies;
 mod generate;
 mod loading;
 mod metadata;

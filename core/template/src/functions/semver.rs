@@ -160,8 +160,8 @@ impl Object for Version {
 
     fn method(&self, name: &str) -> Option<&[Type]> {
         match name {
-            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String" | "IncMajor"
-            | "IncMinor" | "IncPatch" => Some(&[]),
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String" | "MarshalJSON"
+            | "MarshalText" | "IncMajor" | "IncMinor" | "IncPatch" => Some(&[]),
             "SetPrerelease" | "SetMetadata" => Some(&[Str]),
             "Compare" | "Equal" | "LessThan" | "LessThanEqual" | "GreaterThan" | "GreaterThanEqual" => {
                 Some(&[Type::Any])
@@ -180,6 +180,8 @@ impl Object for Version {
             "Metadata" => Value::from(self.metadata.as_str()),
             "Original" => Value::from(self.original.as_str()),
             "String" => Value::from(self.text()),
+            "MarshalJSON" => Value::Bytes(format!("\"{}\"", self.text()).into_bytes().into()),
+            "MarshalText" => Value::Bytes(self.text().into_bytes().into()),
             "IncMajor" => self.raised(0).value(),
             "IncMinor" => self.raised(1).value(),
             "IncPatch" => self.raised(2).value(),

@@ -70,6 +70,7 @@ fn kind(value: &Value) -> Encoded<Kind> {
         Value::Complex(..) => return refused("unsupported type: complex128"),
         Value::Map(_) => Kind::Table,
         Value::Object(_) if entries(value).is_some() => Kind::Table,
+        Value::Object(object) if let Some(list) = object.items() => return kind(&Value::List(list)),
         Value::Bytes(_) => Kind::Array,
         Value::List(list) => {
             let mut tables = !list.items().is_empty();
@@ -92,14 +93,7 @@ fn entries(value: &Value) -> Option<Vec<(String, Value)>> {
         Value::Map(map) => Some(map.entries()),
         Value::Object(object) => match object.underlying() {
             Some(map) => Some(map.entries()),
-            None if object.kind() == "struct" => Some(
-                object
-                    .fields()?
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value))
-                    .collect(),
-            ),
-            None => None,
+            None => object.exported_fields(),
         },
         _ => None,
     }
@@ -244,8 +238,11 @@ impl Writer {
                 self.write("]");
             }
             Value::Map(_) => self.inline(value)?,
-            Value::Object(object) if entries(value).is_none() => self.write(quoted(object.print().as_bytes())),
-            Value::Object(_) => self.inline(value)?,
+            Value::Object(_) if entries(value).is_some() => self.inline(value)?,
+            Value::Object(object) => match object.items() {
+                Some(list) => self.element(&Value::List(list))?,
+                None => self.write(quoted(object.print().as_bytes())),
+            },
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use super::civil::Civil;
 use super::{SECOND, ZERO, duration_text, format, month_text, time_text, unix, weekday_text};
+use crate::object::Record;
 use crate::signature::Type;
-use crate::value::{Time, Value};
+use crate::value::{Time, Value, Zone};
 
 /// The parameters of a method of a time, a duration, a month or a day.
 pub(crate) fn method(value: &Value, name: &str) -> Option<&'static [Type]> {
@@ -17,7 +18,8 @@ pub(crate) fn method(value: &Value, name: &str) -> Option<&'static [Type]> {
         (
             Value::Time(_),
             "Unix" | "UnixNano" | "UnixMilli" | "UnixMicro" | "Year" | "Month" | "Day" | "Weekday" | "Hour" | "Minute"
-            | "Second" | "Nanosecond" | "YearDay" | "UTC" | "Local" | "String" | "GoString" | "IsZero" | "IsDST",
+            | "Second" | "Nanosecond" | "YearDay" | "UTC" | "Local" | "String" | "GoString" | "IsZero" | "IsDST"
+            | "MarshalJSON" | "MarshalText" | "Location",
         )
         | (
             Value::Duration(_),
@@ -60,12 +62,35 @@ fn time_field(time: &Time, name: &str) -> Value {
         "Second" => Value::Int(civil.second),
         "Nanosecond" => Value::Int(civil.nanosecond),
         "YearDay" => Value::Int(civil.year_day),
-        "UTC" | "Local" => Value::from(Time::utc(time.nanoseconds)),
+        "UTC" => Value::from(Time::utc(time.nanoseconds)),
+        "Local" => Value::from(Time {
+            zone: Zone::Local,
+            ..Time::utc(time.nanoseconds)
+        }),
+        "Location" => location(time.zone),
+        "MarshalText" => Value::Bytes(rfc3339(time).into_bytes().into()),
+        "MarshalJSON" => Value::Bytes(format!("\"{}\"", rfc3339(time)).into_bytes().into()),
         "IsZero" => Value::Bool(time.nanoseconds == ZERO.nanoseconds),
         "IsDST" => Value::Bool(false),
         "GoString" => Value::from(super::go_syntax(time)),
         _ => Value::from(time_text(time)),
     }
+}
+
+fn rfc3339(time: &Time) -> String {
+    format(time, "2006-01-02T15:04:05.999999999Z07:00")
+}
+
+fn location(zone: Zone) -> Value {
+    let name = match zone {
+        Zone::Local => "Local".to_owned(),
+        zone => zone.name(),
+    };
+    let shown = Value::from(name.as_str());
+    Record::new("*time.Location")
+        .printed(name)
+        .method("String", &[], move |_| Ok(shown.clone()))
+        .build()
 }
 
 fn compared(time: &Time, other: &Time, name: &str) -> Value {
