@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use capstan_engine::compare::{ComparePair, CompareTask, Verdict, compare};
 use capstan_engine::policy::ignore_rules;
 use capstan_engine::targets::Target;
-use capstan_model::{Blob, ResourceStatus};
+use capstan_model::{AppProject, Blob, ResourceStatus};
 use clap::Args;
 
-use crate::desired::{Origin, targets};
+use crate::desired::{Origin, Setting, targets};
 use crate::error::CommandError;
 use crate::output::{complain, print};
 use crate::session::Session;
@@ -17,16 +17,26 @@ use crate::session::Session;
 pub(crate) struct Arguments {
     /// `NAME` or `NAMESPACE/NAME`.
     name: String,
-    /// Commit, branch or tag to compare with; the Application's own when absent.
+    /// Commit, branch, tag or version to compare with, of the first source that is not only referred to; the Application's own when absent.
     #[arg(long)]
     revision: Option<String>,
+    /// The controller's --installation-id.
+    #[arg(long, default_value = "")]
+    installation_id: String,
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let id = session.id(&arguments.name)?;
     let application = session.application(&id).await?;
-    let origin = Origin::Git(arguments.revision.as_deref());
-    let targets = targets(session, &application, &origin)?;
+    let origin = Origin::Remote(arguments.revision.as_deref());
+    let name = application.spec.project();
+    let project = session.project(name).await;
+    let project = project.map_err(|why| CommandError::Api(format!("AppProject {name}: {why}")))?;
+    let setting = Setting {
+        project: &project.unwrap_or_else(|| AppProject::permissive(name)),
+        installation_id: &arguments.installation_id,
+    };
+    let targets = targets(session, &application, &origin, &setting).await?;
     let mut lines = Vec::new();
     let mut pairs = Vec::new();
     for target in targets.objects().iter().filter(|target| target.meta.is_resource()) {
