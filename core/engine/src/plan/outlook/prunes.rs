@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::annotations::{DELETION_APPROVED, INSTALLATION_ID, TRACKING_ID};
-use capstan_model::{ObjectMeta, PruneOption, ResourceKey};
+use capstan_model::{ObjectMeta, PruneOption, ResourceKey, SyncPhase};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
 use super::{Change, ChangeKind, LiveObject, OutlookRequest, is_going};
 use crate::guard::{
-    DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Undeclared, approval, findings, in_use,
-    is_looked_into, is_reserved, may_go_along, not_surveyed, refusal, standing, told,
+    Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Survey, Undeclared, approval,
+    findings, in_use, is_looked_into, is_reserved, may_go_along, not_surveyed, refusal, standing, survey, told,
 };
 use crate::plan::{SyncTask, TaskAction};
 use crate::settings::Guards;
@@ -215,7 +215,7 @@ impl OutlookRequest<'_> {
             return None;
         }
         let found = match self.contents.get(key) {
-            Some(Ok(found)) => found,
+            Some(Ok(found)) => found.iter().cloned().chain(self.arriving(key)).collect::<Vec<_>>(),
             Some(Err(why)) => return Some(not_surveyed(key, why)),
             None => return Some(not_surveyed(key, "it was not read")),
         };
@@ -227,7 +227,32 @@ impl OutlookRequest<'_> {
             let is_held = held.contains_key(*key) || is_reserved(key, &self.settings.control_namespace);
             self.is_ours(key) && may_go_along(own, self.targets.find(key).is_some(), is_held)
         });
-        in_use(key, found, &ours.cloned().collect())
+        in_use(key, &found, &ours.cloned().collect())
+    }
+
+    /// What the sync itself writes into a namespace or of a kind that it then deletes: prunes come after applies.
+    fn arriving(&self, key: &ResourceKey) -> Vec<Content> {
+        let survey = match self.live(key) {
+            LiveObject::Present(live) => survey(live),
+            LiveObject::Absent | LiveObject::NotServed | LiveObject::Unread(_) => None,
+        };
+        let goes_along = |key: &ResourceKey| match &survey {
+            Some(Survey::Namespace(name)) => key.namespace == *name,
+            Some(Survey::Definition { kind, .. }) => key.group_kind() == *kind,
+            None => false,
+        };
+        let tasks = self.plan.tasks().filter(|(_, task)| match task.action {
+            TaskAction::Apply | TaskAction::Hook(_) => task.phase <= SyncPhase::Sync && goes_along(&task.key),
+            TaskAction::CreateNamespace | TaskAction::Prune | TaskAction::Milestone => false,
+        });
+        let content = |key: &ResourceKey| Content {
+            key: key.clone(),
+            uid: String::new(),
+            owners: Vec::new(),
+            is_deleting: false,
+        };
+        let is_new = |key: &&ResourceKey| !matches!(self.live(key), LiveObject::Present(_));
+        tasks.map(|(_, task)| &task.key).filter(is_new).map(content).collect()
     }
 
     /// Why it is not known whether anything would be deleted.

@@ -217,3 +217,22 @@ fn what_is_held_stays_so_until_it_is_approved_and_is_deleted_then() {
     assert_eq!(approve(&mut story, 1_773_477_999), ChangeKind::Hold, "given before");
     assert_eq!(approve(&mut story, 1_773_478_100), ChangeKind::Delete);
 }
+
+#[test]
+fn what_the_sync_writes_into_a_namespace_is_in_it_when_that_is_deleted() {
+    let team = key("Namespace", "team");
+    let new = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new", "namespace": "team"}});
+    let mut story = Story::default()
+        .had("Namespace", "team", "Prune=true")
+        .declares(map("a", "1"));
+    story.contents.insert(team, Ok(Vec::new()));
+    assert_eq!(story.kind("Namespace", "team"), ChangeKind::Delete);
+    story = story.declares(new);
+    let new = ResourceKey::new("", "ConfigMap", "team", "new");
+    story.live.insert(new, LiveObject::Absent);
+    let change = story.change("Namespace", "team");
+    assert!(
+        change.kind == ChangeKind::Hold && change.why.contains("ConfigMap/team/new"),
+        "{change:?}"
+    );
+}
