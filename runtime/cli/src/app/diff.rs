@@ -29,11 +29,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
     let id = session.id(&arguments.name)?;
     let application = session.application(&id).await?;
     let origin = Origin::Remote(arguments.revision.as_deref());
-    let name = application.spec.project();
-    let project = session.project(name).await;
-    let project = project.map_err(|why| CommandError::Api(format!("AppProject {name}: {why}")))?;
     let setting = Setting {
-        project: &project.unwrap_or_else(|| AppProject::permissive(name)),
+        project: &project(session, application.spec.project()).await?,
         installation_id: &arguments.installation_id,
     };
     let targets = targets(session, &application, &origin, &setting).await?;
@@ -75,4 +72,12 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
     }
     print(&lines.join("\n"));
     Ok(ExitCode::FAILURE)
+}
+
+/// Where charts that others depend on may come from.
+async fn project(session: &Session, name: &str) -> Result<AppProject, CommandError> {
+    match session.project(name).await {
+        Ok(project) => Ok(project.unwrap_or_else(|| AppProject::permissive(name))),
+        Err(why) => Err(CommandError::Api(format!("AppProject {name}: {why}"))),
+    }
 }
