@@ -151,8 +151,7 @@ mod tests {
                     .await;
                 }
             }
-            let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": [],
-                "metadata": {"name": "r", "namespace": "team"}});
+            let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "r", "namespace": "team"}});
             apply(&cluster, role).await;
             let team = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}});
             cluster.goes_along(&team).await.expect("a namespace").unwrap()

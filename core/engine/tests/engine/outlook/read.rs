@@ -41,9 +41,8 @@ pub(super) fn read(rig: &Rig, case: &Case) -> Reads {
     };
     let namespace = ResourceKey::new("", "Namespace", "", "prod");
     let wanted = targets.objects().iter().map(|target| &target.key);
-    let known = undeclared.iter().map(|(key, _)| key);
     let live = wanted
-        .chain(known)
+        .chain(undeclared.iter().map(|(key, _)| key))
         .chain([&namespace])
         .map(|key| (key.clone(), look(key)))
         .collect();
