@@ -65,6 +65,15 @@ impl std::str::FromStr for Guards {
     }
 }
 
+/// A kind as people write it: `Secret`, `apps/StatefulSet`.
+pub fn parse_kind(text: &str) -> Result<GroupKind, String> {
+    let (group, kind) = text.rsplit_once('/').unwrap_or(("", text));
+    if !kind.starts_with(|first: char| first.is_ascii_uppercase()) || group.contains('/') {
+        return Err(format!("{text:?} is no kind such as Secret or apps/StatefulSet"));
+    }
+    Ok(GroupKind::new(group, kind))
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -85,6 +85,20 @@ impl Targets {
         &self.kinds
     }
 
+    /// Is there an ordinary object among them, not only hooks?
+    pub(crate) fn declare_resources(&self) -> bool {
+        self.objects.iter().any(|target| target.meta.is_resource())
+    }
+
+    /// The named object of this key.
+    pub(crate) fn find(&self, key: &ResourceKey) -> Option<&Target> {
+        let at = self.objects.partition_point(|target| target.key < *key);
+        self.objects[at..]
+            .iter()
+            .take_while(|target| target.key == *key)
+            .find(|target| target.generate_name.is_none())
+    }
+
     /// Of all objects: equal digests mean equal sets.
     pub fn digest(&self) -> Digest {
         self.digest
@@ -141,4 +155,7 @@ pub enum TargetError {
     },
 }
 
+mod namespace;
 mod prepare;
+
+pub(crate) use namespace::namespace_object;

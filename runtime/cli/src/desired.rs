@@ -1,32 +1,48 @@
-//! What an Application declares, rendered here by the controller's code.
+//! What an Application declares: brought, and rendered, by the controller's code.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use capstan_engine::event::Discovery;
+use capstan_controller::{SourceProvider as _, Sources};
+use capstan_engine::effect::Freshness;
+use capstan_engine::event::{Discovery, SourceFailure};
 use capstan_engine::targets::{TargetContext, Targets};
-use capstan_model::{Application, ApplicationSource, GroupKind};
+use capstan_kubernetes::{SecretWatch, SeenSecrets};
+use capstan_model::{AppProject, Application, ApplicationSource, GroupKind, shown_revision};
 use capstan_render::{FileTree, RenderOutput, RenderRequest};
-use capstan_source::{FetchPolicy, LocalRepositories, Options, RepoUrl, Repositories};
+use capstan_source::{
+    AUTHORITIES_MAP, Charts, FetchLimits, LocalRepositories, Options, Repositories, SECRET_TYPE_LABEL,
+};
 
 use crate::error::CommandError;
 use crate::local_tree::LocalTree;
+use crate::output::complain;
 use crate::session::Session;
 
 /// Where an Application's files are taken from.
 pub(crate) enum Origin<'a> {
-    /// Its repositories, at this commit, branch or tag; at its own revision where there is none.
-    Git(Option<&'a str>),
+    /// Its repositories. The first source that is more than a reference at this commit, branch, tag or version; all others, and without one
+    /// all, at their own.
+    Remote(Option<&'a str>),
     /// A working copy of its repository.
     Local(&'a Path),
 }
 
+/// What objects are rendered for, beside the Application.
+pub(crate) struct Setting<'a> {
+    /// Where charts that others depend on may come from.
+    pub(crate) project: &'a AppProject,
+    /// The controller's name on this cluster; empty where it has none.
+    pub(crate) installation_id: &'a str,
+}
+
 /// The desired objects of an Application.
-pub(crate) fn targets(
+pub(crate) async fn targets(
     session: &Session,
     application: &Application,
     origin: &Origin<'_>,
+    setting: &Setting<'_>,
 ) -> Result<Targets, CommandError> {
     let discovery = session.cluster.table().discovery.clone();
     // As long as the trees that read what was fetched into it.
@@ -34,9 +50,11 @@ pub(crate) fn targets(
         path: "temporary folder".into(),
         reason: error.to_string(),
     })?;
+    let sources = sources(folder.path());
+    let _secrets = watch_secrets(session, &sources);
     let opened = match origin {
-        Origin::Git(revision) => fetch(application, *revision, folder.path())?,
-        Origin::Local(root) => open_local(application, root)?,
+        Origin::Remote(revision) => fetch(&sources, application, *revision, setting.project).await?,
+        Origin::Local(root) => open_local(&sources, application, root, setting.project).await?,
     };
     let referenced = opened.iter().filter(|(source, ..)| !source.reference.is_empty());
     let trees: BTreeMap<String, Arc<dyn FileTree>> = referenced
@@ -44,7 +62,7 @@ pub(crate) fn targets(
         .collect();
     let api_versions = discovery.api_versions();
     let (mut manifests, mut source_type) = (Vec::new(), "");
-    for opened in &opened {
+    for opened in opened.iter().filter(|(source, ..)| !source.is_reference()) {
         let output = render(application, opened, &discovery, &api_versions, &trees)?;
         manifests.extend(output.manifests);
         source_type = output.source_type;
@@ -52,6 +70,7 @@ pub(crate) fn targets(
     let context = TargetContext {
         application: application.id(),
         control_namespace: session.namespace().to_owned(),
+        installation_id: setting.installation_id.to_owned(),
         destination_namespace: application.spec.destination.namespace.clone(),
         namespaced: scopes(&discovery),
         ..TargetContext::default()
@@ -65,47 +84,92 @@ pub(crate) fn scopes(discovery: &Discovery) -> Arc<BTreeMap<GroupKind, bool>> {
     Arc::new(kinds.map(|(kind, served)| (kind.clone(), served.namespaced)).collect())
 }
 
-/// The sources' files, fetched into `folder`.
-fn fetch<'a>(
-    application: &'a Application,
-    revision: Option<&str>,
-    folder: &Path,
-) -> Result<Vec<Opened<'a>>, CommandError> {
+/// Repositories and charts, kept in `folder` meanwhile.
+fn sources(folder: &Path) -> Sources {
     let options = Options {
         local: LocalRepositories::Anywhere,
         ..Options::default()
     };
-    let repositories = Repositories::new(folder, options);
-    let failed = |error: capstan_source::SourceError| CommandError::Source(error.to_string());
-    let mut opened: Vec<Opened<'a>> = Vec::new();
-    for source in application.spec.sources() {
-        if !source.chart.is_empty() {
-            return Err(CommandError::Source(format!(
-                "chart {} of {} is not in Git: what it renders to is seen in the controller only",
-                source.chart, source.repo_url
-            )));
+    let charts = Charts::new(folder.join("charts"), FetchLimits::default());
+    Sources::new(Arc::new(Repositories::new(folder, options)), Arc::new(charts))
+}
+
+/// Credentials, as the controller has them, if whoever asks may read them. Private repositories cannot be read without.
+fn watch_secrets(session: &Session, sources: &Sources) -> Option<SecretWatch> {
+    let secrets = sources.secrets()?;
+    secrets.expect();
+    let labels = format!("{SECRET_TYPE_LABEL} in (repository,repo-creds)");
+    let listener = move |seen: SeenSecrets| {
+        if let SeenSecrets::Unavailable(why) = &seen {
+            complain(&format!(
+                "note: no Secret about a repository can be read, so none is used: {why}"
+            ));
         }
-        let url = RepoUrl::parse(&source.repo_url).map_err(failed)?;
-        let wanted = revision.unwrap_or(&source.target_revision);
-        let resolved = repositories
-            .resolve(&url, wanted, FetchPolicy::Fetch, None)
-            .map_err(failed)?;
-        let tree: Arc<dyn FileTree> = Arc::new(repositories.tree(&url, &resolved.commit).map_err(failed)?);
-        opened.push((source, tree, resolved.commit));
+        secrets.tell(seen);
+    };
+    Some(SecretWatch::start(
+        &session.cluster,
+        session.namespace(),
+        &labels,
+        AUTHORITIES_MAP,
+        listener,
+    ))
+}
+
+fn failed(failure: SourceFailure) -> CommandError {
+    CommandError::Source(failure.message)
+}
+
+/// The sources' files.
+async fn fetch(
+    sources: &Sources,
+    application: &Application,
+    revision: Option<&str>,
+    project: &AppProject,
+) -> Result<Vec<Opened>, CommandError> {
+    let mut revision = revision;
+    let mut opened = Vec::new();
+    for source in application.spec.sources() {
+        let mut wanted = source.clone();
+        if let Some(revision) = revision.take_if(|_| !source.is_reference()) {
+            revision.clone_into(&mut wanted.target_revision);
+        }
+        let resolved = sources.resolve(&wanted, Freshness::Remote).await.map_err(failed)?;
+        let tree = sources.tree(&wanted, &resolved.revision).await.map_err(failed)?;
+        let tree = complete(sources, source, tree, project).await?;
+        opened.push((source.clone(), tree, resolved.revision));
     }
     Ok(opened)
 }
 
+/// With what its chart depends on.
+async fn complete(
+    sources: &Sources,
+    source: &ApplicationSource,
+    tree: Arc<dyn FileTree>,
+    project: &AppProject,
+) -> Result<Arc<dyn FileTree>, CommandError> {
+    match source.is_reference() {
+        true => Ok(tree),
+        false => sources.complete(source, tree, project, false).await.map_err(failed),
+    }
+}
+
 /// The same files for all sources: they have to be of one repository.
-fn open_local<'a>(application: &'a Application, root: &Path) -> Result<Vec<Opened<'a>>, CommandError> {
+async fn open_local(
+    sources: &Sources,
+    application: &Application,
+    root: &Path,
+    project: &AppProject,
+) -> Result<Vec<Opened>, CommandError> {
     let root = root.canonicalize().map_err(|error| CommandError::File {
         path: root.display().to_string(),
         reason: error.to_string(),
     })?;
-    let sources = application.spec.sources();
-    let foreign = sources
+    let all = application.spec.sources();
+    let foreign = all
         .iter()
-        .find(|source| source.repo_url != sources[0].repo_url || !source.chart.is_empty());
+        .find(|source| source.repo_url != all[0].repo_url || !source.chart.is_empty());
     if let Some(foreign) = foreign {
         return Err(CommandError::Usage(format!(
             "a working copy stands for one Git repository, and {} has also {}",
@@ -113,17 +177,21 @@ fn open_local<'a>(application: &'a Application, root: &Path) -> Result<Vec<Opene
             foreign.repo_url
         )));
     }
-    let tree: Arc<dyn FileTree> = Arc::new(LocalTree::new(&root));
-    let opened = |source: &'a ApplicationSource| (source, tree.clone(), source.target_revision.clone());
-    Ok(sources.iter().map(opened).collect())
+    let local: Arc<dyn FileTree> = Arc::new(LocalTree::new(&root));
+    let mut opened = Vec::new();
+    for source in all {
+        let tree = complete(sources, source, local.clone(), project).await?;
+        opened.push((source.clone(), tree, source.target_revision.clone()));
+    }
+    Ok(opened)
 }
 
-/// A source, its files and its commit.
-type Opened<'a> = (&'a ApplicationSource, Arc<dyn FileTree>, String);
+/// A source, its files and its revision.
+type Opened = (ApplicationSource, Arc<dyn FileTree>, String);
 
 fn render(
     application: &Application,
-    (source, tree, commit): &Opened<'_>,
+    (source, tree, revision): &Opened,
     discovery: &Discovery,
     api_versions: &[String],
     trees: &BTreeMap<String, Arc<dyn FileTree>>,
@@ -132,7 +200,7 @@ fn render(
     let environment = capstan_render::build_environment(
         (&id.namespace, &id.name, &spec.project),
         source,
-        commit,
+        shown_revision(revision),
         &discovery.version,
         api_versions,
     );

@@ -3,8 +3,8 @@
 //! Offline commands call the core directly and need no cluster. Commands on applications speak to the Kubernetes API by kubeconfig, as
 //! kubectl does: what they change is a field of the Application, and the controller does the rest.
 //!
-//! Standard output is data, standard error is for people. Exit codes: 0 done; 1 `diff` found differences, or a plain failure elsewhere;
-//! 2 usage or internal error; 3 timed out; 4 finished, but Degraded or Failed.
+//! Standard output is data, standard error is for people. Exit codes: 0 done; 1 `diff` found differences, `plan` that the sync would be
+//! refused, or a plain failure elsewhere; 2 usage or internal error; 3 timed out; 4 finished, but Degraded or Failed.
 
 mod app;
 mod desired;

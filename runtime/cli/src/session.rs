@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use capstan_kubernetes::{Cluster, ClusterSettings, KubeconfigSource, application_key, application_kind};
-use capstan_model::{Application, ApplicationId, ClusterId};
+use capstan_model::{AppProject, Application, ApplicationId, ClusterId, GroupVersionKind, ResourceKey};
 
 use crate::error::CommandError;
 
@@ -38,6 +38,19 @@ impl Session {
             id: id.clone(),
             reason: error.to_string(),
         })
+    }
+
+    /// Reads a project from the API; `None` where there is none. What cannot be read, or not be understood, is an error: not known is not none.
+    pub(crate) async fn project(&self, name: &str) -> Result<Option<AppProject>, String> {
+        let key = ResourceKey::new("argoproj.io", "AppProject", &self.namespace, name);
+        let kind = GroupVersionKind::from_api_version("argoproj.io/v1alpha1", "AppProject");
+        let read = self
+            .cluster
+            .observe(&key, &kind)
+            .await
+            .map_err(|error| error.to_string())?;
+        let project = read.map(|object| serde_json::from_value(*object)).transpose();
+        project.map_err(|error| format!("it cannot be understood: {error}"))
     }
 }
 

@@ -1,8 +1,9 @@
 //! What would go along with a Namespace or a definition: listed, as metadata, right before it is deleted.
 
 use capstan_engine::event::{ServedKind, WriteError};
-use capstan_engine::guard::{Content, Survey, is_incidental};
+use capstan_engine::guard::{Content, Survey, is_incidental, survey};
 use capstan_model::{GroupKind, GroupVersionKind};
+use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::list::Form;
@@ -18,6 +19,20 @@ pub(crate) enum NotListed {
 }
 
 impl Cluster {
+    /// What would go along with a live object, for those who only want to know: what is in a namespace, or all objects of a definition's
+    /// kind; or why that is not known. `None` for everything else, with which nothing goes along.
+    pub async fn goes_along(&self, live: &Value) -> Option<Result<Vec<Content>, String>> {
+        let Some(survey) = survey(live) else {
+            let is_definition = live.get("kind").is_some_and(|kind| kind == "CustomResourceDefinition");
+            return is_definition
+                .then(|| Err("no version of its kind is served, so that its objects cannot be listed".to_owned()));
+        };
+        Some(self.contents(&survey).await.map_err(|error| match error {
+            NotListed::Later(error) => error.to_string(),
+            NotListed::Never(why) => why,
+        }))
+    }
+
     /// All of it, or nothing: a list that fails fails the survey.
     pub(crate) async fn contents(&self, survey: &Survey) -> Result<Vec<Content>, NotListed> {
         match survey {
@@ -83,7 +98,7 @@ mod tests {
     use capstan_model::{Blob, ClusterId, ResourceKey, Timestamp};
     use capstan_sim::front_ends::{Cluster as WorldCluster, WorldService};
     use capstan_sim::{Options, World};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::ClusterSettings;
@@ -136,10 +151,10 @@ mod tests {
                     .await;
                 }
             }
-            let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": [],
-                "metadata": {"name": "r", "namespace": "team"}});
+            let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "r", "namespace": "team"}});
             apply(&cluster, role).await;
-            cluster.contents(&Survey::Namespace("team".into())).await.unwrap()
+            let team = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}});
+            cluster.goes_along(&team).await.expect("a namespace").unwrap()
         };
         let found = tokio::select! {
             biased;

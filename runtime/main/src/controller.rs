@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Fresh, Sources, TreeRenderer};
-use capstan_engine::settings::Guards;
+use capstan_engine::settings::{Guards, parse_kind};
 use capstan_kubernetes::{Cluster, ClusterSettings, ElectionSettings, KubeconfigSource};
 use capstan_model::{ClusterId, GroupKind, parse_duration};
 use capstan_source::{Charts, FetchLimits, LocalRepositories, Options, Repositories};
@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     guards: Guards,
     /// A kind that is pruned automatically only with an approval, such as Secret or apps/StatefulSet; beside Namespaces, definitions, volumes
     /// and their claims. May be given several times.
-    #[arg(long, value_name = "[GROUP/]KIND", value_parser = group_kind)]
+    #[arg(long, value_name = "[GROUP/]KIND", value_parser = parse_kind)]
     protect_kind: Vec<GroupKind>,
     /// How long what is deleted is kept for `capstan undelete`, in Secrets of --namespace; 0 keeps nothing.
     #[arg(long, default_value = "24h", value_parser = keep)]
@@ -79,14 +79,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn keep(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).filter(|_| !text.is_empty());
     duration.ok_or_else(|| format!("{text:?} is no duration such as 24h, nor 0 to keep nothing"))
-}
-
-fn group_kind(text: &str) -> Result<GroupKind, String> {
-    let (group, kind) = text.rsplit_once('/').unwrap_or(("", text));
-    if !kind.starts_with(|first: char| first.is_ascii_uppercase()) || group.contains('/') {
-        return Err(format!("{text:?} is no kind such as Secret or apps/StatefulSet"));
-    }
-    Ok(GroupKind::new(group, kind))
 }
 
 /// What a controller is started with.

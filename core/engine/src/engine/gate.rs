@@ -4,6 +4,7 @@ use capstan_model::AppProject;
 
 use super::Engine;
 use super::state::ApplicationState;
+use crate::policy::admit;
 
 /// The answer.
 #[derive(Debug)]
@@ -34,25 +35,11 @@ impl Engine {
             return Gate::Waiting("waiting for the list of projects".into());
         }
         let spec = &app.application.spec;
-        let project = match (self.projects.get(spec.project()), spec.project()) {
-            (Some(project), _) => project.clone(),
-            // Argo CD installs it so.
-            (None, "default") => AppProject::permissive("default"),
-            (None, name) => {
-                return Gate::Refused(format!(
-                    "spec.project: there is no AppProject {name:?} in namespace {}: create it, or name another",
-                    self.settings.control_namespace
-                ));
-            }
+        let found = self.projects.get(spec.project());
+        let project = match admit(spec, found, &self.settings.control_namespace) {
+            Ok(project) => project,
+            Err(refusal) => return Gate::Refused(refusal),
         };
-        let refusal = spec
-            .sources()
-            .iter()
-            .try_for_each(|source| project.permits_source(source))
-            .and_then(|()| project.permits_destination(&spec.destination, &spec.destination.namespace));
-        if let Err(refusal) = refusal {
-            return Gate::Refused(refusal.to_string());
-        }
         let cluster = spec.destination.cluster();
         match self.clusters.get(&cluster) {
             Some(known) if known.discovery.is_some() => Gate::Open(Box::new(project)),

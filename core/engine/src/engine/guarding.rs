@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::annotations::{DELETION_APPROVED, PAUSE_DELETES};
-use capstan_model::{ApplicationCondition, ConditionType, Digest, PruneOption, ResourceKey, SyncOptions, Timestamp};
+use capstan_model::{ApplicationCondition, ConditionType, Digest, ResourceKey, SyncOptions, Timestamp};
 use serde_json::json;
 
 use super::Engine;
@@ -15,7 +14,9 @@ use super::inquiry::Inquiries;
 use super::operation::{INFO_DESTINATION, OperationRun, info};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
-use crate::guard::{Doomed, Facts, Hold, PruneLimits, Rule, Told, WarmUp, findings, is_held, is_reserved, parse};
+use crate::guard::{
+    Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, approval, findings, is_held, standing, told,
+};
 use crate::journal::Cause;
 use crate::machine::Refresh;
 use crate::settings::Guards;
@@ -49,23 +50,12 @@ pub(crate) struct Guarding {
 impl Guarding {
     /// What an earlier process told.
     pub(crate) fn restore(conditions: &[ApplicationCondition]) -> Self {
-        let held = || {
-            let conditions = conditions.iter();
-            conditions.filter(|condition| condition.kind == ConditionType::PruneHeld)
-        };
-        let told = held().filter_map(|condition| {
-            let parsed = parse(&condition.message)?;
-            let told = Told {
-                plan: parsed.plan.to_owned(),
-                why: parsed.why.to_owned(),
-                since: condition.last_transition_time?,
-                is_approved: false,
-            };
-            Some((parsed.rule.to_owned(), told))
-        });
+        let held = conditions
+            .iter()
+            .filter(|condition| condition.kind == ConditionType::PruneHeld);
         Self {
-            told: told.collect(),
-            restored: held().map(|condition| condition.message.clone()).collect(),
+            told: told(conditions),
+            restored: held.map(|condition| condition.message.clone()).collect(),
             ..Self::default()
         }
     }
@@ -259,8 +249,7 @@ impl Engine {
             return BTreeMap::new();
         };
         let id = app.id();
-        let is_wanted =
-            |key: &ResourceKey| super::state::find(targets, key).is_some_and(|target| target.meta.is_resource());
+        let is_wanted = |key: &ResourceKey| targets.find(key).is_some_and(|target| target.meta.is_resource());
         // Of what is desired now it is known what is not declared; of other objects everything is looked at.
         let desired = app.desired.as_ref().map(|desired| desired.targets.digest());
         let assessment = &app.assessment;
@@ -272,17 +261,17 @@ impl Engine {
                 Box::new(present.map(|(key, _)| key))
             }
         };
-        let keys = present.filter(|key| !is_wanted(key) && !is_reserved(key, &self.settings.control_namespace));
-        let doomed = keys.filter_map(|key| {
+        let doomed = present.filter(|key| !is_wanted(key)).filter_map(|key| {
             let node = cluster.node(key)?;
-            let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
-            let is_ours = node.tracked_by() == Some(&id) && !node.is_owned() && !node.is_deleting();
-            let is_doomed = is_ours && own.or(options.prune) != Some(PruneOption::Never);
-            let doomed = Doomed {
-                uid: node.uid(),
-                is_released: own == Some(PruneOption::Allow),
+            let object = Undeclared {
+                key,
+                is_tracked: node.tracked_by() == Some(&id),
+                is_owned: node.is_owned(),
+                is_deleting: node.is_deleting(),
+                prune: app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune),
             };
-            is_doomed.then(|| (key.clone(), doomed))
+            let doomed = object.doomed(options, &self.settings.control_namespace, || node.uid())?;
+            Some((key.clone(), doomed))
         });
         doomed.collect()
     }
@@ -316,11 +305,11 @@ impl Engine {
             paused: self.paused(app),
             // A person's sync is looked at by the executor anew.
             in_use: if by_person { &nothing } else { &guarding.in_use },
-            standing: &standing(guarding, limits),
+            standing: &standing(&guarding.told, limits),
         };
         let uids = doomed.iter().map(|(key, doomed)| (key.clone(), doomed.uid.clone()));
         let uids: BTreeMap<ResourceKey, String> = uids.collect();
-        let approval = approval(app);
+        let approval = approval(&app.application);
         let holds = findings(&facts).into_iter();
         holds
             .map(|finding| Hold::of(finding, &uids, &guarding.told, approval, now))
@@ -338,15 +327,8 @@ impl Engine {
 
     /// Why deletes of this application are paused.
     pub(super) fn paused(&self, app: &ApplicationState) -> Option<String> {
-        let spec = &app.application.spec;
-        let of_project = self
-            .projects
-            .get(spec.project())
-            .and_then(|project| project.metadata.annotations.get(PAUSE_DELETES));
-        let of_application = app.application.metadata.annotations.get(PAUSE_DELETES);
-        let annotations = [("AppProject", of_project), ("Application", of_application)];
-        self.pause
-            .reason(&spec.destination.cluster(), spec.project(), annotations)
+        let project = self.projects.get(app.application.spec.project());
+        self.pause.of_application(&app.application, project)
     }
 
     /// Until when an automated prune waits because the process is young; `Some(None)` when that is not known yet.
@@ -433,23 +415,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// Rules by which an unapproved hold stands that stays until it is approved, and why it began.
-fn standing(guarding: &Guarding, limits: PruneLimits) -> BTreeMap<Rule, String> {
-    let rules = [Rule::MassPrune(limits), Rule::RewrittenHistory];
-    let standing = rules.into_iter().filter_map(|rule| {
-        let told = guarding.told.get(&rule.to_string())?;
-        (rule.stays() && !told.is_approved).then(|| (rule, told.why.clone()))
-    });
-    standing.collect()
-}
-
-fn approval(app: &ApplicationState) -> Option<Timestamp> {
-    app.application
-        .metadata
-        .annotations
-        .get(DELETION_APPROVED)?
-        .parse()
-        .ok()
 }

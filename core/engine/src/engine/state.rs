@@ -50,23 +50,13 @@ impl Desired {
 
     /// The ordinary object of this key.
     pub(crate) fn resource(&self, key: &ResourceKey) -> Option<&Target> {
-        find(&self.targets, key).filter(|target| target.meta.is_resource())
+        self.targets.find(key).filter(|target| target.meta.is_resource())
     }
 
     /// The ordinary objects, by key.
     pub(crate) fn resources(&self) -> impl Iterator<Item = &Target> {
         self.targets.objects().iter().filter(|target| target.meta.is_resource())
     }
-}
-
-/// The named object of this key in `targets`.
-pub(crate) fn find<'a>(targets: &'a Targets, key: &ResourceKey) -> Option<&'a Target> {
-    let objects = targets.objects();
-    let at = objects.partition_point(|target| target.key < *key);
-    objects[at..]
-        .iter()
-        .take_while(|target| target.key == *key)
-        .find(|target| target.generate_name.is_none())
 }
 
 /// A verdict and what it was passed on.

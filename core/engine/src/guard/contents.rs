@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::{GroupKind, ResourceKey};
+use capstan_model::{GroupKind, PruneOption, ResourceKey};
 use serde_json::Value;
 
 /// What has to be listed before an object may be deleted.
@@ -61,8 +61,8 @@ impl Content {
     }
 }
 
-/// What a definition defines, when the object is one.
-pub(super) fn survey(live: &Value) -> Option<Survey> {
+/// What has to be listed before `live` may be deleted: everything in a namespace, all objects of a definition's kind, else nothing.
+pub fn survey(live: &Value) -> Option<Survey> {
     let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     match (text("/apiVersion"), text("/kind")) {
         ("v1", "Namespace") => Some(Survey::Namespace(text("/metadata/name").to_owned())),
@@ -116,6 +116,23 @@ pub(super) fn others(found: &[Content], ours: &BTreeSet<ResourceKey>) -> Vec<Res
     others.sort();
     others
 }
+
+/// Is it looked into before an object is deleted? A person's word is enough for a namespace; for the objects of a kind it is not.
+pub(crate) fn is_looked_into(key: &ResourceKey, by_person: bool) -> bool {
+    match key.kind.as_str() {
+        "Namespace" => !by_person,
+        "CustomResourceDefinition" => true,
+        _ => false,
+    }
+}
+
+/// May an object that the application tracks go when its namespace or its definition goes? `own` is what its annotation says.
+pub(crate) fn may_go_along(own: Option<PruneOption>, is_declared: bool, is_held: bool) -> bool {
+    own != Some(PruneOption::Never) && !is_declared && !is_held
+}
+
+/// What becomes of a prune of a namespace that no application deletes.
+pub(crate) const RESERVED: &str = "left as it is: namespaces of Kubernetes and of the controller are never deleted";
 
 /// Namespaces that no application deletes, whatever it says: Kubernetes' own, the default one, the controller's.
 pub(crate) fn is_reserved(key: &ResourceKey, control_namespace: &str) -> bool {

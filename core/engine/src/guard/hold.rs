@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use capstan_model::annotations::DELETION_APPROVED;
-use capstan_model::{Digest, ResourceKey, Timestamp};
+use capstan_model::{Application, ApplicationCondition, ConditionType, Digest, ResourceKey, Timestamp};
 use serde_json::json;
 
 use super::mass_prune::PruneLimits;
@@ -198,6 +198,39 @@ pub(crate) fn parse(message: &str) -> Option<Parsed<'_>> {
         .and_then(|(why, _)| why.rsplit_once(". "));
     let why = why.map_or(rest, |(why, _)| why);
     Some(Parsed { rule, plan, why })
+}
+
+/// What conditions tell, by rule.
+pub(crate) fn told(conditions: &[ApplicationCondition]) -> BTreeMap<String, Told> {
+    let held = conditions
+        .iter()
+        .filter(|condition| condition.kind == ConditionType::PruneHeld);
+    let told = held.filter_map(|condition| {
+        let parsed = parse(&condition.message)?;
+        let told = Told {
+            plan: parsed.plan.to_owned(),
+            why: parsed.why.to_owned(),
+            since: condition.last_transition_time?,
+            is_approved: false,
+        };
+        Some((parsed.rule.to_owned(), told))
+    });
+    told.collect()
+}
+
+/// Rules by which an unapproved hold stands that stays until it is approved, and why it began.
+pub(crate) fn standing(told: &BTreeMap<String, Told>, limits: PruneLimits) -> BTreeMap<Rule, String> {
+    let rules = [Rule::MassPrune(limits), Rule::RewrittenHistory];
+    let standing = rules.into_iter().filter_map(|rule| {
+        let told = told.get(&rule.to_string())?;
+        (rule.stays() && !told.is_approved).then(|| (rule, told.why.clone()))
+    });
+    standing.collect()
+}
+
+/// When a person approved what is held of an application.
+pub(crate) fn approval(application: &Application) -> Option<Timestamp> {
+    application.annotation(DELETION_APPROVED).parse().ok()
 }
 
 /// Is this the result of a prune that was held?

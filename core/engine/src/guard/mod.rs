@@ -20,20 +20,25 @@ mod mass_prune;
 mod pause;
 mod permit;
 mod protected;
+mod undeclared;
 mod warm_up;
 mod witness;
 
 pub(crate) use contended::Contention;
-pub(crate) use contents::is_reserved;
-pub use contents::{Content, Survey, is_incidental};
+pub use contents::{Content, Survey, is_incidental, survey};
+pub(crate) use contents::{RESERVED, is_looked_into, is_reserved, may_go_along};
 pub use fence::{Fence, LostLease};
 pub(crate) use findings::{Doomed, Facts, findings};
 pub(crate) use grounds::rules_asked;
 pub use grounds::{DeleteReason, Grounds};
-pub(crate) use hold::{Hold, Rule, Told, is_held, parse};
+#[cfg(test)]
+pub(crate) use hold::Finding;
+pub(crate) use hold::{Hold, Rule, Told, approval, is_held, parse, standing, told};
 pub(crate) use mass_prune::PruneLimits;
 pub use pause::Pause;
 pub use permit::{DeletePermit, DeletePreconditions, DeleteRefusal};
+pub(crate) use permit::{in_use, not_surveyed, refusal};
 pub(crate) use protected::is_protected;
+pub(crate) use undeclared::Undeclared;
 pub(crate) use warm_up::WarmUp;
 pub(crate) use witness::{CompleteLive, CompleteRender};

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use capstan_model::ClusterId;
 use capstan_model::annotations::PAUSE_DELETES;
+use capstan_model::{AppProject, Application, ClusterId};
 use serde_json::Value;
 
 /// What is paused by the control namespace's ConfigMap.
@@ -63,8 +63,17 @@ impl Pause {
         Self::parse(entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))))
     }
 
+    /// Why deletes of an application are paused; `None` when they are not. `project` is its own, where that exists.
+    pub fn of_application(&self, application: &Application, project: Option<&AppProject>) -> Option<String> {
+        let spec = &application.spec;
+        let of_project = project.and_then(|project| project.metadata.annotations.get(PAUSE_DELETES));
+        let of_application = application.metadata.annotations.get(PAUSE_DELETES);
+        let annotations = [("AppProject", of_project), ("Application", of_application)];
+        self.reason(&spec.destination.cluster(), spec.project(), annotations)
+    }
+
     /// Why deletes of this application are paused; `None` when they are not. Annotations are those of the project and of the application.
-    pub fn reason<'a>(
+    fn reason<'a>(
         &self,
         cluster: &ClusterId,
         project: &str,

@@ -154,23 +154,12 @@ impl DeletePermit {
     /// Holds what was listed against the permit.
     pub fn check_contents(&self, found: &[Content]) -> Result<(), DeleteRefusal> {
         let Some(ours) = &self.contents else { return Ok(()) };
-        let others = contents::others(found, ours);
-        if others.is_empty() {
-            return Ok(());
-        }
-        Err(DeleteRefusal::InUse {
-            key: Box::new(self.key.clone()),
-            count: others.len(),
-            others: others.iter().take(NAMED).map(ToString::to_string).collect(),
-        })
+        in_use(&self.key, found, ours).map_or(Ok(()), Err)
     }
 
     /// What has to be listed cannot be: not known is not nothing.
     pub fn not_surveyed(&self, reason: impl Into<String>) -> DeleteRefusal {
-        DeleteRefusal::NotSurveyed {
-            key: Box::new(self.key.clone()),
-            reason: reason.into(),
-        }
+        not_surveyed(&self.key, reason)
     }
 
     /// Which object.
@@ -198,30 +187,6 @@ impl DeletePermit {
         self.grounds.reason != DeleteReason::Hook
     }
 
-    /// Is it this application's, of this installation?
-    fn check_tracking(&self, live: &Value) -> Result<(), DeleteRefusal> {
-        let annotations = live.pointer("/metadata/annotations");
-        for (annotation, expected) in [
-            (TRACKING_ID, &self.tracking_id),
-            (INSTALLATION_ID, &self.installation_id),
-        ] {
-            let found = annotations
-                .and_then(|all| all.get(annotation))
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            if !expected.is_empty() && found != expected && !sabotage::is(Sabotage::DeletesUntracked) {
-                let (expected, live) = (expected.clone(), found.to_owned());
-                return Err(DeleteRefusal::NotTracked {
-                    key: Box::new(self.key.clone()),
-                    annotation,
-                    expected,
-                    live,
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// Holds the permit against the object as it was just read from the API (not from a cache). Only then the DELETE may be sent,
     /// with the preconditions that this gives.
     pub fn check(&self, live: &Value) -> Result<DeletePreconditions, DeleteRefusal> {
@@ -231,28 +196,20 @@ impl DeletePermit {
                 .unwrap_or_default()
                 .to_owned()
         };
-        let key = || Box::new(self.key.clone());
         let uid = text("/metadata/uid");
         if uid != self.uid {
             return Err(DeleteRefusal::Replaced {
-                key: key(),
+                key: Box::new(self.key.clone()),
                 expected: self.uid.clone(),
                 live: uid,
             });
         }
-        self.check_tracking(live)?;
-        if let Some(owner) = controller(live) {
-            return Err(DeleteRefusal::Owned { key: key(), owner });
-        }
-        let options = ObjectMeta::of(live).sync_options;
-        let protection = match self.grounds.reason {
-            _ if sabotage::is(Sabotage::DeletesProtected) => None,
-            DeleteReason::Prune if options.prune == Some(PruneOption::Never) => Some("Prune=false"),
-            DeleteReason::Cascade if options.delete == Some(DeleteOption::Never) => Some("Delete=false"),
-            _ => None,
-        };
-        match protection {
-            Some(option) => Err(DeleteRefusal::Protected { key: key(), option }),
+        let expected = [
+            (TRACKING_ID, self.tracking_id.as_str()),
+            (INSTALLATION_ID, self.installation_id.as_str()),
+        ];
+        match refusal(&self.key, live, expected, self.grounds.reason) {
+            Some(refusal) => Err(refusal),
             None if sabotage::is(Sabotage::NoPreconditions) => Ok(DeletePreconditions {
                 uid: String::new(),
                 resource_version: String::new(),
@@ -262,6 +219,64 @@ impl DeletePermit {
                 resource_version: text("/metadata/resourceVersion"),
             }),
         }
+    }
+}
+
+/// Why an object, as it was just read, may not be deleted for `reason`. `expected` is what its annotations must say, by their names; an
+/// empty text is not asked for.
+pub(crate) fn refusal(
+    key: &ResourceKey,
+    live: &Value,
+    expected: [(&'static str, &str); 2],
+    reason: DeleteReason,
+) -> Option<DeleteRefusal> {
+    let boxed = || Box::new(key.clone());
+    let annotations = live.pointer("/metadata/annotations");
+    let found = |annotation: &str| {
+        annotations
+            .and_then(|all| all.get(annotation)?.as_str())
+            .unwrap_or_default()
+    };
+    let other = expected.into_iter().find(|(annotation, expected)| {
+        let is_other = !expected.is_empty() && found(annotation) != *expected;
+        is_other && !sabotage::is(Sabotage::DeletesUntracked)
+    });
+    if let Some((annotation, expected)) = other {
+        return Some(DeleteRefusal::NotTracked {
+            key: boxed(),
+            annotation,
+            expected: expected.to_owned(),
+            live: found(annotation).to_owned(),
+        });
+    }
+    if let Some(owner) = controller(live) {
+        return Some(DeleteRefusal::Owned { key: boxed(), owner });
+    }
+    let options = ObjectMeta::of(live).sync_options;
+    let protection = match reason {
+        _ if sabotage::is(Sabotage::DeletesProtected) => None,
+        DeleteReason::Prune if options.prune == Some(PruneOption::Never) => Some("Prune=false"),
+        DeleteReason::Cascade if options.delete == Some(DeleteOption::Never) => Some("Delete=false"),
+        _ => None,
+    };
+    protection.map(|option| DeleteRefusal::Protected { key: boxed(), option })
+}
+
+/// Why an object may not be deleted with what is in it, of which only `ours` may go along.
+pub(crate) fn in_use(key: &ResourceKey, found: &[Content], ours: &BTreeSet<ResourceKey>) -> Option<DeleteRefusal> {
+    let others = contents::others(found, ours);
+    (!others.is_empty()).then(|| DeleteRefusal::InUse {
+        key: Box::new(key.clone()),
+        count: others.len(),
+        others: others.iter().take(NAMED).map(ToString::to_string).collect(),
+    })
+}
+
+/// What would go along could not be listed.
+pub(crate) fn not_surveyed(key: &ResourceKey, reason: impl Into<String>) -> DeleteRefusal {
+    DeleteRefusal::NotSurveyed {
+        key: Box::new(key.clone()),
+        reason: reason.into(),
     }
 }
 

@@ -127,6 +127,11 @@ pub(crate) fn phase_of(hook: HookType) -> Option<SyncPhase> {
     }
 }
 
+/// Why a hook fails in whose way an object is that is no earlier run of it.
+pub(crate) fn foreign_hook(key: &ResourceKey) -> String {
+    format!("{key} exists and does not belong to this application: delete it or rename the hook")
+}
+
 /// A hook without a name gets one that is the same whenever this attempt is looked at again.
 fn hook_key(target: &Target, phase: SyncPhase, request: &PlanRequest<'_>) -> ResourceKey {
     let mut key = target.key.clone();

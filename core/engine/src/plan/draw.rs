@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use petgraph::stable_graph::NodeIndex;
 
-use super::render::titled;
+use super::render::{headline, one_line, titled};
 use super::{Change, ChangeKind, Dependency, Outlook, Plan, SyncTask, TaskAction};
 
 /// Sizes of the picture, in pixels.
@@ -16,6 +16,8 @@ const GAP: (usize, usize) = (24, 46);
 const TITLE: usize = 150;
 const MARGIN: usize = 20;
 const PER_ROW: usize = 4;
+/// A letter of a headline at most, but for few.
+const LETTER: usize = 8;
 
 /// Tasks that run beside each other.
 struct Lane<'p> {
@@ -47,6 +49,9 @@ impl Plan {
     /// The plan in Graphviz's language.
     pub fn dot(&self, outlook: Option<&Outlook>) -> String {
         let mut text = "digraph plan {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n".to_owned();
+        if let Some(headline) = headline(outlook) {
+            let _ = writeln!(text, "  labelloc=t;\n  label=\"{}\";", quoted(&headline));
+        }
         let lanes = self.lanes();
         for (number, lane) in lanes.iter().enumerate() {
             let _ = writeln!(text, "  subgraph cluster_{number} {{\n    label=\"{}\";", lane.title);
@@ -93,7 +98,8 @@ impl Plan {
         let lanes = self.lanes();
         let mut body = String::new();
         let mut places: BTreeMap<NodeIndex, (usize, usize)> = BTreeMap::new();
-        let (mut top, mut widest) = (MARGIN, 1);
+        let (said, height) = draw_headline(&mut body, outlook);
+        let (mut top, mut widest) = (MARGIN + height, 1);
         for (number, lane) in lanes.iter().enumerate() {
             let rows = lane.tasks.len().div_ceil(PER_ROW).max(1);
             let height = rows * BOX.1 + (rows - 1) * GAP.0;
@@ -133,9 +139,19 @@ impl Plan {
                 );
             }
         }
-        let width = TITLE + widest * (BOX.0 + GAP.0) + MARGIN;
+        let width = (TITLE + widest * (BOX.0 + GAP.0) + MARGIN).max(said);
         format!("{}{body}</svg>\n", head(width, top))
     }
+}
+
+/// What becomes of the sync as a whole. Gives the width that it needs, and its height.
+fn draw_headline(body: &mut String, outlook: Option<&Outlook>) -> (usize, usize) {
+    let Some(headline) = headline(outlook) else {
+        return (0, 0);
+    };
+    let (y, text) = (MARGIN + BOX.1 / 2, escaped(&headline));
+    let _ = writeln!(body, r#"<text class="headline" x="{MARGIN}" y="{y}">{text}</text>"#);
+    (headline.chars().count() * LETTER + 2 * MARGIN, BOX.1)
 }
 
 fn draw_title(body: &mut String, title: &str, top: usize) {
@@ -149,7 +165,8 @@ fn draw_title(body: &mut String, title: &str, top: usize) {
 
 fn draw_task(body: &mut String, task: &SyncTask, change: Option<&Change>, (x, y): (usize, usize)) {
     let class = match (task.action, change.map(|change| change.kind)) {
-        (_, Some(ChangeKind::Unchanged | ChangeKind::Keep)) => "same",
+        (_, Some(ChangeKind::Unchanged | ChangeKind::Keep | ChangeKind::Withhold)) => "same",
+        (_, Some(ChangeKind::Fail)) => "prune",
         (TaskAction::Prune, _) => "prune",
         (TaskAction::Hook(_), _) => "hook",
         _ => "apply",
@@ -186,21 +203,22 @@ fn draw_task(body: &mut String, task: &SyncTask, change: Option<&Change>, (x, y)
 fn head(width: usize, height: usize) -> String {
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">
-<style>rect{{fill:#fff;stroke:#345}}.hook rect{{fill:#eef4ff}}.prune rect{{fill:#fff0ee;stroke:#a33}}.same{{opacity:.45}}.lane{{font-weight:bold}}.key{{font-family:monospace}}line{{stroke:#888}}.own{{stroke-dasharray:4}}</style>
+<style>rect{{fill:#fff;stroke:#345}}.hook rect{{fill:#eef4ff}}.prune rect{{fill:#fff0ee;stroke:#a33}}.same{{opacity:.45}}.lane,.headline{{font-weight:bold}}.headline{{fill:#a33}}.key{{font-family:monospace}}line{{stroke:#888}}.own{{stroke-dasharray:4}}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#888"/></marker></defs>
 "##
     )
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    one_line(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
 }
 
 fn quoted(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+    one_line(text).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[cfg(test)]

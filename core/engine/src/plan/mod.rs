@@ -15,11 +15,13 @@ mod draw;
 mod names;
 mod order;
 mod outlook;
-pub(crate) use build::{defined_kind, phase_of};
+mod validate;
+pub(crate) use build::{defined_kind, foreign_hook, phase_of};
 pub(crate) use names::Selection;
 mod render;
 pub(crate) use order::rank;
-pub use outlook::{Change, ChangeKind, LiveObject, Outlook, OutlookRequest};
+pub use outlook::{Change, ChangeKind, Course, LiveObject, Outlook, OutlookRequest};
+pub(crate) use validate::{InvalidTask, Validation, reasons};
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,46 +1,41 @@
 //! What a plan would change in a cluster, and why.
 //!
 //! **Problem.** A plan says in which order things happen, not whether anything does. Before a push or a merge people ask what it will do to
-//! production: what is new, which fields change and who wrote what is there now, what is deleted, and what a guard will hold.
+//! production: what is new, which fields change and who wrote what is there now, what is deleted, what a guard will hold, and whether the
+//! sync would be refused as a whole.
 //!
-//! **Invariants.** The answers are the controller's: the same comparison, the same rules. What could not be read is
-//! [`ChangeKind::Unknown`], never new and never gone. Values of Secrets are masked by the comparison.
+//! **Invariants.** The answers are the controller's: what it decides by is a function here, too. What could not be read is
+//! [`ChangeKind::Unknown`], never new and never gone, and nothing is said to be deleted on the strength of it. Values of Secrets are masked
+//! by the comparison.
 //!
 //! **Deliberately absent.** Reading the cluster: the caller does. What admission would make of a write: only the server knows, and a sync
-//! that deletes asks it first. Rules that rest on the controller's own memory (rewritten history, a replaced cluster, a second render).
+//! that deletes asks it first. When a sync begins: windows, other Applications, a sync of the same objects that failed. Rules that rest on
+//! the controller's own memory (rewritten history, a replaced cluster, a second render). The passes of `guards: argo`: its order and its
+//! guards are foreseen, not what each pass makes of the cluster.
+
+mod change;
+mod course;
+mod prunes;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{
-    ApplicationId, GroupKind, ObjectMeta, PruneOption, ResourceIgnoreDifferences, ResourceKey, SyncOptions, SyncPhase,
-    tracking,
+    AppProject, Application, ApplicationId, GroupKind, ResourceKey, SyncOptions, SyncPhase, Timestamp, tracking,
 };
 use petgraph::stable_graph::NodeIndex;
-use serde::Serialize;
 use serde_json::Value;
 
-use super::build::defined_kind;
-use super::{Plan, SyncTask, TaskAction};
-use crate::compare::{FieldDifference, IgnoreRules, differences};
-use crate::guard::{Doomed, Facts, PruneLimits, findings};
+use super::build::{defined_kind, foreign_hook};
+use super::{Plan, SyncTask, TaskAction, Validation};
+use crate::compare::{IgnoreRules, differences};
+use crate::event::Discovery;
+use crate::guard::{Content, DeleteReason, Pause, is_reserved};
 use crate::policy::ignore_rules;
-use crate::settings::Guards;
-use crate::targets::{Target, Targets};
+use crate::settings::Settings;
+use crate::targets::{Target, Targets, namespace_object};
 
-/// What a cluster has under a key.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LiveObject {
-    /// Nothing, and that is proven.
-    Absent,
-    /// This, managedFields included.
-    Present(Box<Value>),
-    /// Nothing: the cluster does not serve the kind, and that is proven.
-    NotServed,
-    /// It could not be read, and why.
-    Unread(String),
-}
+pub use change::{Change, ChangeKind, LiveObject};
+pub use course::Course;
 
 /// What an outlook is made of.
 #[derive(Clone, Debug)]
@@ -51,98 +46,32 @@ pub struct OutlookRequest<'a> {
     pub targets: &'a Targets,
     /// What the cluster has of each task's object. A key that is not here was not read.
     pub live: &'a BTreeMap<ResourceKey, LiveObject>,
+    /// What is in the namespaces and of the kinds that the plan would delete, as [`survey`](crate::guard::survey) names it; or why that could
+    /// not be read. A key that is not here was not read.
+    pub contents: &'a BTreeMap<ResourceKey, Result<Vec<Content>, String>>,
+    /// What the cluster serves.
+    pub discovery: &'a Discovery,
     /// The application.
-    pub application: &'a ApplicationId,
-    /// Namespace in which applications are named without it.
-    pub control_namespace: &'a str,
-    /// `spec.ignoreDifferences`.
-    pub ignored: &'a [ResourceIgnoreDifferences],
+    pub application: &'a Application,
+    /// Its project, `None` where there is none of the name; or why it could not be read.
+    pub project: Result<Option<&'a AppProject>, &'a str>,
     /// Options of the application.
     pub options: &'a SyncOptions,
-    /// A person asks for this sync: fewer rules bind it.
+    /// What of deletes is paused, by the control namespace's ConfigMap.
+    pub pause: &'a Pause,
+    /// What the controller is configured with.
+    pub settings: &'a Settings,
+    /// A person asks for this sync, with prune: fewer rules bind it. Else it is the sync that begins by itself.
     pub by_person: bool,
-    /// Why the sync deletes nothing; `None` when it prunes.
-    pub keeps: Option<&'a str>,
-    /// Why deletes of the application are paused.
-    pub paused: Option<&'a str>,
-    /// Kinds that are protected beside the built-in ones.
-    pub protected: &'a [GroupKind],
-    /// Safe defaults or Argo CD's.
-    pub guards: Guards,
+    /// Now: approvals are given in time.
+    pub now: Timestamp,
 }
 
-/// What a task does to the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum ChangeKind {
-    /// Makes an object that is not there.
-    Create,
-    /// Changes fields of it.
-    Update,
-    /// Nothing: it is as declared.
-    Unchanged,
-    /// Runs a hook.
-    Run,
-    /// Deletes an object.
-    Delete,
-    /// Leaves an object that is not declared.
-    Keep,
-    /// Would delete an object, and waits for a person.
-    Hold,
-    /// The sync would fail for it.
-    Fail,
-    /// It is not known: something could not be read.
-    Unknown,
-}
-
-/// What becomes of one task's object.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Change {
-    /// What.
-    #[serde(rename = "change")]
-    pub kind: ChangeKind,
-    /// Why, for people. Empty where `fields` say it.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub why: String,
-    /// Fields that differ.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub fields: Vec<FieldDifference>,
-    /// Fields that differ and that `ignoreDifferences` takes out of the comparison. A write changes them all the same, unless
-    /// `RespectIgnoreDifferences=true` is set.
-    #[serde(rename = "ignoredFields", skip_serializing_if = "Vec::is_empty")]
-    pub ignored: Vec<FieldDifference>,
-}
-
-/// What becomes of every task's object.
+/// What becomes of every task's object, and of the sync as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outlook {
     changes: BTreeMap<NodeIndex, Change>,
-}
-
-impl Change {
-    fn new(kind: ChangeKind, why: impl Into<String>) -> Self {
-        Self {
-            kind,
-            why: why.into(),
-            fields: Vec::new(),
-            ignored: Vec::new(),
-        }
-    }
-}
-
-impl fmt::Display for ChangeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Unchanged => "unchanged",
-            Self::Run => "run",
-            Self::Delete => "delete",
-            Self::Keep => "keep",
-            Self::Hold => "hold",
-            Self::Fail => "fail",
-            Self::Unknown => "unknown",
-        })
-    }
+    course: Course,
 }
 
 impl Outlook {
@@ -155,18 +84,27 @@ impl Outlook {
                 (TaskAction::Apply, Some(target), LiveObject::Present(live)) if !is_going(live) => {
                     request.applied(target, live)
                 }
-                (TaskAction::Prune, _, live) => request.prune(task, live),
+                (TaskAction::CreateNamespace, _, LiveObject::Present(live)) if !is_going(live) => {
+                    request.namespace(&task.key, live)
+                }
+                (TaskAction::Prune, _, live) => request.prune(&task.key, live),
                 (_, target, live) => request.written(task, target, live),
             };
             changes.insert(node, change);
         }
         request.hold(&mut changes);
-        Self { changes }
+        let course = request.course(&mut changes);
+        Self { changes, course }
     }
 
     /// What becomes of a task's object.
     pub fn change(&self, node: NodeIndex) -> Option<&Change> {
         self.changes.get(&node)
+    }
+
+    /// What becomes of the sync as a whole.
+    pub fn course(&self) -> &Course {
+        &self.course
     }
 
     /// How many tasks do what.
@@ -196,6 +134,35 @@ impl OutlookRequest<'_> {
         self.live.get(key).unwrap_or(&UNREAD)
     }
 
+    /// The application that tracks what is live under a key.
+    fn owner(&self, key: &ResourceKey) -> Option<ApplicationId> {
+        match self.live.get(key)? {
+            LiveObject::Present(object) => tracking::owner(object, key, &self.settings.control_namespace),
+            LiveObject::Absent | LiveObject::NotServed | LiveObject::Unread(_) => None,
+        }
+    }
+
+    fn is_ours(&self, key: &ResourceKey) -> bool {
+        self.owner(key) == Some(self.application.id())
+    }
+
+    /// Does the sync delete what is not declared?
+    fn prunes(&self) -> bool {
+        let automated = self.application.spec.sync_policy.automation();
+        self.by_person || automated.is_some_and(|automated| automated.prune)
+    }
+
+    /// What a plan's tasks are held against within a project.
+    fn validation<'v>(&'v self, project: &'v AppProject) -> Validation<'v> {
+        Validation {
+            plan: self.plan,
+            targets: self.targets,
+            options: self.options,
+            project,
+            destination: &self.application.spec.destination,
+        }
+    }
+
     /// An object that is there and is declared.
     fn applied(&self, target: &Target, live: &Value) -> Change {
         let desired = match target.object.value() {
@@ -203,18 +170,15 @@ impl OutlookRequest<'_> {
             Ok(_) => return Change::new(ChangeKind::Unknown, "it cannot be compared: it is not an object"),
             Err(error) => return Change::new(ChangeKind::Unknown, format!("it cannot be compared: {error}")),
         };
-        let rules = ignore_rules(self.ignored, &target.key);
+        let rules = ignore_rules(&self.application.spec.ignore_differences, &target.key);
         let fields = differences(&target.key, &desired, live, &rules);
         let mut ignored = Vec::new();
         if !rules.is_empty() {
             ignored = differences(&target.key, &desired, live, &IgnoreRules::default());
             ignored.retain(|field| !fields.contains(field));
         }
-        let (kind, why) = match self.other_owner(target, live) {
-            Some(owner) if self.options.fail_on_shared_resource == Some(true) => {
-                let why = format!("application {owner} tracks it, and FailOnSharedResource=true");
-                (ChangeKind::Fail, why)
-            }
+        let other = self.owner(&target.key).filter(|owner| *owner != self.application.id());
+        let (kind, why) = match other {
             Some(owner) => {
                 let why = format!("application {owner} tracks it: it is taken over, unless that one declares it, too");
                 (ChangeKind::Update, why)
@@ -229,8 +193,43 @@ impl OutlookRequest<'_> {
         }
     }
 
+    /// The namespace of `CreateNamespace=true`, which is there. It is written only to keep labels and annotations, and then always.
+    fn namespace(&self, key: &ResourceKey, live: &Value) -> Change {
+        let metadata = self.application.spec.sync_policy.managed_namespace_metadata.as_ref();
+        let Some(metadata) = metadata.filter(|_| live.is_object()) else {
+            return Change::new(ChangeKind::Unchanged, "it exists");
+        };
+        let desired = namespace_object(&key.name, Some(metadata));
+        let fields = differences(key, &desired, live, &IgnoreRules::default());
+        match fields.is_empty() {
+            true => Change::new(ChangeKind::Unchanged, "it has its labels and annotations"),
+            false => Change {
+                fields,
+                ..Change::new(ChangeKind::Update, "managedNamespaceMetadata")
+            },
+        }
+    }
+
+    /// What keeps a hook from running: what is in its way and cannot be deleted first.
+    fn in_the_way(&self, task: &SyncTask, live: &LiveObject) -> Option<Change> {
+        let LiveObject::Present(object) = live else { return None };
+        let is_hook = matches!(task.action, TaskAction::Hook(_)) && task.phase != SyncPhase::SyncFail;
+        if !is_hook || is_going(object) {
+            return None;
+        }
+        if !self.is_ours(&task.key) || is_reserved(&task.key, &self.settings.control_namespace) {
+            return Some(Change::new(ChangeKind::Fail, foreign_hook(&task.key)));
+        }
+        let refusal = self.last_look(&task.key, object, DeleteReason::Hook)?;
+        let why = format!("what is in its way cannot be deleted, and the sync waits until its deadline: {refusal}");
+        Some(Change::new(ChangeKind::Wait, why))
+    }
+
     /// A task that writes, where there is nothing to compare.
     fn written(&self, task: &SyncTask, target: Option<&Target>, live: &LiveObject) -> Change {
+        if let Some(change) = self.in_the_way(task, live) {
+            return change;
+        }
         let is_there = match (task.action, live) {
             (TaskAction::Hook(_), _) if target.is_some_and(|target| target.generate_name.is_some()) => {
                 return Change::new(ChangeKind::Run, "hooks run in every sync, this one under a new name");
@@ -249,12 +248,12 @@ impl OutlookRequest<'_> {
                 Change::new(ChangeKind::Run, why)
             }
             TaskAction::Hook(_) => Change::new(ChangeKind::Run, "hooks run in every sync"),
-            TaskAction::CreateNamespace if is_there => Change::new(ChangeKind::Unchanged, "it exists"),
             _ if is_there => Change::new(ChangeKind::Create, "what is there is being deleted; it is made anew"),
             _ => Change::new(ChangeKind::Create, "not in the cluster"),
         }
     }
 
+    /// Of a kind that is not served, and that the sync or somebody else may bring. What nobody brings fails the sync as a whole.
     fn not_served(&self, kind: &GroupKind) -> Change {
         let mut declared = self.targets.objects().iter().filter_map(defined_kind);
         match declared.any(|defined| defined == *kind) {
@@ -263,103 +262,12 @@ impl OutlookRequest<'_> {
                 format!("not in the cluster: {kind} is defined by this sync"),
             ),
             false => Change::new(
-                ChangeKind::Fail,
+                ChangeKind::Wait,
                 format!(
-                    "the cluster does not serve {kind}, and nothing here defines it: the sync waits for it until its deadline"
+                    "the cluster does not serve {kind}: the sync waits until somebody defines it, or until its deadline"
                 ),
             ),
         }
-    }
-
-    /// The other application that tracks a live object.
-    fn other_owner(&self, target: &Target, live: &Value) -> Option<ApplicationId> {
-        tracking::owner(live, &target.key, self.control_namespace).filter(|owner| owner != self.application)
-    }
-
-    /// What becomes of an object that is not declared, before the guards look at all of them.
-    fn prune(&self, task: &SyncTask, live: &LiveObject) -> Change {
-        let object = match live {
-            LiveObject::Absent | LiveObject::NotServed => {
-                return Change::new(ChangeKind::Unchanged, "it is gone already");
-            }
-            LiveObject::Unread(why) => return Change::new(ChangeKind::Unknown, why),
-            LiveObject::Present(object) => object,
-        };
-        if tracking::owner(object, &task.key, self.control_namespace).as_ref() != Some(self.application) {
-            return Change::new(ChangeKind::Keep, "it is not tracked by this application any more");
-        }
-        let own = ObjectMeta::of(object).sync_options.prune;
-        match own.or(self.options.prune) {
-            Some(PruneOption::Never) => Change::new(ChangeKind::Keep, "Prune=false"),
-            _ if self.keeps.is_some() => Change::new(ChangeKind::Keep, self.keeps.unwrap_or_default()),
-            Some(PruneOption::Confirm) => {
-                let why = format!("Prune=confirm: it waits for {DELETION_APPROVED} on the Application");
-                Change::new(ChangeKind::Hold, why)
-            }
-            _ => Change::new(ChangeKind::Delete, "the application tracks it, and nothing declares it"),
-        }
-    }
-
-    /// What an automated sync would not delete by itself.
-    fn hold(&self, changes: &mut BTreeMap<NodeIndex, Change>) {
-        let doomed: BTreeMap<ResourceKey, Doomed> = self
-            .plan
-            .tasks()
-            .filter(|(node, _)| {
-                changes
-                    .get(node)
-                    .is_some_and(|change| change.kind == ChangeKind::Delete)
-            })
-            .map(|(_, task)| (task.key.clone(), self.doomed(&task.key)))
-            .collect();
-        let found = findings(&Facts {
-            doomed: &doomed,
-            tracked: self.tracked(),
-            by_person: self.by_person,
-            as_argo: self.guards == Guards::Argo,
-            limits: PruneLimits::of(self.options),
-            protected: self.protected,
-            second: None,
-            diverged: None,
-            replaced: None,
-            paused: self.paused.map(ToOwned::to_owned),
-            in_use: &BTreeMap::new(),
-            standing: &BTreeMap::new(),
-        });
-        let nodes: BTreeMap<&ResourceKey, NodeIndex> = self
-            .plan
-            .tasks()
-            .filter(|(_, task)| task.action == TaskAction::Prune)
-            .map(|(node, task)| (&task.key, node))
-            .collect();
-        for finding in found.iter().rev() {
-            for node in finding.keys.iter().filter_map(|key| nodes.get(key)) {
-                let why = format!("{}: {}", finding.rule, finding.why);
-                changes.insert(*node, Change::new(ChangeKind::Hold, why));
-            }
-        }
-    }
-
-    fn doomed(&self, key: &ResourceKey) -> Doomed {
-        let own = match self.live(key) {
-            LiveObject::Present(object) => ObjectMeta::of(object).sync_options.prune,
-            _ => None,
-        };
-        Doomed {
-            uid: String::new(),
-            is_released: own == Some(PruneOption::Allow),
-        }
-    }
-
-    /// Live objects that the application tracks.
-    fn tracked(&self) -> usize {
-        let is_ours = |(key, live): &(&ResourceKey, &LiveObject)| match live {
-            LiveObject::Present(object) => {
-                tracking::owner(object, key, self.control_namespace).as_ref() == Some(self.application)
-            }
-            _ => false,
-        };
-        self.live.iter().filter(is_ours).count()
     }
 }
 

@@ -10,9 +10,12 @@ use super::{Change, Dependency, Outlook, Plan, SyncTask, TaskAction};
 
 impl Plan {
     /// The plan for people: phases and waves in order, and what each task waits for beside its wave; with an outlook also what becomes of
-    /// each object and why, and how many of each at the end.
+    /// the sync as a whole, before everything else, of each object and why, and how many of each at the end.
     pub fn text(&self, outlook: Option<&Outlook>) -> String {
         let mut text = String::new();
+        if let Some(headline) = headline(outlook) {
+            let _ = writeln!(text, "{headline}\n");
+        }
         let mut group = None;
         for (node, task) in self.tasks() {
             let now = (task.phase, task.wave, task.action == TaskAction::Prune);
@@ -22,13 +25,13 @@ impl Plan {
                 group = Some(now);
             }
             let change = outlook.and_then(|outlook| outlook.change(node));
-            let _ = write!(text, "  {} {}", titled(task, change), task.key);
+            let _ = write!(text, "  {} {}", titled(task, change), one_line(&task.key.to_string()));
             if let Some(location) = &task.location {
-                let _ = write!(text, " ({location})");
+                let _ = write!(text, " ({})", one_line(&location.to_string()));
             }
             let after: Vec<String> = self
                 .own_dependencies(node)
-                .map(|(before, why)| format!("{} ({why:?})", self.task(before).key))
+                .map(|(before, why)| format!("{} ({why:?})", one_line(&self.task(before).key.to_string())))
                 .collect();
             if !after.is_empty() {
                 let _ = write!(text, " after {}", after.join(", "));
@@ -43,7 +46,8 @@ impl Plan {
     }
 
     /// The plan for programs: `{"healthGate", "tasks": [{…, "after": [{"task", "dependency"}]}]}`. `task` is an index of `tasks`;
-    /// what waits for a whole wave has a `dependency` on each of its last tasks. An outlook adds a [`Change`] to each task and `counts`.
+    /// what waits for a whole wave has a `dependency` on each of its last tasks. An outlook adds a [`Change`] to each task,
+    /// `counts`, and as `sync` what becomes of the sync as a whole: `course`, and `why`.
     pub fn json(&self, outlook: Option<&Outlook>) -> Value {
         let index: BTreeMap<NodeIndex, usize> = self.tasks().enumerate().map(|(at, (node, _))| (node, at)).collect();
         let tasks: Vec<Value> = self
@@ -66,6 +70,7 @@ impl Plan {
             .collect();
         let mut plan = json!({"healthGate": self.health_gate(), "tasks": tasks});
         if let Some(outlook) = outlook {
+            plan["sync"] = json!(outlook.course());
             let counts = outlook.counts().into_iter();
             plan["counts"] = counts.map(|(kind, count)| (kind.to_string(), json!(count))).collect();
         }
@@ -105,15 +110,26 @@ pub(super) fn titled(task: &SyncTask, change: Option<&Change>) -> String {
     }
 }
 
+/// What becomes of the sync as a whole, on one line; `None` where that is nothing to be told.
+pub(super) fn headline(outlook: Option<&Outlook>) -> Option<String> {
+    Some(one_line(&outlook?.course().headline()?))
+}
+
+/// Text of files, of the API or of people: on one line, without control characters, which a terminal would obey.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 /// Why, below the line of a task.
 fn explain(text: &mut String, change: &Change) {
     if !change.why.is_empty() {
-        let _ = writeln!(text, "      {}", change.why);
+        let _ = writeln!(text, "      {}", one_line(&change.why));
     }
     for field in &change.fields {
-        let _ = writeln!(text, "      {field}");
+        let _ = writeln!(text, "      {}", one_line(&field.to_string()));
     }
     for field in &change.ignored {
+        let field = one_line(&field.to_string());
         let _ = writeln!(text, "      not compared (ignoreDifferences): {field}");
     }
 }

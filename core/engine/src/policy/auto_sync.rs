@@ -78,6 +78,13 @@ pub enum SkipReason {
     Held,
 }
 
+/// Is an automated sync that prunes refused, where it `empties` the application: the source declares nothing, and there is something to
+/// prune?
+pub(crate) fn would_wipe(automated: Option<&SyncPolicyAutomated>, empties: bool) -> bool {
+    let is_meant = automated.is_some_and(|automated| automated.allow_empty);
+    empties && !is_meant && !sabotage::is(Sabotage::WipesWhenEmpty)
+}
+
 /// Decides. First reason that holds, in this order.
 pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
     let Some(automated) = input.automated else {
@@ -93,7 +100,7 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
         SkipReason::Synced
     } else if input.only_prunes && !automated.prune {
         SkipReason::PruneNotAllowed
-    } else if input.would_wipe && automated.prune && !automated.allow_empty && !sabotage::is(Sabotage::WipesWhenEmpty) {
+    } else if automated.prune && would_wipe(Some(automated), input.would_wipe) {
         SkipReason::WouldWipe
     } else {
         match input.last {

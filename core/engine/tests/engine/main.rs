@@ -16,6 +16,7 @@ mod grounds;
 mod guards;
 mod late;
 mod options;
+mod outlook;
 mod prunes;
 mod resting;
 mod rig;

@@ -401,6 +401,11 @@ impl ApplicationSpec {
 }
 
 impl ApplicationSource {
+    /// Is it there only to be referred to? It renders nothing.
+    pub fn is_reference(&self) -> bool {
+        !self.reference.is_empty() && self.path.is_empty() && self.chart.is_empty()
+    }
+
     fn validate(&self) -> Result<(), InvalidApplication> {
         if self.repo_url.trim().is_empty() {
             return Err(InvalidApplication::Missing {

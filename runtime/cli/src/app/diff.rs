@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use capstan_engine::compare::{ComparePair, CompareTask, Verdict, compare};
 use capstan_engine::policy::ignore_rules;
 use capstan_engine::targets::Target;
-use capstan_model::{Blob, ResourceStatus};
+use capstan_model::{AppProject, Blob, ResourceStatus};
 use clap::Args;
 
-use crate::desired::{Origin, targets};
+use crate::desired::{Origin, Setting, targets};
 use crate::error::CommandError;
 use crate::output::{complain, print};
 use crate::session::Session;
@@ -17,16 +17,23 @@ use crate::session::Session;
 pub(crate) struct Arguments {
     /// `NAME` or `NAMESPACE/NAME`.
     name: String,
-    /// Commit, branch or tag to compare with; the Application's own when absent.
+    /// Commit, branch, tag or version to compare with, of the first source that is not only referred to; the Application's own when absent.
     #[arg(long)]
     revision: Option<String>,
+    /// The controller's --installation-id.
+    #[arg(long, default_value = "")]
+    installation_id: String,
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let id = session.id(&arguments.name)?;
     let application = session.application(&id).await?;
-    let origin = Origin::Git(arguments.revision.as_deref());
-    let targets = targets(session, &application, &origin)?;
+    let origin = Origin::Remote(arguments.revision.as_deref());
+    let setting = Setting {
+        project: &project(session, application.spec.project()).await?,
+        installation_id: &arguments.installation_id,
+    };
+    let targets = targets(session, &application, &origin, &setting).await?;
     let mut lines = Vec::new();
     let mut pairs = Vec::new();
     for target in targets.objects().iter().filter(|target| target.meta.is_resource()) {
@@ -65,4 +72,12 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
     }
     print(&lines.join("\n"));
     Ok(ExitCode::FAILURE)
+}
+
+/// Where charts that others depend on may come from.
+async fn project(session: &Session, name: &str) -> Result<AppProject, CommandError> {
+    match session.project(name).await {
+        Ok(project) => Ok(project.unwrap_or_else(|| AppProject::permissive(name))),
+        Err(why) => Err(CommandError::Api(format!("AppProject {name}: {why}"))),
+    }
 }

@@ -1,19 +1,19 @@
 //! Reading what a plan is about from the cluster: every object by itself, as the person who asks may read it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use capstan_engine::event::KindLookup;
-use capstan_engine::guard::Pause;
+use capstan_engine::guard::{Content, Pause};
 use capstan_engine::plan::{LiveObject, Outlook, OutlookRequest, Plan, PruneItem};
-use capstan_engine::settings::Guards;
-use capstan_model::annotations::PAUSE_DELETES;
 use capstan_model::{
-    Application, GroupVersionKind, ObjectMeta, ResourceIgnoreDifferences, ResourceKey, ResourceStatus,
+    AppProject, Application, ClusterId, GroupVersionKind, ObjectMeta, ResourceKey, ResourceStatus, SyncPolicyAutomated,
+    Timestamp,
 };
 use futures::StreamExt as _;
 
 use super::{Arguments, Subject, folder};
-use crate::desired::{Origin, scopes, targets};
+use crate::desired::{Origin, Setting, scopes, targets};
 use crate::error::CommandError;
 use crate::output::complain;
 use crate::session::Session;
@@ -22,15 +22,36 @@ use crate::session::Session;
 const READS: usize = 16;
 
 type LiveObjects = BTreeMap<ResourceKey, LiveObject>;
+type Contents = BTreeMap<ResourceKey, Result<Vec<Content>, String>>;
 
-/// A folder beside the cluster. What it would delete is not known: no Application says what belongs to it.
+/// A folder beside the cluster, as an Application without a project of its own that is synced automatically. What it would delete is not
+/// known: no Application says what belongs to it.
 pub(super) async fn of_folder(session: &Session, arguments: &Arguments) -> Result<(Plan, Outlook), CommandError> {
     let namespaced = scopes(&session.cluster.table().discovery);
     let subject = folder(arguments, namespaced)?;
+    let mut application = Application::default();
+    application
+        .metadata
+        .namespace
+        .clone_from(&subject.application.namespace);
+    application.metadata.name.clone_from(&subject.application.name);
+    application.spec.destination.server = ClusterId::IN_CLUSTER.into();
+    application
+        .spec
+        .destination
+        .namespace
+        .clone_from(&subject.destination_namespace);
+    application.spec.sync_policy.automated = Some(SyncPolicyAutomated::default());
     let live = read(session, wanted(&subject)).await;
     complain("note: what is in the cluster and not in the folder is not shown: --app NAME says what belongs together");
     let plan = subject.plan(&[])?;
-    let outlook = Outlook::new(&request(session, &subject, &plan, &live, &[]));
+    let seen = Seen {
+        live,
+        contents: Contents::new(),
+        project: Ok(Some(AppProject::permissive("default"))),
+        pause: Pause::default(),
+    };
+    let outlook = outlook(session, arguments, &subject, &application, &plan, &seen);
     Ok((plan, outlook))
 }
 
@@ -48,54 +69,85 @@ pub(super) async fn of_application(
             application.spec.destination.cluster()
         )));
     }
-    let origin = match &arguments.local {
-        Some(root) => Origin::Local(root),
-        None => Origin::Git(arguments.revision.as_deref()),
-    };
-    let subject = Subject {
-        application: application.id(),
-        targets: targets(session, &application, &origin)?,
-        destination_namespace: application.spec.destination.namespace.clone(),
-        options: application.spec.sync_policy.options(),
-    };
+    let project = session.project(application.spec.project()).await;
+    let subject = subject(session, arguments, &application, project.as_ref().ok()).await?;
     let extra = undeclared(&application, &subject);
     let known = extra.iter().map(|resource| (resource.key(), kind_of(resource)));
     let live = read(session, wanted(&subject).into_iter().chain(known).collect()).await;
     let last = subject.options.prune_last == Some(true);
     let items: Vec<PruneItem> = extra.iter().map(|resource| prune_item(resource, &live, last)).collect();
     let plan = subject.plan(&items)?;
-    let paused = paused(session, &application).await;
-    let ignored = &application.spec.ignore_differences;
-    let outlook = Outlook::new(&OutlookRequest {
-        by_person: arguments.prune,
-        keeps: keeps(&application).filter(|_| !arguments.prune),
-        paused: paused.as_deref(),
-        ..request(session, &subject, &plan, &live, ignored)
-    });
+    let seen = Seen {
+        contents: contents(session, &items, &live).await,
+        live,
+        project,
+        pause: pause(session).await,
+    };
+    let outlook = outlook(session, arguments, &subject, &application, &plan, &seen);
     Ok((plan, outlook))
 }
 
-fn request<'a>(
-    session: &'a Session,
-    subject: &'a Subject,
-    plan: &'a Plan,
-    live: &'a LiveObjects,
-    ignored: &'a [ResourceIgnoreDifferences],
-) -> OutlookRequest<'a> {
-    OutlookRequest {
+/// What an Application declares.
+async fn subject(
+    session: &Session,
+    arguments: &Arguments,
+    application: &Application,
+    project: Option<&Option<AppProject>>,
+) -> Result<Subject, CommandError> {
+    let origin = match &arguments.local {
+        Some(root) => Origin::Local(root),
+        None => Origin::Remote(arguments.revision.as_deref()),
+    };
+    // What a project that is not known would refuse is told with everything else that keeps the sync from beginning.
+    let permissive = || AppProject::permissive(application.spec.project());
+    let setting = Setting {
+        project: &project.cloned().flatten().unwrap_or_else(permissive),
+        installation_id: &arguments.controller.installation_id,
+    };
+    Ok(Subject {
+        application: application.id(),
+        targets: targets(session, application, &origin, &setting).await?,
+        destination_namespace: application.spec.destination.namespace.clone(),
+        options: application.spec.sync_policy.options(),
+        guards: arguments.controller.guards,
+    })
+}
+
+/// What was read of the cluster, and what could not be.
+struct Seen {
+    live: LiveObjects,
+    contents: Contents,
+    project: Result<Option<AppProject>, String>,
+    pause: Pause,
+}
+
+fn outlook(
+    session: &Session,
+    arguments: &Arguments,
+    subject: &Subject,
+    application: &Application,
+    plan: &Plan,
+    seen: &Seen,
+) -> Outlook {
+    Outlook::new(&OutlookRequest {
         plan,
         targets: &subject.targets,
-        live,
-        application: &subject.application,
-        control_namespace: session.namespace(),
-        ignored,
+        live: &seen.live,
+        contents: &seen.contents,
+        discovery: &session.cluster.table().discovery,
+        application,
+        project: seen.project.as_ref().map(Option::as_ref).map_err(String::as_str),
         options: &subject.options,
-        by_person: false,
-        keeps: None,
-        paused: None,
-        protected: &[],
-        guards: Guards::default(),
-    }
+        pause: &seen.pause,
+        settings: &arguments.settings(),
+        by_person: arguments.prune,
+        now: now(),
+    })
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// What the sync writes.
@@ -112,7 +164,12 @@ fn wanted(subject: &Subject) -> Vec<(ResourceKey, GroupVersionKind)> {
 
 /// What the controller says belongs to the Application, and is not declared.
 fn undeclared<'a>(application: &'a Application, subject: &Subject) -> Vec<&'a ResourceStatus> {
-    let declared: BTreeSet<&ResourceKey> = subject.targets.objects().iter().map(|target| &target.key).collect();
+    let objects = subject
+        .targets
+        .objects()
+        .iter()
+        .filter(|target| target.meta.is_resource());
+    let declared: BTreeSet<&ResourceKey> = objects.map(|target| &target.key).collect();
     let resources = application.status.resources.iter();
     resources
         .filter(|resource| !resource.hook && !declared.contains(&resource.key()))
@@ -142,39 +199,27 @@ fn prune_item(resource: &ResourceStatus, live: &LiveObjects, last: bool) -> Prun
     }
 }
 
-/// Why an Application's automated sync deletes nothing.
-fn keeps(application: &Application) -> Option<&'static str> {
-    match application.spec.sync_policy.automation() {
-        None => Some(
-            "it is not synced automatically, and a sync deletes only where it is asked to: `capstan app sync --prune`",
-        ),
-        Some(automated) if !automated.prune => {
-            Some("automated.prune is not set: only `capstan app sync --prune` deletes it")
-        }
-        Some(_) => None,
+/// What of deletes is paused. What cannot be read counts as a pause, as in the controller.
+async fn pause(session: &Session) -> Pause {
+    let config_map = ResourceKey::new("", "ConfigMap", session.namespace(), Pause::CONFIG_MAP);
+    let kind = GroupVersionKind::from_api_version("v1", "ConfigMap");
+    match session.cluster.observe(&config_map, &kind).await {
+        Ok(found) => found.map(|object| Pause::of(&object)).unwrap_or_default(),
+        Err(error) => Pause::unknown(&error.to_string()),
     }
 }
 
-/// Why deletes of it are paused. What cannot be read counts as a pause, as in the controller.
-async fn paused(session: &Session, application: &Application) -> Option<String> {
-    let namespace = session.namespace();
-    let config_map = ResourceKey::new("", "ConfigMap", namespace, Pause::CONFIG_MAP);
-    let kind = GroupVersionKind::from_api_version("v1", "ConfigMap");
-    let pause = match session.cluster.observe(&config_map, &kind).await {
-        Ok(found) => found.map(|object| Pause::of(&object)).unwrap_or_default(),
-        Err(error) => Pause::unknown(&error.to_string()),
-    };
-    let spec = &application.spec;
-    let project = ResourceKey::new("argoproj.io", "AppProject", namespace, spec.project());
-    let kind = GroupVersionKind::from_api_version("argoproj.io/v1alpha1", "AppProject");
-    let project = session.cluster.observe(&project, &kind).await.ok().flatten();
-    let of_project = project.and_then(|project| {
-        let annotations = project.pointer("/metadata/annotations")?;
-        annotations.get(PAUSE_DELETES)?.as_str().map(ToOwned::to_owned)
-    });
-    let of_application = application.metadata.annotations.get(PAUSE_DELETES);
-    let annotations = [("AppProject", of_project.as_ref()), ("Application", of_application)];
-    pause.reason(&spec.destination.cluster(), spec.project(), annotations)
+/// What would go along with the namespaces and definitions that are not declared any more.
+async fn contents(session: &Session, items: &[PruneItem], live: &LiveObjects) -> Contents {
+    let mut contents = Contents::new();
+    for item in items {
+        if let Some(LiveObject::Present(object)) = live.get(&item.key)
+            && let Some(found) = session.cluster.goes_along(object).await
+        {
+            contents.insert(item.key.clone(), found);
+        }
+    }
+    contents
 }
 
 /// What the cluster has under these keys.

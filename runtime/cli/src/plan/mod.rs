@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use capstan_engine::plan::{Outlook, Plan, PlanError, PlanRequest, PruneItem};
-use capstan_engine::settings::Guards;
+use capstan_engine::settings::{Guards, Settings, parse_kind};
 use capstan_engine::targets::{TargetContext, Targets};
-use capstan_model::{ApplicationId, SyncOptions};
+use capstan_model::{ApplicationId, GroupKind, SyncOptions};
 use clap::{Args, ValueEnum};
 
 use crate::error::CommandError;
@@ -33,7 +33,8 @@ pub struct Arguments {
     /// Of this Application (`NAME` or `NAMESPACE/NAME`) instead of a folder: its sources, options and rules, and what it would delete.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["dir", "values", "set", "set_string", "set_json", "set_literal", "name", "namespace", "kube_version", "api_versions", "create_namespace"])]
     app: Option<String>,
-    /// With --app: this commit, branch or tag instead of the Application's own.
+    /// With --app: this commit, branch, tag or chart version instead of the Application's own; of its first source that is not only referred
+    /// to by others.
     #[arg(long, requires = "app")]
     revision: Option<String>,
     /// With --app: this working copy of its repository instead of what is in Git.
@@ -51,9 +52,37 @@ pub struct Arguments {
     /// Namespace of the controller and its Applications.
     #[arg(long, default_value = "argocd")]
     control_namespace: String,
+    #[command(flatten)]
+    controller: Controller,
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t)]
     output: Format,
+}
+
+/// What the controller was started with and a sync depends on: a plan is what that controller does only with the same words here.
+#[derive(Debug, Args)]
+struct Controller {
+    /// The controller's --installation-id.
+    #[arg(long, default_value = "")]
+    installation_id: String,
+    /// The controller's --guards.
+    #[arg(long, default_value = "capstan", value_name = "capstan|argo")]
+    guards: Guards,
+    /// The controller's --protect-kind. May be given several times.
+    #[arg(long, value_name = "[GROUP/]KIND", value_parser = parse_kind)]
+    protect_kind: Vec<GroupKind>,
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            control_namespace: self.control_namespace.clone(),
+            installation_id: self.controller.installation_id.clone(),
+            protected_kinds: self.controller.protect_kind.clone(),
+            guards: self.controller.guards,
+            ..Settings::default()
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -75,6 +104,7 @@ struct Subject {
     targets: Targets,
     destination_namespace: String,
     options: SyncOptions,
+    guards: Guards,
 }
 
 impl Subject {
@@ -89,7 +119,7 @@ impl Subject {
             destination_namespace: &self.destination_namespace,
             create_namespace: self.options.create_namespace == Some(true),
             hook_suffix: HOOK_SUFFIX,
-            guards: Guards::default(),
+            guards: self.guards,
         })
         .map_err(failed)
     }
@@ -105,7 +135,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
             None => live::of_folder(session, arguments).await,
         })?;
         show(arguments.output, &plan, Some(&outlook));
-        return Ok(ExitCode::SUCCESS);
+        return Ok(match outlook.course().is_clear() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        });
     }
     // Which kinds live in namespaces is not known without a cluster: all are taken to.
     let plan = folder(arguments, Arc::default())?.plan(&[])?;
@@ -114,10 +147,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
 }
 
 /// A folder, as an Application of its name would declare it.
-fn folder(
-    arguments: &Arguments,
-    namespaced: Arc<BTreeMap<capstan_model::GroupKind, bool>>,
-) -> Result<Subject, CommandError> {
+fn folder(arguments: &Arguments, namespaced: Arc<BTreeMap<GroupKind, bool>>) -> Result<Subject, CommandError> {
     let source = &arguments.source;
     let output = source.render(false)?;
     output
@@ -130,6 +160,7 @@ fn folder(
         control_namespace: arguments.control_namespace.clone(),
         destination_namespace: source.namespace().to_owned(),
         namespaced,
+        installation_id: arguments.controller.installation_id.clone(),
         ..TargetContext::default()
     };
     let targets = Targets::prepare(output.manifests, &context, output.source_type);
@@ -141,6 +172,7 @@ fn folder(
             create_namespace: arguments.create_namespace.then_some(true),
             ..SyncOptions::default()
         },
+        guards: arguments.controller.guards,
     })
 }
 

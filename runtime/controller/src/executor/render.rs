@@ -37,7 +37,7 @@ pub(super) async fn render(
     let mut trees = Vec::with_capacity(task.sources.len());
     for (source, revision) in &task.sources {
         let tree = shared.sources.tree(source, revision).await?;
-        trees.push(match is_reference(source) {
+        trees.push(match source.is_reference() {
             true => tree,
             false => {
                 let (project, anew) = (&task.project, task.bypass_cache);
@@ -89,7 +89,7 @@ fn render_all(
 ) -> Result<(Vec<RenderInputs>, Targets), SourceFailure> {
     let (mut inputs, mut manifests, mut source_type) = (Vec::new(), Vec::new(), String::new());
     for ((source, revision), tree) in task.sources.iter().zip(trees) {
-        if is_reference(source) {
+        if source.is_reference() {
             inputs.push(RenderInputs::new());
             continue;
         }
@@ -128,11 +128,6 @@ fn names_revision(sources: &[(ApplicationSource, String)]) -> bool {
         parameters.chain(files).chain(&helm.value_files)
     });
     texts.any(|text| text.contains("ARGOCD_APP_REVISION"))
-}
-
-/// One that is only referred to renders nothing.
-fn is_reference(source: &ApplicationSource) -> bool {
-    !source.reference.is_empty() && source.path.is_empty() && source.chart.is_empty()
 }
 
 /// Does every path that was looked at have the same content, or is it as absent as before?

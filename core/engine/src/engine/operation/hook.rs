@@ -23,6 +23,7 @@ use crate::event::{Deletion, WriteError};
 use crate::guard::{DeletePermit, DeleteReason};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
+use crate::plan::foreign_hook;
 use crate::policy::{Verb, authorize};
 use crate::sabotage::{self, Sabotage};
 
@@ -221,8 +222,7 @@ impl Engine {
                 self.set(now, app, operation, node, TaskState::Hook(state), why);
             }
             None => {
-                let why = format!("{key} exists and does not belong to this application: delete it or rename the hook");
-                self.set_hook(now, app, operation, node, HookTask::Failed(why));
+                self.set_hook(now, app, operation, node, HookTask::Failed(foreign_hook(&key)));
             }
         }
     }

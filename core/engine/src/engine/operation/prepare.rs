@@ -15,15 +15,13 @@ use crate::engine::gate::Gate;
 use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
-use crate::guard::{Hold, is_reserved};
+use crate::guard::{Hold, RESERVED, is_reserved};
 use crate::machine::{HookTask, PruneTask, Refresh, TaskState, WriteTask};
 use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
+use crate::policy::{SkipReason, shared_resource, would_wipe};
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 use crate::targets::Targets;
-
-/// What becomes of a prune of a namespace that no application may delete.
-const RESERVED: &str = "left as it is: namespaces of Kubernetes and of the controller are never deleted";
 
 /// What stands in the way of a plan.
 pub(super) enum Obstacle {
@@ -55,7 +53,7 @@ impl Engine {
         };
         operation.set_info(INFO_PLAN, targets.digest().to_string());
         if let Some(shared) = self.shared_resource(app, operation, &targets) {
-            operation.message = format!("shared resource found, and FailOnSharedResource=true: {shared}");
+            operation.message = shared;
             return self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
         }
         if !self.take_holds(now, app, operation, &targets) {
@@ -127,13 +125,9 @@ impl Engine {
 
     /// `FailOnSharedResource`: an object of this sync that another application tracks.
     fn shared_resource(&self, app: &ApplicationState, operation: &OperationRun, targets: &Targets) -> Option<String> {
-        if operation.options(&app.application.spec).fail_on_shared_resource != Some(true) {
-            return None;
-        }
-        targets.objects().iter().find_map(|target| {
-            let owner = self.cluster(app)?.node(&target.key)?.tracked_by()?;
-            (*owner != app.id()).then(|| format!("{} belongs to application {owner}", target.key))
-        })
+        let options = operation.options(&app.application.spec);
+        let owner = |key: &ResourceKey| self.cluster(app)?.node(key)?.tracked_by().cloned();
+        shared_resource(targets, &options, &app.id(), owner).map(|shared| shared.to_string())
     }
 
     /// `guards: argo`: there is no plan but what each pass makes of the cluster.
@@ -311,7 +305,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let is_wanted = |key: &ResourceKey| {
-            let found = crate::engine::state::find(targets, key);
+            let found = targets.find(key);
             found.is_some_and(|target| target.meta.is_resource()) && !sabotage::is(Sabotage::PrunesDeclared)
         };
         let items: Vec<PruneItem> = app
@@ -332,16 +326,10 @@ impl Engine {
                         .is_some_and(|(_, meta)| meta.sync_options.prune_last == Some(true)),
             })
             .collect();
-        let is_empty = !targets.objects().iter().any(|target| target.meta.is_resource());
-        let may_empty = app
-            .application
-            .spec
-            .sync_policy
-            .automation()
-            .is_some_and(|automated| automated.allow_empty);
-        let may_empty = may_empty || sabotage::is(Sabotage::WipesWhenEmpty);
-        if is_empty && !items.is_empty() && operation.is_automated() && !may_empty {
-            let message = crate::policy::SkipReason::WouldWipe.to_string();
+        let empties = !items.is_empty() && !targets.declare_resources();
+        let automated = app.application.spec.sync_policy.automation();
+        if operation.is_automated() && would_wipe(automated, empties) {
+            let message = SkipReason::WouldWipe.to_string();
             return Err(Obstacle::Fail(OperationPhase::Error, message, Vec::new()));
         }
         Ok(items)

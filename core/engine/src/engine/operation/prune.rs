@@ -14,7 +14,7 @@ use crate::engine::gate::Gate;
 use crate::engine::grounds::delete;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, CompleteRender, DeletePermit};
+use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_looked_into, may_go_along};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{PruneTask, TaskState};
 use crate::policy::{Verb, authorize};
@@ -91,12 +91,7 @@ impl Engine {
         operation: &OperationRun,
         permit: DeletePermit,
     ) -> DeletePermit {
-        let is_looked_into = match permit.key().kind.as_str() {
-            // A person's word is enough for a namespace; for the objects of a kind it is not.
-            "Namespace" => operation.is_automated(),
-            "CustomResourceDefinition" => true,
-            _ => false,
-        };
+        let is_looked_into = is_looked_into(permit.key(), !operation.is_automated());
         match is_looked_into && !operation.approved.contains(permit.key()) {
             true => permit.with_contents(self.may_go_along(app, operation)),
             false => permit,
@@ -111,11 +106,8 @@ impl Engine {
         let id = app.id();
         let tracked = cluster.live.tracked(&id);
         let may_go = tracked.filter(|key| {
-            let is_kept = app
-                .extra
-                .get(*key)
-                .is_some_and(|(_, meta)| meta.sync_options.prune == Some(PruneOption::Never));
-            !is_kept && crate::engine::state::find(targets, key).is_none() && !operation.held.contains_key(*key)
+            let own = app.extra.get(*key).and_then(|(_, meta)| meta.sync_options.prune);
+            may_go_along(own, targets.find(key).is_some(), operation.held.contains_key(*key))
         });
         may_go.cloned().collect()
     }

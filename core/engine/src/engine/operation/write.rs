@@ -1,9 +1,9 @@
 //! Writing one object, and waiting until it is settled.
 
 use capstan_live::Node;
-use capstan_model::{Blob, HealthStatusCode, ResourceKey, SyncStatusCode, Timestamp};
+use capstan_model::{Blob, HealthStatusCode, ManagedNamespaceMetadata, ResourceKey, SyncStatusCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{OperationRun, Stage};
 use crate::compare::with_live_values;
@@ -17,7 +17,7 @@ use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::{SyncTask, TaskAction};
 use crate::policy::{Verb, authorize, ignore_rules};
 use crate::sabotage::{self, Sabotage};
-use crate::targets::Target;
+use crate::targets::{Target, namespace_object};
 
 impl Engine {
     pub(super) fn launch_write(
@@ -118,7 +118,7 @@ impl Engine {
         let cluster = self.cluster(app)?;
         let live = cluster.node(&task.key);
         if task.action == TaskAction::CreateNamespace {
-            let has_metadata = app.application.spec.sync_policy.managed_namespace_metadata.is_some();
+            let has_metadata = namespace_metadata(app).is_some();
             let live = live.filter(|live| !has_metadata && !live.is_deleting())?;
             return Some((awaiting(live), "exists already"));
         }
@@ -445,23 +445,9 @@ pub(super) fn located(operation: &OperationRun, node: NodeIndex, message: &str) 
     }
 }
 
-/// The namespace of `CreateNamespace=true`: without a tracking id, so that it is never pruned and never deleted with the application.
-pub(super) fn namespace_object(app: &ApplicationState, name: &str) -> Value {
-    let metadata = app
-        .application
-        .spec
-        .sync_policy
-        .managed_namespace_metadata
-        .clone()
-        .unwrap_or_default();
-    let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-    if !metadata.labels.is_empty() {
-        object["metadata"]["labels"] = json!(metadata.labels);
-    }
-    if !metadata.annotations.is_empty() {
-        object["metadata"]["annotations"] = json!(metadata.annotations);
-    }
-    object
+/// What the application says of its namespace.
+pub(super) fn namespace_metadata(app: &ApplicationState) -> Option<&ManagedNamespaceMetadata> {
+    app.application.spec.sync_policy.managed_namespace_metadata.as_ref()
 }
 
 fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
@@ -469,7 +455,7 @@ fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
         cluster: app.application.spec.destination.cluster(),
         key: task.key.clone(),
         gvk: task.gvk.clone(),
-        object: Blob::new(&namespace_object(app, &task.key.name)),
+        object: Blob::new(&namespace_object(&task.key.name, namespace_metadata(app))),
         mode: ApplyMode::ServerSide { force: true },
         dry_run: DryRun::No,
         validate: true,

@@ -11,10 +11,11 @@ use crate::engine::Engine;
 use crate::engine::grounds::of_operation;
 use crate::engine::operation::OperationRun;
 use crate::engine::operation::prune::propagation;
-use crate::engine::operation::write::namespace_object;
+use crate::engine::operation::write::namespace_metadata;
 use crate::engine::state::ApplicationState;
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
 use crate::guard::{CompleteLive, CompleteRender, DeletePermit, DeleteReason, is_protected};
+use crate::targets::namespace_object;
 
 impl Engine {
     pub(super) fn parity_permit(
@@ -139,7 +140,9 @@ impl Engine {
     ) -> Result<Blob, String> {
         let index = match task.body {
             Body::Target(index) => index,
-            Body::Namespace | Body::Live => return Ok(Blob::new(&namespace_object(app, &key.name))),
+            Body::Namespace | Body::Live => {
+                return Ok(Blob::new(&namespace_object(&key.name, namespace_metadata(app))));
+            }
         };
         let targets = operation
             .targets

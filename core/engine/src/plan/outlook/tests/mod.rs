@@ -1,18 +1,25 @@
 //! What a plan says of a cluster, case by case.
 
+mod course;
+mod prunes;
+
 use std::sync::Arc;
 
 use capstan_model::annotations::TRACKING_ID;
 use capstan_model::tracking::tracking_id;
-use capstan_model::{GroupVersionKind, Manifest, SourceLocation};
+use capstan_model::{
+    ApplicationCondition, ClusterId, ConditionType, GroupVersionKind, ManagedNamespaceMetadata, Manifest,
+    ProjectResource, ResourceIgnoreDifferences, SourceLocation, SyncPolicyAutomated,
+};
 use serde_json::json;
 
 use super::*;
+use crate::event::ServedKind;
 use crate::plan::{PlanRequest, PruneItem};
+use crate::settings::Guards;
 use crate::targets::TargetContext;
 
 /// An application, what it declares, and what the cluster has.
-#[derive(Default)]
 struct Story {
     declared: Vec<Value>,
     live: BTreeMap<ResourceKey, LiveObject>,
@@ -20,8 +27,68 @@ struct Story {
     ignored: Vec<ResourceIgnoreDifferences>,
     options: Vec<&'static str>,
     by_person: bool,
-    keeps: Option<&'static str>,
-    paused: Option<&'static str>,
+    is_automated: bool,
+    prunes: bool,
+    allow_empty: bool,
+    metadata: Option<ManagedNamespaceMetadata>,
+    annotations: BTreeMap<String, String>,
+    conditions: Vec<ApplicationCondition>,
+    pause: Pause,
+    project: Option<Result<AppProject, &'static str>>,
+    settings: Settings,
+    contents: BTreeMap<ResourceKey, Result<Vec<Content>, String>>,
+}
+
+impl Default for Story {
+    fn default() -> Self {
+        Self {
+            declared: Vec::new(),
+            live: BTreeMap::new(),
+            gone: Vec::new(),
+            ignored: Vec::new(),
+            options: Vec::new(),
+            by_person: false,
+            is_automated: true,
+            prunes: true,
+            allow_empty: false,
+            metadata: None,
+            annotations: BTreeMap::new(),
+            conditions: Vec::new(),
+            pause: Pause::default(),
+            project: None,
+            settings: Settings::default(),
+            contents: BTreeMap::new(),
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(1_773_478_800)
+}
+
+/// What the cluster serves: a little of everything, and Widgets at v1 only where asked.
+fn discovery(widgets: bool) -> Discovery {
+    let mut discovery = Discovery::default();
+    for (group, kind, namespaced) in [
+        ("", "ConfigMap", true),
+        ("", "Secret", true),
+        ("", "PersistentVolumeClaim", true),
+        ("", "Namespace", false),
+        ("apiextensions.k8s.io", "CustomResourceDefinition", false),
+        ("a.io", "Widget", true),
+    ] {
+        let served = ServedKind {
+            version: "v1".into(),
+            versions: vec!["v1".into()],
+            plural: format!("{}s", kind.to_lowercase()),
+            namespaced,
+            watchable: true,
+        };
+        if widgets || kind != "Widget" {
+            discovery.kinds.insert(GroupKind::new(group, kind), served);
+        }
+    }
+    discovery
 }
 
 fn shop() -> ApplicationId {
@@ -108,23 +175,78 @@ impl Story {
         .expect("a plan")
     }
 
+    fn application(&self) -> Application {
+        let mut application = Application::default();
+        (application.metadata.namespace, application.metadata.name) = ("argocd".into(), "shop".into());
+        application.metadata.annotations.clone_from(&self.annotations);
+        application.status.conditions.clone_from(&self.conditions);
+        let spec = &mut application.spec;
+        spec.destination.server = ClusterId::IN_CLUSTER.into();
+        spec.destination.namespace = "n".into();
+        spec.ignore_differences.clone_from(&self.ignored);
+        spec.sync_policy.managed_namespace_metadata.clone_from(&self.metadata);
+        spec.sync_policy.automated = self.is_automated.then_some(SyncPolicyAutomated {
+            prune: self.prunes,
+            allow_empty: self.allow_empty,
+            ..SyncPolicyAutomated::default()
+        });
+        application
+    }
+
+    fn course(&self) -> Course {
+        self.with(|_, outlook| outlook.course().clone())
+    }
+
+    /// It is refused, and says so everywhere; no task does anything.
+    fn assert_refused(&self, why: &str) {
+        let Course::Refused(found) = self.course() else {
+            panic!("it goes: {:?}", self.course());
+        };
+        assert!(found.contains(why), "{found}");
+        let headline = format!("the sync would be refused: {found}; nothing would be written");
+        self.with(|plan, outlook| {
+            let (text, json) = (plan.text(Some(outlook)), plan.json(Some(outlook)));
+            assert!(text.starts_with(&headline), "{text}");
+            assert_eq!(json["sync"], json!({"course": "refused", "why": found}));
+            let quoted = headline.replace('"', "\\\"");
+            assert!(plan.dot(Some(outlook)).contains(&quoted), "{}", plan.dot(Some(outlook)));
+            assert!(plan.svg(Some(outlook)).contains("the sync would be refused: "));
+            let does = |kind: &ChangeKind| {
+                matches!(
+                    kind,
+                    ChangeKind::Create | ChangeKind::Update | ChangeKind::Run | ChangeKind::Delete
+                )
+            };
+            assert!(!outlook.counts().keys().any(does), "{text}");
+        });
+    }
+
     fn with<T>(&self, look: impl FnOnce(&Plan, &Outlook) -> T) -> T {
         let targets = self.targets();
         let options = SyncOptions::parse(self.options.iter().copied());
         let plan = self.plan(&targets, &options);
+        let application = self.application();
+        let widgets = self
+            .live
+            .keys()
+            .any(|key| key.kind == "Widget" && self.live[key] != LiveObject::NotServed);
         let outlook = Outlook::new(&OutlookRequest {
             plan: &plan,
             targets: &targets,
             live: &self.live,
-            application: &shop(),
-            control_namespace: "argocd",
-            ignored: &self.ignored,
+            contents: &self.contents,
+            discovery: &discovery(widgets),
+            application: &application,
+            project: match &self.project {
+                None => Ok(None),
+                Some(Ok(project)) => Ok(Some(project)),
+                Some(Err(why)) => Err(why),
+            },
             options: &options,
+            pause: &self.pause,
+            settings: &self.settings,
             by_person: self.by_person,
-            keeps: self.keeps,
-            paused: self.paused,
-            protected: &[],
-            guards: Guards::default(),
+            now: now(),
         });
         look(&plan, &outlook)
     }
@@ -183,7 +305,12 @@ fn an_object_of_another_application_is_said_to_be_taken_over() {
     assert_eq!(change.kind, ChangeKind::Update, "its tracking id differs");
     assert!(change.why.contains("team/blog"), "{}", change.why);
     story.options.push("FailOnSharedResource=true");
+    story = story.declares(map("new", "1"));
+    story.live.insert(self::key("ConfigMap", "new"), LiveObject::Absent);
     assert_eq!(story.kind("ConfigMap", "a"), ChangeKind::Fail);
+    story.assert_refused("ConfigMap/n/a belongs to application team/blog");
+    story.live.insert(key, LiveObject::Unread("forbidden".into()));
+    assert!(matches!(story.course(), Course::Unknown(why) if why.contains("FailOnSharedResource")));
 }
 
 #[test]
@@ -201,8 +328,11 @@ fn a_kind_that_is_not_served_comes_with_its_definition_or_not_at_all() {
         })
     };
     assert_eq!(of_widget(&story), ChangeKind::Fail);
+    story.assert_refused("no matches for kind \"Widget\" in version \"a.io/v1\"");
+    story.options.push("SkipDryRunOnMissingResource=true");
+    assert_eq!((of_widget(&story), story.course()), (ChangeKind::Wait, Course::Goes));
     story = story.declares(definition);
-    assert_eq!(of_widget(&story), ChangeKind::Create);
+    assert_eq!((of_widget(&story), story.course()), (ChangeKind::Create, Course::Goes));
 }
 
 #[test]
@@ -255,72 +385,6 @@ fn hooks_run_and_say_what_becomes_of_the_last_run() {
 }
 
 #[test]
-fn what_is_not_declared_goes_unless_something_keeps_it() {
-    let story = Story::default()
-        .declares(map("stays", "1"))
-        .has(map("stays", "1"))
-        .had("ConfigMap", "old", "")
-        .had("ConfigMap", "kept", "Prune=false")
-        .had("ConfigMap", "asked", "Prune=confirm")
-        .had("PersistentVolumeClaim", "data", "")
-        .had("PersistentVolumeClaim", "cache", "Prune=true");
-    assert_eq!(story.kind("ConfigMap", "old"), ChangeKind::Delete);
-    assert_eq!(story.kind("ConfigMap", "kept"), ChangeKind::Keep);
-    assert_eq!(story.kind("ConfigMap", "asked"), ChangeKind::Hold);
-    let data = story.change("PersistentVolumeClaim", "data");
-    assert_eq!(data.kind, ChangeKind::Hold);
-    assert!(data.why.starts_with("ProtectedKind"), "{}", data.why);
-    assert_eq!(story.kind("PersistentVolumeClaim", "cache"), ChangeKind::Delete);
-}
-
-#[test]
-fn a_sync_that_does_not_prune_and_a_pause_delete_nothing() {
-    let mut story = Story::default().declares(map("a", "1")).had("ConfigMap", "old", "");
-    story.keeps = Some("no pruning");
-    assert_eq!(
-        story.change("ConfigMap", "old"),
-        Change::new(ChangeKind::Keep, "no pruning")
-    );
-    (story.keeps, story.paused) = (None, Some("an incident"));
-    let change = story.change("ConfigMap", "old");
-    assert_eq!(
-        (change.kind, change.why.as_str()),
-        (ChangeKind::Hold, "DeletesPaused: an incident")
-    );
-}
-
-#[test]
-fn what_somebody_else_tracks_now_is_kept_and_what_cannot_be_read_is_unknown() {
-    let mut story = Story::default().had("ConfigMap", "old", "");
-    let key = key("ConfigMap", "old");
-    let other = ApplicationId::new("team", "blog");
-    story
-        .live
-        .insert(key.clone(), tracked(map("old", "1"), &other, &key, ""));
-    assert_eq!(story.kind("ConfigMap", "old"), ChangeKind::Keep);
-    story.live.insert(key.clone(), LiveObject::Unread("forbidden".into()));
-    assert_eq!(story.kind("ConfigMap", "old"), ChangeKind::Unknown);
-    story.live.insert(key, LiveObject::Absent);
-    assert_eq!(story.kind("ConfigMap", "old"), ChangeKind::Unchanged);
-}
-
-#[test]
-fn many_deletes_at_once_are_held() {
-    let mut story = Story::default().declares(map("a", "1")).has(map("a", "1"));
-    for n in 0..10 {
-        story = story.had("ConfigMap", &format!("old{n}"), "");
-    }
-    let change = story.change("ConfigMap", "old3");
-    assert_eq!(change.kind, ChangeKind::Hold);
-    assert!(change.why.contains("10 of 11 objects"), "{}", change.why);
-    story.by_person = true;
-    assert_eq!(story.kind("ConfigMap", "old3"), ChangeKind::Delete, "a person's word");
-    story.by_person = false;
-    story.options.push("MaxPrunePercentage=100");
-    assert_eq!(story.kind("ConfigMap", "old3"), ChangeKind::Delete);
-}
-
-#[test]
 fn text_and_json_say_it() {
     let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "data": {"k": "b2xk"}});
     let live = secret.clone();
@@ -352,4 +416,25 @@ fn text_and_json_say_it() {
     assert_eq!(json["tasks"][3]["change"], "Delete");
     assert_eq!(json["tasks"][2]["fields"][0]["path"], "data.k");
     assert!(!json.to_string().contains("bmV3"), "a Secret's value");
+}
+
+#[test]
+fn a_namespace_whose_labels_differ_is_written() {
+    let mut live = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "labels": {"team": "a"}}});
+    let mut story = Story::default();
+    story.options.push("CreateNamespace=true");
+    let change = |story: &mut Story, live: &Value| {
+        story
+            .live
+            .insert(key("Namespace", "n"), LiveObject::Present(Box::new(live.clone())));
+        story.kind("Namespace", "n")
+    };
+    assert_eq!(change(&mut story, &live), ChangeKind::Unchanged);
+    story.metadata = Some(ManagedNamespaceMetadata {
+        labels: BTreeMap::from([("team".into(), "b".into())]),
+        ..ManagedNamespaceMetadata::default()
+    });
+    assert_eq!(change(&mut story, &live), ChangeKind::Update);
+    live["metadata"]["labels"]["team"] = json!("b");
+    assert_eq!(change(&mut story, &live), ChangeKind::Unchanged);
 }

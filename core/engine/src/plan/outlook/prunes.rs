@@ -1,0 +1,284 @@
+//! What becomes of objects that are not declared: which go, which stay, and which wait for a person.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_model::annotations::{DELETION_APPROVED, INSTALLATION_ID, TRACKING_ID};
+use capstan_model::{ObjectMeta, PruneOption, ResourceKey, SyncPhase};
+use petgraph::stable_graph::NodeIndex;
+use serde_json::Value;
+
+use super::{Change, ChangeKind, LiveObject, OutlookRequest, is_going};
+use crate::guard::{
+    Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Survey, Undeclared, approval,
+    findings, in_use, is_looked_into, is_reserved, may_go_along, not_surveyed, refusal, standing, survey, told,
+};
+use crate::plan::{SyncTask, TaskAction};
+use crate::settings::Guards;
+
+type Changes = BTreeMap<NodeIndex, Change>;
+
+impl OutlookRequest<'_> {
+    /// What becomes of an object that is not declared, before the guards look at all of them.
+    pub(super) fn prune(&self, key: &ResourceKey, live: &LiveObject) -> Change {
+        let object = match live {
+            LiveObject::Absent | LiveObject::NotServed => {
+                return Change::new(ChangeKind::Unchanged, "it is gone already");
+            }
+            LiveObject::Unread(why) => return Change::new(ChangeKind::Unknown, why),
+            LiveObject::Present(object) => object,
+        };
+        let meta = ObjectMeta::of(object);
+        let keep = |why: &str| Change::new(ChangeKind::Keep, why);
+        if !self.is_ours(key) {
+            return keep("it is not tracked by this application any more");
+        }
+        if meta.is_hook {
+            return keep("it is a hook, and goes by its delete policy");
+        }
+        if is_going(object) {
+            return Change::new(ChangeKind::Unchanged, "it is being deleted already");
+        }
+        if self.targets.find(key).is_some() {
+            return keep("it is declared, as a hook now");
+        }
+        if is_owned(object) {
+            return keep("another object owns it, and it goes with that");
+        }
+        if is_reserved(key, &self.settings.control_namespace) {
+            return keep(RESERVED);
+        }
+        match meta.sync_options.prune.or(self.options.prune) {
+            Some(PruneOption::Never) => keep("Prune=false"),
+            _ if !self.prunes() => keep(self.keeps()),
+            Some(PruneOption::Confirm) => {
+                let why = format!("Prune=confirm: it waits for {DELETION_APPROVED} on the Application");
+                Change::new(ChangeKind::Hold, why)
+            }
+            _ => Change::new(ChangeKind::Delete, "the application tracks it, and nothing declares it"),
+        }
+    }
+
+    /// Why the sync deletes nothing.
+    fn keeps(&self) -> &'static str {
+        match self.application.spec.sync_policy.automation() {
+            None => {
+                "it is not synced automatically, and a sync deletes only where it is asked to: `capstan app sync --prune`"
+            }
+            Some(_) => "automated.prune is not set: only `capstan app sync --prune` deletes it",
+        }
+    }
+
+    /// What a sync that deletes would not delete all the same: what a rule holds, what goes only with others' objects, and what the last
+    /// look before a DELETE refuses.
+    pub(super) fn hold(&self, changes: &mut Changes) {
+        if !self.prunes() {
+            return;
+        }
+        let (held, approved) = self.findings();
+        for (node, task) in self.prune_tasks() {
+            let Some(change) = changes.get_mut(&node) else { continue };
+            let is_pending = matches!(change.kind, ChangeKind::Delete | ChangeKind::Hold);
+            if let Some(why) = held.get(&task.key).filter(|_| is_pending) {
+                *change = Change::new(ChangeKind::Hold, why);
+            }
+            if change.kind == ChangeKind::Delete
+                && let LiveObject::Present(live) = self.live(&task.key)
+            {
+                let contents = || self.contents(&task.key, &held, &approved);
+                if let Some(refusal) = self.last_look(&task.key, live, DeleteReason::Prune).or_else(contents) {
+                    *change = refused(&refusal);
+                }
+            }
+            if change.kind == ChangeKind::Delete
+                && let Some(why) = self.unsure()
+            {
+                *change = Change::new(ChangeKind::Hold, why);
+            }
+        }
+    }
+
+    /// The prunes of the plan.
+    fn prune_tasks(&self) -> impl Iterator<Item = (NodeIndex, &SyncTask)> {
+        self.plan.tasks().filter(|(_, task)| task.action == TaskAction::Prune)
+    }
+
+    /// Would the engine have this prune in its plan? Not what is gone, was handed over, or goes with its owner.
+    pub(super) fn is_prunable(&self, key: &ResourceKey) -> bool {
+        let LiveObject::Present(object) = self.live(key) else {
+            return false;
+        };
+        self.undeclared(key, object).is_ours() && !ObjectMeta::of(object).is_hook
+    }
+
+    fn undeclared<'k>(&self, key: &'k ResourceKey, object: &Value) -> Undeclared<'k> {
+        Undeclared {
+            key,
+            is_tracked: self.is_ours(key),
+            is_owned: is_owned(object),
+            is_deleting: is_going(object),
+            prune: ObjectMeta::of(object).sync_options.prune,
+        }
+    }
+
+    /// What the rules are asked about. What could not be read counts: it may be there.
+    fn doomed(&self) -> BTreeMap<ResourceKey, Doomed> {
+        let doomed = self.prune_tasks().filter_map(|(_, task)| {
+            let doomed = match self.live(&task.key) {
+                LiveObject::Present(object) if self.is_prunable(&task.key) => {
+                    let namespace = &self.settings.control_namespace;
+                    self.undeclared(&task.key, object)
+                        .doomed(self.options, namespace, || uid(object))?
+                }
+                LiveObject::Unread(_) => Doomed::default(),
+                LiveObject::Present(_) | LiveObject::Absent | LiveObject::NotServed => return None,
+            };
+            Some((task.key.clone(), doomed))
+        });
+        doomed.collect()
+    }
+
+    /// What the rules hold, and why; and what of it a person has approved.
+    fn findings(&self) -> (BTreeMap<ResourceKey, String>, BTreeSet<ResourceKey>) {
+        let doomed = self.doomed();
+        let (limits, told) = (PruneLimits::of(self.options), told(&self.application.status.conditions));
+        let found = findings(&Facts {
+            doomed: &doomed,
+            tracked: self.tracked(),
+            by_person: self.by_person,
+            as_argo: self.settings.guards == Guards::Argo,
+            limits,
+            protected: &self.settings.protected_kinds,
+            second: None,
+            diverged: None,
+            replaced: None,
+            paused: self.paused(),
+            in_use: &BTreeMap::new(),
+            standing: &standing(&told, limits),
+        });
+        let uids = doomed.into_iter().map(|(key, doomed)| (key, doomed.uid)).collect();
+        let approval = approval(self.application);
+        let holds = found
+            .into_iter()
+            .map(|finding| Hold::of(finding, &uids, &told, approval, self.now));
+        let (mut held, mut approved) = (BTreeMap::new(), BTreeSet::new());
+        for Hold {
+            finding, is_approved, ..
+        } in holds
+        {
+            for key in finding.keys {
+                match is_approved {
+                    true => drop(approved.insert(key)),
+                    // The first rule that holds an object is the one that is named.
+                    false => drop(
+                        held.entry(key)
+                            .or_insert_with(|| format!("{}: {}", finding.rule, finding.why)),
+                    ),
+                }
+            }
+        }
+        (held, approved)
+    }
+
+    /// Why deletes are paused. A project that could not be read may say so.
+    fn paused(&self) -> Option<String> {
+        let project = self.project.ok().flatten();
+        self.pause.of_application(self.application, project)
+    }
+
+    /// Live objects that the application tracks: the declared ones, and those that it could prune.
+    fn tracked(&self) -> usize {
+        let tasks = self.plan.tasks().filter(|(_, task)| match task.action {
+            TaskAction::Apply => self.is_ours(&task.key),
+            TaskAction::Prune => self.is_prunable(&task.key) || matches!(self.live(&task.key), LiveObject::Unread(_)),
+            TaskAction::CreateNamespace | TaskAction::Hook(_) | TaskAction::Milestone => false,
+        });
+        tasks.count()
+    }
+
+    /// What the executor would say to a delete, having read the object.
+    pub(super) fn last_look(&self, key: &ResourceKey, live: &Value, reason: DeleteReason) -> Option<DeleteRefusal> {
+        let expected = [
+            (TRACKING_ID, ""),
+            (INSTALLATION_ID, self.settings.installation_id.as_str()),
+        ];
+        refusal(key, live, expected, reason)
+    }
+
+    /// What the executor would say to a delete, having listed what goes along.
+    fn contents(
+        &self,
+        key: &ResourceKey,
+        held: &BTreeMap<ResourceKey, String>,
+        approved: &BTreeSet<ResourceKey>,
+    ) -> Option<DeleteRefusal> {
+        if !is_looked_into(key, self.by_person) || approved.contains(key) {
+            return None;
+        }
+        let found = match self.contents.get(key) {
+            Some(Ok(found)) => found.iter().cloned().chain(self.arriving(key)).collect::<Vec<_>>(),
+            Some(Err(why)) => return Some(not_surveyed(key, why)),
+            None => return Some(not_surveyed(key, "it was not read")),
+        };
+        let ours = self.live.keys().filter(|key| {
+            let own = match self.live(key) {
+                LiveObject::Present(object) => ObjectMeta::of(object).sync_options.prune,
+                _ => None,
+            };
+            let is_held = held.contains_key(*key) || is_reserved(key, &self.settings.control_namespace);
+            self.is_ours(key) && may_go_along(own, self.targets.find(key).is_some(), is_held)
+        });
+        in_use(key, &found, &ours.cloned().collect())
+    }
+
+    /// What the sync itself writes into a namespace or of a kind that it then deletes: prunes come after applies.
+    fn arriving(&self, key: &ResourceKey) -> Vec<Content> {
+        let survey = match self.live(key) {
+            LiveObject::Present(live) => survey(live),
+            LiveObject::Absent | LiveObject::NotServed | LiveObject::Unread(_) => None,
+        };
+        let goes_along = |key: &ResourceKey| match &survey {
+            Some(Survey::Namespace(name)) => key.namespace == *name,
+            Some(Survey::Definition { kind, .. }) => key.group_kind() == *kind,
+            None => false,
+        };
+        let tasks = self.plan.tasks().filter(|(_, task)| match task.action {
+            TaskAction::Apply | TaskAction::Hook(_) => task.phase <= SyncPhase::Sync && goes_along(&task.key),
+            TaskAction::CreateNamespace | TaskAction::Prune | TaskAction::Milestone => false,
+        });
+        let content = |key: &ResourceKey| Content {
+            key: key.clone(),
+            uid: String::new(),
+            owners: Vec::new(),
+            is_deleting: false,
+        };
+        let is_new = |key: &&ResourceKey| !matches!(self.live(key), LiveObject::Present(_));
+        tasks.map(|(_, task)| &task.key).filter(is_new).map(content).collect()
+    }
+
+    /// Why it is not known whether anything would be deleted.
+    fn unsure(&self) -> Option<String> {
+        let (name, why) = (self.application.spec.project(), self.project.err()?);
+        Some(format!(
+            "AppProject {name} could not be read, and may pause deletes: {why}"
+        ))
+    }
+}
+
+/// Held by a rule, as the engine takes the executor's answer; or just left.
+fn refused(refusal: &DeleteRefusal) -> Change {
+    match refusal.rule() {
+        Some(rule) => Change::new(ChangeKind::Hold, format!("{rule}: {refusal}")),
+        None => Change::new(ChangeKind::Keep, refusal.to_string()),
+    }
+}
+
+fn uid(object: &Value) -> String {
+    let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+    uid.unwrap_or_default().to_owned()
+}
+
+/// Does another object own it?
+fn is_owned(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.is_some_and(|owners| !owners.is_empty())
+}
