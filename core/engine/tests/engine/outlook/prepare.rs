@@ -143,19 +143,19 @@ fn act(rig: &mut Rig, deed: Deed, declared: &BTreeSet<ResourceKey>) {
         }
         Deed::Squat => {
             let metadata = json!({"name": "theirs", "namespace": "team", "uid": "theirs"});
-            let object = planted("ConfigMap", metadata);
+            let object = planted("ConfigMap", &metadata);
             objects.insert(key_of(&object), object);
         }
         Deed::Found(value) => {
             let labels = json!({"v": value.to_string()});
-            let object = planted("Namespace", json!({"name": "prod", "uid": "prod", "labels": labels}));
+            let object = planted("Namespace", &json!({"name": "prod", "uid": "prod", "labels": labels}));
             objects.insert(key_of(&object), object);
         }
     }
 }
 
 /// An object that somebody else made.
-fn planted(kind: &str, metadata: Value) -> Value {
+fn planted(kind: &str, metadata: &Value) -> Value {
     let mut object = json!({"apiVersion": "v1", "kind": kind, "metadata": metadata});
     for (field, value) in [
         ("resourceVersion", json!("1")),
