@@ -18,6 +18,7 @@ mod late;
 mod options;
 mod outlook;
 mod prunes;
+mod rehearsal;
 mod resting;
 mod rig;
 mod rollback;
