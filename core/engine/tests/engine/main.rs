@@ -18,7 +18,6 @@ mod late;
 mod options;
 mod outlook;
 mod prunes;
-mod rehearsal;
 mod resting;
 mod rig;
 mod rollback;
