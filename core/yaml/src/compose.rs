@@ -6,6 +6,7 @@ use std::io::Read as _;
 use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
+use crate::merge::{is_merge_key, merge_sources};
 use crate::number::{Floats, go_float_key, unwritable_key};
 use crate::problem::{error_at, go_syntax, line, position, syntax_error};
 use crate::scalar::{Scalar, resolve};
@@ -114,6 +115,8 @@ struct Entries {
     map: Map<String, Value>,
     /// Line of each explicit key.
     lines: BTreeMap<String, usize>,
+    /// Why it has no form in JSON: the first of its keys that has none.
+    unwritable: Option<YamlError>,
 }
 
 /// The text, and the line break that the scanner needs at its end.
@@ -324,7 +327,6 @@ impl<'b> Composer<'b> {
         let mut entries = Entries::default();
         let mut height = 0;
         let mut merged = Vec::new();
-        let mut unwritable = None;
         loop {
             let event = self.next()?;
             if matches!(event.data, EventData::MappingEnd) {
@@ -346,10 +348,7 @@ impl<'b> Composer<'b> {
             let value = self.node(event, depth)?;
             height = height.max(value.height);
             if !is_merge {
-                match key {
-                    Ok(key) => self.insert(&mut entries, key, line(mark), mark, value.value)?,
-                    Err(error) => unwritable = unwritable.or(Some(error)),
-                }
+                self.insert(&mut entries, key, mark, value.value)?;
                 continue;
             }
             let value = self.unwritable.check(value.value)?;
@@ -367,7 +366,7 @@ impl<'b> Composer<'b> {
         for (key, value) in merged.into_iter().flatten() {
             entries.map.entry(key).or_insert(value);
         }
-        let value = match unwritable {
+        let value = match entries.unwritable {
             Some(error) => self.unwritable.put(error),
             None => Value::Object(entries.map),
         };
@@ -377,11 +376,18 @@ impl<'b> Composer<'b> {
     fn insert(
         &mut self,
         entries: &mut Entries,
-        key: String,
-        line: usize,
+        key: Result<String, YamlError>,
         mark: Mark,
         value: Value,
     ) -> Result<(), YamlError> {
+        let line = line(mark);
+        let key = match key {
+            Ok(key) => key,
+            Err(error) => {
+                entries.unwritable.get_or_insert(error);
+                return Ok(());
+            }
+        };
         if let Some(first_line) = entries.lines.insert(key.clone(), line) {
             if self.mode == Mode::Kustomize {
                 let message = format!("key {key:?} is already set on line {first_line}");
@@ -470,24 +476,6 @@ impl<'b> Composer<'b> {
         check_depth(depth + node.height, mark)?;
         self.visits.alias(node.nodes, mark)?;
         Ok(node.clone())
-    }
-}
-
-/// `<<`, plain or with its tag.
-fn is_merge_key(event: &EventData) -> bool {
-    matches!(event, EventData::Scalar { tag, value, plain_implicit, .. }
-        if value == "<<" && (*plain_implicit || tag.as_deref() == Some("tag:yaml.org,2002:merge")))
-}
-
-/// The mappings a merge key brings in, the most important first. An alias has to stand for a mapping: a list must be written out.
-fn merge_sources(value: Value, aliased: bool) -> Option<Vec<Map<String, Value>>> {
-    match value {
-        Value::Object(map) => Some(vec![map]),
-        Value::Array(items) if !aliased => items
-            .into_iter()
-            .map(|item| if let Value::Object(map) = item { Some(map) } else { None })
-            .collect(),
-        _ => None,
     }
 }
 

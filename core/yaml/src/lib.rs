@@ -14,6 +14,7 @@ mod compose;
 mod emit;
 mod error;
 mod locate;
+mod merge;
 mod natural;
 mod number;
 mod problem;

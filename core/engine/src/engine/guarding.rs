@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::{ApplicationCondition, ConditionType, Digest, ResourceKey, SyncOptions, Timestamp};
+use capstan_model::{ApplicationCondition, Digest, ResourceKey, SyncOptions, Timestamp};
 use serde_json::json;
 
 use super::Engine;
@@ -15,7 +15,8 @@ use super::operation::{INFO_DESTINATION, OperationRun, info};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
-    Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, approval, findings, is_held, standing, told,
+    Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, approval, findings, is_held, of_holds, standing,
+    told,
 };
 use crate::journal::Cause;
 use crate::machine::Refresh;
@@ -50,12 +51,11 @@ pub(crate) struct Guarding {
 impl Guarding {
     /// What an earlier process told.
     pub(crate) fn restore(conditions: &[ApplicationCondition]) -> Self {
-        let held = conditions
-            .iter()
-            .filter(|condition| condition.kind == ConditionType::PruneHeld);
         Self {
             told: told(conditions),
-            restored: held.map(|condition| condition.message.clone()).collect(),
+            restored: of_holds(conditions)
+                .map(|condition| condition.message.clone())
+                .collect(),
             ..Self::default()
         }
     }

@@ -200,12 +200,15 @@ pub(crate) fn parse(message: &str) -> Option<Parsed<'_>> {
     Some(Parsed { rule, plan, why })
 }
 
+/// The conditions that tell of holds.
+pub(crate) fn of_holds(conditions: &[ApplicationCondition]) -> impl Iterator<Item = &ApplicationCondition> {
+    let conditions = conditions.iter();
+    conditions.filter(|condition| condition.kind == ConditionType::PruneHeld)
+}
+
 /// What conditions tell, by rule.
 pub(crate) fn told(conditions: &[ApplicationCondition]) -> BTreeMap<String, Told> {
-    let held = conditions
-        .iter()
-        .filter(|condition| condition.kind == ConditionType::PruneHeld);
-    let told = held.filter_map(|condition| {
+    let told = of_holds(conditions).filter_map(|condition| {
         let parsed = parse(&condition.message)?;
         let told = Told {
             plan: parsed.plan.to_owned(),

@@ -33,7 +33,7 @@ pub(crate) use grounds::rules_asked;
 pub use grounds::{DeleteReason, Grounds};
 #[cfg(test)]
 pub(crate) use hold::Finding;
-pub(crate) use hold::{Hold, Rule, Told, approval, is_held, parse, standing, told};
+pub(crate) use hold::{Hold, Rule, Told, approval, is_held, of_holds, parse, standing, told};
 pub(crate) use mass_prune::PruneLimits;
 pub use pause::Pause;
 pub use permit::{DeletePermit, DeletePreconditions, DeleteRefusal};

@@ -369,8 +369,10 @@ impl Builder<'_> {
     fn tie_prerequisites(&mut self) {
         let mut edges = Vec::new();
         let (mut namespaces, mut definitions) = (BTreeMap::new(), BTreeMap::new());
-        let tasks = || self.nodes.iter().map(|&node| (node, &self.graph[node]));
-        let written = || tasks().filter(|(_, task)| task.action != TaskAction::Prune);
+        let written = || {
+            let tasks = self.nodes.iter().map(|&node| (node, &self.graph[node]));
+            tasks.filter(|(_, task)| task.action != TaskAction::Prune)
+        };
         for (node, task) in written() {
             if is_namespace(&task.key) {
                 namespaces.insert(&*task.key.name, node);

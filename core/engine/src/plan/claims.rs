@@ -27,20 +27,19 @@ pub(super) fn consumed_later(
         .filter(|(_, task)| task.key.group.is_empty() && task.key.kind == "PersistentVolumeClaim")
         .map(|(node, task)| ((&*task.key.namespace, &*task.key.name), node))
         .collect();
-    if claims.is_empty() {
+    let group = |task: &SyncTask| (task.phase, task.wave);
+    let Some(first) = claims.values().map(|&claim| group(&graph[claim])).min() else {
         return BTreeSet::new();
-    }
+    };
     let mut later = BTreeSet::new();
-    for (_, consumer) in written() {
+    // To read an object costs something: those that come no later than the first claim are not read.
+    for (_, consumer) in written().filter(|(_, task)| first < group(task)) {
         let object = consumer
             .target
             .and_then(|index| targets.get(index)?.object.value().ok());
         for name in object.iter().flat_map(mounted) {
             let claim = claims.get(&(&*consumer.key.namespace, name)).copied();
-            later.extend(claim.filter(|&claim| {
-                let claim = &graph[claim];
-                (claim.phase, claim.wave) < (consumer.phase, consumer.wave)
-            }));
+            later.extend(claim.filter(|&claim| group(&graph[claim]) < group(consumer)));
         }
     }
     later

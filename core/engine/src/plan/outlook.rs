@@ -26,7 +26,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
 use super::build::{defined_kind, foreign_hook};
-use super::{Plan, SyncTask, TaskAction, Validation};
+use super::{Plan, SyncTask, TaskAction};
 use crate::compare::{IgnoreRules, differences};
 use crate::event::Discovery;
 use crate::guard::{Content, DeleteReason, Pause, is_reserved};
@@ -150,17 +150,6 @@ impl OutlookRequest<'_> {
     fn prunes(&self) -> bool {
         let automated = self.application.spec.sync_policy.automation();
         self.by_person || automated.is_some_and(|automated| automated.prune)
-    }
-
-    /// What a plan's tasks are held against within a project.
-    fn validation<'v>(&'v self, project: &'v AppProject) -> Validation<'v> {
-        Validation {
-            plan: self.plan,
-            targets: self.targets,
-            options: self.options,
-            project,
-            destination: &self.application.spec.destination,
-        }
     }
 
     /// An object that is there and is declared.

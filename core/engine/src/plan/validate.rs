@@ -38,11 +38,11 @@ impl Validation<'_> {
     pub(crate) fn invalid<'k>(
         &self,
         kind: impl Fn(&GroupKind) -> KindLookup<'k>,
-        counts: impl Fn(NodeIndex, &SyncTask) -> bool,
+        counts: impl Fn(&SyncTask) -> bool,
     ) -> Result<Vec<InvalidTask>, UndiscoveredKind> {
         let defined = self.defined();
         let mut invalid = Vec::new();
-        for (node, task) in self.plan.tasks().filter(|(node, task)| counts(*node, task)) {
+        for (node, task) in self.plan.tasks().filter(|(_, task)| counts(task)) {
             let may_come = defined.contains(&task.key.group_kind()) || self.may_come_later(task);
             let served = served(&kind(&task.key.group_kind()), task, may_come)?;
             if let Err(why) = served.and_then(|()| self.permitted(task)) {
@@ -62,7 +62,7 @@ impl Validation<'_> {
     }
 
     /// `SkipDryRunOnMissingResource`: somebody else may bring the definition, and it is waited for.
-    pub(crate) fn may_come_later(&self, task: &SyncTask) -> bool {
+    fn may_come_later(&self, task: &SyncTask) -> bool {
         let target = task.target.and_then(|index| self.targets.objects().get(index));
         let own = target.and_then(|target| target.meta.sync_options.skip_dry_run_on_missing_resource);
         own.or(self.options.skip_dry_run_on_missing_resource) == Some(true)

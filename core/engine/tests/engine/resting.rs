@@ -28,15 +28,15 @@ fn synced(objects: Vec<Value>, lazy: &str) -> Run {
     run
 }
 
+fn assert_succeeded(run: &Run) {
+    let phase = run.rig.status("/operationState/phase");
+    assert_eq!(phase, "Succeeded", "{}", run.log.join("\n"));
+}
+
 #[test]
 fn a_claim_that_binds_at_its_first_consumer_does_not_hold_up_that_consumer() {
     let run = synced(vec![claim("data"), mounting("web", 1, "data")], "data");
-    assert_eq!(
-        run.rig.status("/operationState/phase"),
-        "Succeeded",
-        "{}",
-        run.log.join("\n")
-    );
+    assert_succeeded(&run);
     assert_eq!(run.rig.status("/health/status"), "Healthy");
 }
 
@@ -44,12 +44,7 @@ fn a_claim_that_binds_at_its_first_consumer_does_not_hold_up_that_consumer() {
 fn a_claim_of_the_same_wave_is_waited_for_with_its_consumer() {
     let objects = vec![claim("data"), mounting("web", 0, "data"), config("after", 1, "1")];
     let run = synced(objects, "data");
-    assert_eq!(
-        run.rig.status("/operationState/phase"),
-        "Succeeded",
-        "{}",
-        run.log.join("\n")
-    );
+    assert_succeeded(&run);
 }
 
 #[test]
@@ -68,11 +63,6 @@ fn what_git_declares_as_paused_holds_up_no_wave() {
     let mut paused = workload("Deployment", "web", 0, "1");
     paused["spec"]["paused"] = json!(true);
     let run = synced(vec![paused, config("after", 1, "1")], "");
-    assert_eq!(
-        run.rig.status("/operationState/phase"),
-        "Succeeded",
-        "{}",
-        run.log.join("\n")
-    );
+    assert_succeeded(&run);
     assert_eq!(run.rig.status("/health/status"), "Suspended");
 }

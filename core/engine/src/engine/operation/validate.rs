@@ -27,7 +27,7 @@ impl Engine {
             project,
             destination: &app.application.spec.destination,
         };
-        let invalid = validation.invalid(|kind| cluster.kind(kind), |_, _| true);
+        let invalid = validation.invalid(|kind| cluster.kind(kind), |_| true);
         let invalid = invalid.map_err(|unknown| Obstacle::Wait(unknown.to_string()))?;
         if invalid.is_empty() {
             return Ok(());

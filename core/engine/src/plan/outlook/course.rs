@@ -7,7 +7,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde::Serialize;
 
 use super::{Change, ChangeKind, LiveObject, OutlookRequest};
-use crate::plan::{TaskAction, reasons};
+use crate::plan::{SyncTask, TaskAction, Validation, reasons};
 use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, admit, auto_sync, shared_resource, would_wipe};
 
 /// What becomes of a sync as a whole.
@@ -114,11 +114,15 @@ impl OutlookRequest<'_> {
         if !self.by_person && would_wipe(spec.sync_policy.automation(), empties) {
             return Some(Obstacle::refused(SkipReason::WouldWipe.to_string()));
         }
-        let counts = |task: &crate::plan::SyncTask| {
-            task.action != TaskAction::Prune || self.prunes() && self.is_prunable(&task.key)
+        let validation = Validation {
+            plan: self.plan,
+            targets: self.targets,
+            options: self.options,
+            project: &project,
+            destination: &spec.destination,
         };
-        let validation = self.validation(&project);
-        match validation.invalid(|kind| self.discovery.lookup(kind), |_, task| counts(task)) {
+        let counts = |task: &SyncTask| task.action != TaskAction::Prune || self.prunes() && self.is_prunable(&task.key);
+        match validation.invalid(|kind| self.discovery.lookup(kind), counts) {
             Err(unknown) => Some(Obstacle::Unknown(unknown.to_string())),
             Ok(invalid) if invalid.is_empty() => None,
             Ok(invalid) => {

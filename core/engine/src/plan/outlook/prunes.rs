@@ -41,7 +41,7 @@ impl OutlookRequest<'_> {
         if self.targets.find(key).is_some() {
             return keep("it is declared, as a hook now");
         }
-        if is_owned(object) {
+        if self.undeclared(key, object).is_owned {
             return keep("another object owns it, and it goes with that");
         }
         if is_reserved(key, &self.settings.control_namespace) {
@@ -114,7 +114,7 @@ impl OutlookRequest<'_> {
         Undeclared {
             key,
             is_tracked: self.is_ours(key),
-            is_owned: is_owned(object),
+            is_owned: !Content::of(&key.group_kind(), object).owners.is_empty(),
             is_deleting: is_going(object),
             prune: ObjectMeta::of(object).sync_options.prune,
         }
@@ -126,8 +126,9 @@ impl OutlookRequest<'_> {
             let doomed = match self.live(&task.key) {
                 LiveObject::Present(object) if self.is_prunable(&task.key) => {
                     let namespace = &self.settings.control_namespace;
-                    self.undeclared(&task.key, object)
-                        .doomed(self.options, namespace, || uid(object))?
+                    self.undeclared(&task.key, object).doomed(self.options, namespace, || {
+                        Content::of(&task.key.group_kind(), object).uid
+                    })?
                 }
                 LiveObject::Unread(_) => Doomed::default(),
                 LiveObject::Present(_) | LiveObject::Absent | LiveObject::NotServed => return None,
@@ -270,15 +271,4 @@ fn refused(refusal: &DeleteRefusal) -> Change {
         Some(rule) => Change::new(ChangeKind::Hold, format!("{rule}: {refusal}")),
         None => Change::new(ChangeKind::Keep, refusal.to_string()),
     }
-}
-
-fn uid(object: &Value) -> String {
-    let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
-    uid.unwrap_or_default().to_owned()
-}
-
-/// Does another object own it?
-fn is_owned(object: &Value) -> bool {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    owners.is_some_and(|owners| !owners.is_empty())
 }
