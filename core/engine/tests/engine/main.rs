@@ -20,6 +20,7 @@ mod options;
 mod outlook;
 mod prunes;
 mod resting;
+mod resume;
 mod rig;
 mod rollback;
 mod touched;
