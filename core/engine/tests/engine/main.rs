@@ -19,6 +19,7 @@ mod late;
 mod options;
 mod outlook;
 mod prunes;
+mod rehearsal;
 mod resting;
 mod resume;
 mod rig;
