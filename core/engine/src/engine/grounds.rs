@@ -113,7 +113,7 @@ pub(super) fn of_operation(
 }
 
 /// By whose word an object goes that rules had held.
-fn approval(app: &ApplicationState, key: &ResourceKey) -> String {
+pub(super) fn approval(app: &ApplicationState, key: &ResourceKey) -> String {
     let at = app.application.metadata.annotations.get(DELETION_APPROVED);
     let at = at.map(|at| format!(" by {DELETION_APPROVED}: {at}"));
     let holds = app.guarding.holds.iter();

@@ -15,8 +15,8 @@ use super::operation::{INFO_DESTINATION, OperationRun, info};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
-    Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, approval, findings, is_held, of_holds, standing,
-    told,
+    DeleteReason, Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, approval, findings,
+    findings_of_contents, is_held, of_holds, parse, standing, told,
 };
 use crate::journal::Cause;
 use crate::machine::Refresh;
@@ -60,10 +60,31 @@ impl Guarding {
         }
     }
 
+    /// What was found is what conditions tell from now on.
+    fn tell(&mut self, holds: Vec<Hold>) {
+        let told = holds.iter().map(|hold| {
+            let told = Told {
+                plan: hold.plan.clone(),
+                why: hold.finding.why.clone(),
+                since: hold.since,
+                is_approved: hold.is_approved,
+            };
+            (hold.finding.rule.to_string(), told)
+        });
+        self.told = told.collect();
+        self.holds = holds;
+        self.restored.clear();
+    }
+
     /// What the conditions say.
     pub(crate) fn messages(&self) -> impl Iterator<Item = String> {
         let held = self.holds.iter().filter(|hold| !hold.is_approved).map(Hold::message);
         self.restored.iter().cloned().chain(held)
+    }
+
+    /// Is anything held?
+    pub(super) fn holds(&self) -> bool {
+        self.messages().next().is_some()
     }
 
     /// For readers.
@@ -120,6 +141,28 @@ impl Guarding {
     /// Would an automated sync delete anything?
     pub(crate) fn prunes(&self) -> bool {
         !self.doomed.is_empty()
+    }
+
+    /// A deletion begins: what was held of prunes is over, but not what an earlier process told of this deletion.
+    pub(super) fn begin_deletion(&mut self) {
+        let is_of_contents = |rule: &str| rule == Rule::NamespaceInUse.to_string();
+        self.in_use.clear();
+        self.doomed.clear();
+        self.holds.clear();
+        self.told.retain(|rule, _| is_of_contents(rule));
+        self.restored
+            .retain(|message| parse(message).is_some_and(|parsed| is_of_contents(parsed.rule)));
+    }
+
+    /// Was a hold of this object approved?
+    pub(super) fn is_approved(&self, key: &ResourceKey) -> bool {
+        let mut holds = self.holds.iter();
+        holds.any(|hold| hold.is_approved && hold.finding.keys.contains(key))
+    }
+
+    /// Did an executor refuse to delete the object of this identity, because of what would go with it?
+    pub(super) fn is_in_use(&self, key: &ResourceKey, uid: &str) -> bool {
+        self.in_use.get(key).is_some_and(|(of, ..)| of == uid)
     }
 
     fn is_held(&self, key: &ResourceKey) -> bool {
@@ -196,19 +239,31 @@ impl Engine {
         }
         let holds = self.holds(now, app, targets, &doomed, options, false);
         self.journal_holds(now, app, &holds);
-        let told = holds.iter().map(|hold| {
-            let told = Told {
-                plan: hold.plan.clone(),
-                why: hold.finding.why.clone(),
-                since: hold.since,
-                is_approved: hold.is_approved,
-            };
-            (hold.finding.rule.to_string(), told)
-        });
-        app.guarding.told = told.collect();
-        app.guarding.holds = holds;
+        app.guarding.tell(holds);
         app.guarding.doomed = doomed.into_keys().collect();
-        app.guarding.restored.clear();
+    }
+
+    /// What is held of the deletion of an application that would delete `doomed`: a namespace with what is not to go. `is_open`: of one
+    /// of them that is not known yet.
+    pub(super) fn look_at_deletion(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        doomed: &BTreeMap<ResourceKey, Doomed>,
+        is_open: bool,
+    ) {
+        let found = findings_of_contents(doomed, &app.guarding.in_use, DeleteReason::Cascade);
+        // What an earlier process told stands until it is known again, or known to be otherwise.
+        if found.is_empty() && is_open {
+            return app.guarding.holds.clear();
+        }
+        let uids = doomed.iter().map(|(key, doomed)| (key.clone(), doomed.uid.clone()));
+        let (uids, approval) = (uids.collect(), approval(&app.application));
+        let holds = found.into_iter();
+        let holds = holds.map(|finding| Hold::of(finding, &uids, &app.guarding.told, approval, now));
+        let holds: Vec<Hold> = holds.collect();
+        self.journal_holds(now, app, &holds);
+        app.guarding.tell(holds);
     }
 
     /// What is held of the plan of `operation`; `None` while a question is open.

@@ -307,6 +307,14 @@ impl ApplicationState {
         automated.is_some_and(|automated| automated.self_heal)
     }
 
+    /// Executors are to look again at what was in use: the next sync asks them, or the deletion at once.
+    pub(crate) fn look_again(&mut self) {
+        match self.application.metadata.deletion_timestamp {
+            Some(_) => self.deletion.look_again(),
+            None => self.guarding.look_again(),
+        }
+    }
+
     /// Asks for a refresh; the most demanding wish counts.
     pub(crate) fn want_refresh(&mut self, freshness: Freshness, bypass_cache: bool) {
         let wanted = self.wanted.get_or_insert(Wanted {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::{GroupKind, PruneOption, ResourceKey};
+use capstan_model::{DeleteOption, GroupKind, PruneOption, ResourceKey};
 use serde_json::Value;
 
 /// What has to be listed before an object may be deleted.
@@ -129,6 +129,12 @@ pub(crate) fn is_looked_into(key: &ResourceKey, by_person: bool) -> bool {
 /// May an object that the application tracks go when its namespace or its definition goes? `own` is what its annotation says.
 pub(crate) fn may_go_along(own: Option<PruneOption>, is_declared: bool, is_held: bool) -> bool {
     own != Some(PruneOption::Never) && !is_declared && !is_held
+}
+
+/// May an object that the application tracks go when its namespace goes with the application? `option` is its own or the application's;
+/// `is_left`: the last look has shown that it is not to be deleted.
+pub(crate) fn goes_with_application(option: Option<DeleteOption>, is_left: bool) -> bool {
+    option != Some(DeleteOption::Never) && !is_left
 }
 
 /// What becomes of a prune of a namespace that no application deletes.

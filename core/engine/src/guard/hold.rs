@@ -15,6 +15,7 @@ use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{Application, ApplicationCondition, ConditionType, Digest, ResourceKey, Timestamp};
 use serde_json::json;
 
+use super::grounds::DeleteReason;
 use super::mass_prune::PruneLimits;
 
 /// So far may the clock of whoever approves be ahead of ours.
@@ -82,6 +83,8 @@ impl Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) rule: Rule,
+    /// Why it was to be deleted.
+    pub(crate) reason: DeleteReason,
     /// What is not deleted for it, in order.
     pub(crate) keys: Vec<ResourceKey>,
     pub(crate) why: String,
@@ -129,7 +132,7 @@ impl Hold {
 
     /// What the condition says.
     pub(crate) fn message(&self) -> String {
-        let Finding { rule, keys, why } = &self.finding;
+        let Finding { rule, keys, why, .. } = &self.finding;
         let named: Vec<String> = keys.iter().take(NAMED).map(ToString::to_string).collect();
         let more = match keys.len().saturating_sub(named.len()) {
             0 => String::new(),
@@ -157,6 +160,9 @@ impl Hold {
                 format!("{approve} or sync with prune; the limit is set by MaxPrunePercentage= and MaxPruneCount=")
             }
             Rule::ProtectedKind => format!("{approve}, sync with prune, or give the object the sync option Prune=true"),
+            Rule::NamespaceInUse if self.finding.reason == DeleteReason::Cascade => {
+                format!("Empty it and refresh, or keep it by its sync option Delete=false. {approve}")
+            }
             Rule::NamespaceInUse => format!("Empty it and refresh. {approve} or sync with prune"),
             Rule::DefinitionInUse => format!("Delete them and refresh. {approve}"),
             Rule::DestinationReplaced => approve,
@@ -259,6 +265,7 @@ mod tests {
     fn finding(names: &[&str]) -> Finding {
         Finding {
             rule: Rule::MassPrune(PruneLimits::DEFAULT),
+            reason: DeleteReason::Prune,
             keys: names.iter().map(|name| key(name)).collect(),
             why: "3 of 4 objects would be pruned".into(),
         }

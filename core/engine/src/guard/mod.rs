@@ -26,9 +26,9 @@ mod witness;
 
 pub(crate) use contended::Contention;
 pub use contents::{Content, Survey, is_incidental, survey};
-pub(crate) use contents::{RESERVED, is_looked_into, is_reserved, may_go_along};
+pub(crate) use contents::{RESERVED, goes_with_application, is_looked_into, is_reserved, may_go_along};
 pub use fence::{Fence, LostLease};
-pub(crate) use findings::{Doomed, Facts, findings};
+pub(crate) use findings::{Doomed, Facts, findings, findings_of_contents};
 pub(crate) use grounds::rules_asked;
 pub use grounds::{DeleteReason, Grounds};
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub enum DeleteRefusal {
         owner: String,
     },
     /// Objects that are not to be deleted would go along.
-    #[error("{} not deleted by this sync would go along with {key}: {}", objects(*.count), .others.join(", "))]
+    #[error("{} not to be deleted would go along with {key}: {}", objects(*.count), .others.join(", "))]
     InUse {
         /// Which.
         key: Box<ResourceKey>,

@@ -5,6 +5,7 @@
     reason = "the small cluster is test code: what it does not expect ends the test"
 )]
 
+mod cascade;
 mod cluster;
 mod crash;
 mod deletion;

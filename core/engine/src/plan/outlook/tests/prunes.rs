@@ -194,6 +194,7 @@ fn what_is_held_stays_so_until_it_is_approved_and_is_deleted_then() {
             .had("PersistentVolumeClaim", "data", "");
     let data = key("PersistentVolumeClaim", "data");
     let finding = crate::guard::Finding {
+        reason: DeleteReason::Prune,
         rule: crate::guard::Rule::ProtectedKind,
         keys: vec![data.clone()],
         why: "what holds others' objects, or data, is deleted by a person's word only".into(),
