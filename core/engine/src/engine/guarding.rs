@@ -323,6 +323,7 @@ impl Engine {
                 is_tracked: node.tracked_by() == Some(&id),
                 is_owned: node.is_owned(),
                 is_deleting: node.is_deleting(),
+                is_needed: self.need(app, key, targets, options).is_some(),
                 prune: app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune),
             };
             let doomed = object.doomed(options, &self.settings.control_namespace, || node.uid())?;

@@ -126,9 +126,10 @@ pub(crate) fn is_looked_into(key: &ResourceKey, by_person: bool) -> bool {
     }
 }
 
-/// May an object that the application tracks go when its namespace or its definition goes? `own` is what its annotation says.
-pub(crate) fn may_go_along(own: Option<PruneOption>, is_declared: bool, is_held: bool) -> bool {
-    own != Some(PruneOption::Never) && !is_declared && !is_held
+/// May an object that the application tracks go when its namespace or its definition goes? `option` is its own or the application's; a
+/// confirmation that was given is none to wait for.
+pub(crate) fn may_go_along(option: Option<PruneOption>, is_declared: bool, is_held: bool) -> bool {
+    matches!(option, None | Some(PruneOption::Allow)) && !is_declared && !is_held
 }
 
 /// May an object that the application tracks go when its namespace goes with the application? `option` is its own or the application's;

@@ -15,6 +15,8 @@ pub(crate) struct Undeclared<'a> {
     pub(crate) is_owned: bool,
     /// It is going already.
     pub(crate) is_deleting: bool,
+    /// What is declared [needs](super::need) it.
+    pub(crate) is_needed: bool,
     /// What its own annotation says.
     pub(crate) prune: Option<PruneOption>,
 }
@@ -33,7 +35,8 @@ impl Undeclared<'_> {
         control_namespace: &str,
         uid: impl FnOnce() -> String,
     ) -> Option<Doomed> {
-        let goes = self.is_ours() && !self.is_deleting && !is_reserved(self.key, control_namespace);
+        let stays = self.is_needed || is_reserved(self.key, control_namespace);
+        let goes = self.is_ours() && !self.is_deleting && !stays;
         let is_kept = self.prune.or(options.prune) == Some(PruneOption::Never);
         (goes && !is_kept).then(|| Doomed {
             uid: uid(),
@@ -47,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_there_and_ours_and_not_kept_is_doomed() {
+    fn only_what_stays_and_ours_and_not_kept_is_doomed() {
         let key = ResourceKey::new("", "ConfigMap", "prod", "a");
         let (reserved, none) = (
             ResourceKey::new("", "Namespace", "", "kube-public"),
@@ -58,6 +61,7 @@ mod tests {
             is_tracked: true,
             is_owned: false,
             is_deleting: false,
+            is_needed: false,
             prune: None,
         };
         let is_doomed =
@@ -76,6 +80,10 @@ mod tests {
                 ..ours
             },
             Undeclared { key: &reserved, ..ours },
+            Undeclared {
+                is_needed: true,
+                ..ours
+            },
             Undeclared {
                 prune: Some(PruneOption::Never),
                 ..ours

@@ -15,6 +15,7 @@ mod draw;
 mod names;
 mod order;
 mod outlook;
+mod undeclared;
 mod validate;
 pub(crate) use build::{defined_kind, foreign_hook, phase_of};
 pub(crate) use names::Selection;

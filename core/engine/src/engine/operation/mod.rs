@@ -23,6 +23,7 @@ mod start;
 mod validate;
 pub(in crate::engine) use hook::{hook_outcome, is_held_by_argo};
 pub(in crate::engine) use parity::Parity;
+pub(in crate::engine) use prune::home;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use start::last_attempt;
 pub(in crate::engine) use work::Work;

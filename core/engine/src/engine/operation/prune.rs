@@ -14,10 +14,11 @@ use crate::engine::gate::Gate;
 use crate::engine::grounds::delete;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_looked_into, may_go_along};
+use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_looked_into, may_go_along, need};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{PruneTask, TaskState};
 use crate::policy::{Verb, authorize};
+use crate::targets::Targets;
 
 impl Engine {
     pub(super) fn launch_prune(
@@ -105,11 +106,26 @@ impl Engine {
         };
         let id = app.id();
         let tracked = cluster.live.tracked(&id);
+        let options = operation.options(&app.application.spec);
+        let is_confirmed = is_approved(app, operation);
         let may_go = tracked.filter(|key| {
-            let own = app.extra.get(*key).and_then(|(_, meta)| meta.sync_options.prune);
-            may_go_along(own, targets.find(key).is_some(), operation.held.contains_key(*key))
+            let option = prune_option(app, key, &options);
+            let option = option.filter(|option| *option != PruneOption::Confirm || !is_confirmed);
+            may_go_along(option, targets.find(key).is_some(), operation.held.contains_key(*key))
         });
         may_go.cloned().collect()
+    }
+
+    /// Why what is declared needs an object that is not.
+    pub(in crate::engine) fn need(
+        &self,
+        app: &ApplicationState,
+        key: &ResourceKey,
+        targets: &Targets,
+        options: &SyncOptions,
+    ) -> Option<String> {
+        let live = || self.cluster(app)?.node(key)?.manifest()?.value().ok();
+        need(key, live, targets, home(app, options))
     }
 
     /// Does the prune wait, since the process is young? Says so.
@@ -221,8 +237,19 @@ impl Engine {
 }
 
 fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
+    prune_option(app, key, options) == Some(PruneOption::Confirm)
+}
+
+/// The object's own `Prune=` is stronger than the application's.
+pub(super) fn prune_option(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> Option<PruneOption> {
     let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
-    own.or(options.prune) == Some(PruneOption::Confirm)
+    own.or(options.prune)
+}
+
+/// The namespace that `CreateNamespace=true` makes.
+pub(in crate::engine) fn home<'a>(app: &'a ApplicationState, options: &SyncOptions) -> Option<&'a str> {
+    let namespace = app.application.spec.destination.namespace.as_str();
+    (options.create_namespace == Some(true) && !namespace.is_empty()).then_some(namespace)
 }
 
 /// An approval that was given since the operation began; whole seconds are all that a resource keeps.

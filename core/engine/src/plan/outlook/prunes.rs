@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::annotations::{DELETION_APPROVED, INSTALLATION_ID, TRACKING_ID};
-use capstan_model::{ObjectMeta, PruneOption, ResourceKey, SyncPhase};
+use capstan_model::{ObjectMeta, PruneOption, ResourceKey};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
 use super::{Change, ChangeKind, LiveObject, OutlookRequest, is_going};
 use crate::guard::{
-    Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Survey, Undeclared, approval,
-    findings, in_use, is_looked_into, is_reserved, may_go_along, not_surveyed, refusal, standing, survey, told,
+    Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Undeclared, approval, findings,
+    in_use, is_looked_into, is_reserved, may_go_along, need, not_surveyed, refusal, standing, told,
 };
 use crate::plan::{SyncTask, TaskAction};
 use crate::settings::Guards;
@@ -46,6 +46,9 @@ impl OutlookRequest<'_> {
         }
         if is_reserved(key, &self.settings.control_namespace) {
             return keep(RESERVED);
+        }
+        if let Some(why) = self.need(key, object) {
+            return keep(&why);
         }
         match meta.sync_options.prune.or(self.options.prune) {
             Some(PruneOption::Never) => keep("Prune=false"),
@@ -116,8 +119,16 @@ impl OutlookRequest<'_> {
             is_tracked: self.is_ours(key),
             is_owned: !Content::of(&key.group_kind(), object).owners.is_empty(),
             is_deleting: is_going(object),
+            is_needed: self.need(key, object).is_some(),
             prune: ObjectMeta::of(object).sync_options.prune,
         }
+    }
+
+    /// Why what is declared needs an object that is not.
+    fn need(&self, key: &ResourceKey, object: &Value) -> Option<String> {
+        let home = self.application.spec.destination.namespace.as_str();
+        let is_made = self.options.create_namespace == Some(true) && !home.is_empty();
+        need(key, || Some(object.clone()), self.targets, is_made.then_some(home))
     }
 
     /// What the rules are asked about. What could not be read counts: it may be there.
@@ -216,44 +227,23 @@ impl OutlookRequest<'_> {
             return None;
         }
         let found = match self.contents.get(key) {
-            Some(Ok(found)) => found.iter().cloned().chain(self.arriving(key)).collect::<Vec<_>>(),
+            Some(Ok(found)) => found,
             Some(Err(why)) => return Some(not_surveyed(key, why)),
             None => return Some(not_surveyed(key, "it was not read")),
         };
         let ours = self.live.keys().filter(|key| {
-            let own = match self.live(key) {
-                LiveObject::Present(object) => ObjectMeta::of(object).sync_options.prune,
-                _ => None,
+            let (own, is_needed) = match self.live(key) {
+                LiveObject::Present(object) => {
+                    let own = ObjectMeta::of(object).sync_options.prune;
+                    (own, self.need(key, object).is_some())
+                }
+                _ => (None, false),
             };
-            let is_held = held.contains_key(*key) || is_reserved(key, &self.settings.control_namespace);
-            self.is_ours(key) && may_go_along(own, self.targets.find(key).is_some(), is_held)
+            let is_held = held.contains_key(*key) || is_needed || is_reserved(key, &self.settings.control_namespace);
+            let option = own.or(self.options.prune);
+            self.is_ours(key) && may_go_along(option, self.targets.find(key).is_some(), is_held)
         });
-        in_use(key, &found, &ours.cloned().collect())
-    }
-
-    /// What the sync itself writes into a namespace or of a kind that it then deletes: prunes come after applies.
-    fn arriving(&self, key: &ResourceKey) -> Vec<Content> {
-        let survey = match self.live(key) {
-            LiveObject::Present(live) => survey(live),
-            LiveObject::Absent | LiveObject::NotServed | LiveObject::Unread(_) => None,
-        };
-        let goes_along = |key: &ResourceKey| match &survey {
-            Some(Survey::Namespace(name)) => key.namespace == *name,
-            Some(Survey::Definition { kind, .. }) => key.group_kind() == *kind,
-            None => false,
-        };
-        let tasks = self.plan.tasks().filter(|(_, task)| match task.action {
-            TaskAction::Apply | TaskAction::Hook(_) => task.phase <= SyncPhase::Sync && goes_along(&task.key),
-            TaskAction::CreateNamespace | TaskAction::Prune | TaskAction::Milestone => false,
-        });
-        let content = |key: &ResourceKey| Content {
-            key: key.clone(),
-            uid: String::new(),
-            owners: Vec::new(),
-            is_deleting: false,
-        };
-        let is_new = |key: &&ResourceKey| !matches!(self.live(key), LiveObject::Present(_));
-        tasks.map(|(_, task)| &task.key).filter(is_new).map(content).collect()
+        in_use(key, found, &ours.cloned().collect())
     }
 
     /// Why it is not known whether anything would be deleted.

@@ -6,6 +6,7 @@ mod destination;
 mod kill_switch;
 mod mass_prune;
 mod namespaces_and_definitions;
+mod needed;
 mod protected_kinds;
 mod rewritten_history;
 mod second_render;

@@ -202,7 +202,7 @@ impl Item {
                 "v1",
                 kind,
                 "",
-                ["team", "kube-public", "other"][usize::from(name)].to_owned(),
+                ["team", "kube-public", "prod"][usize::from(name)].to_owned(),
             ),
             "Definition" => (
                 "apiextensions.k8s.io/v1",

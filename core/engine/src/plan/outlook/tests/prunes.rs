@@ -220,7 +220,7 @@ fn what_is_held_stays_so_until_it_is_approved_and_is_deleted_then() {
 }
 
 #[test]
-fn what_the_sync_writes_into_a_namespace_is_in_it_when_that_is_deleted() {
+fn what_the_sync_writes_into_a_namespace_keeps_it() {
     let team = key("Namespace", "team");
     let new = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new", "namespace": "team"}});
     let mut story = Story::default()
@@ -231,9 +231,10 @@ fn what_the_sync_writes_into_a_namespace_is_in_it_when_that_is_deleted() {
     story = story.declares(new);
     let new = ResourceKey::new("", "ConfigMap", "team", "new");
     story.live.insert(new, LiveObject::Absent);
-    let change = story.change("Namespace", "team");
-    assert!(
-        change.kind == ChangeKind::Hold && change.why.contains("ConfigMap/team/new"),
-        "{change:?}"
-    );
+    for by_person in [false, true] {
+        story.by_person = by_person;
+        let change = story.change("Namespace", "team");
+        assert_eq!(change.kind, ChangeKind::Keep);
+        assert_eq!(change.why, "left as it is: ConfigMap/team/new is declared in it");
+    }
 }
