@@ -138,6 +138,16 @@ impl Guarding {
         approved.flat_map(|hold| hold.finding.keys.iter().cloned()).collect()
     }
 
+    /// May something that was held be deleted, since somebody has approved it?
+    pub(super) fn has_approval(&self) -> bool {
+        let is_known = !self.inquiries.is_open() && !self.is_outdated;
+        is_known
+            && self
+                .doomed
+                .iter()
+                .any(|key| self.is_approved(key) && !self.is_held(key))
+    }
+
     /// Would an automated sync delete anything?
     pub(crate) fn prunes(&self) -> bool {
         !self.doomed.is_empty()

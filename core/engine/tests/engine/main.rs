@@ -22,6 +22,7 @@ mod prunes;
 mod resting;
 mod rig;
 mod rollback;
+mod selective;
 mod touched;
 mod transcripts;
 mod waves;

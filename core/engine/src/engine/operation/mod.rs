@@ -9,6 +9,7 @@
 //! known which may have been; everything else is found out again from what is live.
 
 mod advance;
+mod attempted;
 mod deadline;
 mod finish;
 mod held;
@@ -21,11 +22,11 @@ mod recreate;
 mod rehearse;
 mod start;
 mod validate;
+pub(in crate::engine) use attempted::last_attempt;
 pub(in crate::engine) use hook::{hook_outcome, is_held_by_argo};
 pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use prune::home;
 pub(in crate::engine) use record::clipped;
-pub(in crate::engine) use start::last_attempt;
 pub(in crate::engine) use work::Work;
 pub(in crate::engine) use write::retry_at;
 mod work;
@@ -53,6 +54,9 @@ pub(crate) const INFO_PLAN: &str = "capstan.dev/plan";
 
 /// Entry of `operation.info`: it has not begun, since something kept it from that; so nothing was tried.
 pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
+/// Entry of `operation.info` of an operation that is no sync of everything: what was synced before it as a whole, by the digest of its
+/// objects, and how that ended.
+pub(crate) const INFO_BEFORE: &str = "capstan.dev/before";
 /// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
 pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
 

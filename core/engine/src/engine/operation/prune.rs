@@ -17,6 +17,7 @@ use crate::event::{Deletion, WriteError};
 use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_looked_into, may_go_along, need};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{PruneTask, TaskState};
+use crate::plan::Selection;
 use crate::policy::{Verb, authorize};
 use crate::targets::Targets;
 
@@ -92,7 +93,8 @@ impl Engine {
         operation: &OperationRun,
         permit: DeletePermit,
     ) -> DeletePermit {
-        let is_looked_into = is_looked_into(permit.key(), !operation.is_automated());
+        // Whoever names some objects has not said a word about the others.
+        let is_looked_into = is_looked_into(permit.key(), !operation.is_automated() && !operation.is_selective());
         match is_looked_into && !operation.approved.contains(permit.key()) {
             true => permit.with_contents(self.may_go_along(app, operation)),
             false => permit,
@@ -108,10 +110,12 @@ impl Engine {
         let tracked = cluster.live.tracked(&id);
         let options = operation.options(&app.application.spec);
         let is_confirmed = is_approved(app, operation);
+        let sync = operation.operation.sync.clone().unwrap_or_default();
+        let selection = Selection::of(&sync.resources);
         let may_go = tracked.filter(|key| {
             let option = prune_option(app, key, &options);
             let option = option.filter(|option| *option != PruneOption::Confirm || !is_confirmed);
-            may_go_along(option, targets.find(key).is_some(), operation.held.contains_key(*key))
+            selection.has(key) && may_go_along(option, targets.find(key).is_some(), operation.held.contains_key(*key))
         });
         may_go.cloned().collect()
     }
@@ -129,7 +133,7 @@ impl Engine {
     }
 
     /// Does the prune wait, since the process is young? Says so.
-    fn must_wait(&self, app: &ApplicationState, operation: &mut OperationRun, node: NodeIndex) -> bool {
+    pub(super) fn must_wait(&self, app: &ApplicationState, operation: &mut OperationRun, node: NodeIndex) -> bool {
         let Some(until) = self.warming_up(app) else {
             return false;
         };
@@ -236,7 +240,7 @@ impl Engine {
     }
 }
 
-fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
+pub(super) fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
     prune_option(app, key, options) == Some(PruneOption::Confirm)
 }
 
