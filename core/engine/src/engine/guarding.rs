@@ -20,6 +20,7 @@ use crate::guard::{
 };
 use crate::journal::Cause;
 use crate::machine::Refresh;
+use crate::plan::runs_in_a_sync;
 use crate::settings::Guards;
 use crate::targets::Targets;
 use crate::view::HoldView;
@@ -314,7 +315,9 @@ impl Engine {
             return BTreeMap::new();
         };
         let id = app.id();
-        let is_wanted = |key: &ResourceKey| targets.find(key).is_some_and(|target| target.meta.is_resource());
+        // What is declared stays, but what it has become may be a hook that is to take its place.
+        let becomes_hook = |key: &ResourceKey| targets.find(key).is_some_and(runs_in_a_sync);
+        let is_wanted = |key: &ResourceKey| targets.find(key).is_some() && !becomes_hook(key);
         // Of what is desired now it is known what is not declared; of other objects everything is looked at.
         let desired = app.desired.as_ref().map(|desired| desired.targets.digest());
         let assessment = &app.assessment;
@@ -334,6 +337,7 @@ impl Engine {
                 is_owned: node.is_owned(),
                 is_deleting: node.is_deleting(),
                 is_needed: self.need(app, key, targets, options).is_some(),
+                becomes_hook: becomes_hook(key),
                 prune: app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune),
             };
             let doomed = object.doomed(options, &self.settings.control_namespace, || node.uid())?;

@@ -16,6 +16,8 @@ pub(crate) struct Doomed {
     pub(crate) uid: String,
     /// Its own annotation says `Prune=true`.
     pub(crate) is_released: bool,
+    /// It is declared as a hook now.
+    pub(crate) becomes_hook: bool,
 }
 
 /// What the rules look at.
@@ -93,7 +95,8 @@ fn disagreement(facts: &Facts<'_>) -> Option<String> {
             "the same commits could not be rendered a second time, so that it is not known that nothing declares them: {why}"
         )),
         Ok(declared) => {
-            let found = facts.doomed.keys().find(|key| declared.contains(*key))?;
+            let mut gone = facts.doomed.iter().filter(|(_, doomed)| !doomed.becomes_hook);
+            let (found, _) = gone.find(|(key, _)| declared.contains(*key))?;
             Some(format!(
                 "two renders of the same commits disagree: the second one declares {found}"
             ))

@@ -41,6 +41,6 @@ pub use pause::Pause;
 pub use permit::{DeletePermit, DeletePreconditions, DeleteRefusal};
 pub(crate) use permit::{in_use, not_surveyed, refusal};
 pub(crate) use protected::is_protected;
-pub(crate) use undeclared::Undeclared;
+pub(crate) use undeclared::{Undeclared, stays_ordinary};
 pub(crate) use warm_up::WarmUp;
 pub(crate) use witness::{CompleteLive, CompleteRender};

@@ -17,6 +17,8 @@ pub(crate) struct Undeclared<'a> {
     pub(crate) is_deleting: bool,
     /// What is declared [needs](super::need) it.
     pub(crate) is_needed: bool,
+    /// It is declared as a hook that a sync runs.
+    pub(crate) becomes_hook: bool,
     /// What its own annotation says.
     pub(crate) prune: Option<PruneOption>,
 }
@@ -41,8 +43,22 @@ impl Undeclared<'_> {
         (goes && !is_kept).then(|| Doomed {
             uid: uid(),
             is_released: self.prune == Some(PruneOption::Allow),
+            becomes_hook: self.becomes_hook,
         })
     }
+}
+
+/// Why an ordinary object stays that is declared as a hook now, so that the hook cannot run. It is no earlier run, which a hook deletes by
+/// itself: it goes as a prune goes, or stays. `option` is its own or the application's.
+pub(crate) fn stays_ordinary(key: &ResourceKey, option: Option<PruneOption>, prunes: bool) -> Option<String> {
+    let why = match option {
+        Some(PruneOption::Never) => "it says Prune=false",
+        _ if !prunes => "this sync deletes nothing: sync with prune, delete it, or rename the hook",
+        _ => return None,
+    };
+    Some(format!(
+        "{key} exists as an ordinary object, which no hook replaces by itself; {why}"
+    ))
 }
 
 #[cfg(test)]
@@ -62,6 +78,7 @@ mod tests {
             is_owned: false,
             is_deleting: false,
             is_needed: false,
+            becomes_hook: false,
             prune: None,
         };
         let is_doomed =

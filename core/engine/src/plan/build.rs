@@ -115,6 +115,11 @@ pub(crate) fn phase_of(hook: HookType) -> Option<SyncPhase> {
     }
 }
 
+/// Is it a hook that runs in a sync?
+pub(crate) fn runs_in_a_sync(target: &Target) -> bool {
+    target.meta.is_hook && target.meta.hooks.iter().any(|hook| phase_of(*hook).is_some())
+}
+
 /// Why a hook fails in whose way an object is that is no earlier run of it.
 pub(crate) fn foreign_hook(key: &ResourceKey) -> String {
     format!("{key} exists and does not belong to this application: delete it or rename the hook")

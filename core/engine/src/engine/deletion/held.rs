@@ -48,7 +48,7 @@ impl Engine {
         let doomed = left.iter().filter(is_concerned).map(|(key, of)| {
             let doomed = Doomed {
                 uid: of.uid.clone(),
-                is_released: false,
+                ..Doomed::default()
             };
             (key.clone(), doomed)
         });

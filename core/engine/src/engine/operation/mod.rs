@@ -14,6 +14,7 @@ mod deadline;
 mod finish;
 mod held;
 mod hook;
+mod ordinary;
 mod parity;
 mod prepare;
 mod prune;

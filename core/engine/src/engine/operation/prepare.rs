@@ -309,10 +309,7 @@ impl Engine {
         if !operation.prunes() {
             return Ok(Vec::new());
         }
-        let is_wanted = |key: &ResourceKey| {
-            let found = targets.find(key);
-            found.is_some_and(|target| target.meta.is_resource()) && !sabotage::is(Sabotage::PrunesDeclared)
-        };
+        let is_wanted = |key: &ResourceKey| targets.find(key).is_some() && !sabotage::is(Sabotage::PrunesDeclared);
         let items: Vec<PruneItem> = app
             .assessment
             .objects

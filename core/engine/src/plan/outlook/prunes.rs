@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::annotations::{DELETION_APPROVED, INSTALLATION_ID, TRACKING_ID};
+use capstan_model::annotations::{DELETION_APPROVED, INSTALLATION_ID, OPERATION, TRACKING_ID};
 use capstan_model::{ObjectMeta, PruneOption, ResourceKey};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Change, ChangeKind, LiveObject, OutlookRequest, is_going};
 use crate::guard::{
     Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Undeclared, approval, findings,
-    in_use, is_looked_into, is_reserved, may_go_along, need, not_surveyed, refusal, standing, told,
+    in_use, is_looked_into, is_reserved, may_go_along, need, not_surveyed, refusal, standing, stays_ordinary, told,
 };
 use crate::plan::{SyncTask, TaskAction};
 use crate::settings::Guards;
@@ -98,6 +98,49 @@ impl OutlookRequest<'_> {
                 *change = Change::new(ChangeKind::Hold, why);
             }
         }
+        for (node, task, _) in self.ordinary_tasks() {
+            let Some(change) = changes.get_mut(&node) else { continue };
+            if matches!(change.kind, ChangeKind::Run | ChangeKind::Wait)
+                && let Some(why) = held.get(&task.key)
+            {
+                *change = Change::new(ChangeKind::Fail, format!("held by {why}"));
+            } else if change.kind == ChangeKind::Run
+                && let Some(refusal) = self.contents(&task.key, &held, &approved)
+            {
+                *change = super::in_its_way(&refusal);
+            }
+        }
+    }
+
+    /// Hooks in whose place an ordinary object of the application is.
+    fn ordinary_tasks(&self) -> impl Iterator<Item = (NodeIndex, &SyncTask, &Value)> {
+        self.plan.tasks().filter_map(|(node, task)| match self.live(&task.key) {
+            LiveObject::Present(object) if self.is_ordinary(task, object) => Some((node, task, &**object)),
+            _ => None,
+        })
+    }
+
+    /// Is what is there no run of the hook, but an object that is declared as one now?
+    pub(super) fn is_ordinary(&self, task: &SyncTask, object: &Value) -> bool {
+        let operation = object
+            .pointer("/metadata/annotations")
+            .and_then(|all| all.get(OPERATION));
+        let is_run = operation.is_some() || ObjectMeta::of(object).is_hook;
+        matches!(task.action, TaskAction::Hook(_)) && self.is_ours(&task.key) && !is_run && !is_going(object)
+    }
+
+    /// Why a hook cannot take the place of an ordinary object, before the guards look at all of them.
+    pub(super) fn ordinary(&self, key: &ResourceKey, object: &Value) -> Option<Change> {
+        let option = ObjectMeta::of(object).sync_options.prune.or(self.options.prune);
+        if let Some(why) = stays_ordinary(key, option, self.prunes()) {
+            return Some(Change::new(ChangeKind::Fail, why));
+        }
+        if option == Some(PruneOption::Confirm) {
+            let why = format!("Prune=confirm: it waits for {DELETION_APPROVED} on the Application");
+            return Some(Change::new(ChangeKind::Wait, why));
+        }
+        let refusal = self.last_look(key, object, DeleteReason::Convert)?;
+        Some(super::in_its_way(&refusal))
     }
 
     /// The prunes of the plan.
@@ -110,7 +153,8 @@ impl OutlookRequest<'_> {
         let LiveObject::Present(object) = self.live(key) else {
             return false;
         };
-        self.undeclared(key, object).is_ours() && !ObjectMeta::of(object).is_hook
+        let is_declared = self.targets.find(key).is_some();
+        self.undeclared(key, object).is_ours() && !is_declared && !ObjectMeta::of(object).is_hook
     }
 
     fn undeclared<'k>(&self, key: &'k ResourceKey, object: &Value) -> Undeclared<'k> {
@@ -120,6 +164,7 @@ impl OutlookRequest<'_> {
             is_owned: !Content::of(&key.group_kind(), object).owners.is_empty(),
             is_deleting: is_going(object),
             is_needed: self.need(key, object).is_some(),
+            becomes_hook: self.targets.find(key).is_some(),
             prune: ObjectMeta::of(object).sync_options.prune,
         }
     }
@@ -146,7 +191,15 @@ impl OutlookRequest<'_> {
             };
             Some((task.key.clone(), doomed))
         });
-        doomed.collect()
+        let namespace = &self.settings.control_namespace;
+        let converted = self.ordinary_tasks().filter_map(|(_, task, object)| {
+            let uid = || Content::of(&task.key.group_kind(), object).uid;
+            let doomed = self
+                .undeclared(&task.key, object)
+                .doomed(self.options, namespace, uid)?;
+            Some((task.key.clone(), doomed))
+        });
+        doomed.chain(converted).collect()
     }
 
     /// What the rules hold, and why; and what of it a person has approved.
@@ -204,7 +257,8 @@ impl OutlookRequest<'_> {
             TaskAction::Prune => self.is_prunable(&task.key) || matches!(self.live(&task.key), LiveObject::Unread(_)),
             TaskAction::CreateNamespace | TaskAction::Hook(_) | TaskAction::Milestone => false,
         });
-        tasks.count()
+        let converted: BTreeSet<&ResourceKey> = self.ordinary_tasks().map(|(_, task, _)| &task.key).collect();
+        tasks.count() + converted.len()
     }
 
     /// What the executor would say to a delete, having read the object.
