@@ -19,6 +19,7 @@ mod late;
 mod options;
 mod outlook;
 mod prunes;
+mod recreate;
 mod resting;
 mod rig;
 mod rollback;
