@@ -11,12 +11,12 @@ use serde_json::json;
 
 use super::Engine;
 use super::inquiry::Inquiries;
-use super::operation::{INFO_DESTINATION, OperationRun, info};
+use super::operation::{Approved, INFO_DESTINATION, OperationRun, approved, info};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
-    DeleteReason, Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, approval, findings,
-    findings_of_contents, is_held, of_holds, parse, standing, told,
+    DeleteReason, Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, findings, findings_of_contents,
+    is_held, of_holds, parse, standing, told,
 };
 use crate::journal::Cause;
 use crate::machine::Refresh;
@@ -110,11 +110,13 @@ impl Guarding {
         waits.into_iter().chain(self.inquiries.deadline()).min()
     }
 
-    /// An operation begins: executors look again at what was in use, and what is held is looked at once it has ended.
-    pub(crate) fn begin(&mut self) -> BTreeSet<ResourceKey> {
+    /// An operation begins: executors look again at what was in use, and what is held is looked at once it has ended. Gives what was
+    /// approved of what holds it.
+    pub(crate) fn begin(&mut self, by_person: bool) -> BTreeMap<ResourceKey, Approved> {
         self.is_outdated = true;
         self.in_use.clear();
-        self.approved()
+        let binds = |hold: &&Hold| hold.is_approved && (!by_person || hold.finding.rule.binds_people());
+        approved(self.holds.iter().filter(binds))
     }
 
     /// Executors are to look again at what was in use.
@@ -131,12 +133,6 @@ impl Guarding {
     /// The result of a prune that began when deletes were not paused yet.
     pub(crate) fn pause_result(&self, why: &str) -> String {
         format!("held by {}: {why}", Rule::DeletesPaused)
-    }
-
-    /// Objects whose holds were approved.
-    fn approved(&self) -> BTreeSet<ResourceKey> {
-        let approved = self.holds.iter().filter(|hold| hold.is_approved);
-        approved.flat_map(|hold| hold.finding.keys.iter().cloned()).collect()
     }
 
     /// May something that was held be deleted, since somebody has approved it?
@@ -269,9 +265,9 @@ impl Engine {
             return app.guarding.holds.clear();
         }
         let uids = doomed.iter().map(|(key, doomed)| (key.clone(), doomed.uid.clone()));
-        let (uids, approval) = (uids.collect(), approval(&app.application));
+        let uids = uids.collect();
         let holds = found.into_iter();
-        let holds = holds.map(|finding| Hold::of(finding, &uids, &app.guarding.told, approval, now));
+        let holds = holds.map(|finding| Hold::of(finding, &uids, &app.guarding.told, &app.approval, now));
         let holds: Vec<Hold> = holds.collect();
         self.journal_holds(now, app, &holds);
         app.guarding.tell(holds);
@@ -299,7 +295,11 @@ impl Engine {
         }
         let mut holds = app.guarding.holds.clone();
         for hold in &mut holds {
-            hold.is_approved |= hold.finding.keys.iter().all(|key| operation.approved.contains(key));
+            hold.is_approved |= hold
+                .finding
+                .keys
+                .iter()
+                .all(|key| operation.is_approved(key, &app.approval));
         }
         Some(holds)
     }
@@ -379,10 +379,9 @@ impl Engine {
         };
         let uids = doomed.iter().map(|(key, doomed)| (key.clone(), doomed.uid.clone()));
         let uids: BTreeMap<ResourceKey, String> = uids.collect();
-        let approval = approval(&app.application);
         let holds = findings(&facts).into_iter();
         holds
-            .map(|finding| Hold::of(finding, &uids, &guarding.told, approval, now))
+            .map(|finding| Hold::of(finding, &uids, &guarding.told, &app.approval, now))
             .collect()
     }
 

@@ -34,7 +34,7 @@ pub(crate) use grounds::rules_asked;
 pub use grounds::{DeleteReason, Grounds};
 #[cfg(test)]
 pub(crate) use hold::Finding;
-pub(crate) use hold::{Hold, Rule, Told, approval, is_held, of_holds, parse, standing, told};
+pub(crate) use hold::{Approval, Hold, Rule, Told, is_held, of_holds, parse, standing, told};
 pub(crate) use mass_prune::PruneLimits;
 pub(crate) use needed::{is_home, need};
 pub use pause::Pause;

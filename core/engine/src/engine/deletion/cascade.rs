@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{
     DeleteOption, HookType, ObjectMeta, RESOURCES_FINALIZER, RESOURCES_FINALIZER_BACKGROUND, ResourceKey, Timestamp,
 };
 use serde_json::Value;
 
 use super::super::Engine;
-use super::super::grounds::{approval, delete};
+use super::super::grounds::{approval, delete, word};
 use super::super::operation::retry_at;
 use super::super::state::{ApplicationState, Existence, InFlight};
 use crate::effect::Propagation;
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, DeletePermit, DeleteReason, is_looked_into, is_reserved};
+use crate::guard::{Approval, CompleteLive, DeletePermit, DeleteReason, is_looked_into, is_reserved};
 use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, NAMED_IN_MESSAGE};
 use crate::machine::write_backoff;
@@ -22,9 +21,10 @@ use crate::machine::write_backoff;
 /// How what is said of an object that waits for its approval begins.
 pub(super) const CONFIRM: &str = "Delete=confirm: ";
 
-pub(super) fn confirm_text() -> String {
+pub(super) fn confirm_text(approval: &Approval) -> String {
     format!(
-        "{CONFIRM}annotate the Application with {DELETION_APPROVED}: <time> to delete it; until then nothing of it is deleted"
+        "{CONFIRM}{} to delete it; until then nothing of it is deleted",
+        approval.how()
     )
 }
 
@@ -132,10 +132,13 @@ impl Engine {
     fn cascade_permit(&self, app: &ApplicationState, key: &ResourceKey) -> Option<Box<DeletePermit>> {
         let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
         let is_approved = app.guarding.is_approved(key);
-        let decision = match is_approved {
-            true => format!("{}; {}", decision(app), approval(app, key)),
-            false => decision(app),
-        };
+        let mut decision = decision(app);
+        if self.needs_approval(app, key) {
+            decision.push_str(&format!("; Delete=confirm{}", word(app)));
+        }
+        if is_approved {
+            decision.push_str(&format!("; {}", approval(app, key)));
+        }
         let grounds = Self::deletion_grounds(app, DeleteReason::Cascade, decision);
         let permit = DeletePermit::cascade(live, key, grounds, &self.settings.installation_id)?;
         Some(Box::new(match is_looked_into(key, false) && !is_approved {
@@ -146,19 +149,18 @@ impl Engine {
 
     /// Does it wait for an approval, given since the deletion was asked for?
     pub(super) fn awaits_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
-        let metadata = &app.application.metadata;
-        let approved = metadata.annotations.get(DELETION_APPROVED);
-        let approved = approved.and_then(|text| text.parse::<Timestamp>().ok());
-        let is_approved = approved
-            .zip(metadata.deletion_timestamp)
-            .is_some_and(|(at, asked)| at >= asked.truncated());
+        let asked = app.application.metadata.deletion_timestamp;
+        let is_approved = asked.is_some_and(|asked| app.approval.is_since(asked));
+        self.needs_approval(app, key) && !is_approved
+    }
+
+    fn needs_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
         let object = self
             .cluster(app)
             .and_then(|cluster| cluster.node(key)?.manifest()?.value().ok())
             .unwrap_or_default();
         let own = ObjectMeta::of(&object).sync_options.delete;
-        let option = own.or(app.application.spec.sync_policy.options().delete);
-        option == Some(DeleteOption::Confirm) && !is_approved
+        own.or(app.application.spec.sync_policy.options().delete) == Some(DeleteOption::Confirm)
     }
 
     /// What is still to go; or why that is not known.
@@ -259,12 +261,9 @@ fn decision(app: &ApplicationState) -> String {
     let metadata = &app.application.metadata;
     let mut finalizers = metadata.finalizers.iter();
     let finalizer = finalizers.find(|name| *name == RESOURCES_FINALIZER || *name == RESOURCES_FINALIZER_BACKGROUND);
-    let approved = metadata.annotations.get(DELETION_APPROVED);
-    let approved = approved.map(|at| format!(", with {DELETION_APPROVED}: {at}"));
     format!(
-        "asked for by finalizer {}{}",
-        finalizer.map_or(RESOURCES_FINALIZER, String::as_str),
-        approved.unwrap_or_default()
+        "asked for by finalizer {}",
+        finalizer.map_or(RESOURCES_FINALIZER, String::as_str)
     )
 }
 

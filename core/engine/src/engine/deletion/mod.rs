@@ -253,8 +253,9 @@ impl Engine {
         let awaits = |(key, of): &(ResourceKey, cascade::Left)| !of.is_deleting && self.awaits_approval(app, key);
         let held: Vec<ResourceKey> = left.into_iter().filter(awaits).map(|(key, _)| key).collect();
         let is_held = !held.is_empty();
+        let text = cascade::confirm_text(&app.approval);
         app.deletion_errors
-            .extend(held.into_iter().map(|key| (key, cascade::confirm_text())));
+            .extend(held.into_iter().map(|key| (key, text.clone())));
         is_held
     }
 

@@ -9,6 +9,7 @@
 //! known which may have been; everything else is found out again from what is live.
 
 mod advance;
+mod approved;
 mod attempted;
 mod deadline;
 mod finish;
@@ -23,10 +24,11 @@ mod recreate;
 mod rehearse;
 mod start;
 mod validate;
+pub(in crate::engine) use approved::{Approved, approved};
 pub(in crate::engine) use attempted::last_attempt;
 pub(in crate::engine) use hook::{hook_outcome, is_held_by_argo};
 pub(in crate::engine) use parity::Parity;
-pub(in crate::engine) use prune::home;
+pub(in crate::engine) use prune::{home, needs_confirmation};
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use work::Work;
 pub(in crate::engine) use write::retry_at;
@@ -167,7 +169,7 @@ pub(crate) struct OperationRun {
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
     /// Objects whose holds were approved before it began.
-    pub(crate) approved: BTreeSet<ResourceKey>,
+    pub(crate) approved: BTreeMap<ResourceKey, Approved>,
     /// What it may not delete, and why.
     pub(crate) held: BTreeMap<ResourceKey, String>,
     /// Results of what did not become a task.
@@ -207,7 +209,7 @@ impl OperationRun {
             pauses: std::time::Duration::ZERO,
             is_held: false,
             is_final: false,
-            approved: BTreeSet::new(),
+            approved: BTreeMap::new(),
             held: BTreeMap::new(),
             refused: Vec::new(),
             message: String::new(),

@@ -6,7 +6,6 @@
 //! **Invariant.** It goes as a prune goes: by a sync that prunes, by its own options, past the rules, with what is in it looked at, and kept
 //! for `undelete`. Else the hook does not run, and says what is in its way.
 
-use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{AppProject, ObjectMeta, ResourceKey, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
@@ -40,10 +39,11 @@ impl Engine {
         let paused = || self.paused(app).filter(|_| operation.is_automated());
         stays_ordinary(key, prune_option(app, key, &options), operation.prunes())
             .or_else(|| operation.held.get(key).cloned())
+            .or_else(|| operation.taken_back(key, &app.approval))
             .or_else(|| paused().map(|why| app.guarding.pause_result(&why)))
             .or_else(|| {
                 let waits = needs_confirmation(app, key, &options) && !is_approved(app, operation);
-                waits.then(|| format!("annotate the Application with {DELETION_APPROVED}: <time> to delete {key}"))
+                waits.then(|| format!("{} to delete {key}", app.approval.how()))
             })
     }
 

@@ -9,7 +9,7 @@ use petgraph::stable_graph::NodeIndex;
 
 use super::parity::Parity;
 use super::prune::prune_option;
-use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work};
+use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work, approved as approved_by};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -99,9 +99,7 @@ impl Engine {
         };
         self.pin_destination(app, operation, &holds);
         let (approved, held): (Vec<Hold>, Vec<Hold>) = holds.into_iter().partition(|hold| hold.is_approved);
-        operation
-            .approved
-            .extend(approved.into_iter().flat_map(|hold| hold.finding.keys));
+        operation.approved.extend(approved_by(approved.iter()));
         // The first rule that holds an object is the one that is named.
         operation.held = held
             .iter()

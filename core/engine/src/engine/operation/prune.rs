@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{PruneOption, ResourceKey, SyncOptions, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
@@ -33,7 +32,7 @@ impl Engine {
         let key = operation.plan.task(node).key.clone();
         let options = operation.options(&app.application.spec);
         if needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
-            let why = format!("annotate the Application with {DELETION_APPROVED}: <time> to delete it");
+            let why = confirm_text(app);
             let state = TaskState::Prune(PruneTask::AwaitingConfirmation);
             return self.set(now, app, operation, node, state, why);
         }
@@ -44,6 +43,15 @@ impl Engine {
         if let Some(why) = self.paused(app).filter(|_| operation.is_automated()) {
             let why = app.guarding.pause_result(&why);
             return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(why));
+        }
+        // It may have been taken back since the sync was planned.
+        if let Some(of) = operation
+            .approved
+            .get(&key)
+            .filter(|_| !operation.is_approved(&key, &app.approval))
+        {
+            let state = PruneTask::PruneSkipped(of.held.clone());
+            return self.set_prune(now, app, operation, node, state);
         }
         let must_wait = operation.is_automated() && self.must_wait(app, operation, node);
         if must_wait || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
@@ -95,7 +103,7 @@ impl Engine {
     ) -> DeletePermit {
         // Whoever names some objects has not said a word about the others.
         let is_looked_into = is_looked_into(permit.key(), !operation.is_automated() && !operation.is_selective());
-        match is_looked_into && !operation.approved.contains(permit.key()) {
+        match is_looked_into && !operation.is_approved(permit.key(), &app.approval) {
             true => permit.with_contents(self.may_go_along(app, operation)),
             false => permit,
         }
@@ -181,6 +189,11 @@ impl Engine {
             PruneTask::AwaitingConfirmation if is_approved(app, operation) && self.may_write(app) => {
                 self.launch_prune(now, app, operation, node, gate);
             }
+            PruneTask::AwaitingConfirmation => {
+                if let Some(run) = operation.tasks.get_mut(&node) {
+                    run.message = confirm_text(app);
+                }
+            }
             PruneTask::BackingOff { until, .. } if until <= now && self.may_write(app) => {
                 self.launch_prune(now, app, operation, node, gate);
             }
@@ -240,7 +253,7 @@ impl Engine {
     }
 }
 
-pub(super) fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
+pub(in crate::engine) fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
     prune_option(app, key, options) == Some(PruneOption::Confirm)
 }
 
@@ -256,11 +269,13 @@ pub(in crate::engine) fn home<'a>(app: &'a ApplicationState, options: &SyncOptio
     (options.create_namespace == Some(true) && !namespace.is_empty()).then_some(namespace)
 }
 
-/// An approval that was given since the operation began; whole seconds are all that a resource keeps.
+fn confirm_text(app: &ApplicationState) -> String {
+    format!("{} to delete it", app.approval.how())
+}
+
+/// An approval that was given since the operation began.
 pub(super) fn is_approved(app: &ApplicationState, operation: &OperationRun) -> bool {
-    let text = app.application.metadata.annotations.get(DELETION_APPROVED);
-    text.and_then(|text| text.parse::<Timestamp>().ok())
-        .is_some_and(|approved| approved >= operation.started_at.truncated())
+    app.approval.is_since(operation.started_at)
 }
 
 /// Foreground unless the options say otherwise, as in Argo CD.

@@ -100,7 +100,7 @@ impl Engine {
         };
         let mut run = OperationRun::new(app.epoch, operation, sources, now);
         run.from_field = from_field;
-        run.approved = app.guarding.begin();
+        run.approved = app.guarding.begin(!run.is_automated());
         run.set_info(INFO_EPOCH, run.number.to_string());
         if run.is_selective() || run.is_dry_run() {
             run.carry_before(app);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Change, ChangeKind, LiveObject, OutlookRequest, is_going};
 use crate::guard::{
-    Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Undeclared, approval, findings,
+    Approval, Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Undeclared, findings,
     in_use, is_looked_into, is_reserved, may_go_along, need, not_surveyed, refusal, standing, stays_ordinary, told,
 };
 use crate::plan::{SyncTask, TaskAction};
@@ -221,10 +221,10 @@ impl OutlookRequest<'_> {
             standing: &standing(&told, limits),
         });
         let uids = doomed.into_iter().map(|(key, doomed)| (key, doomed.uid)).collect();
-        let approval = approval(self.application);
+        let approval = Approval::of(self.application, self.now);
         let holds = found
             .into_iter()
-            .map(|finding| Hold::of(finding, &uids, &told, approval, self.now));
+            .map(|finding| Hold::of(finding, &uids, &told, &approval, self.now));
         let (mut held, mut approved) = (BTreeMap::new(), BTreeSet::new());
         for Hold {
             finding, is_approved, ..

@@ -1,6 +1,7 @@
 //! Every guard of deletes: what it holds, how it is approved, that a person's sync passes or does not, and what `guards: argo` leaves of it.
 //! What is not deleted is read off the cluster; that everything else of the sync went on, too.
 
+mod approvals;
 mod becomes_hook;
 mod contended;
 mod destination;

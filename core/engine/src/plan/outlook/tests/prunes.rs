@@ -1,6 +1,7 @@
 //! What becomes of what is not declared.
 
 use super::*;
+use crate::guard::Approval;
 
 #[test]
 fn what_is_not_declared_goes_unless_something_keeps_it() {
@@ -201,7 +202,7 @@ fn what_is_held_stays_so_until_it_is_approved_and_is_deleted_then() {
     };
     let since = Timestamp::from_seconds(1_773_478_000);
     let uids = BTreeMap::from([(data, String::new())]);
-    let hold = crate::guard::Hold::of(finding, &uids, &BTreeMap::new(), None, since);
+    let hold = crate::guard::Hold::of(finding, &uids, &BTreeMap::new(), &Approval::default(), since);
     story.conditions.push(ApplicationCondition {
         kind: ConditionType::PruneHeld,
         message: hold.message(),
