@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_model::{DeleteOption, GroupKind, PruneOption, ResourceKey};
 use serde_json::Value;
 
+use crate::sabotage::{self, Sabotage};
+
 /// What has to be listed before an object may be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Survey {
@@ -103,6 +105,9 @@ fn is_furniture(key: &ResourceKey) -> bool {
 
 /// The objects that would go and are not `ours` to delete. What is owned by another of them goes with its owner, and is not told.
 pub(super) fn others(found: &[Content], ours: &BTreeSet<ResourceKey>) -> Vec<ResourceKey> {
+    if sabotage::is(Sabotage::DeletesInUse) {
+        return Vec::new();
+    }
     let by_uid: BTreeMap<&str, &Content> = found.iter().map(|content| (content.uid.as_str(), content)).collect();
     let mut others: Vec<ResourceKey> = found
         .iter()

@@ -7,6 +7,7 @@
 use capstan_model::{GroupKind, ResourceKey};
 use serde_json::Value;
 
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
 /// Why what is declared needs the object of this key, which is not. `home` is the namespace that `CreateNamespace=true` makes; `live` is
@@ -17,6 +18,9 @@ pub(crate) fn need(
     targets: &Targets,
     home: Option<&str>,
 ) -> Option<String> {
+    if sabotage::is(Sabotage::ForgetsNeeded) {
+        return None;
+    }
     let objects = || targets.objects().iter().map(|target| &target.key);
     match (key.group.as_str(), key.kind.as_str()) {
         ("", "Namespace") if is_home(key, home) => {

@@ -106,7 +106,7 @@ fn refresh(fleet: &mut Fleet) {
 }
 
 #[test]
-fn a_namespace_with_others_objects_is_kept_and_everything_else_goes() {
+pub(crate) fn a_namespace_with_others_objects_is_kept_and_everything_else_goes() {
     for guards in [Guards::Capstan, Guards::Argo] {
         let settings = Settings {
             guards,

@@ -67,7 +67,7 @@ fn assert_anew(run: &Run, before: &str, times: usize) {
 }
 
 #[test]
-fn a_delete_that_worked_and_was_not_answered() {
+pub(crate) fn a_delete_that_worked_and_was_not_answered() {
     let (mut run, delete) = at_the_delete();
     let before = uid(&run).to_owned();
     // The watch has not told it either.

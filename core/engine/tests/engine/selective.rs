@@ -75,7 +75,7 @@ fn drifted(settings: Settings) -> Run {
 }
 
 #[test]
-fn no_sync_of_everything_follows_a_sync_of_some_objects() {
+pub(crate) fn no_sync_of_everything_follows_a_sync_of_some_objects() {
     for settings in [safe(), argo()] {
         let mut run = drifted(settings.clone());
         ask(&mut run, &only(&["a"]));

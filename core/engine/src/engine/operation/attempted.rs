@@ -11,6 +11,7 @@ use super::{INFO_BEFORE, INFO_NOT_BEGUN, INFO_PLAN, OperationRun, info};
 use crate::engine::Engine;
 use crate::engine::state::{ApplicationState, Desired};
 use crate::policy::LastAttempt;
+use crate::sabotage::{self, Sabotage};
 
 /// Was the last sync of everything for what is desired now? By the digest of the objects where we recorded it, else as Argo CD tells: by
 /// commits and sources.
@@ -23,6 +24,9 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
     }
     let is_desired = |digest: &str| digest == desired.targets.digest().to_string();
     let is_whole = is_whole(state);
+    if !is_whole && sabotage::is(Sabotage::ForgetsWholeSyncs) {
+        return LastAttempt::Other;
+    }
     let (is_same, is_success) = match (is_whole, before(state), info(&state.operation, INFO_PLAN)) {
         (false, Some((digest, phase)), _) => (is_desired(digest), phase == OperationPhase::Succeeded.to_string()),
         // What was deployed before it counts.

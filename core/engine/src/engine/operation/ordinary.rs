@@ -18,6 +18,7 @@ use crate::guard::{DeletePermit, DeleteReason, stays_ordinary};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
 use crate::policy::{Verb, authorize};
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// Is what is live under a hook's name no run of a hook?
@@ -25,7 +26,7 @@ impl Engine {
         let node = self.cluster(app).and_then(|cluster| cluster.node(key));
         let node = node.filter(|node| node.tracked_by() == Some(&app.id()) && node.operation().is_none());
         let object = node.and_then(|node| node.manifest()?.value().ok());
-        object.is_some_and(|object| !ObjectMeta::of(&object).is_hook)
+        object.is_some_and(|object| !ObjectMeta::of(&object).is_hook) && !sabotage::is(Sabotage::RunsOverOrdinary)
     }
 
     /// Why it may not be deleted for the hook.

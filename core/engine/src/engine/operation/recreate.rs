@@ -15,6 +15,7 @@ use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
 use crate::guard::{DeleteReason, DeleteRefusal, is_protected};
 use crate::machine::{TaskState, WriteTask, write_backoff};
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// `Force=true`: an object that cannot be changed in place is deleted and made anew. What holds others, or data, only where its own
@@ -108,11 +109,11 @@ impl Engine {
             }
             Ok(Deletion::Refused(refusal)) => Some(refusal.to_string()),
             Err(error) => match retry_at(now, attempts(&operation, node) + 1, &error) {
-                Some((looks, _)) => {
+                Some((looks, _)) if !sabotage::is(Sabotage::GivesUpHalfway) => {
                     self.look_soon(now, app, &mut operation, node, (uid, format!("{why} ({error})")), looks);
                     None
                 }
-                None => Some(error.to_string()),
+                _ => Some(error.to_string()),
             },
         };
         if let Some(why) = failure {

@@ -143,7 +143,7 @@ fn an_approval_is_among_the_grounds_with_who_and_when() {
 }
 
 #[test]
-fn an_approval_can_be_taken_back_until_something_is_deleted() {
+pub(crate) fn an_approval_can_be_taken_back_until_something_is_deleted() {
     // Before the sync that it allows begins, and after its plan was made: what goes first is held by a finalizer.
     let mut late = config("late", 5, "1");
     late["metadata"]["finalizers"] = json!(["example.com/hold"]);

@@ -78,7 +78,7 @@ fn a_job_goes_as_a_prune_goes_and_the_hook_runs() {
 }
 
 #[test]
-fn what_a_sync_may_not_delete_is_not_deleted_for_a_hook() {
+pub(crate) fn what_a_sync_may_not_delete_is_not_deleted_for_a_hook() {
     let job = workload("Job", "migrate", 0, "1");
     for settings in [Settings::default(), argo()] {
         // A sync that does not prune,

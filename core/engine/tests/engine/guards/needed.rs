@@ -51,7 +51,7 @@ fn assert_kept(run: &Run, object: &Value, why: &str) {
 }
 
 #[test]
-fn a_namespace_that_objects_are_declared_in_stays_whoever_asks() {
+pub(crate) fn a_namespace_that_objects_are_declared_in_stays_whoever_asks() {
     for settings in [Settings::default(), argo()] {
         let first = vec![config("a", 0, "1"), namespace("team"), inside("b"), inside("c")];
         let second = vec![config("a", 0, "1"), inside("b")];
