@@ -1,7 +1,8 @@
 //! Breaking the engine on purpose, one law at a time: what shows that a test would see it.
 //!
 //! **Problem.** A property that holds says nothing until it is known that it can fail. So each guard and each law has a knock-out: a switch
-//! that takes it out at the one place where it is enforced. `tests/laws/knockouts.rs` throws each of them, and its law has to turn red.
+//! that takes it out at the one place where it is enforced. `tests/laws/knockouts.rs` and
+//! `tests/engine/knockouts.rs` throw each of them, and its law, or its test, has to turn red.
 //!
 //! **Invariants.** Only with the feature `sabotage`, which the engine's own tests switch on and nothing else does (`tests/purity` holds
 //! that the program is built without it). Without it [`is`] is `false`, known to the compiler, and there is no way to set anything.
@@ -81,6 +82,22 @@ pub enum Sabotage {
     CallsEverythingSynced,
     /// Rows of the history are lost.
     RewritesHistory,
+    /// What is in a namespace, or of a kind, goes along, whoever's it is.
+    DeletesInUse,
+    /// A namespace or a definition that is declared no longer is needed by nobody.
+    ForgetsNeeded,
+    /// A hook deletes an ordinary object of its name as an earlier run.
+    RunsOverOrdinary,
+    /// An approval that counted once counts for ever.
+    KeepsApprovals,
+    /// A sync of some objects hides what was synced before it.
+    ForgetsWholeSyncs,
+    /// A delete of what is to be made anew that was not answered is a failure.
+    GivesUpHalfway,
+    /// Applications do not wait for Applications.
+    DoesNotAwaitApplications,
+    /// An Application whose newest commit is on its way counts as there.
+    TakesOldForNewest,
 }
 
 #[cfg(feature = "sabotage")]

@@ -216,6 +216,10 @@ fn next(one: &KeptObject) -> String {
     let how = match one.reason.as_str() {
         "Cascade" => format!("Create Application {namespace}/{name} again, and it manages it again"),
         "Recreate" => format!("The next sync of {namespace}/{name} writes it as Git has it"),
+        "Convert" => format!(
+            "Revert the commit that made it a hook ({}), and {namespace}/{name} manages it again",
+            short(&one.commit)
+        ),
         _ => format!(
             "Revert the commit that removed it (it was pruned at {}), and {namespace}/{name} manages it again",
             short(&one.commit)

@@ -13,10 +13,12 @@ use super::Engine;
 use super::assessment::{Assessment, Basis};
 use super::cluster::Cluster;
 use super::inventory::InventoryEntry;
+use super::operation::home;
 use super::state::{ApplicationState, Existence, InFlight, ObjectState, PairDigests};
 use super::touched::{Touched, first_of, is_of};
 use crate::compare::{ComparePair, CompareTask, IgnoreRules, Verdict};
 use crate::effect::EffectKind;
+use crate::guard::is_home;
 use crate::policy::ignore_rules;
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
@@ -263,7 +265,16 @@ fn undeclared_state(
         return None;
     }
     let rendered = app.desired.is_some() && app.refresh.failure().is_none();
-    let extraneous = meta.is_some_and(|meta| meta.ignore_extraneous);
+    // No manifest declares it, and an option does.
+    let is_home = key.kind == "Namespace" && is_home(key, home(app, &app.application.spec.sync_policy.options()));
+    // Or it is a hook from now on, and a change of a hook alone is no difference.
+    let is_hook = || {
+        app.desired
+            .as_ref()
+            .is_some_and(|desired| desired.targets.find(key).is_some())
+    };
+    let is_meant = is_home || is_hook();
+    let extraneous = meta.is_some_and(|meta| meta.ignore_extraneous) || is_meant;
     Some(ObjectState {
         gvk: GroupVersionKind {
             group: key.group.clone(),
@@ -276,12 +287,13 @@ fn undeclared_state(
         wave: meta.map_or_else(|| known.map_or(0, |entry| entry.wave), |meta| meta.wave),
         existence,
         sync: match existence {
+            Existence::Present if rendered && is_meant => Some(SyncStatusCode::Synced),
             Existence::Present if rendered => Some(SyncStatusCode::OutOfSync),
             Existence::Unlisted => None,
             _ => Some(SyncStatusCode::Unknown),
         },
         health: health(existence, node),
-        requires_pruning: rendered && existence == Existence::Present,
+        requires_pruning: rendered && existence == Existence::Present && !is_meant,
         declared: false,
         extraneous,
         ignore_health: meta.is_some_and(|meta| meta.ignore_healthcheck),

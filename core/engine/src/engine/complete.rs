@@ -85,6 +85,9 @@ impl Engine {
             (Some(TaskState::Write(WriteTask::Recreating { .. })), Outcome::Deleted(result)) => {
                 self.recreating(now, app, node, result);
             }
+            (Some(TaskState::Write(WriteTask::Recreating { .. })), Outcome::Observed(result)) => {
+                self.recreating_looked_at(now, app, node, result);
+            }
             (Some(TaskState::Write(_)), Outcome::Applied(result)) => self.write_completed(now, app, node, result),
             (Some(TaskState::Hook(HookTask::Creating)), Outcome::Applied(result)) => {
                 self.hook_created(now, app, node, result);

@@ -53,7 +53,7 @@ impl Engine {
             Event::SourceChanged { repo_url } => self.source_changed(&repo_url),
             Event::RefreshRequested { id, hard } => self.wish(&id, |app| {
                 app.want_refresh(Freshness::Remote, hard);
-                app.guarding.look_again();
+                app.look_again();
             }),
             Event::DeletesPaused(pause) => {
                 self.pause = pause;
@@ -251,7 +251,7 @@ impl Engine {
             && !app.is_in_flight(|what| matches!(what, InFlight::RefreshAnnotation))
         {
             app.want_refresh(Freshness::Remote, wish == "hard");
-            app.guarding.look_again();
+            app.look_again();
             let patch = json!({"metadata": {"annotations": {REFRESH: null}}});
             let uid = app.application.metadata.uid.clone();
             self.emit(

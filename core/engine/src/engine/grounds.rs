@@ -5,7 +5,7 @@ use capstan_model::{ApplicationSource, ResourceKey, Timestamp};
 
 use super::Engine;
 use super::deletion::recorded;
-use super::operation::{INFO_PLAN, OperationRun, info};
+use super::operation::{INFO_PLAN, OperationRun, info, needs_confirmation};
 use super::state::ApplicationState;
 use crate::effect::{EffectKind, Propagation};
 use crate::event::{Keeping, ResolvedRevision};
@@ -17,12 +17,17 @@ impl Engine {
     /// Why an operation deletes an object that nothing declares any more: the commit, what it renders to, and what was held against that.
     pub(super) fn prune_grounds(&self, app: &ApplicationState, operation: &OperationRun, key: &ResourceKey) -> Grounds {
         let is_automated = operation.is_automated();
-        let mut decision = match (is_automated, operation.approved.contains(key)) {
+        let options = operation.options(&app.application.spec);
+        let mut decision = match (is_automated, operation.approved.contains_key(key)) {
             (true, true) => approval(app, key),
             (true, false) => "no rule holds it".to_owned(),
-            (false, _) => "asked for by a person".to_owned(),
+            (false, true) => format!("asked for by a person, {}", approval(app, key)),
+            (false, false) => "asked for by a person".to_owned(),
         };
-        let limits = PruneLimits::of(&operation.options(&app.application.spec));
+        if needs_confirmation(app, key, &options) {
+            decision.push_str(&format!(", Prune=confirm{}", word(app)));
+        }
+        let limits = PruneLimits::of(&options);
         let as_argo = self.settings.guards == Guards::Argo;
         let rules = rules_asked(key, limits, !is_automated, as_argo);
         let rules: Vec<String> = rules.iter().map(Rule::to_string).collect();
@@ -112,10 +117,21 @@ pub(super) fn of_operation(
     }
 }
 
+/// A person's word, when it was given, and who wrote it.
+pub(super) fn word(app: &ApplicationState) -> String {
+    let metadata = &app.application.metadata;
+    let Some(at) = metadata.annotations.get(DELETION_APPROVED) else {
+        return String::new();
+    };
+    let by = match metadata.approved_by.as_str() {
+        "" => String::new(),
+        by => format!(" (written by {by})"),
+    };
+    format!(" by {DELETION_APPROVED}: {at}{by}")
+}
+
 /// By whose word an object goes that rules had held.
-fn approval(app: &ApplicationState, key: &ResourceKey) -> String {
-    let at = app.application.metadata.annotations.get(DELETION_APPROVED);
-    let at = at.map(|at| format!(" by {DELETION_APPROVED}: {at}"));
+pub(super) fn approval(app: &ApplicationState, key: &ResourceKey) -> String {
     let holds = app.guarding.holds.iter();
     let approved = holds.filter(|hold| hold.is_approved && hold.finding.keys.contains(key));
     let rules: Vec<String> = approved
@@ -125,7 +141,7 @@ fn approval(app: &ApplicationState, key: &ResourceKey) -> String {
         true => String::new(),
         false => format!(", of {}", rules.join(", ")),
     };
-    format!("approved{}{of}", at.unwrap_or_default())
+    format!("approved{}{of}", word(app))
 }
 
 /// A delete effect.

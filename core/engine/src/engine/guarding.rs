@@ -11,15 +11,16 @@ use serde_json::json;
 
 use super::Engine;
 use super::inquiry::Inquiries;
-use super::operation::{INFO_DESTINATION, OperationRun, info};
+use super::operation::{Approved, INFO_DESTINATION, OperationRun, approved, info};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
-    Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, approval, findings, is_held, of_holds, standing,
-    told,
+    DeleteReason, Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, findings, findings_of_contents,
+    is_held, of_holds, parse, standing, told,
 };
 use crate::journal::Cause;
 use crate::machine::Refresh;
+use crate::plan::runs_in_a_sync;
 use crate::settings::Guards;
 use crate::targets::Targets;
 use crate::view::HoldView;
@@ -60,10 +61,31 @@ impl Guarding {
         }
     }
 
+    /// What was found is what conditions tell from now on.
+    fn tell(&mut self, holds: Vec<Hold>) {
+        let told = holds.iter().map(|hold| {
+            let told = Told {
+                plan: hold.plan.clone(),
+                why: hold.finding.why.clone(),
+                since: hold.since,
+                is_approved: hold.is_approved,
+            };
+            (hold.finding.rule.to_string(), told)
+        });
+        self.told = told.collect();
+        self.holds = holds;
+        self.restored.clear();
+    }
+
     /// What the conditions say.
     pub(crate) fn messages(&self) -> impl Iterator<Item = String> {
         let held = self.holds.iter().filter(|hold| !hold.is_approved).map(Hold::message);
         self.restored.iter().cloned().chain(held)
+    }
+
+    /// Is anything held?
+    pub(super) fn holds(&self) -> bool {
+        self.messages().next().is_some()
     }
 
     /// For readers.
@@ -88,11 +110,13 @@ impl Guarding {
         waits.into_iter().chain(self.inquiries.deadline()).min()
     }
 
-    /// An operation begins: executors look again at what was in use, and what is held is looked at once it has ended.
-    pub(crate) fn begin(&mut self) -> BTreeSet<ResourceKey> {
+    /// An operation begins: executors look again at what was in use, and what is held is looked at once it has ended. Gives what was
+    /// approved of what holds it.
+    pub(crate) fn begin(&mut self, by_person: bool) -> BTreeMap<ResourceKey, Approved> {
         self.is_outdated = true;
         self.in_use.clear();
-        self.approved()
+        let binds = |hold: &&Hold| hold.is_approved && (!by_person || hold.finding.rule.binds_people());
+        approved(self.holds.iter().filter(binds))
     }
 
     /// Executors are to look again at what was in use.
@@ -111,15 +135,41 @@ impl Guarding {
         format!("held by {}: {why}", Rule::DeletesPaused)
     }
 
-    /// Objects whose holds were approved.
-    fn approved(&self) -> BTreeSet<ResourceKey> {
-        let approved = self.holds.iter().filter(|hold| hold.is_approved);
-        approved.flat_map(|hold| hold.finding.keys.iter().cloned()).collect()
+    /// May something that was held be deleted, since somebody has approved it?
+    pub(super) fn has_approval(&self) -> bool {
+        let is_known = !self.inquiries.is_open() && !self.is_outdated;
+        is_known
+            && self
+                .doomed
+                .iter()
+                .any(|key| self.is_approved(key) && !self.is_held(key))
     }
 
     /// Would an automated sync delete anything?
     pub(crate) fn prunes(&self) -> bool {
         !self.doomed.is_empty()
+    }
+
+    /// A deletion begins: what was held of prunes is over, but not what an earlier process told of this deletion.
+    pub(super) fn begin_deletion(&mut self) {
+        let is_of_contents = |rule: &str| rule == Rule::NamespaceInUse.to_string();
+        self.in_use.clear();
+        self.doomed.clear();
+        self.holds.clear();
+        self.told.retain(|rule, _| is_of_contents(rule));
+        self.restored
+            .retain(|message| parse(message).is_some_and(|parsed| is_of_contents(parsed.rule)));
+    }
+
+    /// Was a hold of this object approved?
+    pub(super) fn is_approved(&self, key: &ResourceKey) -> bool {
+        let mut holds = self.holds.iter();
+        holds.any(|hold| hold.is_approved && hold.finding.keys.contains(key))
+    }
+
+    /// Did an executor refuse to delete the object of this identity, because of what would go with it?
+    pub(super) fn is_in_use(&self, key: &ResourceKey, uid: &str) -> bool {
+        self.in_use.get(key).is_some_and(|(of, ..)| of == uid)
     }
 
     fn is_held(&self, key: &ResourceKey) -> bool {
@@ -196,19 +246,31 @@ impl Engine {
         }
         let holds = self.holds(now, app, targets, &doomed, options, false);
         self.journal_holds(now, app, &holds);
-        let told = holds.iter().map(|hold| {
-            let told = Told {
-                plan: hold.plan.clone(),
-                why: hold.finding.why.clone(),
-                since: hold.since,
-                is_approved: hold.is_approved,
-            };
-            (hold.finding.rule.to_string(), told)
-        });
-        app.guarding.told = told.collect();
-        app.guarding.holds = holds;
+        app.guarding.tell(holds);
         app.guarding.doomed = doomed.into_keys().collect();
-        app.guarding.restored.clear();
+    }
+
+    /// What is held of the deletion of an application that would delete `doomed`: a namespace with what is not to go. `is_open`: of one
+    /// of them that is not known yet.
+    pub(super) fn look_at_deletion(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        doomed: &BTreeMap<ResourceKey, Doomed>,
+        is_open: bool,
+    ) {
+        let found = findings_of_contents(doomed, &app.guarding.in_use, DeleteReason::Cascade);
+        // What an earlier process told stands until it is known again, or known to be otherwise.
+        if found.is_empty() && is_open {
+            return app.guarding.holds.clear();
+        }
+        let uids = doomed.iter().map(|(key, doomed)| (key.clone(), doomed.uid.clone()));
+        let uids = uids.collect();
+        let holds = found.into_iter();
+        let holds = holds.map(|finding| Hold::of(finding, &uids, &app.guarding.told, &app.approval, now));
+        let holds: Vec<Hold> = holds.collect();
+        self.journal_holds(now, app, &holds);
+        app.guarding.tell(holds);
     }
 
     /// What is held of the plan of `operation`; `None` while a question is open.
@@ -233,7 +295,11 @@ impl Engine {
         }
         let mut holds = app.guarding.holds.clone();
         for hold in &mut holds {
-            hold.is_approved |= hold.finding.keys.iter().all(|key| operation.approved.contains(key));
+            hold.is_approved |= hold
+                .finding
+                .keys
+                .iter()
+                .all(|key| operation.is_approved(key, &app.approval));
         }
         Some(holds)
     }
@@ -249,7 +315,9 @@ impl Engine {
             return BTreeMap::new();
         };
         let id = app.id();
-        let is_wanted = |key: &ResourceKey| targets.find(key).is_some_and(|target| target.meta.is_resource());
+        // What is declared stays, but what it has become may be a hook that is to take its place.
+        let becomes_hook = |key: &ResourceKey| targets.find(key).is_some_and(runs_in_a_sync);
+        let is_wanted = |key: &ResourceKey| targets.find(key).is_some() && !becomes_hook(key);
         // Of what is desired now it is known what is not declared; of other objects everything is looked at.
         let desired = app.desired.as_ref().map(|desired| desired.targets.digest());
         let assessment = &app.assessment;
@@ -268,6 +336,8 @@ impl Engine {
                 is_tracked: node.tracked_by() == Some(&id),
                 is_owned: node.is_owned(),
                 is_deleting: node.is_deleting(),
+                is_needed: self.need(app, key, targets, options).is_some(),
+                becomes_hook: becomes_hook(key),
                 prune: app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune),
             };
             let doomed = object.doomed(options, &self.settings.control_namespace, || node.uid())?;
@@ -309,10 +379,9 @@ impl Engine {
         };
         let uids = doomed.iter().map(|(key, doomed)| (key.clone(), doomed.uid.clone()));
         let uids: BTreeMap<ResourceKey, String> = uids.collect();
-        let approval = approval(&app.application);
         let holds = findings(&facts).into_iter();
         holds
-            .map(|finding| Hold::of(finding, &uids, &guarding.told, approval, now))
+            .map(|finding| Hold::of(finding, &uids, &guarding.told, &app.approval, now))
             .collect()
     }
 

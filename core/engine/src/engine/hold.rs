@@ -24,6 +24,7 @@ use super::state::ApplicationState;
 use crate::journal::Cause;
 use crate::machine::Refresh;
 use crate::policy::{Attempt, SkipReason, cycle, decide, dependencies};
+use crate::sabotage::{self, Sabotage};
 
 /// Why no sync begins. Empty: nothing is in the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Engine {
     /// Finds out what keeps the application's syncs from beginning.
     pub(super) fn step_hold(&self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
         let mut hold = match dependencies(&app.application) {
-            Ok(named) if named.is_empty() => Hold::default(),
+            Ok(named) if named.is_empty() || sabotage::is(Sabotage::DoesNotAwaitApplications) => Hold::default(),
             Ok(named) => self.hold_of(app, &named),
             Err(error) => Hold {
                 error: Some(error.to_string()),
@@ -162,7 +163,8 @@ impl Engine {
             return Some(message.clone());
         }
         let is_looked_at = app.wanted.is_some() || app.refresh != Refresh::Compared || !app.assessment.settled;
-        if is_looked_at || app.operation.is_some() || app.requested.is_some() {
+        let is_synced = app.operation.is_some() || app.requested.is_some();
+        if (is_looked_at || is_synced) && !sabotage::is(Sabotage::TakesOldForNewest) {
             return Some("it is being synced or looked at".into());
         }
         match (app.assessment.sync, app.assessment.health.status) {

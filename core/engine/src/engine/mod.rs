@@ -56,7 +56,7 @@ use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, SyncPhase
 
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event::Event;
-use crate::guard::{Fence, Pause};
+use crate::guard::{Approval, Fence, Pause};
 use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
 use crate::sabotage::{self, Sabotage};
@@ -237,6 +237,7 @@ impl Engine {
             return;
         }
         let gate = self.gate(app);
+        app.approval = Approval::of(&app.application, now);
         if app.application.metadata.deletion_timestamp.is_some() {
             self.step_deletion(now, app, &gate);
         } else if let Gate::Open(_) = gate {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::compare::{FieldDifference, Verdict};
 use crate::effect::Freshness;
 use crate::event::ResolvedRevision;
+use crate::guard::Approval;
 use crate::machine::Refresh;
 use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
@@ -253,6 +254,8 @@ pub(crate) struct ApplicationState {
     pub(crate) contention: Fights,
     /// What is held of what would be deleted.
     pub(crate) guarding: Guarding,
+    /// What a person said of that, as of this step.
+    pub(crate) approval: Approval,
     /// Conditions of the last step, with their times.
     pub(crate) conditions: Vec<ApplicationCondition>,
     /// When the revision last changed.
@@ -309,6 +312,14 @@ impl ApplicationState {
         automated.is_some_and(|automated| automated.self_heal)
     }
 
+    /// Executors are to look again at what was in use: the next sync asks them, or the deletion at once.
+    pub(crate) fn look_again(&mut self) {
+        match self.application.metadata.deletion_timestamp {
+            Some(_) => self.deletion.look_again(),
+            None => self.guarding.look_again(),
+        }
+    }
+
     /// Asks for a refresh; the most demanding wish counts.
     pub(crate) fn want_refresh(&mut self, freshness: Freshness, bypass_cache: bool) {
         let wanted = self.wanted.get_or_insert(Wanted {
@@ -360,6 +371,7 @@ impl ApplicationState {
             drift: Drift::default(),
             contention: Fights::default(),
             guarding: Guarding::restore(&status.conditions),
+            approval: Approval::default(),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,

@@ -100,8 +100,7 @@ impl Engine {
             Gate::Refused(_) => true,
             Gate::Waiting(_) => self.cluster(app).is_some_and(|cluster| cluster.lost.is_some()),
             Gate::Open(_) if app.application.metadata.deletion_timestamp.is_some() => {
-                let is_stuck = app.deletion.is_overdue || app.deletion.unread.is_some();
-                !is_busy && (is_stuck || !app.deletion_errors.is_empty())
+                !is_busy && (app.deletion.is_stuck() || !app.deletion_errors.is_empty() || app.guarding.holds())
             }
             Gate::Open(_) => !is_busy && app.assessment.settled,
         }
@@ -443,7 +442,8 @@ fn merged(
 fn sentence_of_deletion(app: &ApplicationState) -> String {
     let errors = app.deletion_errors.iter().map(|(key, why)| format!("{key}: {why}"));
     let unread = app.deletion.unread.iter().map(|(_, _, why)| why.clone());
-    let all: Vec<String> = errors.chain(unread).chain(app.deletion.waits.iter().cloned()).collect();
+    let waits = app.deletion.waits.iter().cloned().chain(app.guarding.messages());
+    let all: Vec<String> = errors.chain(unread).chain(waits).collect();
     match all.first() {
         None => "being deleted".to_owned(),
         Some(first) => match all.len() - 1 {

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::{GroupKind, PruneOption, ResourceKey};
+use capstan_model::{DeleteOption, GroupKind, PruneOption, ResourceKey};
 use serde_json::Value;
+
+use crate::sabotage::{self, Sabotage};
 
 /// What has to be listed before an object may be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +105,9 @@ fn is_furniture(key: &ResourceKey) -> bool {
 
 /// The objects that would go and are not `ours` to delete. What is owned by another of them goes with its owner, and is not told.
 pub(super) fn others(found: &[Content], ours: &BTreeSet<ResourceKey>) -> Vec<ResourceKey> {
+    if sabotage::is(Sabotage::DeletesInUse) {
+        return Vec::new();
+    }
     let by_uid: BTreeMap<&str, &Content> = found.iter().map(|content| (content.uid.as_str(), content)).collect();
     let mut others: Vec<ResourceKey> = found
         .iter()
@@ -126,9 +131,16 @@ pub(crate) fn is_looked_into(key: &ResourceKey, by_person: bool) -> bool {
     }
 }
 
-/// May an object that the application tracks go when its namespace or its definition goes? `own` is what its annotation says.
-pub(crate) fn may_go_along(own: Option<PruneOption>, is_declared: bool, is_held: bool) -> bool {
-    own != Some(PruneOption::Never) && !is_declared && !is_held
+/// May an object that the application tracks go when its namespace or its definition goes? `option` is its own or the application's; a
+/// confirmation that was given is none to wait for.
+pub(crate) fn may_go_along(option: Option<PruneOption>, is_declared: bool, is_held: bool) -> bool {
+    matches!(option, None | Some(PruneOption::Allow)) && !is_declared && !is_held
+}
+
+/// May an object that the application tracks go when its namespace goes with the application? `option` is its own or the application's;
+/// `is_left`: the last look has shown that it is not to be deleted.
+pub(crate) fn goes_with_application(option: Option<DeleteOption>, is_left: bool) -> bool {
+    option != Some(DeleteOption::Never) && !is_left
 }
 
 /// What becomes of a prune of a namespace that no application deletes.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{GroupKind, ResourceKey};
 
+use super::grounds::DeleteReason;
 use super::hold::{Finding, Rule};
 use super::mass_prune::PruneLimits;
 use super::protected;
@@ -15,6 +16,8 @@ pub(crate) struct Doomed {
     pub(crate) uid: String,
     /// Its own annotation says `Prune=true`.
     pub(crate) is_released: bool,
+    /// It is declared as a hook now.
+    pub(crate) becomes_hook: bool,
 }
 
 /// What the rules look at.
@@ -52,6 +55,7 @@ pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let everything = |rule: Rule, why: String| Finding {
         rule,
+        reason: DeleteReason::Prune,
         keys: facts.doomed.keys().cloned().collect(),
         why,
     };
@@ -72,8 +76,7 @@ pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     if !facts.as_argo {
         findings.extend(protected_kinds(facts));
     }
-    findings.extend(in_use(facts, Rule::NamespaceInUse));
-    findings.extend(in_use(facts, Rule::DefinitionInUse));
+    findings.extend(findings_of_contents(facts.doomed, facts.in_use, DeleteReason::Prune));
     findings.retain(|finding| !facts.by_person || finding.rule.binds_people());
     findings
 }
@@ -92,7 +95,8 @@ fn disagreement(facts: &Facts<'_>) -> Option<String> {
             "the same commits could not be rendered a second time, so that it is not known that nothing declares them: {why}"
         )),
         Ok(declared) => {
-            let found = facts.doomed.keys().find(|key| declared.contains(*key))?;
+            let mut gone = facts.doomed.iter().filter(|(_, doomed)| !doomed.becomes_hook);
+            let (found, _) = gone.find(|(key, _)| declared.contains(*key))?;
             Some(format!(
                 "two renders of the same commits disagree: the second one declares {found}"
             ))
@@ -108,23 +112,37 @@ fn protected_kinds(facts: &Facts<'_>) -> Option<Finding> {
     let keys: Vec<ResourceKey> = held.map(|(key, _)| key.clone()).collect();
     (!keys.is_empty()).then(|| Finding {
         rule: Rule::ProtectedKind,
+        reason: DeleteReason::Prune,
         keys,
         why: "what holds others' objects, or data, is deleted by a person's word only".to_owned(),
     })
 }
 
-fn in_use(facts: &Facts<'_>, rule: Rule) -> Option<Finding> {
-    let refused = facts
-        .in_use
-        .iter()
-        .filter(|(key, (uid, of, _))| *of == rule && facts.doomed.get(*key).is_some_and(|doomed| doomed.uid == *uid));
-    let (mut keys, mut reasons) = (Vec::new(), Vec::new());
-    for (key, (_, _, why)) in refused {
-        keys.push(key.clone());
-        reasons.push(why.clone());
-    }
-    let why = reasons.join("; ");
-    (!keys.is_empty()).then_some(Finding { rule, keys, why })
+/// What executors refused because of its contents, of what is to be deleted for `reason`.
+pub(crate) fn findings_of_contents(
+    doomed: &BTreeMap<ResourceKey, Doomed>,
+    in_use: &BTreeMap<ResourceKey, (String, Rule, String)>,
+    reason: DeleteReason,
+) -> Vec<Finding> {
+    let is_doomed = |key: &ResourceKey, uid: &String| doomed.get(key).is_some_and(|doomed| doomed.uid == *uid);
+    let of_rule = |rule| {
+        let refused = in_use
+            .iter()
+            .filter(|(key, (uid, of, _))| *of == rule && is_doomed(key, uid));
+        let (keys, reasons): (Vec<ResourceKey>, Vec<String>) =
+            refused.map(|(key, (_, _, why))| (key.clone(), why.clone())).unzip();
+        let why = reasons.join("; ");
+        (!keys.is_empty()).then_some(Finding {
+            rule,
+            reason,
+            keys,
+            why,
+        })
+    };
+    [Rule::NamespaceInUse, Rule::DefinitionInUse]
+        .into_iter()
+        .filter_map(of_rule)
+        .collect()
 }
 
 #[cfg(test)]

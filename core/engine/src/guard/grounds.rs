@@ -24,6 +24,8 @@ pub enum DeleteReason {
     Recreate,
     /// It is a hook that is in the way of its next run, or whose delete policy says so.
     Hook,
+    /// It is an ordinary object, which is declared as a hook now and is in the way of that.
+    Convert,
 }
 
 impl DeleteReason {
@@ -34,6 +36,7 @@ impl DeleteReason {
             Self::Cascade => "Cascade",
             Self::Recreate => "Recreate",
             Self::Hook => "Hook",
+            Self::Convert => "Convert",
         }
     }
 }
@@ -69,6 +72,7 @@ impl fmt::Display for Grounds {
             let declared = match self.reason {
                 DeleteReason::Prune => ", which do not declare it",
                 DeleteReason::Recreate => ", which declare it otherwise",
+                DeleteReason::Convert => ", which declare it as a hook",
                 DeleteReason::Cascade | DeleteReason::Hook => "",
             };
             write!(f, " → objects {digest}{declared}")?;

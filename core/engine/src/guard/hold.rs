@@ -15,6 +15,7 @@ use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{Application, ApplicationCondition, ConditionType, Digest, ResourceKey, Timestamp};
 use serde_json::json;
 
+use super::grounds::DeleteReason;
 use super::mass_prune::PruneLimits;
 
 /// So far may the clock of whoever approves be ahead of ours.
@@ -82,6 +83,8 @@ impl Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) rule: Rule,
+    /// Why it was to be deleted.
+    pub(crate) reason: DeleteReason,
     /// What is not deleted for it, in order.
     pub(crate) keys: Vec<ResourceKey>,
     pub(crate) why: String,
@@ -94,6 +97,64 @@ pub(crate) struct Hold {
     pub(crate) plan: String,
     pub(crate) since: Timestamp,
     pub(crate) is_approved: bool,
+    /// How to approve it.
+    how: String,
+}
+
+/// What a person said of deleting, by annotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Approval {
+    /// When it was given.
+    at: Option<Timestamp>,
+    /// Why what is there does not count; empty where there is nothing, or it does.
+    pub(crate) refusal: String,
+}
+
+impl Approval {
+    /// As it stands now.
+    pub(crate) fn of(application: &Application, now: Timestamp) -> Self {
+        let text = application.annotation(DELETION_APPROVED);
+        match text.parse() {
+            Ok(at) => Self::given(at, now),
+            Err(_) if text.is_empty() => Self::default(),
+            Err(_) => Self {
+                at: None,
+                refusal: format!("what it says, {text:?}, is no time as in 2006-01-02T15:04:05Z, and does not count"),
+            },
+        }
+    }
+
+    fn given(at: Timestamp, now: Timestamp) -> Self {
+        match at > now + SKEW {
+            true => Self {
+                at: None,
+                refusal: format!("{at} lies in the future, and does not count"),
+            },
+            false => Self {
+                at: Some(at),
+                refusal: String::new(),
+            },
+        }
+    }
+
+    /// Was it given for what is held since then? Strictly later: whoever approves has seen what is held.
+    pub(crate) fn counts(&self, since: Timestamp) -> bool {
+        self.at.is_some_and(|at| at > since)
+    }
+
+    /// Was it given since something was asked for? Whole seconds are all that a resource keeps.
+    pub(crate) fn is_since(&self, asked: Timestamp) -> bool {
+        self.at.is_some_and(|at| at >= asked.truncated())
+    }
+
+    /// How to give one, and why the one that is there is none.
+    pub(crate) fn how(&self) -> String {
+        let why = match self.refusal.as_str() {
+            "" => String::new(),
+            why => format!(" ({why})"),
+        };
+        format!("annotate the Application with {DELETION_APPROVED}: <time>{why}")
+    }
 }
 
 /// What is remembered of a hold that was told.
@@ -111,25 +172,26 @@ impl Hold {
         finding: Finding,
         uids: &BTreeMap<ResourceKey, String>,
         told: &BTreeMap<String, Told>,
-        approval: Option<Timestamp>,
+        approval: &Approval,
         now: Timestamp,
     ) -> Self {
         let plan = plan_name(finding.rule, &finding.keys, uids);
         let before = told.get(&finding.rule.to_string()).filter(|before| before.plan == plan);
         let since = before.map_or(now.truncated(), |before| before.since);
-        let was_approved = before.is_some_and(|before| before.is_approved);
-        let is_approved = finding.rule.is_approvable() && (was_approved || counts(approval, since, now));
+        // Whoever takes an approval back before something is deleted has taken it back.
+        let is_approved = finding.rule.is_approvable() && approval.counts(since);
         Self {
             finding,
             plan,
             since,
             is_approved,
+            how: approval.how(),
         }
     }
 
     /// What the condition says.
     pub(crate) fn message(&self) -> String {
-        let Finding { rule, keys, why } = &self.finding;
+        let Finding { rule, keys, why, .. } = &self.finding;
         let named: Vec<String> = keys.iter().take(NAMED).map(ToString::to_string).collect();
         let more = match keys.len().saturating_sub(named.len()) {
             0 => String::new(),
@@ -151,12 +213,15 @@ impl Hold {
 
     /// How to go on.
     pub(crate) fn next(&self) -> String {
-        let approve = format!("To delete them all the same, annotate the Application with {DELETION_APPROVED}: <time>");
+        let approve = format!("To delete them all the same, {}", self.how);
         match self.finding.rule {
             Rule::MassPrune(_) => {
                 format!("{approve} or sync with prune; the limit is set by MaxPrunePercentage= and MaxPruneCount=")
             }
             Rule::ProtectedKind => format!("{approve}, sync with prune, or give the object the sync option Prune=true"),
+            Rule::NamespaceInUse if self.finding.reason == DeleteReason::Cascade => {
+                format!("Empty it and refresh, or keep it by its sync option Delete=false. {approve}")
+            }
             Rule::NamespaceInUse => format!("Empty it and refresh. {approve} or sync with prune"),
             Rule::DefinitionInUse => format!("Delete them and refresh. {approve}"),
             Rule::DestinationReplaced => approve,
@@ -174,11 +239,6 @@ fn plan_name(rule: Rule, keys: &[ResourceKey], uids: &BTreeMap<ResourceKey, Stri
         .collect();
     let digest = Digest::of_json(&json!([rule.to_string(), objects])).to_string();
     digest.chars().take(12).collect()
-}
-
-/// Does an approval of this time count for what is held since then?
-fn counts(approval: Option<Timestamp>, since: Timestamp, now: Timestamp) -> bool {
-    approval.is_some_and(|approved| approved > since && approved <= now + SKEW)
 }
 
 /// What a condition's message says, as [`Hold::message`] writes it.
@@ -231,11 +291,6 @@ pub(crate) fn standing(told: &BTreeMap<String, Told>, limits: PruneLimits) -> BT
     standing.collect()
 }
 
-/// When a person approved what is held of an application.
-pub(crate) fn approval(application: &Application) -> Option<Timestamp> {
-    application.annotation(DELETION_APPROVED).parse().ok()
-}
-
 /// Is this the result of a prune that was held?
 pub(crate) fn is_held(result: &str) -> bool {
     result.starts_with(HELD_BY)
@@ -259,6 +314,7 @@ mod tests {
     fn finding(names: &[&str]) -> Finding {
         Finding {
             rule: Rule::MassPrune(PruneLimits::DEFAULT),
+            reason: DeleteReason::Prune,
             keys: names.iter().map(|name| key(name)).collect(),
             why: "3 of 4 objects would be pruned".into(),
         }
@@ -282,10 +338,12 @@ mod tests {
     fn an_approval_counts_for_what_was_held_before_it_and_for_nothing_else() {
         let at = Timestamp::from_seconds;
         let names = ["a", "b"];
-        let hold = Hold::of(finding(&names), &uids(&names), &BTreeMap::new(), None, at(1000));
+        let none = Approval::default();
+        let hold = Hold::of(finding(&names), &uids(&names), &BTreeMap::new(), &none, at(1000));
         assert!(!hold.is_approved && hold.since == at(1000));
-        let again = |approval, now, names: &[&str]| {
-            Hold::of(finding(names), &uids(names), &told(&hold), approval, now).is_approved
+        let again = |approval: Option<Timestamp>, now, names: &[&str]| {
+            let approval = approval.map_or_else(Approval::default, |at| Approval::given(at, now));
+            Hold::of(finding(names), &uids(names), &told(&hold), &approval, now).is_approved
         };
         assert!(!again(Some(at(999)), at(2000), &names), "it was given before");
         assert!(!again(Some(at(1000)), at(2000), &names), "nobody has seen it then");
@@ -293,7 +351,11 @@ mod tests {
         assert!(!again(Some(at(9000)), at(2000), &names), "it lies in the future");
         assert!(!again(Some(at(1001)), at(2000), &["a", "b", "c"]), "more is held now");
         let replaced = BTreeMap::from([(key("a"), "another".to_owned()), (key("b"), "uid-b".to_owned())]);
-        let hold = Hold::of(finding(&names), &replaced, &told(&hold), Some(at(1001)), at(2000));
+        let approval = Approval::given(at(1001), at(2000));
+        let mut taken_back = told(&hold);
+        taken_back.values_mut().for_each(|told| told.is_approved = true);
+        assert!(!Hold::of(finding(&names), &uids(&names), &taken_back, &none, at(2000)).is_approved);
+        let hold = Hold::of(finding(&names), &replaced, &told(&hold), &approval, at(2000));
         assert!(!hold.is_approved, "another object has its name now");
     }
 
@@ -302,7 +364,13 @@ mod tests {
         let names: Vec<String> = (0..14).map(|n| format!("n{n:02}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let now = Timestamp::from_seconds(1000);
-        let hold = Hold::of(finding(&names), &uids(&names), &BTreeMap::new(), None, now);
+        let hold = Hold::of(
+            finding(&names),
+            &uids(&names),
+            &BTreeMap::new(),
+            &Approval::default(),
+            now,
+        );
         let message = hold.message();
         assert!(message.contains("14 objects are not deleted: "), "{message}");
         assert!(message.contains(", and 4 more. "), "{message}");
@@ -319,8 +387,15 @@ mod tests {
             rule: Rule::DeletesPaused,
             ..finding(&["a"])
         };
-        let hold = Hold::of(paused.clone(), &uids(&["a"]), &BTreeMap::new(), None, now);
+        let hold = Hold::of(
+            paused.clone(),
+            &uids(&["a"]),
+            &BTreeMap::new(),
+            &Approval::default(),
+            now,
+        );
         let later = Timestamp::from_seconds(1001);
-        assert!(!Hold::of(paused, &uids(&["a"]), &told(&hold), Some(later), later).is_approved);
+        let approval = Approval::given(later, later);
+        assert!(!Hold::of(paused, &uids(&["a"]), &told(&hold), &approval, later).is_approved);
     }
 }

@@ -73,7 +73,7 @@ pub enum DeleteRefusal {
         owner: String,
     },
     /// Objects that are not to be deleted would go along.
-    #[error("{} not deleted by this sync would go along with {key}: {}", objects(*.count), .others.join(", "))]
+    #[error("{} not to be deleted would go along with {key}: {}", objects(*.count), .others.join(", "))]
     InUse {
         /// Which.
         key: Box<ResourceKey>,
@@ -255,7 +255,7 @@ pub(crate) fn refusal(
     let options = ObjectMeta::of(live).sync_options;
     let protection = match reason {
         _ if sabotage::is(Sabotage::DeletesProtected) => None,
-        DeleteReason::Prune if options.prune == Some(PruneOption::Never) => Some("Prune=false"),
+        DeleteReason::Prune | DeleteReason::Convert if options.prune == Some(PruneOption::Never) => Some("Prune=false"),
         DeleteReason::Cascade if options.delete == Some(DeleteOption::Never) => Some("Delete=false"),
         _ => None,
     };

@@ -15,6 +15,10 @@ pub(crate) struct Undeclared<'a> {
     pub(crate) is_owned: bool,
     /// It is going already.
     pub(crate) is_deleting: bool,
+    /// What is declared [needs](super::need) it.
+    pub(crate) is_needed: bool,
+    /// It is declared as a hook that a sync runs.
+    pub(crate) becomes_hook: bool,
     /// What its own annotation says.
     pub(crate) prune: Option<PruneOption>,
 }
@@ -33,13 +37,28 @@ impl Undeclared<'_> {
         control_namespace: &str,
         uid: impl FnOnce() -> String,
     ) -> Option<Doomed> {
-        let goes = self.is_ours() && !self.is_deleting && !is_reserved(self.key, control_namespace);
+        let stays = self.is_needed || is_reserved(self.key, control_namespace);
+        let goes = self.is_ours() && !self.is_deleting && !stays;
         let is_kept = self.prune.or(options.prune) == Some(PruneOption::Never);
         (goes && !is_kept).then(|| Doomed {
             uid: uid(),
             is_released: self.prune == Some(PruneOption::Allow),
+            becomes_hook: self.becomes_hook,
         })
     }
+}
+
+/// Why an ordinary object stays that is declared as a hook now, so that the hook cannot run. It is no earlier run, which a hook deletes by
+/// itself: it goes as a prune goes, or stays. `option` is its own or the application's.
+pub(crate) fn stays_ordinary(key: &ResourceKey, option: Option<PruneOption>, prunes: bool) -> Option<String> {
+    let why = match option {
+        Some(PruneOption::Never) => "it says Prune=false",
+        _ if !prunes => "this sync deletes nothing: sync with prune, delete it, or rename the hook",
+        _ => return None,
+    };
+    Some(format!(
+        "{key} exists as an ordinary object, which no hook replaces by itself; {why}"
+    ))
 }
 
 #[cfg(test)]
@@ -47,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_there_and_ours_and_not_kept_is_doomed() {
+    fn only_what_stays_and_ours_and_not_kept_is_doomed() {
         let key = ResourceKey::new("", "ConfigMap", "prod", "a");
         let (reserved, none) = (
             ResourceKey::new("", "Namespace", "", "kube-public"),
@@ -58,6 +77,8 @@ mod tests {
             is_tracked: true,
             is_owned: false,
             is_deleting: false,
+            is_needed: false,
+            becomes_hook: false,
             prune: None,
         };
         let is_doomed =
@@ -76,6 +97,10 @@ mod tests {
                 ..ours
             },
             Undeclared { key: &reserved, ..ours },
+            Undeclared {
+                is_needed: true,
+                ..ours
+            },
             Undeclared {
                 prune: Some(PruneOption::Never),
                 ..ours

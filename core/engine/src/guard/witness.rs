@@ -13,24 +13,11 @@ use crate::targets::Targets;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CompleteRender<'a> {
     targets: &'a Targets,
-    /// Only ordinary objects count as declared.
-    resources_only: bool,
 }
 
 impl<'a> CompleteRender<'a> {
     pub(crate) fn of(targets: &'a Targets) -> Self {
-        Self {
-            targets,
-            resources_only: false,
-        }
-    }
-
-    /// The same, where an object that has become a hook counts as no longer declared: as Argo CD sees it.
-    pub(crate) fn of_resources(targets: &'a Targets) -> Self {
-        Self {
-            targets,
-            resources_only: true,
-        }
+        Self { targets }
     }
 
     /// Is an object of this key declared, as an ordinary object or as a hook?
@@ -38,10 +25,7 @@ impl<'a> CompleteRender<'a> {
         if sabotage::is(Sabotage::PrunesDeclared) {
             return false;
         }
-        let objects = self.targets.objects();
-        let at = objects.partition_point(|target| target.key < *key);
-        let mut of_key = objects[at..].iter().take_while(|target| target.key == *key);
-        of_key.any(|target| !self.resources_only || !target.meta.is_hook)
+        self.targets.find(key).is_some()
     }
 }
 

@@ -31,8 +31,13 @@ pub(crate) enum WriteTask {
     },
     /// Written (or found as desired); not settled until an observation of at least this generation is healthy.
     AwaitingHealth { uid: String, generation: i64 },
-    /// It cannot be changed in place and is being deleted to be created anew (`Force=true`). Left when it is observed gone.
-    Recreating { uid: String, why: String },
+    /// It cannot be changed in place and is being deleted to be created anew (`Force=true`). Left when it is observed gone, or when a look
+    /// shows that the delete did not happen. `look`: how often, and when, it is looked at, where the outcome of the delete is not known.
+    Recreating {
+        uid: String,
+        why: String,
+        look: Option<(u32, Timestamp)>,
+    },
     /// Settled.
     Synced,
     /// Will not work until the object changes.
@@ -153,6 +158,7 @@ impl TaskState {
             Self::Write(WriteTask::BackingOff { attempts, .. })
             | Self::Hook(HookTask::BackingOff { attempts, .. })
             | Self::Prune(PruneTask::BackingOff { attempts, .. }) => Some(*attempts),
+            Self::Write(WriteTask::Recreating { look, .. }) => look.map(|(attempts, _)| attempts),
             Self::Write(WriteTask::AwaitingHealth { .. }) | Self::Hook(HookTask::Running { .. }) => Some(0),
             _ => None,
         }
@@ -164,6 +170,7 @@ impl TaskState {
             Self::Write(WriteTask::BackingOff { until, .. })
             | Self::Hook(HookTask::BackingOff { until, .. })
             | Self::Prune(PruneTask::BackingOff { until, .. }) => Some(*until),
+            Self::Write(WriteTask::Recreating { look, .. }) => look.map(|(_, until)| until),
             _ => None,
         }
     }

@@ -11,6 +11,7 @@ use petgraph::visit::NodeIndexable;
 use super::claims::consumed_later;
 use super::names::{ByName, Selection};
 use super::order::tier;
+use super::undeclared::{namespace_task, prune_tasks};
 use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction};
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
@@ -97,22 +98,9 @@ fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
             }
         }
     }
-    tasks.extend(namespace_task(request, &tasks));
-    tasks.extend(
-        request
-            .prune
-            .iter()
-            .filter(|item| selection.has(&item.key))
-            .map(|item| SyncTask {
-                key: item.key.clone(),
-                gvk: item.gvk.clone(),
-                phase: SyncPhase::Sync,
-                wave: item.wave,
-                action: TaskAction::Prune,
-                location: None,
-                target: None,
-            }),
-    );
+    let namespace = namespace_task(request, &tasks);
+    tasks.extend(prune_tasks(request, &selection, namespace.as_ref()));
+    tasks.extend(namespace);
     tasks
 }
 
@@ -125,6 +113,11 @@ pub(crate) fn phase_of(hook: HookType) -> Option<SyncPhase> {
         HookType::SyncFail => Some(SyncPhase::SyncFail),
         HookType::PreDelete | HookType::PostDelete | HookType::Skip => None,
     }
+}
+
+/// Is it a hook that runs in a sync?
+pub(crate) fn runs_in_a_sync(target: &Target) -> bool {
+    target.meta.is_hook && target.meta.hooks.iter().any(|hook| phase_of(*hook).is_some())
 }
 
 /// Why a hook fails in whose way an object is that is no earlier run of it.
@@ -141,29 +134,7 @@ fn hook_key(target: &Target, phase: SyncPhase, request: &PlanRequest<'_>) -> Res
     key
 }
 
-fn namespace_task(request: &PlanRequest<'_>, tasks: &[SyncTask]) -> Option<SyncTask> {
-    let name = request.destination_namespace;
-    let declared = |task: &SyncTask| is_namespace(&task.key) && task.key.name == name;
-    let declared_in_source = request
-        .targets
-        .objects()
-        .iter()
-        .any(|target| is_namespace(&target.key) && target.key.name == name);
-    if !request.create_namespace || name.is_empty() || declared_in_source || tasks.iter().any(declared) {
-        return None;
-    }
-    Some(SyncTask {
-        key: ResourceKey::new("", "Namespace", "", name),
-        gvk: GroupVersionKind::from_api_version("v1", "Namespace"),
-        phase: SyncPhase::Sync,
-        wave: 0,
-        action: TaskAction::CreateNamespace,
-        location: None,
-        target: None,
-    })
-}
-
-fn is_namespace(key: &ResourceKey) -> bool {
+pub(super) fn is_namespace(key: &ResourceKey) -> bool {
     key.group.is_empty() && key.kind == "Namespace"
 }
 

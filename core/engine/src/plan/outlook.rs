@@ -29,7 +29,7 @@ use super::build::{defined_kind, foreign_hook};
 use super::{Plan, SyncTask, TaskAction};
 use crate::compare::{IgnoreRules, differences};
 use crate::event::Discovery;
-use crate::guard::{Content, DeleteReason, Pause, is_reserved};
+use crate::guard::{Content, DeleteReason, DeleteRefusal, Pause, is_reserved};
 use crate::policy::ignore_rules;
 use crate::settings::Settings;
 use crate::targets::{Target, Targets, namespace_object};
@@ -209,9 +209,11 @@ impl OutlookRequest<'_> {
         if !self.is_ours(&task.key) || is_reserved(&task.key, &self.settings.control_namespace) {
             return Some(Change::new(ChangeKind::Fail, foreign_hook(&task.key)));
         }
+        if self.is_ordinary(task, object) {
+            return self.ordinary(&task.key, object);
+        }
         let refusal = self.last_look(&task.key, object, DeleteReason::Hook)?;
-        let why = format!("what is in its way cannot be deleted, and the sync waits until its deadline: {refusal}");
-        Some(Change::new(ChangeKind::Wait, why))
+        Some(in_its_way(&refusal))
     }
 
     /// A task that writes, where there is nothing to compare.
@@ -231,6 +233,10 @@ impl OutlookRequest<'_> {
         match task.action {
             TaskAction::Hook(_) if task.phase == SyncPhase::SyncFail => {
                 Change::new(ChangeKind::Run, "only when the sync fails")
+            }
+            TaskAction::Hook(_) if matches!(live, LiveObject::Present(object) if self.is_ordinary(task, object)) => {
+                let why = "hooks run in every sync; what is there is an ordinary object, which is deleted first";
+                Change::new(ChangeKind::Run, why)
             }
             TaskAction::Hook(_) if is_there => {
                 let why = "hooks run in every sync; the object of the last run is deleted first";
@@ -258,6 +264,12 @@ impl OutlookRequest<'_> {
             ),
         }
     }
+}
+
+/// What a refusal of what is in a hook's way comes to.
+fn in_its_way(refusal: &DeleteRefusal) -> Change {
+    let why = format!("what is in its way cannot be deleted, and the sync waits until its deadline: {refusal}");
+    Change::new(ChangeKind::Wait, why)
 }
 
 /// Is an object being deleted? Who applies to it waits until it is gone and makes it anew.

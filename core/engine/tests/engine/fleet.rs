@@ -23,6 +23,8 @@ pub(crate) struct Fleet {
     pub(crate) unreadable: BTreeSet<String>,
     pub(crate) now: Timestamp,
     pub(crate) log: Vec<String>,
+    /// Looks at everything there is after each event, and at each effect when it is asked for.
+    pub(crate) oracle: Option<fn(&Self, Option<&Effect>)>,
     pending: VecDeque<Effect>,
     version: u64,
 }
@@ -64,6 +66,7 @@ impl Fleet {
             unreadable: BTreeSet::new(),
             now: Timestamp::from_seconds(1_773_478_800),
             log: Vec::new(),
+            oracle: None,
             pending: VecDeque::new(),
             version: 1,
         };
@@ -153,9 +156,15 @@ impl Fleet {
 
     fn collect(&mut self) {
         self.engine.audit().unwrap_or_else(|what| panic!("{what}"));
+        if let Some(oracle) = self.oracle {
+            oracle(self, None);
+        }
         while let Some(effect) = self.engine.poll_effect() {
             self.log.push(describe(&effect));
             grounds_are_told(&self.engine, &effect);
+            if let Some(oracle) = self.oracle {
+                oracle(self, Some(&effect));
+            }
             self.pending.push_back(effect);
         }
     }
@@ -173,6 +182,18 @@ impl Fleet {
             }
         }
         false
+    }
+
+    /// Carries out at most so many effects, what was asked for last first. What is to be watched stays in its order.
+    pub(crate) fn drive_newest(&mut self, steps: usize) {
+        for _ in 0..steps {
+            let mut newest = self.pending.iter();
+            let Some(at) = newest.rposition(|effect| !matches!(effect.kind, EffectKind::WatchKinds { .. })) else {
+                return;
+            };
+            let effect = self.pending.remove(at).unwrap();
+            self.perform(&effect);
+        }
     }
 
     /// Goes on, through deadlines too, for so long.

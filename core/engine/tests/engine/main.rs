@@ -6,24 +6,29 @@
 )]
 
 mod absence;
+mod cascade;
 mod cluster;
 mod crash;
 mod deletion;
 mod dependencies;
+mod depends_on;
 mod determinism;
 mod fleet;
 mod generate;
 mod grounds;
 mod guards;
+mod knockouts;
 mod late;
 mod options;
 mod outlook;
 mod prunes;
+mod recreate;
 mod rehearsal;
 mod resting;
 mod resume;
 mod rig;
 mod rollback;
+mod selective;
 mod touched;
 mod transcripts;
 mod waves;

@@ -239,7 +239,7 @@ fn what_says_delete_confirm_waits_for_the_approval() {
     .start(Vec::new());
     run.settle(MINUTE);
     run.rig.resource["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
-    run.rig.resource["metadata"]["deletionTimestamp"] = json!("2026-03-14T10:00:00Z");
+    run.rig.resource["metadata"]["deletionTimestamp"] = json!(run.rig.now.to_string());
     run.observe_application();
     run.settle(MINUTE);
     // Half of an application is worse than all or none of it.
@@ -247,8 +247,8 @@ fn what_says_delete_confirm_waits_for_the_approval() {
     assert_eq!(left, [&map("a"), &map("b")]);
     let conditions = run.rig.resource["status"]["conditions"].to_string();
     assert!(conditions.contains("Delete=confirm"), "{conditions}");
-    run.rig.resource["metadata"]["annotations"] =
-        json!({"argocd.argoproj.io/deletion-approved": "2026-03-14T10:00:01Z"});
+    let now = run.rig.now.to_string();
+    run.rig.resource["metadata"]["annotations"] = json!({"argocd.argoproj.io/deletion-approved": now});
     run.observe_application();
     run.settle(MINUTE);
     assert!(run.rig.cluster.objects.is_empty());

@@ -134,6 +134,26 @@ fn what_a_person_ended_or_asked_for_is_not_begun_anew() {
 }
 
 #[test]
+fn a_dry_run_or_a_sync_of_some_objects_does_not_end_it() {
+    for sync in [
+        json!({"dryRun": true}),
+        json!({"resources": [{"kind": "ConfigMap", "name": "a"}]}),
+    ] {
+        let mut run = failed();
+        pass(&mut run, 6 * MINUTE);
+        assert_eq!(info(&run, "capstan.dev/resumed"), "1");
+        run.rig.resource["operation"] = json!({"sync": sync, "initiatedBy": {"username": "ada"}});
+        run.observe_application();
+        pass(&mut run, MINUTE);
+        let asked = started(&run);
+        assert_eq!(run.rig.status("/operationState/operation/initiatedBy/username"), "ada");
+        pass(&mut run, 10 * MINUTE);
+        assert_ne!(started(&run), asked, "{sync}");
+        assert_eq!(info(&run, "capstan.dev/resumed"), "2");
+    }
+}
+
+#[test]
 fn it_can_be_switched_off() {
     let mut rig = Rig::new(vec![config("a", 0, "1")]);
     rig.resource["spec"]["syncPolicy"]["retry"] = json!({"limit": 0});

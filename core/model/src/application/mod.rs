@@ -49,6 +49,9 @@ pub struct Metadata {
     pub deletion_timestamp: Option<Timestamp>,
     /// When it was created.
     pub creation_timestamp: Option<Timestamp>,
+    /// Who wrote its annotation `deletion-approved` last, and when: the field manager, as the API server keeps it. Empty where that is not known.
+    #[serde(skip)]
+    pub approved_by: String,
 }
 
 /// One Application as read from the control cluster.
@@ -110,8 +113,12 @@ impl Application {
     /// Reads a whole Application object. A malformed `status` never makes an Application invalid: it is rebuilt.
     pub fn parse(object: &Value) -> Result<Self, InvalidApplication> {
         let field = |name: &str| object.get(name).cloned().unwrap_or(Value::Null);
+        let metadata = Metadata {
+            approved_by: writer_of(object, crate::annotations::DELETION_APPROVED).unwrap_or_default(),
+            ..decode("metadata", field("metadata"))?
+        };
         let application = Self {
-            metadata: decode("metadata", field("metadata"))?,
+            metadata,
             spec: decode("spec", field("spec"))?,
             operation: decode("operation", field("operation"))?,
             status: serde_json::from_value(field("status")).unwrap_or_default(),
@@ -142,6 +149,23 @@ impl Application {
             .iter()
             .any(|name| name.starts_with(RESOURCES_FINALIZER))
     }
+}
+
+/// The field manager that wrote an annotation, and when.
+fn writer_of(object: &Value, annotation: &str) -> Option<String> {
+    let field = format!("f:{annotation}");
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
+    let owns = |entry: &&Value| {
+        let annotations = entry.pointer("/fieldsV1/f:metadata/f:annotations");
+        annotations.is_some_and(|annotations| annotations.get(&field).is_some())
+    };
+    let text = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    // Of several who wrote the same, the last one.
+    let entry = entries.iter().filter(owns).max_by_key(|entry| text(entry, "time"))?;
+    Some(match text(entry, "time").as_str() {
+        "" => text(entry, "manager"),
+        time => format!("{} at {time}", text(entry, "manager")),
+    })
 }
 
 fn decode<T: Default + serde::de::DeserializeOwned>(name: &str, value: Value) -> Result<T, InvalidApplication> {

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{
     DeleteOption, HookType, ObjectMeta, RESOURCES_FINALIZER, RESOURCES_FINALIZER_BACKGROUND, ResourceKey, Timestamp,
 };
 use serde_json::Value;
 
 use super::super::Engine;
-use super::super::grounds::delete;
+use super::super::grounds::{approval, delete, word};
 use super::super::operation::retry_at;
 use super::super::state::{ApplicationState, Existence, InFlight};
 use crate::effect::Propagation;
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, DeletePermit, DeleteReason, is_reserved};
+use crate::guard::{Approval, CompleteLive, DeletePermit, DeleteReason, is_looked_into, is_reserved};
 use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, NAMED_IN_MESSAGE};
 use crate::machine::write_backoff;
@@ -22,18 +21,27 @@ use crate::machine::write_backoff;
 /// How what is said of an object that waits for its approval begins.
 pub(super) const CONFIRM: &str = "Delete=confirm: ";
 
-pub(super) fn confirm_text() -> String {
+pub(super) fn confirm_text(approval: &Approval) -> String {
     format!(
-        "{CONFIRM}annotate the Application with {DELETION_APPROVED}: <time> to delete it; until then nothing of it is deleted"
+        "{CONFIRM}{} to delete it; until then nothing of it is deleted",
+        approval.how()
     )
 }
 
 /// An object that is still to go.
 pub(super) struct Left {
     wave: i64,
+    pub(super) uid: String,
     pub(super) is_deleting: bool,
     /// What somebody reads who asks why it is not gone: since when, and who holds it.
     going: String,
+}
+
+impl Left {
+    /// The highest wave first, and in a wave what holds others after what it holds.
+    fn turn(&self, key: &ResourceKey) -> (i64, bool) {
+        (self.wave, !is_looked_into(key, false))
+    }
 }
 
 impl Engine {
@@ -47,29 +55,24 @@ impl Engine {
             }
         };
         app.deletion_errors.retain(|key, _| left.contains_key(key));
-        let Some(wave) = left.values().map(|left| left.wave).max() else {
-            return true;
-        };
-        let is_in_flight = |app: &ApplicationState, key: &ResourceKey| {
-            app.is_in_flight(|what| matches!(what, InFlight::Cascade(other) if other == key))
-        };
-        let propagation = propagation(app);
+        let held = self.held_of(now, app, &left);
+        // What is held does not hold up what comes after it.
+        let turn = left
+            .iter()
+            .filter(|(key, _)| !held.contains(*key))
+            .map(|(key, of)| of.turn(key))
+            .max();
+        let Some(turn) = turn else { return left.is_empty() };
         let mut going = Vec::new();
-        for (key, of) in left.iter().filter(|(_, of)| of.wave == wave) {
+        for (key, of) in left
+            .iter()
+            .filter(|(key, of)| of.turn(key) == turn && !held.contains(*key))
+        {
             if of.is_deleting {
                 going.push(format!("{key} to be gone{}", of.going));
                 continue;
             }
-            if is_in_flight(app, key) || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
-                continue;
-            }
-            let Some(permit) = self.cascade_permit(app, key) else {
-                app.deletion.waits.push(self.not_listed(app, key));
-                continue;
-            };
-            let (to, why) = ("Deleting", permit.grounds().to_string());
-            self.note(now, app, Some(key), "deletion", "Present", to, why, Cause::Cluster);
-            self.emit(app, delete(app, permit, propagation), InFlight::Cascade(key.clone()));
+            self.cascade_one(now, app, key);
         }
         if let Some(first) = going.first() {
             let more = match going.len().saturating_sub(NAMED_IN_MESSAGE) {
@@ -79,6 +82,22 @@ impl Engine {
             app.deletion.waits.push(format!("waiting for {first}{more}"));
         }
         false
+    }
+
+    /// Asks for the delete of one object, unless it was asked for.
+    pub(super) fn cascade_one(&mut self, now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {
+        let is_asked = app.is_in_flight(|what| matches!(what, InFlight::Cascade(other) if other == key));
+        if is_asked || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
+            return;
+        }
+        let Some(permit) = self.cascade_permit(app, key) else {
+            let wait = self.not_listed(app, key);
+            return app.deletion.waits.push(wait);
+        };
+        let (to, why) = ("Deleting", permit.grounds().to_string());
+        self.note(now, app, Some(key), "deletion", "Present", to, why, Cause::Cluster);
+        let effect = delete(app, permit, propagation(app));
+        self.emit(app, effect, InFlight::Cascade(key.clone()));
     }
 
     /// Deletes an object of a hook. Gives whether it may be.
@@ -112,26 +131,36 @@ impl Engine {
 
     fn cascade_permit(&self, app: &ApplicationState, key: &ResourceKey) -> Option<Box<DeletePermit>> {
         let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
-        let grounds = Self::deletion_grounds(app, DeleteReason::Cascade, decision(app));
+        let is_approved = app.guarding.is_approved(key);
+        let mut decision = decision(app);
+        if self.needs_approval(app, key) {
+            decision.push_str(&format!("; Delete=confirm{}", word(app)));
+        }
+        if is_approved {
+            decision.push_str(&format!("; {}", approval(app, key)));
+        }
+        let grounds = Self::deletion_grounds(app, DeleteReason::Cascade, decision);
         let permit = DeletePermit::cascade(live, key, grounds, &self.settings.installation_id)?;
-        Some(Box::new(permit))
+        Some(Box::new(match is_looked_into(key, false) && !is_approved {
+            true => permit.with_contents(self.goes_along(app)),
+            false => permit,
+        }))
     }
 
     /// Does it wait for an approval, given since the deletion was asked for?
     pub(super) fn awaits_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
-        let metadata = &app.application.metadata;
-        let approved = metadata.annotations.get(DELETION_APPROVED);
-        let approved = approved.and_then(|text| text.parse::<Timestamp>().ok());
-        let is_approved = approved
-            .zip(metadata.deletion_timestamp)
-            .is_some_and(|(at, asked)| at >= asked.truncated());
+        let asked = app.application.metadata.deletion_timestamp;
+        let is_approved = asked.is_some_and(|asked| app.approval.is_since(asked));
+        self.needs_approval(app, key) && !is_approved
+    }
+
+    fn needs_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
         let object = self
             .cluster(app)
             .and_then(|cluster| cluster.node(key)?.manifest()?.value().ok())
             .unwrap_or_default();
         let own = ObjectMeta::of(&object).sync_options.delete;
-        let option = own.or(app.application.spec.sync_policy.options().delete);
-        option == Some(DeleteOption::Confirm) && !is_approved
+        own.or(app.application.spec.sync_policy.options().delete) == Some(DeleteOption::Confirm)
     }
 
     /// What is still to go; or why that is not known.
@@ -160,6 +189,7 @@ impl Engine {
             if meta.sync_options.delete.or(of_application) != Some(DeleteOption::Never) {
                 let entry = Left {
                     wave: meta.wave,
+                    uid: node.uid(),
                     is_deleting: node.is_deleting() || app.deletion.going.get(key) == Some(&node.uid()),
                     going: going(&object),
                 };
@@ -196,6 +226,9 @@ impl Engine {
                 }
             }
             Ok(Deletion::Refused(refusal)) => {
+                if let Some(rule) = refusal.rule() {
+                    return self.hold_in_deletion(now, app, key, (rule, &refusal));
+                }
                 let (why, cause) = (refusal.to_string(), Cause::Cluster);
                 self.note(now, app, Some(key), "deletion", "Deleting", "Left", why, cause);
                 app.deletion_left.insert(key.clone());
@@ -228,12 +261,9 @@ fn decision(app: &ApplicationState) -> String {
     let metadata = &app.application.metadata;
     let mut finalizers = metadata.finalizers.iter();
     let finalizer = finalizers.find(|name| *name == RESOURCES_FINALIZER || *name == RESOURCES_FINALIZER_BACKGROUND);
-    let approved = metadata.annotations.get(DELETION_APPROVED);
-    let approved = approved.map(|at| format!(", with {DELETION_APPROVED}: {at}"));
     format!(
-        "asked for by finalizer {}{}",
-        finalizer.map_or(RESOURCES_FINALIZER, String::as_str),
-        approved.unwrap_or_default()
+        "asked for by finalizer {}",
+        finalizer.map_or(RESOURCES_FINALIZER, String::as_str)
     )
 }
 

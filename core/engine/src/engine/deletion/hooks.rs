@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use capstan_live::Node;
 use capstan_model::annotations::{HOOK_FINALIZER, OPERATION};
-use capstan_model::{Backoff, Blob, HookDeletePolicy, HookType, ResourceKey, Timestamp};
+use capstan_model::{Backoff, Blob, HookDeletePolicy, HookType, ObjectMeta, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::Engine;
@@ -148,6 +148,11 @@ impl Engine {
         let is_going = live.is_deleting || run.going.as_ref() == Some(&live.uid);
         if live.operation == identity(app, phase) && !is_failed && !is_going {
             return self.watch_hook_of_deletion(now, app, phase, key, hook, live);
+        }
+        if live.is_ordinary && !is_going {
+            let why = format!("{key} exists as an ordinary object, which no hook replaces: delete it");
+            self.hook_of_deletion_failed(now, app, phase, key, &why, None);
+            return false;
         }
         let cluster = app.application.spec.destination.cluster();
         if live.is_held {
@@ -424,6 +429,8 @@ struct Found {
     uid: String,
     operation: String,
     is_deleting: bool,
+    /// It is no run of any hook.
+    is_ordinary: bool,
     /// Argo CD's hook finalizer.
     is_held: bool,
     created_at: Option<Timestamp>,
@@ -433,7 +440,9 @@ struct Found {
 
 impl Found {
     fn of(node: &Node) -> Self {
+        let object = node.manifest().and_then(|manifest| manifest.value().ok());
         Self {
+            is_ordinary: node.operation().is_none() && object.is_some_and(|object| !ObjectMeta::of(&object).is_hook),
             uid: node.uid(),
             operation: node.operation().unwrap_or_default().to_owned(),
             is_deleting: node.is_deleting(),

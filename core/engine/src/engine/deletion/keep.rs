@@ -77,7 +77,7 @@ impl Engine {
 fn synced(app: &ApplicationState) -> Option<(Targets, BTreeSet<HookType>)> {
     let running = app.operation.as_ref();
     if let Some(targets) = running
-        .filter(|running| !running.is_dry_run())
+        .filter(|running| !running.is_dry_run() && !running.is_selective())
         .and_then(|running| running.targets.as_ref())
     {
         let same = app

@@ -8,12 +8,15 @@
 //! Invariants:
 //! - As long as one object waits for its approval (`Delete=confirm`), nothing of the application is deleted and no hook runs.
 //! - Definitions of kinds are never deleted with an application: that would delete every object of the kind, whoever's it is.
+//! - A Namespace goes only with what goes with the application anyway, or by an approval ([`held`]). What is held holds up nothing but the
+//!   end of the deletion.
 //! - An Application whose dependents (`capstan.dev/depends-on`) are being deleted, too, goes after them; but not later than the deadline of
 //!   one object: a deletion that was asked for is not held up for ever by another one.
 //! - Whatever it waits for is named with since when and, where there is an end, until when: in the view at once, in a condition and the
 //!   journal when it takes longer than a moment.
 
 mod cascade;
+mod held;
 mod hooks;
 mod keep;
 mod source;
@@ -61,6 +64,8 @@ pub(crate) struct DeletionRun {
     pub(super) unread: Option<(u32, Timestamp, String)>,
     /// Objects whose deletion was accepted, by identity.
     pub(super) going: BTreeMap<ResourceKey, String>,
+    /// Namespaces that hold what is not to go: how often they were looked at, and when they are again.
+    pub(super) looks: BTreeMap<ResourceKey, (u32, Timestamp)>,
     /// It no longer waits for the Applications that depend on this one.
     past_dependents: bool,
     next: Option<Timestamp>,
@@ -179,6 +184,9 @@ impl Engine {
         if before == Some(stage) {
             return;
         }
+        if before.is_none() {
+            app.guarding.begin_deletion();
+        }
         app.deletion.stage = Some((stage, now));
         let from = before.map_or("", Stage::name);
         self.note(
@@ -245,8 +253,9 @@ impl Engine {
         let awaits = |(key, of): &(ResourceKey, cascade::Left)| !of.is_deleting && self.awaits_approval(app, key);
         let held: Vec<ResourceKey> = left.into_iter().filter(awaits).map(|(key, _)| key).collect();
         let is_held = !held.is_empty();
+        let text = cascade::confirm_text(&app.approval);
         app.deletion_errors
-            .extend(held.into_iter().map(|key| (key, cascade::confirm_text())));
+            .extend(held.into_iter().map(|key| (key, text.clone())));
         is_held
     }
 
@@ -283,7 +292,8 @@ impl Engine {
             .stage
             .filter(|(stage, _)| matches!(stage, Stage::PreDeleteCleanup | Stage::PostDeleteCleanup));
         let cleanup = cleanup.map(|(_, since)| since + self.settings.object_timeout);
-        hooks.chain(unread).chain(cleanup).chain(run.next).min()
+        let looks = run.looks.values().map(|(_, at)| *at);
+        hooks.chain(unread).chain(cleanup).chain(looks).chain(run.next).min()
     }
 
     pub(super) fn deletion_view(app: &ApplicationState) -> Option<DeletionView> {
@@ -291,7 +301,13 @@ impl Engine {
         Some(DeletionView {
             stage: stage.name().to_owned(),
             since,
-            waits: app.deletion.waits.clone(),
+            waits: app
+                .deletion
+                .waits
+                .iter()
+                .cloned()
+                .chain(app.guarding.messages())
+                .collect(),
         })
     }
 

@@ -64,7 +64,7 @@ impl Engine {
             if sabotage::is(Sabotage::WritesAfterStop) {
                 self.run_tasks(now, app, operation, gate);
             }
-            self.terminate(now, app, operation, &by);
+            self.terminate(now, app, operation, &by, gate);
         }
     }
 

@@ -8,6 +8,7 @@ use petgraph::stable_graph::NodeIndex;
 use super::{OperationRun, Stage};
 use crate::effect::Propagation;
 use crate::engine::Engine;
+use crate::engine::gate::Gate;
 use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, InFlight};
 use crate::guard::DeleteReason;
@@ -149,13 +150,14 @@ impl Engine {
             .collect()
     }
 
-    /// Stops: running hooks are deleted, objects stay as they are, and no further attempt is made.
+    /// Stops: running hooks are deleted, objects stay as they are, and no further attempt is made. What is being made anew is made anew.
     pub(super) fn terminate(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
         operation: &mut OperationRun,
         by: &str,
+        gate: &Gate,
     ) {
         let running = self.running_hooks(app, operation);
         for (node, key) in running {
@@ -163,7 +165,8 @@ impl Engine {
             let state = TaskState::Hook(HookTask::Failed("terminated".into()));
             self.set(now, app, operation, node, state, "terminated");
         }
-        if app.in_flight.has_tasks() {
+        let is_halfway = self.finish_recreating(now, app, operation, gate);
+        if is_halfway || app.in_flight.has_tasks() {
             return;
         }
         operation.is_final = true;

@@ -32,6 +32,7 @@ impl Engine {
             return false;
         }
         operation.set_info(INFO_NOT_BEGUN, "true".into());
+        operation.carry_before(app);
         if let Some(error) = &app.hold.error {
             operation.message.clone_from(error);
             return self.refuse(now, app, operation);
@@ -49,6 +50,7 @@ impl Engine {
     fn refuse(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun) -> bool {
         operation.is_held = false;
         operation.set_info(INFO_NOT_BEGUN, "true".into());
+        operation.carry_before(app);
         operation.is_final = true;
         self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
         true

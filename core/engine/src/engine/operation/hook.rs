@@ -61,6 +61,9 @@ impl Engine {
             }
             (_, Some(live)) => {
                 let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held_by_argo(live));
+                if !is_deleting && self.is_ordinary(app, &task.key) {
+                    return self.replace_ordinary(now, app, operation, node, (project, uid));
+                }
                 if is_held {
                     return self.release_previous(now, app, operation, node, uid);
                 }
@@ -239,7 +242,7 @@ impl Engine {
         self.identity_permit(app, key, uid, grounds)
     }
 
-    fn set_hook(
+    pub(super) fn set_hook(
         &mut self,
         now: Timestamp,
         app: &ApplicationState,

@@ -9,10 +9,13 @@
 //! known which may have been; everything else is found out again from what is live.
 
 mod advance;
+mod approved;
+mod attempted;
 mod deadline;
 mod finish;
 mod held;
 mod hook;
+mod ordinary;
 mod parity;
 mod prepare;
 mod prune;
@@ -22,10 +25,12 @@ mod rehearse;
 mod resume;
 mod start;
 mod validate;
+pub(in crate::engine) use approved::{Approved, approved};
+pub(in crate::engine) use attempted::last_attempt;
 pub(in crate::engine) use hook::{hook_outcome, is_held_by_argo};
 pub(in crate::engine) use parity::Parity;
+pub(in crate::engine) use prune::{home, needs_confirmation};
 pub(in crate::engine) use record::clipped;
-pub(in crate::engine) use start::last_attempt;
 pub(in crate::engine) use work::Work;
 pub(in crate::engine) use write::retry_at;
 mod work;
@@ -53,6 +58,9 @@ pub(crate) const INFO_PLAN: &str = "capstan.dev/plan";
 
 /// Entry of `operation.info`: it has not begun, since something kept it from that; so nothing was tried.
 pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
+/// Entry of `operation.info` of an operation that is no sync of everything: what was synced before it as a whole, by the digest of its
+/// objects, and how that ended.
+pub(crate) const INFO_BEFORE: &str = "capstan.dev/before";
 /// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
 pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
 
@@ -162,7 +170,7 @@ pub(crate) struct OperationRun {
     /// Not tried again, however it ended.
     pub(crate) is_final: bool,
     /// Objects whose holds were approved before it began.
-    pub(crate) approved: BTreeSet<ResourceKey>,
+    pub(crate) approved: BTreeMap<ResourceKey, Approved>,
     /// What it may not delete, and why.
     pub(crate) held: BTreeMap<ResourceKey, String>,
     /// Results of what did not become a task.
@@ -202,7 +210,7 @@ impl OperationRun {
             pauses: std::time::Duration::ZERO,
             is_held: false,
             is_final: false,
-            approved: BTreeSet::new(),
+            approved: BTreeMap::new(),
             held: BTreeMap::new(),
             refused: Vec::new(),
             message: String::new(),

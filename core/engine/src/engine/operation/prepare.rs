@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    AppProject, GroupKind, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, Timestamp,
+    AppProject, GroupKind, OperationPhase, PruneOption, ResourceKey, ResourceResult, ResultCode, SyncOptions, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
 use super::parity::Parity;
-use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work};
+use super::prune::prune_option;
+use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work, approved as approved_by};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -98,20 +99,22 @@ impl Engine {
         };
         self.pin_destination(app, operation, &holds);
         let (approved, held): (Vec<Hold>, Vec<Hold>) = holds.into_iter().partition(|hold| hold.is_approved);
-        operation
-            .approved
-            .extend(approved.into_iter().flat_map(|hold| hold.finding.keys));
+        operation.approved.extend(approved_by(approved.iter()));
         // The first rule that holds an object is the one that is named.
         operation.held = held
             .iter()
             .rev()
             .flat_map(|hold| hold.finding.keys.iter().map(|key| (key.clone(), hold.result())))
             .collect();
-        let reserved = app.assessment.objects.keys();
-        let reserved = reserved.filter(|key| is_reserved(key, &self.settings.control_namespace));
-        operation
-            .held
-            .extend(reserved.map(|key| (key.clone(), RESERVED.to_owned())));
+        let options = operation.options(&app.application.spec);
+        let stays = |key: &ResourceKey| match is_reserved(key, &self.settings.control_namespace) {
+            true => Some(RESERVED.to_owned()),
+            false if targets.find(key).is_some() => None,
+            false => self.need(app, key, targets, &options),
+        };
+        let keys = app.assessment.objects.keys();
+        let stay = keys.filter_map(|key| Some((key.clone(), stays(key)?)));
+        operation.held.extend(stay);
         // Argo CD's passes take no prune for itself: they begin when it may be done.
         let waits = self.settings.guards == Guards::Argo && operation.is_automated() && operation.prunes();
         if waits && app.guarding.prunes() && self.warming_up(app).is_some() {
@@ -304,10 +307,7 @@ impl Engine {
         if !operation.prunes() {
             return Ok(Vec::new());
         }
-        let is_wanted = |key: &ResourceKey| {
-            let found = targets.find(key);
-            found.is_some_and(|target| target.meta.is_resource()) && !sabotage::is(Sabotage::PrunesDeclared)
-        };
+        let is_wanted = |key: &ResourceKey| targets.find(key).is_some() && !sabotage::is(Sabotage::PrunesDeclared);
         let items: Vec<PruneItem> = app
             .assessment
             .objects
@@ -353,7 +353,7 @@ impl Engine {
                 TaskAction::Hook(_) => TaskState::Hook(HookTask::Blocked),
                 TaskAction::Prune => TaskState::Prune(match operation.held.get(&task.key) {
                     Some(why) => PruneTask::PruneSkipped(why.clone()),
-                    None => prune_start(app, &task.key, options.prune),
+                    None => prune_start(app, &task.key, &options),
                 }),
                 TaskAction::Milestone => TaskState::Milestone {
                     applied: false,
@@ -452,13 +452,8 @@ fn unsupported(operation: &OperationRun) -> Option<String> {
     None
 }
 
-/// The object's own `Prune=` is stronger than the application's.
-fn prune_start(app: &ApplicationState, key: &ResourceKey, of_application: Option<PruneOption>) -> PruneTask {
-    let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
-    match own
-        .or(of_application)
-        .filter(|_| !sabotage::is(Sabotage::DeletesProtected))
-    {
+fn prune_start(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> PruneTask {
+    match prune_option(app, key, options).filter(|_| !sabotage::is(Sabotage::DeletesProtected)) {
         Some(PruneOption::Never) => PruneTask::PruneSkipped("left as it is: Prune=false".into()),
         _ => PruneTask::Blocked,
     }

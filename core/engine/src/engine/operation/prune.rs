@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{PruneOption, ResourceKey, SyncOptions, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
@@ -14,10 +13,12 @@ use crate::engine::gate::Gate;
 use crate::engine::grounds::delete;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_looked_into, may_go_along};
+use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_looked_into, may_go_along, need};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{PruneTask, TaskState};
+use crate::plan::Selection;
 use crate::policy::{Verb, authorize};
+use crate::targets::Targets;
 
 impl Engine {
     pub(super) fn launch_prune(
@@ -31,7 +32,7 @@ impl Engine {
         let key = operation.plan.task(node).key.clone();
         let options = operation.options(&app.application.spec);
         if needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
-            let why = format!("annotate the Application with {DELETION_APPROVED}: <time> to delete it");
+            let why = confirm_text(app);
             let state = TaskState::Prune(PruneTask::AwaitingConfirmation);
             return self.set(now, app, operation, node, state, why);
         }
@@ -42,6 +43,15 @@ impl Engine {
         if let Some(why) = self.paused(app).filter(|_| operation.is_automated()) {
             let why = app.guarding.pause_result(&why);
             return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(why));
+        }
+        // It may have been taken back since the sync was planned.
+        if let Some(of) = operation
+            .approved
+            .get(&key)
+            .filter(|_| !operation.is_approved(&key, &app.approval))
+        {
+            let state = PruneTask::PruneSkipped(of.held.clone());
+            return self.set_prune(now, app, operation, node, state);
         }
         let must_wait = operation.is_automated() && self.must_wait(app, operation, node);
         if must_wait || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
@@ -91,8 +101,9 @@ impl Engine {
         operation: &OperationRun,
         permit: DeletePermit,
     ) -> DeletePermit {
-        let is_looked_into = is_looked_into(permit.key(), !operation.is_automated());
-        match is_looked_into && !operation.approved.contains(permit.key()) {
+        // Whoever names some objects has not said a word about the others.
+        let is_looked_into = is_looked_into(permit.key(), !operation.is_automated() && !operation.is_selective());
+        match is_looked_into && !operation.is_approved(permit.key(), &app.approval) {
             true => permit.with_contents(self.may_go_along(app, operation)),
             false => permit,
         }
@@ -105,15 +116,32 @@ impl Engine {
         };
         let id = app.id();
         let tracked = cluster.live.tracked(&id);
+        let options = operation.options(&app.application.spec);
+        let is_confirmed = is_approved(app, operation);
+        let sync = operation.operation.sync.clone().unwrap_or_default();
+        let selection = Selection::of(&sync.resources);
         let may_go = tracked.filter(|key| {
-            let own = app.extra.get(*key).and_then(|(_, meta)| meta.sync_options.prune);
-            may_go_along(own, targets.find(key).is_some(), operation.held.contains_key(*key))
+            let option = prune_option(app, key, &options);
+            let option = option.filter(|option| *option != PruneOption::Confirm || !is_confirmed);
+            selection.has(key) && may_go_along(option, targets.find(key).is_some(), operation.held.contains_key(*key))
         });
         may_go.cloned().collect()
     }
 
+    /// Why what is declared needs an object that is not.
+    pub(in crate::engine) fn need(
+        &self,
+        app: &ApplicationState,
+        key: &ResourceKey,
+        targets: &Targets,
+        options: &SyncOptions,
+    ) -> Option<String> {
+        let live = || self.cluster(app)?.node(key)?.manifest()?.value().ok();
+        need(key, live, targets, home(app, options))
+    }
+
     /// Does the prune wait, since the process is young? Says so.
-    fn must_wait(&self, app: &ApplicationState, operation: &mut OperationRun, node: NodeIndex) -> bool {
+    pub(super) fn must_wait(&self, app: &ApplicationState, operation: &mut OperationRun, node: NodeIndex) -> bool {
         let Some(until) = self.warming_up(app) else {
             return false;
         };
@@ -160,6 +188,11 @@ impl Engine {
         match state {
             PruneTask::AwaitingConfirmation if is_approved(app, operation) && self.may_write(app) => {
                 self.launch_prune(now, app, operation, node, gate);
+            }
+            PruneTask::AwaitingConfirmation => {
+                if let Some(run) = operation.tasks.get_mut(&node) {
+                    run.message = confirm_text(app);
+                }
             }
             PruneTask::BackingOff { until, .. } if until <= now && self.may_write(app) => {
                 self.launch_prune(now, app, operation, node, gate);
@@ -220,16 +253,29 @@ impl Engine {
     }
 }
 
-fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
-    let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
-    own.or(options.prune) == Some(PruneOption::Confirm)
+pub(in crate::engine) fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
+    prune_option(app, key, options) == Some(PruneOption::Confirm)
 }
 
-/// An approval that was given since the operation began; whole seconds are all that a resource keeps.
+/// The object's own `Prune=` is stronger than the application's.
+pub(super) fn prune_option(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> Option<PruneOption> {
+    let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
+    own.or(options.prune)
+}
+
+/// The namespace that `CreateNamespace=true` makes.
+pub(in crate::engine) fn home<'a>(app: &'a ApplicationState, options: &SyncOptions) -> Option<&'a str> {
+    let namespace = app.application.spec.destination.namespace.as_str();
+    (options.create_namespace == Some(true) && !namespace.is_empty()).then_some(namespace)
+}
+
+fn confirm_text(app: &ApplicationState) -> String {
+    format!("{} to delete it", app.approval.how())
+}
+
+/// An approval that was given since the operation began.
 pub(super) fn is_approved(app: &ApplicationState, operation: &OperationRun) -> bool {
-    let text = app.application.metadata.annotations.get(DELETION_APPROVED);
-    text.and_then(|text| text.parse::<Timestamp>().ok())
-        .is_some_and(|approved| approved >= operation.started_at.truncated())
+    app.approval.is_since(operation.started_at)
 }
 
 /// Foreground unless the options say otherwise, as in Argo CD.

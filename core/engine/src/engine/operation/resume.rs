@@ -8,8 +8,8 @@
 
 use capstan_model::{OperationPhase, OperationState, Timestamp};
 
-use super::start::last_attempt;
-use super::{OperationRun, info};
+use super::attempted::is_whole;
+use super::{OperationRun, info, last_attempt};
 use crate::engine::Engine;
 use crate::engine::state::ApplicationState;
 use crate::policy::LastAttempt;
@@ -20,13 +20,16 @@ pub(super) const INFO_RESUMED: &str = "capstan.dev/resumed";
 /// Entry of `operation.info`: who ended it.
 pub(super) const INFO_STOPPED: &str = "capstan.dev/stopped";
 
-/// When it is begun anew, if it is.
+/// When it is begun anew, if it is: it failed, or is a sync of some objects or a dry run that came after one which did.
 fn resumes_at(state: &OperationState, settings: &Settings) -> Option<Timestamp> {
     let operation = &state.operation;
-    let has_failed = matches!(state.phase, OperationPhase::Failed | OperationPhase::Error);
-    let is_ours = operation.initiated_by.automated && info(operation, INFO_STOPPED).is_none();
+    let has_failed = match is_whole(state) {
+        true => operation.initiated_by.automated && state.phase != OperationPhase::Succeeded,
+        false => info(operation, INFO_RESUMED).is_some(),
+    };
     let is_wanted = settings.guards == Guards::Capstan && !settings.resume_backoff.is_zero();
-    let ended = state.finished_at.filter(|_| has_failed && is_ours && is_wanted)?;
+    let is_ours = has_failed && is_wanted && info(operation, INFO_STOPPED).is_none();
+    let ended = state.finished_at.filter(|_| is_ours)?;
     Some(ended + settings.resume_wait(resumed(state)))
 }
 
@@ -58,15 +61,19 @@ impl Engine {
             operation.message = format!("{}; begun anew at {at}, or with what changes before", operation.message);
         }
     }
-}
 
-/// Counts on from the one that failed.
-pub(super) fn count_on(app: &ApplicationState, run: &mut OperationRun) {
-    let failed = app
-        .last_operation
-        .as_ref()
-        .filter(|_| last_attempt(app) == LastAttempt::Failed);
-    if let Some(failed) = failed.filter(|_| run.is_automated()) {
-        run.set_info(INFO_RESUMED, resumed(failed).saturating_add(1).to_string());
+    /// Counts on from the sync that failed; what is not a sync of everything keeps the count.
+    pub(super) fn count_on(&self, app: &ApplicationState, run: &mut OperationRun) {
+        let failed = app
+            .last_operation
+            .as_ref()
+            .filter(|_| last_attempt(app) == LastAttempt::Failed);
+        let Some(failed) = failed else { return };
+        let is_part = run.is_selective() || run.is_dry_run();
+        if is_part && resumes_at(failed, &self.settings).is_some() {
+            run.set_info(INFO_RESUMED, resumed(failed).to_string());
+        } else if !is_part && run.is_automated() {
+            run.set_info(INFO_RESUMED, resumed(failed).saturating_add(1).to_string());
+        }
     }
 }

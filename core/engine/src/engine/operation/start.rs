@@ -2,12 +2,10 @@
 
 use capstan_model::annotations::SUPERSEDE;
 use capstan_model::{
-    ApplicationSource, Operation, OperationInitiator, OperationPhase, OperationState, ResourceKey, RevisionHistory,
-    SyncOperation, SyncStrategy, SyncStrategyForce, Timestamp,
+    Operation, OperationInitiator, OperationPhase, SyncOperation, SyncStrategy, SyncStrategyForce, Timestamp,
 };
 
-use super::resume::count_on;
-use super::{INFO_EPOCH, INFO_NOT_BEGUN, INFO_PLAN, OperationRun, Stage, info, short};
+use super::{INFO_EPOCH, OperationRun, Stage, last_attempt, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
@@ -15,7 +13,7 @@ use crate::engine::state::{ApplicationState, Desired};
 use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::Refresh;
-use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, auto_sync};
+use crate::policy::{AutoSync, AutoSyncInput, SkipReason, auto_sync};
 use crate::settings::Guards;
 
 impl Engine {
@@ -103,9 +101,12 @@ impl Engine {
         };
         let mut run = OperationRun::new(app.epoch, operation, sources, now);
         run.from_field = from_field;
-        run.approved = app.guarding.begin();
+        run.approved = app.guarding.begin(!run.is_automated());
         run.set_info(INFO_EPOCH, run.number.to_string());
-        count_on(app, &mut run);
+        self.count_on(app, &mut run);
+        if run.is_selective() || run.is_dry_run() {
+            run.carry_before(app);
+        }
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
         if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {
             run.revisions.clone_from(&desired.revisions);
@@ -220,85 +221,6 @@ fn auto_sync_input(app: &ApplicationState) -> AutoSyncInput<'_> {
         resumes: app.resumes,
         last: last_attempt(app),
     }
-}
-
-/// Was the last operation for what is desired now? By the digest of the objects where we recorded it, else as Argo CD tells: by
-/// commits and sources.
-pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
-    let (Some(state), Some(desired)) = (&app.last_operation, &app.desired) else {
-        return LastAttempt::Other;
-    };
-    if !state.phase.is_completed() || info(&state.operation, INFO_NOT_BEGUN).is_some() {
-        return LastAttempt::Other;
-    }
-    if state.operation.sync.as_ref().is_some_and(|sync| sync.dry_run) {
-        // It changed nothing: what was deployed before it counts.
-        return match app.history.last().is_some_and(|row| is_deployed(row, desired)) {
-            true => LastAttempt::Succeeded,
-            false => LastAttempt::Other,
-        };
-    }
-    let is_same = match info(&state.operation, INFO_PLAN) {
-        Some(digest) => digest == desired.targets.digest().to_string(),
-        None => is_same_by_commit(state, desired),
-    };
-    let is_selective = state
-        .operation
-        .sync
-        .as_ref()
-        .is_some_and(|sync| !sync.resources.is_empty());
-    match (is_same && !is_selective, state.phase) {
-        (false, _) => LastAttempt::Other,
-        // Not drift of single objects: the namespace was deleted, say. Only a whole sync makes everything anew, in its order.
-        (true, OperationPhase::Succeeded) if nothing_is_left(app) => LastAttempt::Other,
-        (true, OperationPhase::Succeeded) if Engine::is_released(app) => LastAttempt::Released,
-        (true, OperationPhase::Succeeded) => LastAttempt::Succeeded,
-        (true, _) => LastAttempt::Failed,
-    }
-}
-
-/// Is every declared object proven absent, and was tried to be put back in vain?
-fn nothing_is_left(app: &ApplicationState) -> bool {
-    let is_lost = |key: &ResourceKey| app.heal.get(key).is_some_and(|heal| !heal.failure.is_empty());
-    // Each of them differs, so that is where they are found; with fewer failures than objects nothing has to be looked at.
-    app.assessment.is_nothing_there()
-        && app.heal.failed().len() >= app.assessment.declared()
-        && app.assessment.tally.differing.iter().all(is_lost)
-}
-
-fn is_same_by_commit(state: &OperationState, desired: &Desired) -> bool {
-    let Some(result) = &state.sync_result else { return false };
-    is_of(
-        (&result.revision, &result.revisions),
-        (result.source.as_ref(), &result.sources),
-        desired,
-    )
-}
-
-fn is_deployed(row: &RevisionHistory, desired: &Desired) -> bool {
-    is_of(
-        (&row.revision, &row.revisions),
-        (row.source.as_ref(), &row.sources),
-        desired,
-    )
-}
-
-/// Are these the commits and the sources of what is desired? One alone is kept in a field of its own.
-fn is_of(
-    (revision, revisions): (&String, &Vec<String>),
-    (source, sources): (Option<&ApplicationSource>, &Vec<ApplicationSource>),
-    desired: &Desired,
-) -> bool {
-    let revisions = match &revisions[..] {
-        [] => std::slice::from_ref(revision),
-        revisions => revisions,
-    };
-    let sources = match source {
-        Some(source) => std::slice::from_ref(source),
-        None => sources,
-    };
-    let commits = desired.revisions.iter().map(|known| &known.revision);
-    revisions.iter().eq(commits) && sources == desired.sources
 }
 
 fn automated(app: &ApplicationState, prune: bool, hooks: bool) -> Option<Operation> {

@@ -205,17 +205,8 @@ impl Engine {
             WriteTask::AwaitingHealth { uid, generation } => {
                 self.evolve_awaiting(now, app, operation, node, gate, (&uid, generation));
             }
-            WriteTask::Recreating { uid, .. } => {
-                let key = operation.plan.task(node).key.clone();
-                let is_gone = match self.cluster(app).map(|cluster| cluster.existence(&key)) {
-                    Some((_, Some(live))) => live.uid() != uid,
-                    Some((existence, None)) => existence == Existence::Missing,
-                    None => false,
-                };
-                let is_deleting = app.is_in_flight(|what| matches!(what, InFlight::Task(other) if *other == node));
-                if is_gone && !is_deleting && self.may_write(app) {
-                    self.launch_write(now, app, operation, node, gate);
-                }
+            WriteTask::Recreating { uid, look, .. } => {
+                self.evolve_recreating(now, app, operation, node, (gate, &uid, look));
             }
             WriteTask::Blocked | WriteTask::Applying | WriteTask::Synced | WriteTask::SyncFailed(_) => {}
         }

@@ -65,7 +65,10 @@ fn may_be_deleted(world: &World, key: &ResourceKey) -> bool {
     let second_says_declared = match &world.second {
         None => false,
         Some(Err(_)) => true,
-        Some(Ok(declared)) => world.doomed.keys().any(|key| declared.contains(key)),
+        Some(Ok(declared)) => {
+            let mut doomed = world.doomed.iter();
+            doomed.any(|(key, doomed)| declared.contains(key) && !doomed.becomes_hook)
+        }
     };
     if paused || second_says_declared || used_by(Rule::NamespaceInUse) {
         return false;
@@ -119,10 +122,15 @@ fn keys() -> impl Strategy<Value = ResourceKey> {
 }
 
 fn doomed() -> impl Strategy<Value = BTreeMap<ResourceKey, Doomed>> {
-    proptest::collection::btree_map(keys(), any::<bool>(), 0..25).prop_map(|all| {
-        let doomed = |(key, is_released): (ResourceKey, bool)| {
+    proptest::collection::btree_map(keys(), any::<(bool, bool)>(), 0..25).prop_map(|all| {
+        let doomed = |(key, (is_released, becomes_hook)): (ResourceKey, (bool, bool))| {
             let uid = format!("uid-{key}");
-            (key, Doomed { uid, is_released })
+            let doomed = Doomed {
+                uid,
+                is_released,
+                becomes_hook,
+            };
+            (key, doomed)
         };
         all.into_iter().map(doomed).collect()
     })
@@ -217,7 +225,7 @@ fn calm(names: &[ResourceKey]) -> World {
             key.clone(),
             Doomed {
                 uid,
-                is_released: false,
+                ..Doomed::default()
             },
         )
     };

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::annotations::{DELETION_APPROVED, INSTALLATION_ID, TRACKING_ID};
-use capstan_model::{ObjectMeta, PruneOption, ResourceKey, SyncPhase};
+use capstan_model::annotations::{DELETION_APPROVED, INSTALLATION_ID, OPERATION, TRACKING_ID};
+use capstan_model::{ObjectMeta, PruneOption, ResourceKey};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
 use super::{Change, ChangeKind, LiveObject, OutlookRequest, is_going};
 use crate::guard::{
-    Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Survey, Undeclared, approval,
-    findings, in_use, is_looked_into, is_reserved, may_go_along, not_surveyed, refusal, standing, survey, told,
+    Approval, Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Undeclared, findings,
+    in_use, is_looked_into, is_reserved, may_go_along, need, not_surveyed, refusal, standing, stays_ordinary, told,
 };
 use crate::plan::{SyncTask, TaskAction};
 use crate::settings::Guards;
@@ -46,6 +46,9 @@ impl OutlookRequest<'_> {
         }
         if is_reserved(key, &self.settings.control_namespace) {
             return keep(RESERVED);
+        }
+        if let Some(why) = self.need(key, object) {
+            return keep(&why);
         }
         match meta.sync_options.prune.or(self.options.prune) {
             Some(PruneOption::Never) => keep("Prune=false"),
@@ -95,6 +98,49 @@ impl OutlookRequest<'_> {
                 *change = Change::new(ChangeKind::Hold, why);
             }
         }
+        for (node, task, _) in self.ordinary_tasks() {
+            let Some(change) = changes.get_mut(&node) else { continue };
+            if matches!(change.kind, ChangeKind::Run | ChangeKind::Wait)
+                && let Some(why) = held.get(&task.key)
+            {
+                *change = Change::new(ChangeKind::Fail, format!("held by {why}"));
+            } else if change.kind == ChangeKind::Run
+                && let Some(refusal) = self.contents(&task.key, &held, &approved)
+            {
+                *change = super::in_its_way(&refusal);
+            }
+        }
+    }
+
+    /// Hooks in whose place an ordinary object of the application is.
+    fn ordinary_tasks(&self) -> impl Iterator<Item = (NodeIndex, &SyncTask, &Value)> {
+        self.plan.tasks().filter_map(|(node, task)| match self.live(&task.key) {
+            LiveObject::Present(object) if self.is_ordinary(task, object) => Some((node, task, &**object)),
+            _ => None,
+        })
+    }
+
+    /// Is what is there no run of the hook, but an object that is declared as one now?
+    pub(super) fn is_ordinary(&self, task: &SyncTask, object: &Value) -> bool {
+        let operation = object
+            .pointer("/metadata/annotations")
+            .and_then(|all| all.get(OPERATION));
+        let is_run = operation.is_some() || ObjectMeta::of(object).is_hook;
+        matches!(task.action, TaskAction::Hook(_)) && self.is_ours(&task.key) && !is_run && !is_going(object)
+    }
+
+    /// Why a hook cannot take the place of an ordinary object, before the guards look at all of them.
+    pub(super) fn ordinary(&self, key: &ResourceKey, object: &Value) -> Option<Change> {
+        let option = ObjectMeta::of(object).sync_options.prune.or(self.options.prune);
+        if let Some(why) = stays_ordinary(key, option, self.prunes()) {
+            return Some(Change::new(ChangeKind::Fail, why));
+        }
+        if option == Some(PruneOption::Confirm) {
+            let why = format!("Prune=confirm: it waits for {DELETION_APPROVED} on the Application");
+            return Some(Change::new(ChangeKind::Wait, why));
+        }
+        let refusal = self.last_look(key, object, DeleteReason::Convert)?;
+        Some(super::in_its_way(&refusal))
     }
 
     /// The prunes of the plan.
@@ -107,7 +153,8 @@ impl OutlookRequest<'_> {
         let LiveObject::Present(object) = self.live(key) else {
             return false;
         };
-        self.undeclared(key, object).is_ours() && !ObjectMeta::of(object).is_hook
+        let is_declared = self.targets.find(key).is_some();
+        self.undeclared(key, object).is_ours() && !is_declared && !ObjectMeta::of(object).is_hook
     }
 
     fn undeclared<'k>(&self, key: &'k ResourceKey, object: &Value) -> Undeclared<'k> {
@@ -116,8 +163,17 @@ impl OutlookRequest<'_> {
             is_tracked: self.is_ours(key),
             is_owned: !Content::of(&key.group_kind(), object).owners.is_empty(),
             is_deleting: is_going(object),
+            is_needed: self.need(key, object).is_some(),
+            becomes_hook: self.targets.find(key).is_some(),
             prune: ObjectMeta::of(object).sync_options.prune,
         }
+    }
+
+    /// Why what is declared needs an object that is not.
+    fn need(&self, key: &ResourceKey, object: &Value) -> Option<String> {
+        let home = self.application.spec.destination.namespace.as_str();
+        let is_made = self.options.create_namespace == Some(true) && !home.is_empty();
+        need(key, || Some(object.clone()), self.targets, is_made.then_some(home))
     }
 
     /// What the rules are asked about. What could not be read counts: it may be there.
@@ -135,7 +191,15 @@ impl OutlookRequest<'_> {
             };
             Some((task.key.clone(), doomed))
         });
-        doomed.collect()
+        let namespace = &self.settings.control_namespace;
+        let converted = self.ordinary_tasks().filter_map(|(_, task, object)| {
+            let uid = || Content::of(&task.key.group_kind(), object).uid;
+            let doomed = self
+                .undeclared(&task.key, object)
+                .doomed(self.options, namespace, uid)?;
+            Some((task.key.clone(), doomed))
+        });
+        doomed.chain(converted).collect()
     }
 
     /// What the rules hold, and why; and what of it a person has approved.
@@ -157,10 +221,10 @@ impl OutlookRequest<'_> {
             standing: &standing(&told, limits),
         });
         let uids = doomed.into_iter().map(|(key, doomed)| (key, doomed.uid)).collect();
-        let approval = approval(self.application);
+        let approval = Approval::of(self.application, self.now);
         let holds = found
             .into_iter()
-            .map(|finding| Hold::of(finding, &uids, &told, approval, self.now));
+            .map(|finding| Hold::of(finding, &uids, &told, &approval, self.now));
         let (mut held, mut approved) = (BTreeMap::new(), BTreeSet::new());
         for Hold {
             finding, is_approved, ..
@@ -193,7 +257,8 @@ impl OutlookRequest<'_> {
             TaskAction::Prune => self.is_prunable(&task.key) || matches!(self.live(&task.key), LiveObject::Unread(_)),
             TaskAction::CreateNamespace | TaskAction::Hook(_) | TaskAction::Milestone => false,
         });
-        tasks.count()
+        let converted: BTreeSet<&ResourceKey> = self.ordinary_tasks().map(|(_, task, _)| &task.key).collect();
+        tasks.count() + converted.len()
     }
 
     /// What the executor would say to a delete, having read the object.
@@ -216,44 +281,23 @@ impl OutlookRequest<'_> {
             return None;
         }
         let found = match self.contents.get(key) {
-            Some(Ok(found)) => found.iter().cloned().chain(self.arriving(key)).collect::<Vec<_>>(),
+            Some(Ok(found)) => found,
             Some(Err(why)) => return Some(not_surveyed(key, why)),
             None => return Some(not_surveyed(key, "it was not read")),
         };
         let ours = self.live.keys().filter(|key| {
-            let own = match self.live(key) {
-                LiveObject::Present(object) => ObjectMeta::of(object).sync_options.prune,
-                _ => None,
+            let (own, is_needed) = match self.live(key) {
+                LiveObject::Present(object) => {
+                    let own = ObjectMeta::of(object).sync_options.prune;
+                    (own, self.need(key, object).is_some())
+                }
+                _ => (None, false),
             };
-            let is_held = held.contains_key(*key) || is_reserved(key, &self.settings.control_namespace);
-            self.is_ours(key) && may_go_along(own, self.targets.find(key).is_some(), is_held)
+            let is_held = held.contains_key(*key) || is_needed || is_reserved(key, &self.settings.control_namespace);
+            let option = own.or(self.options.prune);
+            self.is_ours(key) && may_go_along(option, self.targets.find(key).is_some(), is_held)
         });
-        in_use(key, &found, &ours.cloned().collect())
-    }
-
-    /// What the sync itself writes into a namespace or of a kind that it then deletes: prunes come after applies.
-    fn arriving(&self, key: &ResourceKey) -> Vec<Content> {
-        let survey = match self.live(key) {
-            LiveObject::Present(live) => survey(live),
-            LiveObject::Absent | LiveObject::NotServed | LiveObject::Unread(_) => None,
-        };
-        let goes_along = |key: &ResourceKey| match &survey {
-            Some(Survey::Namespace(name)) => key.namespace == *name,
-            Some(Survey::Definition { kind, .. }) => key.group_kind() == *kind,
-            None => false,
-        };
-        let tasks = self.plan.tasks().filter(|(_, task)| match task.action {
-            TaskAction::Apply | TaskAction::Hook(_) => task.phase <= SyncPhase::Sync && goes_along(&task.key),
-            TaskAction::CreateNamespace | TaskAction::Prune | TaskAction::Milestone => false,
-        });
-        let content = |key: &ResourceKey| Content {
-            key: key.clone(),
-            uid: String::new(),
-            owners: Vec::new(),
-            is_deleting: false,
-        };
-        let is_new = |key: &&ResourceKey| !matches!(self.live(key), LiveObject::Present(_));
-        tasks.map(|(_, task)| &task.key).filter(is_new).map(content).collect()
+        in_use(key, found, &ours.cloned().collect())
     }
 
     /// Why it is not known whether anything would be deleted.

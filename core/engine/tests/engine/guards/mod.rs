@@ -1,11 +1,14 @@
 //! Every guard of deletes: what it holds, how it is approved, that a person's sync passes or does not, and what `guards: argo` leaves of it.
 //! What is not deleted is read off the cluster; that everything else of the sync went on, too.
 
+pub(crate) mod approvals;
+pub(crate) mod becomes_hook;
 mod contended;
 mod destination;
 mod kill_switch;
 mod mass_prune;
 mod namespaces_and_definitions;
+pub(crate) mod needed;
 mod protected_kinds;
 mod rewritten_history;
 mod second_render;

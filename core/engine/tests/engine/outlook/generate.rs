@@ -61,7 +61,7 @@ pub(super) struct Case {
     pub(super) is_named: bool,
 }
 
-pub(super) const KINDS: [&str; 12] = [
+pub(super) const KINDS: [&str; 15] = [
     "ConfigMap",
     "ConfigMap",
     "ConfigMap",
@@ -74,6 +74,9 @@ pub(super) const KINDS: [&str; 12] = [
     "Away",
     "Deployment",
     "Hook",
+    "Job",
+    "Job",
+    "Job",
 ];
 pub(super) const OBJECT_OPTIONS: [&str; 8] = [
     "",
@@ -131,6 +134,8 @@ pub(super) fn second(first: Vec<Item>) -> impl Strategy<Value = Vec<Item>> {
             None => Some(*item),
             Some(true) => Some(Item {
                 value: (item.value + 1) % 3,
+                // What a Job can be changed to is a hook.
+                kind: if item.kind == "Job" { "Hook" } else { item.kind },
                 ..*item
             }),
             Some(false) => None,
@@ -202,7 +207,7 @@ impl Item {
                 "v1",
                 kind,
                 "",
-                ["team", "kube-public", "other"][usize::from(name)].to_owned(),
+                ["team", "kube-public", "prod"][usize::from(name)].to_owned(),
             ),
             "Definition" => (
                 "apiextensions.k8s.io/v1",
@@ -214,7 +219,7 @@ impl Item {
             "Widget" => ("b.io/v1", kind, "prod", format!("w{name}")),
             "Away" => ("v1", "ConfigMap", "team", format!("a{name}")),
             "Deployment" => ("apps/v1", kind, "prod", format!("d{name}")),
-            "Hook" => ("batch/v1", "Job", "prod", format!("h{name}")),
+            "Hook" | "Job" => ("batch/v1", "Job", "prod", format!("h{name}")),
             kind => ("v1", kind, "prod", format!("n{name}")),
         };
         let mut object = json!({"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": {"value": value}});

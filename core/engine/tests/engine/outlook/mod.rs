@@ -111,6 +111,11 @@ fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
     for (node, task) in reads.plan.tasks() {
         let change = outlook.change(node).unwrap();
         note(change.kind.to_string());
+        for rule in ["is declared in it", "of its kind is declared", "ordinary object"] {
+            if change.why.contains(rule) {
+                note(format!("{}: {rule}", change.kind));
+            }
+        }
         foreseen.insert(&task.key);
         let (was, is) = (before.get(&task.key), run.rig.cluster.objects.get(&task.key));
         let holds = happened(case, &outlook, &reads.plan, (task, change), &done, (was, is));
@@ -219,6 +224,10 @@ fn what_is_foreseen_is_what_happens() {
         "delete",
         "keep",
         "hold",
+        "keep: is declared in it",
+        "keep: of its kind is declared",
+        "run: ordinary object",
+        "fail: ordinary object",
     ] {
         assert!(
             seen.get(what).is_some_and(|count| *count > 0),

@@ -28,12 +28,17 @@ impl Engine {
         let live = CompleteLive::of(&self.cluster(app)?.live, [&task.key.group_kind()]).ok()?;
         let installation = &self.settings.installation_id;
         if task.is_prune() {
-            let render = CompleteRender::of_resources(targets);
+            let render = CompleteRender::of(targets);
             let grounds = self.prune_grounds(app, operation, &task.key);
             let permit = DeletePermit::prune(render, live, &task.key, grounds, installation)?;
             return Some(Box::new(self.with_contents(app, operation, permit)));
         }
         let uid = &task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?.uid;
+        if task.is_hook && self.is_ordinary(app, &task.key) {
+            let may_go = self.ordinary_stays(app, operation, &task.key).is_none();
+            let permit = || self.convert_permit(app, operation, &task.key, uid);
+            return may_go.then(permit).flatten();
+        }
         // What holds others, or data, is not deleted to be made anew because the whole application says `Force`.
         if !task.is_hook && is_protected(&task.key) && !task.forces_itself {
             return None;

@@ -350,7 +350,7 @@ impl Engine {
         };
         let machine = match permit.grounds().reason {
             DeleteReason::Prune => "prune",
-            DeleteReason::Hook => "hook",
+            DeleteReason::Hook | DeleteReason::Convert => "hook",
             DeleteReason::Recreate | DeleteReason::Cascade => "task",
         };
         let (message, cause) = (permit.grounds().to_string(), operation.cause.clone());

@@ -178,14 +178,13 @@ impl World<'_> {
         facts::live(self.rules, object, self.migration_manager)
     }
 
-    /// Objects that the application tracks and nothing declares as an ordinary object.
+    /// Objects that the application tracks and nothing declares, as an ordinary object or as a hook.
     fn prunes(&self, selection: &Selection<'_>) -> Vec<Task> {
         let id: ApplicationId = self.app.id();
         let wanted: BTreeSet<ResourceKey> = self
             .targets
             .objects()
             .iter()
-            .filter(|target| !target.meta.is_hook)
             .map(|target| self.scoped(target))
             .collect();
         let tracked = self.cluster.live.tracked(&id);

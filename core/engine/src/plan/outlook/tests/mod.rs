@@ -370,11 +370,27 @@ fn hooks_run_and_say_what_becomes_of_the_last_run() {
         .declares(hook("SyncFail"))
         .has(map("presync", "1"));
     story.live.insert(key("ConfigMap", "syncfail"), LiveObject::Absent);
+    let ordinary = story.change("ConfigMap", "presync");
+    assert_eq!(ordinary.kind, ChangeKind::Run);
     assert!(
-        story
-            .change("ConfigMap", "presync")
-            .why
-            .contains("last run is deleted first")
+        ordinary.why.contains("an ordinary object, which is deleted first"),
+        "{}",
+        ordinary.why
+    );
+    story.prunes = false;
+    let kept = story.change("ConfigMap", "presync");
+    assert!(
+        kept.kind == ChangeKind::Fail && kept.why.contains("sync with prune"),
+        "{kept:?}"
+    );
+    let Some(LiveObject::Present(live)) = story.live.get_mut(&key("ConfigMap", "presync")) else {
+        panic!("it is there")
+    };
+    live["metadata"]["annotations"]["argocd.argoproj.io/hook"] = json!("PreSync");
+    let run = story.change("ConfigMap", "presync");
+    assert!(
+        run.kind == ChangeKind::Run && run.why.contains("last run is deleted first"),
+        "{run:?}"
     );
     assert!(
         story

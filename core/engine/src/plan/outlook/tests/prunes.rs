@@ -1,6 +1,7 @@
 //! What becomes of what is not declared.
 
 use super::*;
+use crate::guard::Approval;
 
 #[test]
 fn what_is_not_declared_goes_unless_something_keeps_it() {
@@ -194,13 +195,14 @@ fn what_is_held_stays_so_until_it_is_approved_and_is_deleted_then() {
             .had("PersistentVolumeClaim", "data", "");
     let data = key("PersistentVolumeClaim", "data");
     let finding = crate::guard::Finding {
+        reason: DeleteReason::Prune,
         rule: crate::guard::Rule::ProtectedKind,
         keys: vec![data.clone()],
         why: "what holds others' objects, or data, is deleted by a person's word only".into(),
     };
     let since = Timestamp::from_seconds(1_773_478_000);
     let uids = BTreeMap::from([(data, String::new())]);
-    let hold = crate::guard::Hold::of(finding, &uids, &BTreeMap::new(), None, since);
+    let hold = crate::guard::Hold::of(finding, &uids, &BTreeMap::new(), &Approval::default(), since);
     story.conditions.push(ApplicationCondition {
         kind: ConditionType::PruneHeld,
         message: hold.message(),
@@ -219,7 +221,7 @@ fn what_is_held_stays_so_until_it_is_approved_and_is_deleted_then() {
 }
 
 #[test]
-fn what_the_sync_writes_into_a_namespace_is_in_it_when_that_is_deleted() {
+fn what_the_sync_writes_into_a_namespace_keeps_it() {
     let team = key("Namespace", "team");
     let new = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new", "namespace": "team"}});
     let mut story = Story::default()
@@ -230,9 +232,10 @@ fn what_the_sync_writes_into_a_namespace_is_in_it_when_that_is_deleted() {
     story = story.declares(new);
     let new = ResourceKey::new("", "ConfigMap", "team", "new");
     story.live.insert(new, LiveObject::Absent);
-    let change = story.change("Namespace", "team");
-    assert!(
-        change.kind == ChangeKind::Hold && change.why.contains("ConfigMap/team/new"),
-        "{change:?}"
-    );
+    for by_person in [false, true] {
+        story.by_person = by_person;
+        let change = story.change("Namespace", "team");
+        assert_eq!(change.kind, ChangeKind::Keep);
+        assert_eq!(change.why, "left as it is: ConfigMap/team/new is declared in it");
+    }
 }
