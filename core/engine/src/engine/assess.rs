@@ -265,15 +265,7 @@ fn undeclared_state(
         return None;
     }
     let rendered = app.desired.is_some() && app.refresh.failure().is_none();
-    // No manifest declares it, and an option does.
-    let is_home = key.kind == "Namespace" && is_home(key, home(app, &app.application.spec.sync_policy.options()));
-    // Or it is a hook from now on, and a change of a hook alone is no difference.
-    let is_hook = || {
-        app.desired
-            .as_ref()
-            .is_some_and(|desired| desired.targets.find(key).is_some())
-    };
-    let is_meant = is_home || is_hook();
+    let is_meant = is_meant(app, key);
     let extraneous = meta.is_some_and(|meta| meta.ignore_extraneous) || is_meant;
     Some(ObjectState {
         gvk: GroupVersionKind {
@@ -300,6 +292,19 @@ fn undeclared_state(
         needs_confirmation: meta.is_some_and(|meta| meta.sync_options.prune == Some(PruneOption::Confirm)),
         is_uncompared: false,
     })
+}
+
+/// Is an object meant to be there that no manifest declares as an ordinary one? An option may declare it, and it may be a hook from now on: a
+/// change of a hook alone is no difference.
+fn is_meant(app: &ApplicationState, key: &ResourceKey) -> bool {
+    let options = || app.application.spec.sync_policy.options();
+    let is_home = key.kind == "Namespace" && is_home(key, home(app, &options()));
+    let is_hook = || {
+        app.desired
+            .as_ref()
+            .is_some_and(|desired| desired.targets.find(key).is_some())
+    };
+    is_home || is_hook()
 }
 
 /// Kinds of the objects that workloads make, so that what they own is seen.

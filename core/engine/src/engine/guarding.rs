@@ -15,8 +15,8 @@ use super::operation::{Approved, INFO_DESTINATION, OperationRun, approved, info}
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
-    DeleteReason, Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, findings, findings_of_contents,
-    is_held, of_holds, parse, standing, told,
+    Approval, DeleteReason, Doomed, Facts, Hold, PruneLimits, Rule, Told, Undeclared, WarmUp, findings,
+    findings_of_contents, is_held, of_holds, parse, standing, told,
 };
 use crate::journal::Cause;
 use crate::machine::Refresh;
@@ -31,6 +31,8 @@ const SHOWN: usize = 100;
 /// What the rules found for one application, and what they asked.
 #[derive(Debug, Default)]
 pub(crate) struct Guarding {
+    /// What a person said of deleting, as of this step.
+    pub(crate) approval: Approval,
     /// What is held of an automated sync, as of the last look.
     pub(crate) holds: Vec<Hold>,
     /// Holds by their rules, as conditions tell them.
@@ -267,7 +269,7 @@ impl Engine {
         let uids = doomed.iter().map(|(key, doomed)| (key.clone(), doomed.uid.clone()));
         let uids = uids.collect();
         let holds = found.into_iter();
-        let holds = holds.map(|finding| Hold::of(finding, &uids, &app.guarding.told, &app.approval, now));
+        let holds = holds.map(|finding| Hold::of(finding, &uids, &app.guarding.told, &app.guarding.approval, now));
         let holds: Vec<Hold> = holds.collect();
         self.journal_holds(now, app, &holds);
         app.guarding.tell(holds);
@@ -299,7 +301,7 @@ impl Engine {
                 .finding
                 .keys
                 .iter()
-                .all(|key| operation.is_approved(key, &app.approval));
+                .all(|key| operation.is_approved(key, &app.guarding.approval));
         }
         Some(holds)
     }
@@ -381,7 +383,7 @@ impl Engine {
         let uids: BTreeMap<ResourceKey, String> = uids.collect();
         let holds = findings(&facts).into_iter();
         holds
-            .map(|finding| Hold::of(finding, &uids, &guarding.told, &app.approval, now))
+            .map(|finding| Hold::of(finding, &uids, &guarding.told, &app.guarding.approval, now))
             .collect()
     }
 

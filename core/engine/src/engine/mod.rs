@@ -237,7 +237,7 @@ impl Engine {
             return;
         }
         let gate = self.gate(app);
-        app.approval = Approval::of(&app.application, now);
+        app.guarding.approval = Approval::of(&app.application, now);
         if app.application.metadata.deletion_timestamp.is_some() {
             self.step_deletion(now, app, &gate);
         } else if let Gate::Open(_) = gate {

@@ -13,7 +13,6 @@ use serde_json::Value;
 use crate::compare::{FieldDifference, Verdict};
 use crate::effect::Freshness;
 use crate::event::ResolvedRevision;
-use crate::guard::Approval;
 use crate::machine::Refresh;
 use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
@@ -254,8 +253,6 @@ pub(crate) struct ApplicationState {
     pub(crate) contention: Fights,
     /// What is held of what would be deleted.
     pub(crate) guarding: Guarding,
-    /// What a person said of that, as of this step.
-    pub(crate) approval: Approval,
     /// Conditions of the last step, with their times.
     pub(crate) conditions: Vec<ApplicationCondition>,
     /// When the revision last changed.
@@ -371,7 +368,6 @@ impl ApplicationState {
             drift: Drift::default(),
             contention: Fights::default(),
             guarding: Guarding::restore(&status.conditions),
-            approval: Approval::default(),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,

@@ -1,4 +1,5 @@
-//! I-DEP: no custom resource before its definition is established, and no object before the namespace that the same source declares.
+//! I-DEP: no custom resource before its definition is established, and no object before the namespace that the same source declares; and
+//! neither a definition nor a namespace is deleted while the commit of the operation declares objects that need it.
 
 use capstan_model::ResourceKey;
 use serde_json::Value;
@@ -40,7 +41,35 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             }
         }
     }
+    for (at, fact) in timeline.record.facts() {
+        if let Fact::Deleting { request, .. } = fact {
+            found += is_needed_no_longer(timeline, timeline.sent[request].1).map_err(|why| format!("[{at}] {why}"))?;
+        }
+    }
     Ok(found)
+}
+
+/// A namespace, or a definition, that is deleted. One that is declared itself is made anew.
+fn is_needed_no_longer(timeline: &Timeline<'_>, request: &Request) -> Result<usize, String> {
+    let key = &request.key;
+    let attempt = timeline.attempt(request);
+    let declared = attempt.and_then(|attempt| timeline.record.objects_of(&attempt.revision));
+    let needs = |user: &ResourceKey| match key.kind.as_str() {
+        "Namespace" => user.namespace == key.name,
+        "CustomResourceDefinition" => user.kind == "Widget",
+        _ => false,
+    };
+    let declared: Vec<ResourceKey> = declared.into_iter().flatten().map(key_of).collect();
+    if declared.contains(key) {
+        return Ok(0);
+    }
+    match declared.iter().find(|user| needs(user)) {
+        Some(user) => Err(format!("{key} is deleted, and {user} is declared")),
+        None => Ok(usize::from(matches!(
+            key.kind.as_str(),
+            "Namespace" | "CustomResourceDefinition"
+        ))),
+    }
 }
 
 /// It was established, and somebody deletes it: that the controller is told only later.

@@ -4,7 +4,7 @@
 use capstan_engine::sabotage::{Sabotage, set};
 
 use crate::evidence::Timeline;
-use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature};
+use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature, Wish};
 use crate::restore;
 use crate::search::{self, Check};
 use crate::world;
@@ -36,6 +36,20 @@ impl Drop for Broken {
     }
 }
 
+/// A namespace leaves Git, an object stays declared in it, and somebody syncs with prune.
+fn forgotten_namespace() -> Case {
+    let mut away = Item::new(Kind::Config, 0, "");
+    away.away = true;
+    let mut case = Case::of(vec![vec![Item::new(Kind::Namespace, 0, ""), away.clone()], vec![away]]);
+    let wish = Wish {
+        prune: true,
+        ..Wish::default()
+    };
+    let rest = || (u8::MAX, Action::Wait(2));
+    case.script = vec![rest(), (0, Action::Push), rest(), (0, Action::Sync(wish)), rest()];
+    case
+}
+
 /// Cases that come first: what it takes to see some of them is rare at random.
 fn directed(what: Sabotage) -> Vec<Case> {
     let config = |name, wave| Item::new(Kind::Config, name, wave);
@@ -50,6 +64,7 @@ fn directed(what: Sabotage) -> Vec<Case> {
             last.option = "PruneLast=true";
             vec![two(vec![last, config(1, "")], vec![config(2, "")])]
         }
+        Sabotage::ForgetsNeeded => vec![forgotten_namespace()],
         Sabotage::PrunesInOrder | Sabotage::DoesNotAwaitPrunes => {
             let held = |name, wave| Item {
                 held: true,
@@ -175,6 +190,7 @@ fn of_order() {
             (Sabotage::AlwaysRunsSyncFail, "I-PHASE"),
             (Sabotage::LeavesNamespacesLate, "I-DEP"),
             (Sabotage::DoesNotAwaitDefinitions, "I-DEP"),
+            (Sabotage::ForgetsNeeded, "I-DEP"),
         ],
     );
 }

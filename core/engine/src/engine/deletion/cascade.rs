@@ -150,7 +150,7 @@ impl Engine {
     /// Does it wait for an approval, given since the deletion was asked for?
     pub(super) fn awaits_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
         let asked = app.application.metadata.deletion_timestamp;
-        let is_approved = asked.is_some_and(|asked| app.approval.is_since(asked));
+        let is_approved = asked.is_some_and(|asked| app.guarding.approval.is_since(asked));
         self.needs_approval(app, key) && !is_approved
     }
 

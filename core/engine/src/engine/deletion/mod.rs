@@ -253,7 +253,7 @@ impl Engine {
         let awaits = |(key, of): &(ResourceKey, cascade::Left)| !of.is_deleting && self.awaits_approval(app, key);
         let held: Vec<ResourceKey> = left.into_iter().filter(awaits).map(|(key, _)| key).collect();
         let is_held = !held.is_empty();
-        let text = cascade::confirm_text(&app.approval);
+        let text = cascade::confirm_text(&app.guarding.approval);
         app.deletion_errors
             .extend(held.into_iter().map(|key| (key, text.clone())));
         is_held

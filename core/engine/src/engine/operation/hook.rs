@@ -13,6 +13,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
 use super::OperationRun;
+use super::ordinary::set_message;
 use super::write::{attempts, located, retry_at};
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
 use crate::engine::Engine;
@@ -43,10 +44,7 @@ impl Engine {
             return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string()));
         }
         if let Some(why) = self.not_served_yet(app, &task) {
-            if let Some(run) = operation.tasks.get_mut(&node) {
-                run.message = why;
-            }
-            return;
+            return set_message(operation, node, why);
         }
         let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
         let Some(cluster) = self.cluster(app) else { return };
@@ -73,11 +71,11 @@ impl Engine {
                 self.delete_previous(now, app, operation, node, uid);
             }
             (Existence::Missing, None) => self.create_hook(now, app, operation, node, &identity),
-            _ => {
-                if let Some(run) = operation.tasks.get_mut(&node) {
-                    run.message = format!("waiting for the list of {}", task.key.group_kind());
-                }
-            }
+            _ => set_message(
+                operation,
+                node,
+                format!("waiting for the list of {}", task.key.group_kind()),
+            ),
         }
     }
 

@@ -40,11 +40,11 @@ impl Engine {
         let paused = || self.paused(app).filter(|_| operation.is_automated());
         stays_ordinary(key, prune_option(app, key, &options), operation.prunes())
             .or_else(|| operation.held.get(key).cloned())
-            .or_else(|| operation.taken_back(key, &app.approval))
+            .or_else(|| operation.taken_back(key, &app.guarding.approval))
             .or_else(|| paused().map(|why| app.guarding.pause_result(&why)))
             .or_else(|| {
                 let waits = needs_confirmation(app, key, &options) && !is_approved(app, operation);
-                waits.then(|| format!("{} to delete {key}", app.approval.how()))
+                waits.then(|| format!("{} to delete {key}", app.guarding.approval.how()))
             })
     }
 
@@ -75,7 +75,7 @@ impl Engine {
         if let Some(why) = self.ordinary_stays(app, operation, &key) {
             // A confirmation of this sync can only be given while it runs.
             return match needs_confirmation(app, &key, &options) && !operation.held.contains_key(&key) {
-                true => self.set_message(operation, node, why),
+                true => set_message(operation, node, why),
                 false => self.set_hook(now, app, operation, node, HookTask::Failed(why)),
             };
         }
@@ -94,10 +94,11 @@ impl Engine {
         self.emit(app, delete(app, permit, propagation(&options)), InFlight::Task(node));
         self.set(now, app, operation, node, TaskState::Hook(state), why);
     }
+}
 
-    fn set_message(&self, operation: &mut OperationRun, node: NodeIndex, message: String) {
-        if let Some(run) = operation.tasks.get_mut(&node) {
-            run.message = message;
-        }
+/// What a task waits for.
+pub(super) fn set_message(operation: &mut OperationRun, node: NodeIndex, message: String) {
+    if let Some(run) = operation.tasks.get_mut(&node) {
+        run.message = message;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use capstan_model::{PruneOption, ResourceKey, SyncOptions, Timestamp};
+use capstan_model::{AppProject, PruneOption, ResourceKey, SyncOptions, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use super::OperationRun;
@@ -37,21 +37,8 @@ impl Engine {
             return self.set(now, app, operation, node, state, why);
         }
         let Some(project) = gate.project() else { return };
-        if let Err(refusal) = authorize(project, &app.application.spec.destination, &key, Verb::Delete) {
-            return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(refusal.to_string()));
-        }
-        if let Some(why) = self.paused(app).filter(|_| operation.is_automated()) {
-            let why = app.guarding.pause_result(&why);
+        if let Some(why) = self.stays(app, operation, &key, project) {
             return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(why));
-        }
-        // It may have been taken back since the sync was planned.
-        if let Some(of) = operation
-            .approved
-            .get(&key)
-            .filter(|_| !operation.is_approved(&key, &app.approval))
-        {
-            let state = PruneTask::PruneSkipped(of.held.clone());
-            return self.set_prune(now, app, operation, node, state);
         }
         let must_wait = operation.is_automated() && self.must_wait(app, operation, node);
         if must_wait || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
@@ -81,6 +68,22 @@ impl Engine {
         }
     }
 
+    /// Why it is left, since the sync was planned: the project, a pause, an approval that was taken back.
+    fn stays(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        key: &ResourceKey,
+        project: &AppProject,
+    ) -> Option<String> {
+        if let Err(refusal) = authorize(project, &app.application.spec.destination, key, Verb::Delete) {
+            return Some(refusal.to_string());
+        }
+        let paused = self.paused(app).filter(|_| operation.is_automated());
+        let paused = paused.map(|why| app.guarding.pause_result(&why));
+        paused.or_else(|| operation.taken_back(key, &app.guarding.approval))
+    }
+
     fn prune_permit(
         &self,
         app: &ApplicationState,
@@ -103,7 +106,7 @@ impl Engine {
     ) -> DeletePermit {
         // Whoever names some objects has not said a word about the others.
         let is_looked_into = is_looked_into(permit.key(), !operation.is_automated() && !operation.is_selective());
-        match is_looked_into && !operation.is_approved(permit.key(), &app.approval) {
+        match is_looked_into && !operation.is_approved(permit.key(), &app.guarding.approval) {
             true => permit.with_contents(self.may_go_along(app, operation)),
             false => permit,
         }
@@ -270,12 +273,12 @@ pub(in crate::engine) fn home<'a>(app: &'a ApplicationState, options: &SyncOptio
 }
 
 fn confirm_text(app: &ApplicationState) -> String {
-    format!("{} to delete it", app.approval.how())
+    format!("{} to delete it", app.guarding.approval.how())
 }
 
 /// An approval that was given since the operation began.
 pub(super) fn is_approved(app: &ApplicationState, operation: &OperationRun) -> bool {
-    app.approval.is_since(operation.started_at)
+    app.guarding.approval.is_since(operation.started_at)
 }
 
 /// Foreground unless the options say otherwise, as in Argo CD.

@@ -110,12 +110,10 @@ fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
     let mut foreseen = BTreeSet::new();
     for (node, task) in reads.plan.tasks() {
         let change = outlook.change(node).unwrap();
-        note(change.kind.to_string());
-        for rule in ["is declared in it", "of its kind is declared", "ordinary object"] {
-            if change.why.contains(rule) {
-                note(format!("{}: {rule}", change.kind));
-            }
-        }
+        rule_of(change)
+            .into_iter()
+            .chain([change.kind.to_string()])
+            .for_each(note);
         foreseen.insert(&task.key);
         let (was, is) = (before.get(&task.key), run.rig.cluster.objects.get(&task.key));
         let holds = happened(case, &outlook, &reads.plan, (task, change), &done, (was, is));
@@ -125,6 +123,13 @@ fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
         prop_assert!(foreseen.contains(key), "{key} was not foreseen: {}", story());
     }
     Ok(())
+}
+
+/// What of the rules is to be seen in the cases.
+fn rule_of(change: &Change) -> Option<String> {
+    let mut rules = ["is declared in it", "of its kind is declared", "ordinary object"].into_iter();
+    let rule = rules.find(|rule| change.why.contains(rule))?;
+    Some(format!("{}: {rule}", change.kind))
 }
 
 fn course(course: &Course) -> &'static str {

@@ -3,7 +3,7 @@
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, RenderTask};
 use capstan_engine::event::{Deletion, Descent, ResolvedRevision, SourceFailure, WriteError};
-use capstan_engine::guard::DeletePermit;
+use capstan_engine::guard::{Content, DeletePermit, Survey};
 use capstan_engine::targets::{TargetContext, Targets};
 use capstan_engine::{Effect, EffectKind, Outcome};
 use capstan_model::{ApplicationSource, Manifest, ResourceKey, SourceLocation};
@@ -229,6 +229,11 @@ impl World {
             Ok(preconditions) => preconditions,
             Err(refusal) => return Ok(Deletion::Refused(refusal)),
         };
+        if let Some(survey) = permit.survey(&live)
+            && let Err(refusal) = permit.check_contents(&self.contents(&survey))
+        {
+            return Ok(Deletion::Refused(refusal));
+        }
         permit
             .check_lease(Some(&self.lease))
             .map_err(|lost| WriteError::Transient(lost.to_string()))?;
@@ -245,6 +250,18 @@ impl World {
         let is_gone = self.store.delete(&key, &insists)?;
         self.follow_deletion(&key);
         Ok(if is_gone { Deletion::Gone } else { Deletion::Accepted })
+    }
+
+    /// What would go along with a namespace, or with a definition.
+    fn contents(&self, survey: &Survey) -> Vec<Content> {
+        let goes_along = |key: &ResourceKey| match survey {
+            Survey::Namespace(name) => key.namespace == *name,
+            Survey::Definition { kind, .. } => key.group_kind() == *kind,
+        };
+        let objects = self.store.objects.iter().filter(|(key, _)| goes_along(key));
+        objects
+            .map(|(key, object)| Content::of(&key.group_kind(), object))
+            .collect()
     }
 
     fn resolve(&self, sources: &[ApplicationSource]) -> Result<Vec<ResolvedRevision>, SourceFailure> {

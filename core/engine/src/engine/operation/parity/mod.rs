@@ -272,24 +272,28 @@ impl Engine {
             .collect();
         app.live_changed = false;
         let mut settings = pass_settings(app, operation, &sync, &options);
-        settings.held.extend(self.paused_prunes(app, operation, &tasks));
+        settings.held.extend(self.held_since(app, operation, &tasks));
         let is_termination = matches!(operation.stage, Stage::Terminating { .. });
         Some(PassRun::new(settings, tasks, permits, is_termination))
     }
 
-    /// Prunes that a pause holds since the operation began.
-    fn paused_prunes(
+    /// Prunes that are held since the operation began: by a pause, or since their approval was taken back.
+    fn held_since(
         &self,
         app: &ApplicationState,
         operation: &OperationRun,
         tasks: &[Task],
     ) -> BTreeMap<ResourceKey, String> {
-        let Some(why) = self.paused(app).filter(|_| operation.is_automated()) else {
-            return BTreeMap::new();
-        };
-        let why = app.guarding.pause_result(&why);
+        let paused = self.paused(app).filter(|_| operation.is_automated());
+        let paused = paused.map(|why| app.guarding.pause_result(&why));
         let prunes = tasks.iter().filter(|task| task.is_prune());
-        prunes.map(|task| (task.key.clone(), why.clone())).collect()
+        let held = prunes.filter_map(|task| {
+            let why = operation
+                .taken_back(&task.key, &app.guarding.approval)
+                .or(paused.clone())?;
+            Some((task.key.clone(), why))
+        });
+        held.collect()
     }
 
     fn look_at(&mut self, app: &mut ApplicationState, unseen: Vec<(ResourceKey, capstan_model::GroupVersionKind)>) {
