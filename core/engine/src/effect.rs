@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use capstan_model::{
-    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey, SyncPhase,
+    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, FormerManager, GroupKind, GroupVersionKind,
+    ResourceKey, SyncPhase,
 };
 use serde_json::Value;
 
@@ -100,8 +101,8 @@ pub enum EffectKind {
         /// The patch of the whole object.
         patch: Value,
     },
-    /// Hand the fields that a manager owns by client-side apply over to server-side apply, as it is done once when an application
-    /// changes from the one to the other.
+    /// Hand the fields that others applied before us over to us, so that what is not declared any more goes with the next apply:
+    /// [`crate::writing::take_over_fields`]. Nothing is written where there is nothing to hand over.
     MigrateFields {
         /// Where.
         cluster: ClusterId,
@@ -109,8 +110,8 @@ pub enum EffectKind {
         key: ResourceKey,
         /// At which version.
         gvk: GroupVersionKind,
-        /// The manager whose `Update` entry of `metadata.managedFields` is taken over.
-        from: String,
+        /// Whose fields.
+        from: Vec<FormerManager>,
     },
     /// Let the time between two waves pass (only with `guards: argo`).
     Pause {

@@ -28,7 +28,9 @@ pub use annotations::{DeleteOption, HookDeletePolicy, HookType, ObjectMeta, Prun
 pub use application::*;
 pub use blob::{Blob, BlobError};
 pub use digest::Digest;
-pub use field_manager::{ARGO_FIELD_MANAGER, FIELD_MANAGER, FIELD_MANAGERS};
+pub use field_manager::{
+    ARGO_FIELD_MANAGER, CLIENT_SIDE_MANAGERS, FIELD_MANAGER, FIELD_MANAGERS, FormerManager, KUBECTL_FIELD_MANAGER,
+};
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
 pub use project::{

@@ -172,11 +172,15 @@ fn declared(app: &ApplicationState, cluster: &Cluster, target: &Target) -> Objec
 /// Names the comparison of a desired object with the live one.
 fn pair(app: &ApplicationState, target: &Target, node: &Node) -> (PairDigests, IgnoreRules) {
     // An object that carries another application's tracking id, or none, is compared all the same: the id itself differs then.
-    let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key);
+    let options = app.application.spec.sync_policy.options();
+    let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key).with_options(&options);
     let of = PairDigests {
         desired: target.object.digest(),
         live: node.content(),
-        rules: if rules.is_empty() { *NO_RULES } else { rules.digest() },
+        rules: match rules == IgnoreRules::default() {
+            true => *NO_RULES,
+            false => rules.digest(),
+        },
     };
     (of, rules)
 }

@@ -141,7 +141,11 @@ impl Engine {
         };
         self.journal_drift(now, app, key, attempts);
         note_reverts(now, app, key);
-        self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
+        let (effect, what) = match self.hand_over(app, &task, options) {
+            Some(first) => (first, InFlight::HealTakeOver(key.clone())),
+            None => (EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone())),
+        };
+        self.emit(app, effect, what);
         app.heal.insert(key.clone(), heal);
     }
 

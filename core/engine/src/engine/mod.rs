@@ -43,6 +43,7 @@ mod operation;
 mod refresh;
 mod state;
 mod status;
+mod take_over;
 mod telling;
 mod touched;
 mod underway;

@@ -150,6 +150,8 @@ pub(crate) enum InFlight {
     Seen(ResourceKey),
     /// Drift of this object is being reverted.
     Heal(ResourceKey),
+    /// Before that, what others applied of it is handed over to us.
+    HealTakeOver(ResourceKey),
     /// What is desired is rendered a second time.
     SecondRender(Digest),
     /// Whether commits follow those that were synced is being found out.
@@ -182,6 +184,7 @@ impl InFlight {
                 | Self::Rehearsal(_)
                 | Self::Pass(_)
                 | Self::Heal(_)
+                | Self::HealTakeOver(_)
                 | Self::Cleanup(_)
                 | Self::Cascade(_)
                 | Self::DeletionHook(..)

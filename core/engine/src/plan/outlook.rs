@@ -159,7 +159,7 @@ impl OutlookRequest<'_> {
             Ok(_) => return Change::new(ChangeKind::Unknown, "it cannot be compared: it is not an object"),
             Err(error) => return Change::new(ChangeKind::Unknown, format!("it cannot be compared: {error}")),
         };
-        let rules = ignore_rules(&self.application.spec.ignore_differences, &target.key);
+        let rules = ignore_rules(&self.application.spec.ignore_differences, &target.key).with_options(self.options);
         let fields = differences(&target.key, &desired, live, &rules);
         let mut ignored = Vec::new();
         if !rules.is_empty() {

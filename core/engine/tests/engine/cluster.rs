@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
-use capstan_model::{GroupKind, ResourceKey};
+use capstan_engine::writing::take_over_fields;
+use capstan_model::{FormerManager, GroupKind, ResourceKey};
 use serde_json::{Map, Value, json};
 
 /// What happened to an object, in order.
@@ -19,6 +20,8 @@ pub(crate) enum Fact {
         create: bool,
         operation: String,
     },
+    /// Fields of others became the engine's.
+    HandedOver { key: ResourceKey },
     /// Deleted by the engine.
     Deleted { key: ResourceKey },
     /// Its controller has seen this generation, and it works (or does not).
@@ -45,6 +48,8 @@ pub(crate) struct Cluster {
     pub(crate) lazy: BTreeSet<String>,
     /// Nothing may be listed.
     pub(crate) forbids_lists: bool,
+    /// Somebody writes these, by name, right before their fields are handed over; once each.
+    pub(crate) busy: BTreeSet<String>,
     version: u64,
     identities: u64,
 }
@@ -112,13 +117,20 @@ impl Cluster {
         if create && old.is_some() {
             return Err(WriteError::Conflict(format!("{key} already exists")));
         }
-        let mut new = old.clone().unwrap_or_else(|| {
-            self.identities += 1;
-            json!({"metadata": {"uid": format!("uid-{}", self.identities), "generation": 1}})
-        });
+        let mut new = match (&old, &task.mode) {
+            (Some(old), ApplyMode::Replace { .. }) => {
+                let metadata = &old["metadata"];
+                json!({"metadata": {"uid": metadata["uid"], "generation": metadata["generation"],
+                    "resourceVersion": metadata["resourceVersion"]}, "status": old["status"]})
+            }
+            (Some(old), _) => old.clone(),
+            (None, _) => {
+                self.identities += 1;
+                json!({"metadata": {"uid": format!("uid-{}", self.identities), "generation": 1}})
+            }
+        };
         merge(&mut new, &desired);
-        new["metadata"]["managedFields"] =
-            json!([{"manager": "capstan", "operation": "Apply", "fieldsV1": fields(&desired)}]);
+        own(old.as_ref(), &mut new, fields(&desired));
         if old.as_ref().is_some_and(|old| old["spec"] != new["spec"]) {
             new["metadata"]["generation"] = json!(new["metadata"]["generation"].as_i64().unwrap() + 1);
         }
@@ -143,6 +155,27 @@ impl Cluster {
             operation: text("/metadata/annotations/capstan.dev~1operation"),
         });
         self.objects.insert(key, new.clone());
+        Ok(new)
+    }
+
+    /// Hands the fields of others over, as an executor does.
+    pub(crate) fn hand_over(&mut self, key: &ResourceKey, from: &[FormerManager]) -> Result<Value, WriteError> {
+        let Some(live) = self.objects.get(key).cloned() else {
+            return Err(WriteError::NotFound(format!("{key} not found")));
+        };
+        if self.busy.remove(&key.name) {
+            self.edit(key, &["data", "busy"], json!("1"), "somebody");
+            return Err(WriteError::Conflict(format!("{key} has been modified")));
+        }
+        let Some(patch) = take_over_fields(&live, from) else {
+            return Ok(live);
+        };
+        assert_eq!(patch[1]["value"], live["metadata"]["resourceVersion"]);
+        let mut new = live;
+        new["metadata"]["managedFields"] = patch[0]["value"].clone();
+        self.stamp(&mut new);
+        self.history.push(Fact::HandedOver { key: key.clone() });
+        self.objects.insert(key.clone(), new.clone());
         Ok(new)
     }
 
@@ -290,6 +323,65 @@ fn merge(into: &mut Value, from: &Value) {
             }
         }
         (into, from) => *into = from.clone(),
+    }
+}
+
+/// Ownership after we applied `owned`: what we owned before, nobody else owns and is not applied any more goes; whose fields we changed loses
+/// them.
+fn own(old: Option<&Value>, new: &mut Value, owned: Value) {
+    let entries = old.and_then(|old| old["metadata"]["managedFields"].as_array());
+    let is_ours = |entry: &&Value| entry["manager"] == "capstan" && entry["operation"] == "Apply";
+    let (ours, mut others): (Vec<Value>, Vec<Value>) = entries
+        .into_iter()
+        .flatten()
+        .cloned()
+        .partition(|entry| is_ours(&entry));
+    for path in ours.iter().flat_map(|entry| leaves(&entry["fieldsV1"])) {
+        let is_owned = |fields: &Value| {
+            path.iter()
+                .try_fold(fields, |at, name| at.get(format!("f:{name}")))
+                .is_some()
+        };
+        if !is_owned(&owned) && !others.iter().any(|entry| is_owned(&entry["fieldsV1"])) {
+            remove(new, &path, "");
+        }
+    }
+    for path in leaves(&owned) {
+        let at = |object: &Value| path.iter().try_fold(object, |at, name| at.get(name)).cloned();
+        if old.and_then(at) != at(new) {
+            for entry in &mut others {
+                remove(&mut entry["fieldsV1"], &path, "f:");
+            }
+        }
+    }
+    others.retain(|entry| entry["fieldsV1"].as_object().is_some_and(|fields| !fields.is_empty()));
+    others.push(json!({"manager": "capstan", "operation": "Apply", "fieldsV1": owned}));
+    new["metadata"]["managedFields"] = json!(others);
+}
+
+/// Paths of a set of fields, without what they are inside of.
+fn leaves(fields: &Value) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for (name, inner) in fields.as_object().into_iter().flatten() {
+        let name = name.trim_start_matches("f:").to_owned();
+        match leaves(inner) {
+            below if below.is_empty() => all.push(vec![name]),
+            below => all.extend(below.into_iter().map(|rest| [vec![name.clone()], rest].concat())),
+        }
+    }
+    all
+}
+
+/// Takes a path out, and the maps that are empty then.
+fn remove(from: &mut Value, path: &[String], prefix: &str) {
+    let [name, rest @ ..] = path else { return };
+    let Some(map) = from.as_object_mut() else { return };
+    let name = format!("{prefix}{name}");
+    if let (Some(inner), false) = (map.get_mut(&name), rest.is_empty()) {
+        remove(inner, rest, prefix);
+    }
+    if rest.is_empty() || map.get(&name).and_then(Value::as_object).is_some_and(Map::is_empty) {
+        map.remove(&name);
     }
 }
 

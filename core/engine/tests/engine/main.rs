@@ -21,6 +21,7 @@ mod prunes;
 mod resting;
 mod rig;
 mod rollback;
+mod take_over;
 mod touched;
 mod transcripts;
 mod waves;

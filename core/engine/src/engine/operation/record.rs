@@ -62,7 +62,7 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
     let (status, phase, message) = match state {
         TaskState::Write(state) => match state {
             WriteTask::Blocked => return false,
-            WriteTask::Applying => (None, OperationPhase::Running, ""),
+            WriteTask::TakingOver | WriteTask::TakenOver | WriteTask::Applying => (None, OperationPhase::Running, ""),
             WriteTask::BackingOff { why, .. } | WriteTask::Recreating { why, .. } => {
                 (None, OperationPhase::Running, why.as_str())
             }

@@ -54,10 +54,18 @@ impl Engine {
             });
             return self.set(now, app, operation, node, state, why);
         }
+        let is_ours = operation.tasks.get(&node).map(|run| &run.state) == Some(&TaskState::Write(WriteTask::TakenOver));
         let task = self.scoped(app, operation, node);
         let effect = self.write_effect(app, operation, &task);
-        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
-        self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+        let options = operation.options(&app.application.spec);
+        // The namespace that is made for the application is not declared.
+        let is_taken = task.target.filter(|_| !is_ours);
+        let (effect, state) = match is_taken.and_then(|_| self.hand_over(app, &effect, &options)) {
+            Some(first) => (first, WriteTask::TakingOver),
+            None => (EffectKind::Apply(Box::new(effect)), WriteTask::Applying),
+        };
+        self.emit(app, effect, InFlight::Task(node));
+        self.set(now, app, operation, node, TaskState::Write(state), "");
     }
 
     fn write_effect(&self, app: &ApplicationState, operation: &OperationRun, task: &SyncTask) -> ApplyTask {
@@ -217,7 +225,16 @@ impl Engine {
                     self.launch_write(now, app, operation, node, gate);
                 }
             }
-            WriteTask::Blocked | WriteTask::Applying | WriteTask::Synced | WriteTask::SyncFailed(_) => {}
+            WriteTask::TakenOver => {
+                if self.may_write(app) && operation.stage == Stage::Running {
+                    self.launch_write(now, app, operation, node, gate);
+                }
+            }
+            WriteTask::Blocked
+            | WriteTask::TakingOver
+            | WriteTask::Applying
+            | WriteTask::Synced
+            | WriteTask::SyncFailed(_) => {}
         }
     }
 

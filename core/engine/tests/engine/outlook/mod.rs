@@ -36,7 +36,7 @@ fn done(run: &Run, since: usize) -> Done {
         match fact {
             Fact::Written { key, .. } => drop(done.written.insert(key.clone())),
             Fact::Deleted { key } => drop(done.deleted.insert(key.clone())),
-            Fact::Observed { .. } => {}
+            Fact::Observed { .. } | Fact::HandedOver { .. } => {}
         }
     }
     done

@@ -1,7 +1,7 @@
 //! What a pass asks for, as effects, and what came of them.
 
 use capstan_model::annotations::{HOOK_FINALIZER, MIGRATION_MANAGER};
-use capstan_model::{Blob, ResourceKey};
+use capstan_model::{Blob, FormerManager, KUBECTL_FIELD_MANAGER, ResourceKey};
 use serde_json::{Value, json};
 
 use super::task::{Answer, Body, Call, Task, What};
@@ -64,13 +64,13 @@ impl Engine {
                 cluster,
                 key,
                 gvk,
-                from: app
-                    .application
-                    .metadata
-                    .annotations
-                    .get(MIGRATION_MANAGER)
-                    .map_or(facts::CLIENT_SIDE_MANAGER, String::as_str)
-                    .to_owned(),
+                from: vec![FormerManager::by_update(
+                    app.application
+                        .metadata
+                        .annotations
+                        .get(MIGRATION_MANAGER)
+                        .map_or(KUBECTL_FIELD_MANAGER, String::as_str),
+                )],
             },
             What::Write { mode, dry_run, .. } => EffectKind::Apply(Box::new(ApplyTask {
                 cluster,
@@ -173,7 +173,7 @@ impl Engine {
         let targets = operation.targets.as_ref()?;
         let live = self.cluster(app)?.node(&task.key)?.manifest()?.value().ok()?;
         let mut task = task.clone();
-        task.live = Some(facts::live(&*self.health, &live, facts::CLIENT_SIDE_MANAGER));
+        task.live = Some(facts::live(&*self.health, &live, KUBECTL_FIELD_MANAGER));
         self.parity_permit(app, operation, targets, &task)
     }
 
