@@ -29,6 +29,16 @@ pub fn content_digest(object: &Value) -> Digest {
     Digest::of_all(parts)
 }
 
+/// Was anything of the object applied by us, or by Argo CD before us?
+pub fn is_applied(object: &Value) -> bool {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.into_iter().flatten().any(|entry| {
+        let manager = entry.get("manager").and_then(Value::as_str);
+        entry.get("operation").and_then(Value::as_str) == Some("Apply")
+            && manager.is_some_and(|manager| FIELD_MANAGERS.contains(&manager))
+    })
+}
+
 fn metadata(metadata: &Value, parts: &mut Vec<Digest>) {
     for (name, value) in metadata.as_object().into_iter().flatten() {
         if !SERVER_METADATA.contains(&name.as_str()) {

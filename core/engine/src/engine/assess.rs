@@ -13,6 +13,7 @@ use super::Engine;
 use super::assessment::{Assessment, Basis};
 use super::cluster::Cluster;
 use super::inventory::InventoryEntry;
+use super::namespace::{kept_namespace, own_namespace};
 use super::state::{ApplicationState, Existence, InFlight, ObjectState, PairDigests};
 use super::touched::{Touched, first_of, is_of};
 use crate::compare::{ComparePair, CompareTask, IgnoreRules, Verdict};
@@ -51,6 +52,8 @@ impl Engine {
         for kind in &touched.kinds {
             let known = app.assessment.objects.range(first_of(kind)..).map(|(key, _)| key);
             touched.keys.extend(known.take_while(|key| is_of(key, kind)).cloned());
+            // It is looked at only once it is known whether it is there.
+            touched.keys.extend(own_namespace(app).filter(|key| is_of(key, kind)));
         }
         let id = app.id();
         for key in &touched.keys {
@@ -74,11 +77,10 @@ impl Engine {
         let mut digests = BTreeMap::new();
         let mut task = CompareTask::default();
         for key in &app.assessment.tally.uncompared {
-            let target = app.desired.as_ref().and_then(|desired| desired.resource(key));
-            let Some((target, node)) = target.zip(cluster.node(key)) else {
+            let Some((target, node)) = self.wanted(app, key).zip(cluster.node(key)) else {
                 continue;
             };
-            let (of, rules) = pair(app, target, node);
+            let (of, rules) = pair(app, &target, node);
             let Some(live) = node.manifest() else { continue };
             digests.insert(key.clone(), of);
             task.pairs.push(ComparePair {
@@ -100,6 +102,7 @@ pub(super) fn all_keys(app: &ApplicationState, cluster: &Cluster) -> BTreeSet<Re
         .chain(cluster.live.tracked(&app.id()))
         .chain(app.inventory.keys())
         .cloned()
+        .chain(own_namespace(app))
         .collect()
 }
 
@@ -114,6 +117,9 @@ pub(super) fn look(
 ) -> (Option<ObjectState>, Option<Meta>) {
     if let Some(target) = app.desired.as_ref().and_then(|desired| desired.resource(key)) {
         return (Some(declared(app, cluster, target)), None);
+    }
+    if let Some(namespace) = kept_namespace(app, cluster, key) {
+        return (Some(declared(app, cluster, &namespace)), None);
     }
     let is_tracked = cluster.node(key).is_some_and(|node| node.tracked_by() == Some(id));
     if !is_tracked && !app.inventory.contains(key) {
@@ -194,7 +200,8 @@ fn verdict(app: &ApplicationState, target: &Target, node: &Node) -> Option<SyncS
             Verdict::Different(_) => SyncStatusCode::OutOfSync,
             Verdict::Failed(_) => SyncStatusCode::Unknown,
         }),
-        // Not tracked by anybody, so the document was not kept; without a tracking id it cannot be as desired.
+        // Not tracked by anybody, so the document was not kept; without a tracking id it cannot be as desired. Nor is a namespace kept of which
+        // we never applied anything.
         _ => node.manifest().is_none().then_some(SyncStatusCode::OutOfSync),
     }
 }

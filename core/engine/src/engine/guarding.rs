@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Engine;
 use super::inquiry::Inquiries;
+use super::namespace::is_made;
 use super::operation::{INFO_DESTINATION, OperationRun, info};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
@@ -249,7 +250,10 @@ impl Engine {
             return BTreeMap::new();
         };
         let id = app.id();
-        let is_wanted = |key: &ResourceKey| targets.find(key).is_some_and(|target| target.meta.is_resource());
+        let is_wanted = |key: &ResourceKey| {
+            let is_declared = targets.find(key).is_some_and(|target| target.meta.is_resource());
+            is_declared || is_made(app, targets, options, key)
+        };
         // Of what is desired now it is known what is not declared; of other objects everything is looked at.
         let desired = app.desired.as_ref().map(|desired| desired.targets.digest());
         let assessment = &app.assessment;

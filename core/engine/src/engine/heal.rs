@@ -131,11 +131,9 @@ impl Engine {
             app.heal.insert(key.clone(), heal);
             return;
         }
-        let Some(task) = app
-            .desired
-            .as_ref()
-            .and_then(|desired| desired.resource(key))
-            .map(|target| self.apply_task(app, target, options))
+        let Some(task) = self
+            .wanted(app, key)
+            .map(|target| self.apply_task(app, &target, options))
         else {
             return;
         };

@@ -39,6 +39,7 @@ mod hold;
 mod inquiry;
 mod inventory;
 mod journaling;
+mod namespace;
 mod operation;
 mod refresh;
 mod state;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
-    HealthStatus, HealthStatusCode, HookType, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
-    RevisionHistory, SyncStatusCode, Timestamp,
+    HealthStatus, HealthStatusCode, HookType, ManagedNamespaceMetadata, ObjectMeta, Operation, OperationPhase,
+    OperationState, ResourceKey, RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
@@ -301,6 +301,17 @@ impl ApplicationState {
         match self.compared.get(key).map(|compared| &compared.verdict) {
             Some(Verdict::Different(differences)) => differences,
             _ => &[],
+        }
+    }
+
+    /// What its syncs keep of its namespace.
+    pub(crate) fn kept_metadata(&self) -> Option<&ManagedNamespaceMetadata> {
+        match &self.operation {
+            Some(operation) => operation.namespace.as_ref(),
+            None => {
+                let result = self.last_operation.as_ref()?.sync_result.as_ref()?;
+                result.managed_namespace_metadata.as_ref()
+            }
         }
     }
 

@@ -7,7 +7,8 @@
 //! - One hand-over before an apply, whoever all of them are, and none where they own nothing. It changes no field of the object: what is
 //!   dropped goes with the apply that follows.
 //! - It rests on the version that was read. Somebody who writes in between makes it fail, and the object is looked at again.
-//! - Only an object that Git declares is taken over. The namespace that is made for an application keeps what others put on it.
+//! - Only an object that Git declares is taken over. The namespace that is made for an application keeps what others put on it, all but what
+//!   Argo CD kept of it.
 //!
 //! **Deliberately absent.** Field managers that nobody named: what they wrote is not known to be what Git declared once.
 
@@ -19,6 +20,7 @@ use capstan_model::{
 use petgraph::stable_graph::NodeIndex;
 
 use super::Engine;
+use super::namespace::own_namespace;
 use super::state::{ApplicationState, InFlight};
 use crate::effect::{ApplyMode, ApplyTask, EffectKind};
 use crate::event::WriteError;
@@ -53,9 +55,15 @@ impl Engine {
             return None;
         }
         let live = self.cluster(app)?.node(&task.key)?;
-        let from = former_managers(&app.application, options);
-        let live = live.manifest().map(capstan_model::Blob::value);
-        let is_needed = live.is_none_or(|live| live.is_ok_and(|live| has_former_fields(&live, &from)));
+        let is_declared = own_namespace(app).as_ref() != Some(&task.key) || live.tracked_by().is_some();
+        let from = match is_declared {
+            true => former_managers(&app.application, options),
+            false => vec![FormerManager::by_apply(ARGO_FIELD_MANAGER)],
+        };
+        let object = live.manifest().map(capstan_model::Blob::value);
+        let is_needed = object.map_or(is_declared, |live| {
+            live.is_ok_and(|live| has_former_fields(&live, &from))
+        });
         is_needed.then(|| EffectKind::MigrateFields {
             cluster: task.cluster.clone(),
             key: task.key.clone(),
@@ -96,8 +104,10 @@ impl Engine {
         match result {
             Ok(_) | Err(WriteError::NotFound(_)) if self.may_write(app) => {
                 let options = app.application.spec.sync_policy.options();
-                let target = app.desired.as_ref().and_then(|desired| desired.resource(key));
-                if let Some(task) = target.map(|target| self.apply_task(app, target, &options)) {
+                let task = self
+                    .wanted(app, key)
+                    .map(|target| self.apply_task(app, &target, &options));
+                if let Some(task) = task {
                     self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
                 }
             }

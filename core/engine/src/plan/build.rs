@@ -97,12 +97,15 @@ fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
             }
         }
     }
-    tasks.extend(namespace_task(request, &tasks));
+    let namespace = namespace_task(request, &tasks);
+    // What this sync makes it does not delete, though it may have been declared before.
+    let made = namespace.as_ref().map(|task| task.key.clone());
+    tasks.extend(namespace);
     tasks.extend(
         request
             .prune
             .iter()
-            .filter(|item| selection.has(&item.key))
+            .filter(|item| selection.has(&item.key) && Some(&item.key) != made.as_ref())
             .map(|item| SyncTask {
                 key: item.key.clone(),
                 gvk: item.gvk.clone(),

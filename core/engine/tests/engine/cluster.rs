@@ -130,7 +130,7 @@ impl Cluster {
             }
         };
         merge(&mut new, &desired);
-        own(old.as_ref(), &mut new, fields(&desired));
+        own(old.as_ref(), &mut new, &fields(&desired));
         if old.as_ref().is_some_and(|old| old["spec"] != new["spec"]) {
             new["metadata"]["generation"] = json!(new["metadata"]["generation"].as_i64().unwrap() + 1);
         }
@@ -328,7 +328,7 @@ fn merge(into: &mut Value, from: &Value) {
 
 /// Ownership after we applied `owned`: what we owned before, nobody else owns and is not applied any more goes; whose fields we changed loses
 /// them.
-fn own(old: Option<&Value>, new: &mut Value, owned: Value) {
+fn own(old: Option<&Value>, new: &mut Value, owned: &Value) {
     let entries = old.and_then(|old| old["metadata"]["managedFields"].as_array());
     let is_ours = |entry: &&Value| entry["manager"] == "capstan" && entry["operation"] == "Apply";
     let (ours, mut others): (Vec<Value>, Vec<Value>) = entries
@@ -342,11 +342,11 @@ fn own(old: Option<&Value>, new: &mut Value, owned: Value) {
                 .try_fold(fields, |at, name| at.get(format!("f:{name}")))
                 .is_some()
         };
-        if !is_owned(&owned) && !others.iter().any(|entry| is_owned(&entry["fieldsV1"])) {
+        if !is_owned(owned) && !others.iter().any(|entry| is_owned(&entry["fieldsV1"])) {
             remove(new, &path, "");
         }
     }
-    for path in leaves(&owned) {
+    for path in leaves(owned) {
         let at = |object: &Value| path.iter().try_fold(object, |at, name| at.get(name)).cloned();
         if old.and_then(at) != at(new) {
             for entry in &mut others {
@@ -389,8 +389,10 @@ fn fields(value: &Value) -> Value {
     let Value::Object(map) = value else { return json!({}) };
     let mut owned = Map::new();
     for (name, value) in map {
-        if !matches!(name.as_str(), "apiVersion" | "kind" | "name" | "namespace") {
-            owned.insert(format!("f:{name}"), fields(value));
+        let inner = fields(value);
+        let is_identity = |value: &Value| value.get("name").is_some() && inner == json!({});
+        if !matches!(name.as_str(), "apiVersion" | "kind" | "name" | "namespace") && !is_identity(value) {
+            owned.insert(format!("f:{name}"), inner);
         }
     }
     Value::Object(owned)

@@ -15,6 +15,7 @@ mod generate;
 mod grounds;
 mod guards;
 mod late;
+mod namespace;
 mod options;
 mod outlook;
 mod prunes;

@@ -304,6 +304,13 @@ pub struct ManagedNamespaceMetadata {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl ManagedNamespaceMetadata {
+    /// Does it say nothing?
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.annotations.is_empty()
+    }
+}
+
 /// One rule of `spec.ignoreDifferences`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -37,6 +37,7 @@ impl Engine {
             app.operation = Some(operation);
             return;
         }
+        self.remember_namespace(app, &mut operation, phase);
         operation.brief.clone_from(&operation.message);
         if phase == OperationPhase::Succeeded && !operation.is_selective() && !operation.is_dry_run() {
             keep_history(app, &operation, now);

@@ -33,8 +33,8 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceKey, ResourceResult, RetryStrategy,
-    SyncOptions, SyncPhase, Timestamp,
+    ApplicationSource, Info, ManagedNamespaceMetadata, Operation, OperationPhase, OperationState, ResourceKey,
+    ResourceResult, RetryStrategy, SyncOptions, SyncPhase, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
@@ -162,6 +162,8 @@ pub(crate) struct OperationRun {
     pub(crate) is_final: bool,
     /// Objects whose holds were approved before it began.
     pub(crate) approved: BTreeSet<ResourceKey>,
+    /// What the syncs before it kept of the namespace; once it has ended, what it kept.
+    pub(crate) namespace: Option<ManagedNamespaceMetadata>,
     /// What it may not delete, and why.
     pub(crate) held: BTreeMap<ResourceKey, String>,
     /// Results of what did not become a task.
@@ -202,6 +204,7 @@ impl OperationRun {
             is_held: false,
             is_final: false,
             approved: BTreeSet::new(),
+            namespace: None,
             held: BTreeMap::new(),
             refused: Vec::new(),
             message: String::new(),
@@ -340,6 +343,7 @@ impl OperationRun {
             revision: revision.clone(),
             ..ResolvedRevision::default()
         };
+        let namespace = result.managed_namespace_metadata.clone();
         let mut revisions: Vec<ResolvedRevision> = result.revisions.iter().map(commit).collect();
         let sync = state.operation.sync.clone().unwrap_or_default();
         for revision in [&result.revision, &sync.revision] {
@@ -357,6 +361,7 @@ impl OperationRun {
             sources,
             state.started_at,
         );
+        run.namespace = namespace;
         run.attempt = state.retry_count;
         run.revisions = revisions;
         run.restored = result.resources;

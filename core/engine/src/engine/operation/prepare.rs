@@ -12,6 +12,7 @@ use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
+use crate::engine::namespace::is_made;
 use crate::engine::refresh::same_commits;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, ResolvedRevision, SourceFailure};
@@ -308,12 +309,14 @@ impl Engine {
             let found = targets.find(key);
             found.is_some_and(|target| target.meta.is_resource()) && !sabotage::is(Sabotage::PrunesDeclared)
         };
+        let options = operation.options(&app.application.spec);
         let items: Vec<PruneItem> = app
             .assessment
             .objects
             .iter()
             .filter(|(key, object)| {
-                !is_wanted(key) && object.existence == Existence::Present && self.is_tracked(app, key)
+                let is_undeclared = !is_wanted(key) && !is_made(app, targets, &options, key);
+                is_undeclared && object.existence == Existence::Present && self.is_tracked(app, key)
             })
             .map(|(key, object)| PruneItem {
                 key: key.clone(),

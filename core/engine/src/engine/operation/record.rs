@@ -52,6 +52,7 @@ impl OperationRun {
                 revisions: if is_multi { revisions } else { Vec::new() },
                 source: (!is_multi).then(|| self.sources.first().cloned()).flatten(),
                 sources: if is_multi { self.sources.clone() } else { Vec::new() },
+                managed_namespace_metadata: self.namespace.clone(),
             }),
         }
     }

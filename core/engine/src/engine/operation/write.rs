@@ -1,7 +1,7 @@
 //! Writing one object, and waiting until it is settled.
 
 use capstan_live::Node;
-use capstan_model::{Blob, HealthStatusCode, ManagedNamespaceMetadata, ResourceKey, SyncStatusCode, Timestamp};
+use capstan_model::{Blob, HealthStatusCode, ResourceKey, SyncStatusCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use crate::compare::with_live_values;
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
+use crate::engine::namespace::namespace_write;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
@@ -17,7 +18,7 @@ use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::{SyncTask, TaskAction};
 use crate::policy::{Verb, authorize, ignore_rules};
 use crate::sabotage::{self, Sabotage};
-use crate::targets::{Target, namespace_object};
+use crate::targets::Target;
 
 impl Engine {
     pub(super) fn launch_write(
@@ -34,12 +35,12 @@ impl Engine {
             let state = TaskState::Write(WriteTask::SyncFailed(refusal.to_string()));
             return self.set(now, app, operation, node, state, refusal.to_string());
         }
+        if let Some((state, message)) = self.already(app, operation, &task) {
+            return self.set(now, app, operation, node, TaskState::Write(state), message);
+        }
         if let Some(refusal) = self.rival(app, &task.key) {
             let state = TaskState::Write(WriteTask::SyncFailed(refusal.clone()));
             return self.set(now, app, operation, node, state, refusal);
-        }
-        if let Some((state, message)) = self.already(app, operation, &task) {
-            return self.set(now, app, operation, node, TaskState::Write(state), message);
         }
         if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
             return;
@@ -58,9 +59,8 @@ impl Engine {
         let task = self.scoped(app, operation, node);
         let effect = self.write_effect(app, operation, &task);
         let options = operation.options(&app.application.spec);
-        // The namespace that is made for the application is not declared.
-        let is_taken = task.target.filter(|_| !is_ours);
-        let (effect, state) = match is_taken.and_then(|_| self.hand_over(app, &effect, &options)) {
+        let first = (!is_ours).then(|| self.hand_over(app, &effect, &options)).flatten();
+        let (effect, state) = match first {
             Some(first) => (first, WriteTask::TakingOver),
             None => (EffectKind::Apply(Box::new(effect)), WriteTask::Applying),
         };
@@ -107,6 +107,11 @@ impl Engine {
     /// Why an object must be left to another application: that one tracks it and declares it, too. Taking it would only start a tug of
     /// war, and deleting either application would delete it. An object that the other no longer declares is handed over.
     pub(in crate::engine) fn rival(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
+        self.declarer(app, key)
+            .or_else(|| self.other_namespace_keeper(app, key))
+    }
+
+    fn declarer(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
         let owner = self.cluster(app)?.node(key)?.tracked_by()?;
         let other = self.applications.get(owner).filter(|_| *owner != app.id())?;
         let declared = other.desired.as_ref()?.resource(key)?;
@@ -116,34 +121,23 @@ impl Engine {
         ))
     }
 
-    /// An object that is as desired already needs no write in an automated sync; nor does a namespace that is there.
+    /// An object that is as desired already needs no write in an automated sync; nor does a namespace that is there, where nothing is kept of
+    /// it.
     pub(super) fn already(
         &self,
         app: &ApplicationState,
         operation: &OperationRun,
         task: &SyncTask,
     ) -> Option<(WriteTask, &'static str)> {
-        let cluster = self.cluster(app)?;
-        let live = cluster.node(&task.key);
+        let live = self.cluster(app)?.node(&task.key).filter(|live| !live.is_deleting())?;
         if task.action == TaskAction::CreateNamespace {
-            let has_metadata = namespace_metadata(app).is_some();
-            let live = live.filter(|live| !has_metadata && !live.is_deleting())?;
-            return Some((awaiting(live), "exists already"));
+            let Some(kept) = self.kept_in(app, operation, &task.key) else {
+                return Some((awaiting(live), "exists already"));
+            };
+            return is_unchanged(app, operation, &kept, live).then(|| (awaiting(live), "unchanged"));
         }
-        // The verdict is of what is desired now, which an operation of an older commit may declare just so.
         let target = operation.targets.as_ref()?.objects().get(task.target?)?;
-        let newest = app.desired.as_ref()?.resource(&task.key)?;
-        let is_current = newest.object.digest() == target.object.digest();
-        let object = app.assessment.objects.get(&task.key)?;
-        let live = live.filter(|live| !live.is_deleting())?;
-        // The assessment is of this step's beginning; what was written since is in the index by its answer.
-        let is_fresh = app
-            .compared
-            .get(&task.key)
-            .is_some_and(|compared| compared.of.live == live.content());
-        let is_equal =
-            is_fresh && object.sync == Some(SyncStatusCode::Synced) && !sabotage::is(Sabotage::WritesUnchanged);
-        (operation.is_automated() && is_current && is_equal).then(|| (awaiting(live), "unchanged"))
+        is_unchanged(app, operation, target, live).then(|| (awaiting(live), "unchanged"))
     }
 
     /// A kind whose definition this very sync brings is served a moment after.
@@ -432,6 +426,16 @@ fn judge(key: &ResourceKey, live: &Node) -> Settling {
     }
 }
 
+/// Is an object as an automated sync would write it? The verdict is of what is wanted now, which an operation of an older commit may declare
+/// just so, and of this step's beginning; what was written since is in the index by its answer.
+fn is_unchanged(app: &ApplicationState, operation: &OperationRun, target: &Target, live: &Node) -> bool {
+    let compared = app.compared.get(&target.key).map(|compared| compared.of);
+    let is_current = compared.is_some_and(|of| of.live == live.content() && of.desired == target.object.digest());
+    let object = app.assessment.objects.get(&target.key);
+    let is_equal = object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced));
+    operation.is_automated() && is_current && is_equal && !sabotage::is(Sabotage::WritesUnchanged)
+}
+
 fn awaiting(live: &Node) -> WriteTask {
     WriteTask::AwaitingHealth {
         uid: live.uid(),
@@ -459,23 +463,5 @@ pub(super) fn located(operation: &OperationRun, node: NodeIndex, message: &str) 
     match &operation.plan.task(node).location {
         Some(location) => format!("{location}: {message}"),
         None => message.to_owned(),
-    }
-}
-
-/// What the application says of its namespace.
-pub(super) fn namespace_metadata(app: &ApplicationState) -> Option<&ManagedNamespaceMetadata> {
-    app.application.spec.sync_policy.managed_namespace_metadata.as_ref()
-}
-
-fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
-    ApplyTask {
-        cluster: app.application.spec.destination.cluster(),
-        key: task.key.clone(),
-        gvk: task.gvk.clone(),
-        object: Blob::new(&namespace_object(&task.key.name, namespace_metadata(app))),
-        mode: ApplyMode::ServerSide { force: true },
-        dry_run: DryRun::No,
-        validate: true,
-        recreate: false,
     }
 }

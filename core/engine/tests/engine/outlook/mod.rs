@@ -156,10 +156,9 @@ fn happened(
     match change.kind {
         ChangeKind::Create => was.is_none() && written && !deleted && is.is_some(),
         ChangeKind::Update => was.is_some() && written && !deleted && is.is_some(),
-        // A person's sync writes everything, and a namespace that has labels to keep is always written.
+        // A person's sync writes everything.
         ChangeKind::Unchanged => {
-            let is_rewritten =
-                case.by_person && task.action == TaskAction::Apply || task.action == TaskAction::CreateNamespace;
+            let is_rewritten = case.by_person && matches!(task.action, TaskAction::Apply | TaskAction::CreateNamespace);
             is_same && !deleted && (!written || is_rewritten)
         }
         ChangeKind::Run => written && is.is_some(),
