@@ -18,6 +18,7 @@ mod digest;
 mod field_manager;
 mod key;
 mod manifest;
+mod odd_options;
 mod project;
 mod revision;
 pub mod schema;
@@ -33,6 +34,7 @@ pub use field_manager::{
 };
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
+pub use odd_options::{OptionPlace, odd_compare_options, odd_sync_options};
 pub use project::{
     AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject, SyncWindow, glob,
 };

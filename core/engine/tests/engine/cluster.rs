@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
 use capstan_engine::writing::take_over_fields;
@@ -46,6 +46,10 @@ pub(crate) struct Cluster {
     pub(crate) immutable: BTreeSet<String>,
     /// Claims that bind when something mounts them, by name.
     pub(crate) lazy: BTreeSet<String>,
+    /// The last write of each object, as it was asked for.
+    pub(crate) asked: BTreeMap<ResourceKey, ApplyTask>,
+    /// How each deleted object was.
+    pub(crate) propagation: BTreeMap<ResourceKey, Propagation>,
     /// Nothing may be listed.
     pub(crate) forbids_lists: bool,
     /// Somebody writes these, by name, right before their fields are handed over; once each.
@@ -107,6 +111,7 @@ impl Cluster {
     pub(crate) fn apply(&mut self, task: &ApplyTask) -> Result<Value, WriteError> {
         let desired = task.object.value().unwrap();
         let key = key_of(&desired);
+        self.asked.insert(key.clone(), task.clone());
         let create = task.mode == ApplyMode::Create;
         let old = self.objects.get(&key).cloned();
         if self.refused.contains(&key.name) || self.immutable.contains(&key.name) && old.is_some() {

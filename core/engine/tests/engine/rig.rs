@@ -324,7 +324,10 @@ impl Run {
             EffectKind::Render(task) => Outcome::Rendered(self.render(task)),
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),
             EffectKind::Apply(task) => self.write(task),
-            EffectKind::Delete { permit, .. } => {
+            EffectKind::Delete {
+                permit, propagation, ..
+            } => {
+                self.rig.cluster.propagation.insert(permit.key().clone(), *propagation);
                 let before = self.rig.cluster.objects.get(permit.key()).cloned();
                 let result = self.rig.cluster.delete(permit);
                 if let (Some(object), false) = (before, self.rig.cluster.objects.contains_key(permit.key())) {

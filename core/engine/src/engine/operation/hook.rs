@@ -13,8 +13,9 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
 use super::OperationRun;
+use super::prune::hook_propagation;
 use super::write::{attempts, located, retry_at};
-use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::grounds::{delete, of_operation};
@@ -218,7 +219,8 @@ impl Engine {
         match self.previous_permit(app, operation, &key, &uid) {
             Some(permit) => {
                 let (state, why) = (HookTask::DeletingPrevious { uid }, permit.grounds().to_string());
-                self.emit(app, delete(app, permit, Propagation::Background), InFlight::Task(node));
+                let effect = delete(app, permit, hook_propagation(operation, app));
+                self.emit(app, effect, InFlight::Task(node));
                 self.set(now, app, operation, node, TaskState::Hook(state), why);
             }
             None => {

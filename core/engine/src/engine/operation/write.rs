@@ -1,7 +1,7 @@
 //! Writing one object, and waiting until it is settled.
 
 use capstan_live::Node;
-use capstan_model::{Blob, HealthStatusCode, ResourceKey, SyncStatusCode, Timestamp};
+use capstan_model::{Blob, HealthStatusCode, ObjectMeta, ResourceKey, SyncStatusCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
@@ -121,8 +121,8 @@ impl Engine {
         ))
     }
 
-    /// An object that is as desired already needs no write in an automated sync; nor does a namespace that is there, where nothing is kept of
-    /// it.
+    /// An object that is as desired already needs no write in some syncs ([`is_unchanged`]); nor does a namespace that is there, where nothing is
+    /// kept of it.
     pub(super) fn already(
         &self,
         app: &ApplicationState,
@@ -159,7 +159,8 @@ impl Engine {
     ) -> ApplyTask {
         let own = &target.meta.sync_options;
         let live = self.cluster(app).and_then(|cluster| cluster.node(&target.key));
-        let mode = match (own.replace.or(options.replace), live) {
+        let replace = own.replace.or_else(|| replaces(live?)).or(options.replace);
+        let mode = match (replace, live) {
             (Some(true), Some(live)) => ApplyMode::Replace {
                 resource_version: match sabotage::is(Sabotage::BlindReplace) {
                     true => String::new(),
@@ -373,6 +374,12 @@ impl Engine {
     }
 }
 
+/// `Replace=` of the live object: that of a manifest that says it no longer counts once more.
+fn replaces(live: &Node) -> Option<bool> {
+    let live = live.manifest()?.value().ok()?;
+    ObjectMeta::of(&live).sync_options.replace
+}
+
 /// What is applied of a target: with `RespectIgnoreDifferences`, what is not compared is not changed either.
 fn respected(
     app: &ApplicationState,
@@ -426,14 +433,16 @@ fn judge(key: &ResourceKey, live: &Node) -> Settling {
     }
 }
 
-/// Is an object as an automated sync would write it? The verdict is of what is wanted now, which an operation of an older commit may declare
+/// Is an object as a sync would write it, that passes over those: an automated one, or with `ApplyOutOfSyncOnly=true`? The verdict is of what is wanted now, which an operation of an older commit may declare
 /// just so, and of this step's beginning; what was written since is in the index by its answer.
 fn is_unchanged(app: &ApplicationState, operation: &OperationRun, target: &Target, live: &Node) -> bool {
     let compared = app.compared.get(&target.key).map(|compared| compared.of);
     let is_current = compared.is_some_and(|of| of.live == live.content() && of.desired == target.object.digest());
     let object = app.assessment.objects.get(&target.key);
     let is_equal = object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced));
-    operation.is_automated() && is_current && is_equal && !sabotage::is(Sabotage::WritesUnchanged)
+    let options = operation.options(&app.application.spec);
+    let may_skip = operation.is_automated() || options.apply_out_of_sync_only == Some(true);
+    may_skip && is_current && is_equal && !sabotage::is(Sabotage::WritesUnchanged)
 }
 
 fn awaiting(live: &Node) -> WriteTask {
