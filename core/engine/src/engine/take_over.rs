@@ -21,6 +21,7 @@ use petgraph::stable_graph::NodeIndex;
 
 use super::Engine;
 use super::namespace::own_namespace;
+use super::operation::located;
 use super::state::{ApplicationState, InFlight};
 use crate::effect::{ApplyMode, ApplyTask, EffectKind};
 use crate::event::WriteError;
@@ -86,6 +87,16 @@ impl Engine {
                 if let Some(mut operation) = app.operation.take() {
                     let state = TaskState::Write(WriteTask::TakenOver);
                     self.set(now, app, &mut operation, node, state, "");
+                    app.operation = Some(operation);
+                }
+            }
+            // Nothing about the object itself: it is not made anew for that.
+            Err(WriteError::Invalid(why)) => {
+                if let Some(mut operation) = app.operation.take() {
+                    let why = format!("the fields that others applied cannot be handed over: {why}");
+                    let why = located(&operation, node, &why);
+                    let state = TaskState::Write(WriteTask::SyncFailed(why.clone()));
+                    self.set(now, app, &mut operation, node, state, why);
                     app.operation = Some(operation);
                 }
             }

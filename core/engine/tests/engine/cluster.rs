@@ -122,18 +122,7 @@ impl Cluster {
         if create && old.is_some() {
             return Err(WriteError::Conflict(format!("{key} already exists")));
         }
-        let mut new = match (&old, &task.mode) {
-            (Some(old), ApplyMode::Replace { .. }) => {
-                let metadata = &old["metadata"];
-                json!({"metadata": {"uid": metadata["uid"], "generation": metadata["generation"],
-                    "resourceVersion": metadata["resourceVersion"]}, "status": old["status"]})
-            }
-            (Some(old), _) => old.clone(),
-            (None, _) => {
-                self.identities += 1;
-                json!({"metadata": {"uid": format!("uid-{}", self.identities), "generation": 1}})
-            }
-        };
+        let mut new = self.base(old.as_ref(), &task.mode);
         merge(&mut new, &desired);
         own(old.as_ref(), &mut new, &fields(&desired));
         if old.as_ref().is_some_and(|old| old["spec"] != new["spec"]) {
@@ -163,11 +152,30 @@ impl Cluster {
         Ok(new)
     }
 
+    /// What a write is put into.
+    fn base(&mut self, old: Option<&Value>, mode: &ApplyMode) -> Value {
+        match (old, mode) {
+            (Some(old), ApplyMode::Replace { .. }) => {
+                let metadata = &old["metadata"];
+                json!({"metadata": {"uid": metadata["uid"], "generation": metadata["generation"],
+                    "resourceVersion": metadata["resourceVersion"]}, "status": old["status"]})
+            }
+            (Some(old), _) => old.clone(),
+            (None, _) => {
+                self.identities += 1;
+                json!({"metadata": {"uid": format!("uid-{}", self.identities), "generation": 1}})
+            }
+        }
+    }
+
     /// Hands the fields of others over, as an executor does.
     pub(crate) fn hand_over(&mut self, key: &ResourceKey, from: &[FormerManager]) -> Result<Value, WriteError> {
         let Some(live) = self.objects.get(key).cloned() else {
             return Err(WriteError::NotFound(format!("{key} not found")));
         };
+        if self.immutable.contains(&key.name) {
+            return Err(WriteError::Invalid(format!("{key} is invalid: metadata.managedFields")));
+        }
         if self.busy.remove(&key.name) {
             self.edit(key, &["data", "busy"], json!("1"), "somebody");
             return Err(WriteError::Conflict(format!("{key} has been modified")));

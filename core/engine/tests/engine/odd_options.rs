@@ -5,61 +5,65 @@ use serde_json::json;
 use crate::rig::config;
 use crate::sync_options::{rig, synced, with};
 
+/// What is said of a ConfigMap with this annotation, and of an application with this option.
+fn told(application: &str, object: &str) -> String {
+    let run = synced(rig(vec![with(config("a", 0, "1"), object)], application));
+    let conditions = run.rig.resource["status"]["conditions"].as_array().cloned();
+    let conditions = conditions.unwrap_or_default();
+    let warnings = conditions
+        .iter()
+        .filter(|condition| condition["type"] == "ManifestWarning");
+    let messages: Vec<&str> = warnings.filter_map(|condition| condition["message"].as_str()).collect();
+    messages.join("; ")
+}
+
+#[test]
+fn what_is_known_is_not_told() {
+    let known = "Prune=true|Replace=false|CreateNamespace=false|PrunePropagationPolicy=orphan|MaxPruneCount=3";
+    assert_eq!(told(known, "Prune=true, Force=true ,Validate=false"), "");
+}
+
 #[test]
 fn what_is_not_known_or_has_no_effect_is_told() {
-    let told = |application: &str, object: &str| {
-        let run = synced(rig(vec![with(config("a", 0, "1"), object)], application));
-        let conditions = run.rig.resource["status"]["conditions"].as_array().cloned();
-        let messages = conditions.unwrap_or_default();
-        let messages = messages
-            .iter()
-            .filter(|condition| condition["type"] == "ManifestWarning");
-        let messages: Vec<&str> = messages.filter_map(|condition| condition["message"].as_str()).collect();
-        messages.join("; ")
-    };
-    let (spec, annotation) = (
-        "spec.syncPolicy.syncOptions",
-        "shop/all.yaml:1: argocd.argoproj.io/sync-options",
-    );
-    for (application, object, expected) in [
-        (
-            "Prune=true|Replace=false|CreateNamespace=false",
-            "Prune=true,Force=true",
-            String::new(),
-        ),
-        ("Prune=flase", "", format!("{spec}: unknown option \"Prune=flase\"")),
-        (
-            "",
-            "Prune=flase",
-            format!("{annotation}: unknown option \"Prune=flase\""),
-        ),
-        ("", "Prune", format!("{annotation}: unknown option \"Prune\"")),
+    // What is written, and what is said of it on the application and on the object.
+    let unknown = |hint: &'static str| (hint, hint);
+    for (word, (of_application, of_object)) in [
+        ("Prune=flase", unknown("unknown option \"Prune=flase\"")),
+        ("Prune", unknown("unknown option \"Prune\"")),
         (
             "Prune = False",
-            "",
-            format!("{spec}: unknown option \"Prune = False\": write Prune=false"),
+            unknown("unknown option \"Prune = False\": write Prune=false"),
         ),
         (
-            "",
             "prune=false",
-            format!("{annotation}: unknown option \"prune=false\": write Prune=false"),
+            unknown("unknown option \"prune=false\": write Prune=false"),
+        ),
+        (
+            "MaxPrunePercentage=101",
+            unknown("unknown option \"MaxPrunePercentage=101\""),
         ),
         (
             "Force=true",
-            "",
-            format!("{spec}: Force=true has no effect here: write it on the object, or force a sync by its strategy"),
+            (
+                "Force=true has no effect here: write it on the object, or force a sync by its strategy",
+                "",
+            ),
         ),
         (
-            "",
             "ApplyOutOfSyncOnly=true",
-            format!("{annotation}: ApplyOutOfSyncOnly=true has no effect here: it is an option of the Application"),
+            (
+                "",
+                "ApplyOutOfSyncOnly=true has no effect here: it is an option of the Application",
+            ),
         ),
     ] {
-        assert_eq!(
-            told(application, object),
-            expected,
-            "application {application:?}, object {object:?}"
-        );
+        let at = |place: &str, said: &str| match said {
+            "" => String::new(),
+            said => format!("{place}: {said}"),
+        };
+        assert_eq!(told(word, ""), at("spec.syncPolicy.syncOptions", of_application));
+        let annotation = "shop/all.yaml:1: argocd.argoproj.io/sync-options";
+        assert_eq!(told("", word), at(annotation, of_object));
     }
 }
 

@@ -184,6 +184,25 @@ fn who_writes_in_between_is_looked_at_again() {
     }
 }
 
+/// `Force=true` is for objects that cannot be changed, not for fields that cannot be handed over.
+#[test]
+fn an_object_is_not_made_anew_for_its_fields() {
+    let mut rig = rig(written_before("argocd-controller", "Apply"));
+    rig.commits.clear();
+    let mut object = config("a", 0, "1");
+    object["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!("Force=true");
+    rig.commit(vec![object]);
+    rig.cluster.immutable.insert("a".into());
+    let run = synced(rig);
+    assert_eq!(outcome(&run), left());
+    assert_eq!(run.rig.cluster.history, []);
+    let message = run.rig.status("/operationState/message");
+    assert!(
+        message.contains("shop/all.yaml:1: the fields that others applied cannot be handed over"),
+        "{message}"
+    );
+}
+
 /// What somebody applies over a synced object is drift, with all that comes with it.
 #[test]
 fn kubectl_apply_over_a_synced_object_is_put_right() {

@@ -26,7 +26,7 @@ pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use start::last_attempt;
 pub(in crate::engine) use work::Work;
-pub(in crate::engine) use write::retry_at;
+pub(in crate::engine) use write::{located, retry_at};
 mod work;
 mod write;
 

@@ -220,16 +220,11 @@ impl Engine {
                     self.launch_write(now, app, operation, node, gate);
                 }
             }
-            WriteTask::TakenOver => {
-                if self.may_write(app) && operation.stage == Stage::Running {
-                    self.launch_write(now, app, operation, node, gate);
-                }
+            WriteTask::TakenOver if self.may_write(app) && operation.stage == Stage::Running => {
+                self.launch_write(now, app, operation, node, gate);
             }
-            WriteTask::Blocked
-            | WriteTask::TakingOver
-            | WriteTask::Applying
-            | WriteTask::Synced
-            | WriteTask::SyncFailed(_) => {}
+            // Left by an answer, or not at all.
+            _ => {}
         }
     }
 
@@ -433,8 +428,9 @@ fn judge(key: &ResourceKey, live: &Node) -> Settling {
     }
 }
 
-/// Is an object as a sync would write it, that passes over those: an automated one, or with `ApplyOutOfSyncOnly=true`? The verdict is of what is wanted now, which an operation of an older commit may declare
-/// just so, and of this step's beginning; what was written since is in the index by its answer.
+/// Is an object as a sync would write it that passes over those: an automated one, or with `ApplyOutOfSyncOnly=true`? The verdict is of what
+/// is wanted now, which an operation of an older commit may declare just so, and of this step's beginning; what was written since is in
+/// the index by its answer.
 fn is_unchanged(app: &ApplicationState, operation: &OperationRun, target: &Target, live: &Node) -> bool {
     let compared = app.compared.get(&target.key).map(|compared| compared.of);
     let is_current = compared.is_some_and(|of| of.live == live.content() && of.desired == target.object.digest());
@@ -468,7 +464,7 @@ pub(in crate::engine) fn retry_at(now: Timestamp, attempts: u32, error: &WriteEr
 }
 
 /// What the API said, with where the object is declared.
-pub(super) fn located(operation: &OperationRun, node: NodeIndex, message: &str) -> String {
+pub(in crate::engine) fn located(operation: &OperationRun, node: NodeIndex, message: &str) -> String {
     match &operation.plan.task(node).location {
         Some(location) => format!("{location}: {message}"),
         None => message.to_owned(),
