@@ -18,15 +18,16 @@ pub(crate) struct Executor<'a> {
 impl Executor<'_> {
     fn path(&self, key: &ResourceKey, gvk: &GroupVersionKind) -> Result<String, WriteError> {
         super::discovery::object(self.world.snapshot().registry(), gvk, key)
-            .ok_or_else(|| WriteError::NotFound(format!("{key}: the cluster serves no {}", gvk.kind)))
+            .ok_or_else(|| WriteError::PathNotFound(format!("{key}: the cluster serves no {}", gvk.kind)))
     }
 
     fn send(&mut self, mut request: Request) -> Result<Value, WriteError> {
         request.user_agent = Some(MANAGER.to_owned());
+        let path = request.path.clone();
         let response = self.world.handle(self.now, request);
         match response.is_success() {
             true => Ok(response.value().clone()),
-            false => Err(error(&response)),
+            false => Err(error(&path, &response)),
         }
     }
 
@@ -221,11 +222,14 @@ fn version(object: &Value) -> String {
     text(object, &["metadata", "resourceVersion"]).to_owned()
 }
 
-fn error(response: &Response) -> WriteError {
+/// Only the word about the very object of the path proves that it is not there.
+fn error(path: &str, response: &Response) -> WriteError {
+    let is_about_it = path.rsplit('/').next() == Some(text(response.value(), &["details", "name"]));
     let message = text(response.value(), &["message"]).to_owned();
     match response.code {
         401 | 403 => WriteError::Forbidden(message),
-        404 | 410 => WriteError::NotFound(message),
+        404 if is_about_it => WriteError::NotFound(message),
+        404 | 410 => WriteError::PathNotFound(message),
         409 => WriteError::Conflict(message),
         429 => WriteError::RateLimited {
             message,

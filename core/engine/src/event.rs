@@ -265,7 +265,7 @@ pub enum Keeping {
 /// What a delete did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    /// The object is gone.
+    /// The object is gone, and that is proven: the API deleted it, or says that this very object is not there.
     Gone,
     /// The API accepted; finalizers or children are still being dealt with.
     Accepted,
@@ -282,9 +282,13 @@ pub enum WriteError {
     /// 409: somebody else wrote between, or owns the field, or the object exists already.
     #[error("{0}")]
     Conflict(String),
-    /// 404.
+    /// 404 about this very object, by its name: proof that it is not there.
     #[error("{0}")]
     NotFound(String),
+    /// 404 about anything else: a kind or version that is not served, a Namespace that is missing, a proxy that has no server behind
+    /// it. It says nothing about the object, which may well be there.
+    #[error("{0}")]
+    PathNotFound(String),
     /// 401, 403.
     #[error("{0}")]
     Forbidden(String),
@@ -311,6 +315,7 @@ impl WriteError {
             Self::Transient(_) => "Transient",
             Self::Conflict(_) => "Conflict",
             Self::NotFound(_) => "NotFound",
+            Self::PathNotFound(_) => "PathNotFound",
             Self::Forbidden(_) => "Forbidden",
             Self::Invalid(_) => "Invalid",
             Self::RateLimited { .. } => "RateLimited",

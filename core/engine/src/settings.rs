@@ -23,6 +23,10 @@ pub struct Settings {
     pub refresh_backoff: Duration,
     /// Longest such wait.
     pub refresh_backoff_cap: Duration,
+    /// First wait before an automated sync that failed, its retries included, is begun anew; zero: never.
+    pub resume_backoff: Duration,
+    /// Longest such wait.
+    pub resume_backoff_cap: Duration,
     /// How long one object or hook is waited for in a sync, where its annotation says nothing.
     pub object_timeout: Duration,
     /// How long one wave of a sync may last, where the Application's annotation says nothing.
@@ -85,6 +89,8 @@ impl Default for Settings {
             self_heal_cap: Duration::from_secs(300),
             refresh_backoff: Duration::from_secs(5),
             refresh_backoff_cap: Duration::from_secs(180),
+            resume_backoff: Duration::from_secs(300),
+            resume_backoff_cap: Duration::from_secs(3600),
             object_timeout: Duration::from_secs(3600),
             wave_timeout: Duration::from_secs(6 * 3600),
             sync_timeout: Duration::from_secs(24 * 3600),
@@ -101,9 +107,15 @@ impl Default for Settings {
 impl Settings {
     /// The wait before a source that could not be read is asked again, after so many attempts.
     pub(crate) fn refresh_wait(&self, attempts: u32) -> Duration {
-        let factor = 2u32.saturating_pow(attempts.min(20));
-        self.refresh_backoff
-            .saturating_mul(factor)
-            .min(self.refresh_backoff_cap)
+        doubled(self.refresh_backoff, attempts, self.refresh_backoff_cap)
     }
+
+    /// The wait before a sync that failed is begun anew, after it was so often.
+    pub(crate) fn resume_wait(&self, times: u32) -> Duration {
+        doubled(self.resume_backoff, times, self.resume_backoff_cap)
+    }
+}
+
+fn doubled(first: Duration, times: u32, cap: Duration) -> Duration {
+    first.saturating_mul(2u32.saturating_pow(times.min(20))).min(cap)
 }

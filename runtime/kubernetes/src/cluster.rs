@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use capstan_model::{ClusterId, GroupKind, GroupVersionKind, ResourceKey};
+use http::Method;
 use kube::client::Body;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
+use crate::leadership::Mandate;
 use crate::request::{Answer, Ask, RequestError, fetch, open};
 use crate::table::{ApiTable, Unaddressable};
 use crate::telemetry::RequestCounts;
@@ -46,6 +48,8 @@ impl Default for ClusterSettings {
 #[derive(Clone)]
 pub struct Cluster {
     inner: Arc<Inner>,
+    /// Under which it writes. `None`: it always may.
+    mandate: Option<Mandate>,
 }
 
 struct Inner {
@@ -81,6 +85,15 @@ impl Cluster {
                 rediscovered: Mutex::new(None),
                 requests: RequestCounts::default(),
             }),
+            mandate: None,
+        }
+    }
+
+    /// The same connection, on which nothing is written any more when the mandate does not hold.
+    pub fn mandated(&self, mandate: Mandate) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            mandate: Some(mandate),
         }
     }
 
@@ -140,13 +153,22 @@ impl Cluster {
     }
 
     pub(crate) async fn fetch(&self, verb: &'static str, kind: &GroupKind, ask: Ask) -> Result<Answer, RequestError> {
-        let done = fetch(&self.inner.client, ask, self.inner.settings.deadline).await;
+        let done = match self.withheld(&ask) {
+            Some(error) => Err(error),
+            None => fetch(&self.inner.client, ask, self.inner.settings.deadline).await,
+        };
         let outcome = match &done {
             Ok(answer) => answer.code.as_u16().to_string(),
             Err(error) => error.label(),
         };
         self.inner.requests.add(verb, kind, outcome);
         done
+    }
+
+    /// Why it is not sent, if it would write and must not.
+    fn withheld(&self, ask: &Ask) -> Option<RequestError> {
+        let is_over = self.mandate.as_ref().is_some_and(|mandate| !mandate.holds());
+        (is_over && ask.method != Method::GET).then_some(RequestError::Withheld)
     }
 
     pub(crate) async fn open(&self, verb: &'static str, kind: &GroupKind, ask: Ask) -> Result<Body, RequestError> {

@@ -80,7 +80,9 @@ impl Cluster {
             match error.into_read_error() {
                 WriteError::Forbidden(_) => NotListed::Never(reason),
                 // The kind is gone since it was discovered: look again.
-                WriteError::NotFound(_) => NotListed::Later(WriteError::Transient(reason)),
+                WriteError::NotFound(_) | WriteError::PathNotFound(_) => {
+                    NotListed::Later(WriteError::Transient(reason))
+                }
                 error => NotListed::Later(error),
             }
         })?;

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::contents::NotListed;
-use crate::observe::proves_absence;
 use crate::request::{Ask, JSON};
 use crate::undelete::Keeper;
 
@@ -55,8 +54,10 @@ impl Cluster {
             // The object comes back when it still exists; a Status, or the object as it last was, when it does not.
             Ok(answer) if is_terminating(&answer) => Ok(Deletion::Accepted),
             Ok(_) => Ok(Deletion::Gone),
-            Err(error) if proves_absence(&error, &key.name) => Ok(Deletion::Gone),
-            Err(error) => Err(error.into_write_error()),
+            Err(error) => match error.about(&key.name) {
+                WriteError::NotFound(_) => Ok(Deletion::Gone),
+                error => Err(error),
+            },
         }
     }
 }

@@ -7,10 +7,10 @@
 //!   the lease. When it passes, nothing is written any more ([`Leadership::holds`]), whether anybody said so or not.
 //! - A lease is taken from another only after it was seen unchanged for as long as it says, by our clock: no two clocks are compared.
 //! - Every time somebody begins to lead, `leaseTransitions` grows, also for the same name: a [`Fence`] of an earlier term never holds again.
+//!   That of a Lease that somebody deleted does not either: the next one has another UID.
 //!
 //! **Deliberately absent.** Shards: one lease, one leader.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use capstan_engine::Event;
@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::Cluster;
+use crate::leadership::{Leadership, Term};
 
 /// Which lease, and how patiently.
 #[derive(Clone, Debug)]
@@ -32,7 +33,8 @@ pub struct ElectionSettings {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// What this replica is called in it: no two processes that run at once may have the same.
+    /// What this replica is called in it: no two processes that run at once may have the same. Not empty: that is how a Lease that nobody
+    /// holds is spelt.
     pub identity: String,
     /// How long a lease is good that is not renewed.
     pub duration: Duration,
@@ -56,25 +58,6 @@ impl ElectionSettings {
     }
 }
 
-/// Whether this replica leads, for whoever is about to write.
-#[derive(Clone, Debug, Default)]
-pub struct Leadership {
-    /// `None`: it does not.
-    until: Arc<Mutex<Option<Instant>>>,
-}
-
-impl Leadership {
-    /// May something be written now?
-    pub fn holds(&self) -> bool {
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn set(&self, until: Option<Instant>) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
-    }
-}
-
 /// A candidate at work. Dropping it ends it, and the lease runs out; [`Election::resign`] gives it back.
 #[derive(Debug)]
 pub struct Election {
@@ -95,6 +78,7 @@ impl Election {
             events: events.clone(),
             seen: None,
             term: None,
+            last: 0,
             failure: String::new(),
         };
         let mut tasks = JoinSet::new();
@@ -144,7 +128,7 @@ async fn give_back(cluster: &Cluster, settings: &ElectionSettings) -> Result<(),
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
     holder: String,
-    term: i64,
+    term: Term,
     version: String,
     /// How long it is good after it was seen to change.
     duration: Duration,
@@ -156,7 +140,10 @@ impl Known {
         let number = |pointer: &str| lease.pointer(pointer).and_then(Value::as_i64).unwrap_or_default();
         Self {
             holder: text("/spec/holderIdentity").to_owned(),
-            term: number("/spec/leaseTransitions"),
+            term: Term {
+                lease: text("/metadata/uid").to_owned(),
+                number: number("/spec/leaseTransitions"),
+            },
             version: text("/metadata/resourceVersion").to_owned(),
             duration: Duration::from_secs(u64::try_from(number("/spec/leaseDurationSeconds")).unwrap_or(0)),
         }
@@ -171,7 +158,9 @@ struct Candidate {
     /// Another's lease, and since when it is seen unchanged.
     seen: Option<(Known, Instant)>,
     /// The term in which we lead.
-    term: Option<i64>,
+    term: Option<Term>,
+    /// The highest number of a term that was seen: the next one is higher, also when somebody deletes the Lease.
+    last: i64,
     /// What was said to be wrong last.
     failure: String,
 }
@@ -180,11 +169,8 @@ impl Candidate {
     async fn run(mut self) {
         loop {
             let begun = Instant::now();
-            let patience = self
-                .settings
-                .renew_deadline
-                .saturating_sub(self.settings.retry)
-                .max(self.settings.retry);
+            // Short enough that one request that hangs does not cost the lead.
+            let patience = (self.settings.renew_deadline / 3).max(self.settings.retry);
             let outcome = match timeout(patience, self.attempt(begun)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(WriteError::OutcomeUnknown(format!(
@@ -204,7 +190,7 @@ impl Candidate {
                         self.failure = failure;
                     }
                     // Until its time is over it is still ours.
-                    self.term.filter(|_| self.leadership.holds())
+                    self.term.clone().filter(|_| self.leadership.holds())
                 }
             };
             if !self.lead(term).await {
@@ -215,20 +201,20 @@ impl Candidate {
     }
 
     /// Looks at the lease, renews or takes it. Gives the term in which we lead.
-    async fn attempt(&mut self, begun: Instant) -> Result<Option<i64>, WriteError> {
+    async fn attempt(&mut self, begun: Instant) -> Result<Option<Term>, WriteError> {
         let (key, kind) = lease(&self.settings.namespace, &self.settings.name);
         let live = self.cluster.observe(&key, &kind).await?;
         let Some(live) = live else {
-            return self.take(begun, json!({"metadata": {}, "spec": {}}), 1).await;
+            return self.take(begun, json!({"metadata": {}, "spec": {}})).await;
         };
         let known = Known::of(&live);
-        if known.holder == self.settings.identity && self.term == Some(known.term) {
-            return self.take(begun, *live, known.term).await;
+        self.last = self.last.max(known.term.number);
+        if known.holder == self.settings.identity && self.term.as_ref() == Some(&known.term) {
+            return self.renew(begun, *live).await;
         }
         // Of our own name, and not of this process: nobody else has that name, so that one is gone.
         if known.holder.is_empty() || known.holder == self.settings.identity || self.has_expired(&known, begun) {
-            let term = known.term + 1;
-            return self.take(begun, *live, term).await;
+            return self.take(begun, *live).await;
         }
         Ok(None)
     }
@@ -244,9 +230,15 @@ impl Candidate {
         }
     }
 
+    /// Begins a term of our own.
+    async fn take(&mut self, begun: Instant, mut object: Value) -> Result<Option<Term>, WriteError> {
+        object["spec"]["acquireTime"] = json!(micro_time());
+        object["spec"]["leaseTransitions"] = json!(self.last + 1);
+        self.renew(begun, object).await
+    }
+
     /// Writes it as ours, over the version that was read. Somebody who was faster leads.
-    async fn take(&mut self, begun: Instant, mut object: Value, term: i64) -> Result<Option<i64>, WriteError> {
-        let now = micro_time();
+    async fn renew(&mut self, begun: Instant, mut object: Value) -> Result<Option<Term>, WriteError> {
         let settings = &self.settings;
         object["apiVersion"] = json!("coordination.k8s.io/v1");
         object["kind"] = json!("Lease");
@@ -254,40 +246,41 @@ impl Candidate {
         object["metadata"]["name"] = json!(settings.name);
         object["spec"]["holderIdentity"] = json!(settings.identity);
         object["spec"]["leaseDurationSeconds"] = json!(settings.duration.as_secs());
-        object["spec"]["renewTime"] = json!(now);
-        if self.term != Some(term) {
-            object["spec"]["acquireTime"] = json!(now);
-            object["spec"]["leaseTransitions"] = json!(term);
-        }
+        object["spec"]["renewTime"] = json!(micro_time());
         match write(&self.cluster, object).await {
-            Ok(_) => {
-                self.leadership.set(Some(begun + self.settings.renew_deadline));
+            Ok(written) => {
+                let term = Known::of(&written).term;
+                self.last = self.last.max(term.number);
+                let until = begun + self.settings.renew_deadline;
+                self.leadership.set(Some((term.clone(), until)));
                 Ok(Some(term))
             }
-            Err(WriteError::Conflict(_)) => Ok(self.term.filter(|_| self.leadership.holds())),
+            Err(WriteError::Conflict(_)) => Ok(self.term.clone().filter(|_| self.leadership.holds())),
             Err(error) => Err(error),
         }
     }
 
     /// Says what changed; `false` when nobody listens any more.
-    async fn lead(&mut self, term: Option<i64>) -> bool {
+    async fn lead(&mut self, term: Option<Term>) -> bool {
         if self.term == term {
             return !self.events.is_closed();
         }
-        self.term = term;
+        self.term.clone_from(&term);
         if term.is_none() {
             self.leadership.set(None);
         }
+        let number = term.as_ref().map(|term| term.number);
         let fence = term.map(|term| Fence {
             namespace: self.settings.namespace.clone(),
             name: self.settings.name.clone(),
             holder: self.settings.identity.clone(),
-            term,
+            lease: term.lease,
+            term: term.number,
         });
         tracing::info!(
             lease = self.settings.name,
             identity = self.settings.identity,
-            term,
+            term = number,
             "leads: {}",
             fence.is_some()
         );

@@ -9,6 +9,8 @@
 //! - No request is sent twice on its own: the client's retries are off. A write without an answer is `OutcomeUnknown`.
 //! - A delete is sent only after its permit was held against a fresh read, and what was read is kept, with the UID and resourceVersion of that
 //!   read.
+//! - Only the API's word about an object itself proves that it is not there; a 404 about anything else is an error.
+//! - A connection that writes under a [`Mandate`] asks it right before every request that writes.
 //! - Every request has a deadline; every watch has a longest life, set by us, and a longest silence.
 //! - Nothing parsed is kept: a watched object is decoded, handed over and forgotten.
 //! - No child process: kubeconfigs with exec plugins are refused with a message.
@@ -23,6 +25,7 @@ mod contents;
 pub mod crds;
 mod delete;
 mod discovery;
+mod leadership;
 mod lease;
 mod list;
 mod observe;
@@ -37,7 +40,8 @@ mod watch;
 pub use applications::{application_key, application_kind};
 pub use cluster::{Cluster, ClusterSettings};
 pub use connect::{ConnectError, KubeconfigSource};
-pub use lease::{Election, ElectionSettings, Leadership};
+pub use leadership::{Leadership, Mandate};
+pub use lease::{Election, ElectionSettings};
 pub use request::{ApiStatus, RequestError};
 pub use table::ApiTable;
 pub use telemetry::{RequestCounts, RequestLabels};

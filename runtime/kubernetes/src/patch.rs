@@ -144,7 +144,7 @@ impl Cluster {
             RequestError::Status(status) if status.fields.iter().any(|field| field == "metadata.uid") => {
                 WriteError::Conflict(format!("{key} was replaced: {error}"))
             }
-            _ => error.into_write_error(),
+            _ => error.about(&key.name),
         })
     }
 }

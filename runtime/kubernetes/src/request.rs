@@ -10,6 +10,8 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use serde_json::Value;
 
+use crate::observe::proves_absence;
+
 /// What the API server said when it did not do as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiStatus {
@@ -57,6 +59,9 @@ pub enum RequestError {
         /// What is wrong with it.
         reason: String,
     },
+    /// This replica does not lead any more, or leads anew: nothing was sent.
+    #[error("nothing was written: this replica does not lead any more as it did when it was asked to")]
+    Withheld,
     /// No request could be made of what was asked for.
     #[error("{reason}")]
     Impossible {
@@ -73,6 +78,7 @@ impl RequestError {
             Self::Unanswered { .. } => "unanswered".into(),
             Self::Status(status) => status.code.to_string(),
             Self::Malformed { .. } => "malformed".into(),
+            Self::Withheld => "withheld".into(),
             Self::Impossible { .. } => "impossible".into(),
         }
     }
@@ -87,14 +93,23 @@ impl RequestError {
         matches!(self, Self::Unreachable { .. } | Self::Unanswered { .. })
     }
 
-    /// The named outcome of a write. A write that had no answer is unknown, and so is a gateway's word that it had none.
+    /// The named outcome of a write. A write that had no answer is unknown, and so is a gateway's word that it had none. That an object
+    /// is not there is told by [`Self::about`] only.
     pub(crate) fn into_write_error(self) -> WriteError {
         let message = self.to_string();
         match self {
-            Self::Unreachable { .. } => WriteError::Transient(message),
+            Self::Unreachable { .. } | Self::Withheld => WriteError::Transient(message),
             Self::Unanswered { .. } | Self::Malformed { .. } => WriteError::OutcomeUnknown(message),
             Self::Impossible { .. } => WriteError::Invalid(message),
             Self::Status(status) => status.into_write_error(),
+        }
+    }
+
+    /// The named outcome of a write of the object of this name: the API's word about the object itself proves that it is not there.
+    pub(crate) fn about(self, name: &str) -> WriteError {
+        match proves_absence(&self, name) {
+            true => WriteError::NotFound(self.to_string()),
+            false => self.into_write_error(),
         }
     }
 
@@ -117,7 +132,7 @@ impl ApiStatus {
         } = self;
         match code {
             401 | 403 => WriteError::Forbidden(message),
-            404 | 410 => WriteError::NotFound(message),
+            404 | 410 => WriteError::PathNotFound(message),
             409 => WriteError::Conflict(message),
             429 => WriteError::RateLimited { message, retry_after },
             // A timeout of the server or of a gateway before it: the write may have been committed.
@@ -386,7 +401,7 @@ mod tests {
             "Invalid",
             "Forbidden",
             "Forbidden",
-            "NotFound",
+            "PathNotFound",
             "Conflict",
             "Invalid",
             "Invalid",
@@ -396,6 +411,20 @@ mod tests {
             "OutcomeUnknown",
         ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn only_the_object_s_own_404_is_its_absence() {
+        let answered = |body: Value| {
+            let status = ApiStatus::of(StatusCode::NOT_FOUND, &HeaderMap::new(), body.to_string().as_bytes());
+            RequestError::Status(status).about("web").name()
+        };
+        let status =
+            |name: &str| json!({"kind": "Status", "code": 404, "reason": "NotFound", "details": {"name": name}});
+        assert_eq!(answered(status("web")), "NotFound");
+        for other in [status("shop"), status(""), json!("404 page not found")] {
+            assert_eq!(answered(other), "PathNotFound");
+        }
     }
 
     #[test]

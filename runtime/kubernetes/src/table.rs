@@ -74,7 +74,7 @@ pub(crate) enum Unaddressable {
 impl From<Unaddressable> for WriteError {
     fn from(error: Unaddressable) -> Self {
         match error {
-            Unaddressable::NotServed(message) => Self::NotFound(message),
+            Unaddressable::NotServed(message) => Self::PathNotFound(message),
             Unaddressable::Unknown(message) => Self::Transient(message),
             Unaddressable::Impossible(message) => Self::Invalid(message),
         }

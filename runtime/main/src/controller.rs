@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     leader_elect: bool,
     /// What this replica is called in the Lease: of no two that run at once, and best the same after a crash, such as a pod's name. Made up
     /// when absent.
-    #[arg(long, env = "POD_NAME")]
+    #[arg(long, env = "POD_NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     identity: Option<String>,
     /// File with the installation's seed, a secret of 32 bytes or more: what charts draw at random (passwords, keys) follows from it, so that
     /// it stays the same. When absent, `seed` in --dir, made at the first start.

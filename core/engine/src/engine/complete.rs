@@ -33,7 +33,7 @@ impl Engine {
         if let InFlight::Heal(key) | InFlight::HealTakeOver(key) = &what {
             app.drift.touched.insert(key.clone());
         }
-        match (what, outcome) {
+        match (what, passing(outcome)) {
             (InFlight::Resolve, Outcome::Resolved(result)) => self.resolved(now, app, result),
             (InFlight::Render(revisions, sources, inputs), Outcome::Rendered(result)) => {
                 self.rendered(now, app, (revisions, sources, inputs), result);
@@ -154,6 +154,15 @@ impl Engine {
                 app.status_error = error.to_string();
             }
         }
+    }
+}
+
+/// What is deleted was seen a moment ago, so that its path is not found is a passing thing, such as a proxy without its server: it is
+/// tried again, and the object is there until something proves that it is not.
+fn passing(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Deleted(Err(WriteError::PathNotFound(why))) => Outcome::Deleted(Err(WriteError::Transient(why))),
+        outcome => outcome,
     }
 }
 

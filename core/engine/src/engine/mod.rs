@@ -274,6 +274,7 @@ impl Engine {
             self.deletion_deadline(app),
             app.hold.next_change,
             app.guarding.deadline(&self.settings),
+            self.resume_deadline(app),
         ]
         .into_iter()
         .flatten()

@@ -271,6 +271,8 @@ pub(crate) struct ApplicationState {
     /// Is there anything new to say?
     pub(crate) telling: Telling,
     pub(crate) status_retry: Option<(u32, Timestamp)>,
+    /// The sync that failed is due to be begun anew.
+    pub(crate) resumes: bool,
     /// Why the status could not be written last time.
     pub(crate) status_error: String,
     pub(crate) deletion: DeletionRun,
@@ -380,6 +382,7 @@ impl ApplicationState {
             telling: Telling::default(),
             said_version: application.metadata.resource_version.clone(),
             status_retry: None,
+            resumes: false,
             status_error: String::new(),
             deletion: DeletionRun::default(),
             deletion_retry: None,

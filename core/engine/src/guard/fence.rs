@@ -17,6 +17,8 @@ pub struct Fence {
     pub name: String,
     /// `spec.holderIdentity`.
     pub holder: String,
+    /// `metadata.uid`: another one was made after somebody deleted it.
+    pub lease: String,
     /// `spec.leaseTransitions`: another one means that somebody else held it in between.
     pub term: i64,
 }
@@ -47,8 +49,13 @@ impl Fence {
             .pointer("/spec/leaseTransitions")
             .and_then(Value::as_i64)
             .unwrap_or_default();
+        let uid = lease
+            .pointer("/metadata/uid")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         match (holder, term) {
             ("", _) => Err(lost("held by nobody".into())),
+            _ if uid != self.lease => Err(lost("another Lease of that name".into())),
             (holder, term) if holder != self.holder || term != self.term => {
                 Err(lost(format!("held by {holder} in term {term}")))
             }
@@ -63,6 +70,7 @@ impl fmt::Display for Fence {
             namespace,
             name,
             holder,
+            lease: _,
             term,
         } = self;
         write!(f, "Lease {namespace}/{name} was held by {holder} in term {term}")
@@ -81,11 +89,18 @@ mod tests {
             namespace: "argocd".into(),
             name: "capstan".into(),
             holder: "a".into(),
+            lease: "uid-1".into(),
             term: 3,
         };
-        let lease = |holder: &str, term: i64| json!({"spec": {"holderIdentity": holder, "leaseTransitions": term}});
+        let lease = |holder: &str, term: i64| {
+            let spec = json!({"holderIdentity": holder, "leaseTransitions": term});
+            json!({"metadata": {"uid": "uid-1"}, "spec": spec})
+        };
         assert_eq!(fence.check(Some(&lease("a", 3))), Ok(()));
+        let mut another = lease("a", 3);
+        another["metadata"]["uid"] = json!("uid-2");
         for (lease, says) in [
+            (Some(another), "another Lease of that name"),
             (Some(lease("b", 4)), "held by b in term 4"),
             (Some(lease("a", 5)), "held by a in term 5"),
             (Some(lease("", 3)), "held by nobody"),

@@ -22,6 +22,8 @@ pub struct AutoSyncInput<'a> {
     pub would_wipe: bool,
     /// Something keeps syncs from beginning: another Application, or an annotation that names none.
     pub held: bool,
+    /// One that failed is due to be begun anew.
+    pub resumes: bool,
     /// What became of the last operation, if it was for these very objects.
     pub last: LastAttempt,
 }
@@ -70,7 +72,8 @@ pub enum SkipReason {
     PruneNotAllowed,
     /// Synced once already: what differs now is drift, and self-heal's turn.
     Drifted,
-    /// Failed for these very objects, retries included. A new commit, a changed application or a person helps.
+    /// Failed for these very objects, retries included. It is begun anew after a while; a new commit, a changed application or a person does
+    /// not wait for that.
     AlreadyFailed,
     /// The source is empty, and `allowEmpty` is not set.
     WouldWipe,
@@ -104,8 +107,9 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
         SkipReason::WouldWipe
     } else {
         match input.last {
-            LastAttempt::Other | LastAttempt::Released if input.held => SkipReason::Held,
-            LastAttempt::Other => {
+            LastAttempt::Failed if !input.resumes => SkipReason::AlreadyFailed,
+            LastAttempt::Other | LastAttempt::Released | LastAttempt::Failed if input.held => SkipReason::Held,
+            LastAttempt::Other | LastAttempt::Failed => {
                 return AutoSync::Sync {
                     prune: automated.prune,
                     hooks: true,
@@ -118,7 +122,6 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
                 };
             }
             LastAttempt::Succeeded | LastAttempt::Released => SkipReason::Drifted,
-            LastAttempt::Failed => SkipReason::AlreadyFailed,
         }
     };
     AutoSync::Skip(reason)
@@ -134,7 +137,7 @@ impl fmt::Display for SkipReason {
             Self::Synced => "it is in sync",
             Self::PruneNotAllowed => "only prunes are left, and syncPolicy.automated.prune is off",
             Self::Drifted => "it was synced already: what differs now is drift",
-            Self::AlreadyFailed => "the last sync of these objects failed; push a commit or sync by hand",
+            Self::AlreadyFailed => "the last sync of these objects failed; it is begun anew after a while, at once with a commit or by hand",
             Self::Held => "it has to wait",
             Self::WouldWipe => {
                 "the source declares nothing, and a sync would delete every object; set syncPolicy.automated.allowEmpty if that is meant"
@@ -163,6 +166,7 @@ mod tests {
             only_prunes: false,
             would_wipe: false,
             held: false,
+            resumes: false,
             last: LastAttempt::Other,
         }
     }
@@ -176,6 +180,12 @@ mod tests {
             ..input()
         };
         assert_eq!(auto_sync(&released), sync(false));
+        let resumed = AutoSyncInput {
+            last: LastAttempt::Failed,
+            resumes: true,
+            ..input()
+        };
+        assert_eq!(auto_sync(&resumed), sync(true));
         let off = SyncPolicyAutomated::default();
         #[rustfmt::skip]
         let cases = [
@@ -189,6 +199,7 @@ mod tests {
             (AutoSyncInput { held: true, ..input() }, SkipReason::Held),
             // Nothing would begin anyway: that it has to wait is no reason.
             (AutoSyncInput { held: true, last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
+            (AutoSyncInput { held: true, ..resumed }, SkipReason::Held),
             (AutoSyncInput { last: LastAttempt::Succeeded, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { automated: Some(&off), last: LastAttempt::Released, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),

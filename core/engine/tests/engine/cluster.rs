@@ -54,6 +54,8 @@ pub(crate) struct Cluster {
     pub(crate) forbids_lists: bool,
     /// Somebody writes these, by name, right before their fields are handed over; once each.
     pub(crate) busy: BTreeSet<String>,
+    /// Deletes go to a proxy that has no server behind it: it answers 404.
+    pub(crate) loses_deletes: bool,
     version: u64,
     identities: u64,
 }
@@ -194,6 +196,9 @@ impl Cluster {
 
     pub(crate) fn delete(&mut self, permit: &DeletePermit) -> Result<Deletion, WriteError> {
         let key = permit.key().clone();
+        if self.loses_deletes {
+            return Err(WriteError::PathNotFound("404 page not found".into()));
+        }
         let Some(live) = self.objects.get(&key) else {
             return Err(WriteError::NotFound(format!("{key} not found")));
         };

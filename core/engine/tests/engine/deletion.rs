@@ -26,7 +26,7 @@ fn with(mut object: Value, annotation: &str, value: &str) -> Value {
     object
 }
 
-fn settled(objects: Vec<Value>) -> Fleet {
+pub(crate) fn settled(objects: Vec<Value>) -> Fleet {
     let mut fleet = Fleet::new();
     fleet.create(cascading("shop"), objects);
     fleet.settle(MINUTE);
@@ -34,7 +34,7 @@ fn settled(objects: Vec<Value>) -> Fleet {
     fleet
 }
 
-fn finalizers(fleet: &Fleet, name: &str) -> Vec<String> {
+pub(crate) fn finalizers(fleet: &Fleet, name: &str) -> Vec<String> {
     serde_json::from_value(fleet.resources[name]["metadata"]["finalizers"].clone()).unwrap_or_default()
 }
 
@@ -49,7 +49,7 @@ fn story(fleet: &Fleet, from: usize) -> Vec<String> {
     told.collect()
 }
 
-fn job(name: &str) -> ResourceKey {
+pub(crate) fn job(name: &str) -> ResourceKey {
     ResourceKey::new("batch", "Job", "prod", name)
 }
 

@@ -5,6 +5,7 @@
     reason = "the small cluster is test code: what it does not expect ends the test"
 )]
 
+mod absence;
 mod cluster;
 mod crash;
 mod deletion;
@@ -21,6 +22,7 @@ mod options;
 mod outlook;
 mod prunes;
 mod resting;
+mod resume;
 mod retry;
 mod rig;
 mod rollback;

@@ -22,6 +22,8 @@ fn waits(retry: &Value, by_hand: bool, guards: Guards, within: Duration) -> Vec<
     }
     let settings = Settings {
         guards,
+        // Only what belongs to one sync.
+        resume_backoff: Duration::ZERO,
         ..Settings::default()
     };
     let mut run = rig.start_with(settings, Vec::new());

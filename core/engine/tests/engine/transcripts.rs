@@ -60,7 +60,7 @@ fn a_failing_migration_stops_the_rollout_and_is_named() {
         workload("Job", "migrate-2", 1, "2"),
         workload("Deployment", "web", 2, "2"),
     ]);
-    run.settle(Duration::from_secs(600));
+    run.settle(4 * MINUTE);
     let message = run.rig.status("/operationState/message").to_owned();
     assert!(message.contains("Job/prod/migrate-2"), "{message}");
     assert_eq!(run.rig.status("/operationState/phase"), "Failed");

@@ -130,14 +130,15 @@ impl Executor {
             Ok(found) => found,
             Err(error) => return futures::future::ready(outcome(Err(error))).boxed(),
         };
-        let leadership = self.precautions.leadership.clone().filter(|_| access == Access::Write);
+        // Of the term in which it is asked for: it may come to its turn in another.
+        let leadership = self.precautions.leadership.as_ref().filter(|_| access == Access::Write);
+        let cluster = match leadership {
+            Some(leadership) => cluster.mandated(leadership.mandate()),
+            None => cluster,
+        };
         async move {
             // Closed never: the executor does not close it.
             let _place = requests.acquire_owned().await;
-            if leadership.is_some_and(|leadership| !leadership.holds()) {
-                let why = "nothing was written: this replica does not lead any more";
-                return outcome(Err(WriteError::Transient(why.to_owned())));
-            }
             outcome(request(cluster).await)
         }
         .boxed()

@@ -7,6 +7,7 @@ use capstan_controller::{Clock, Compute, Controller, ControllerHandle, Controlle
 use capstan_kubernetes::{Cluster, ClusterSettings, ElectionSettings};
 use capstan_model::{ApplicationId, ClusterId, GroupVersionKind, ResourceKey};
 use capstan_sim::front_ends::{Cluster as WorldCluster, WorldService};
+use capstan_sim::{Method, Request};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -196,6 +197,32 @@ async fn who_finds_the_lease_taken_stops_writing_and_deleting() {
             "what left Git is pruned"
         );
         assert_eq!(lease(&cluster).await["spec"]["leaseTransitions"], 10);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_somebody_deletes_is_made_anew_in_a_later_term_and_deletes_go_on() {
+    over_a_world(async |world, cluster, repository| {
+        let first = Replica::start(&world, &repository, "a");
+        until("a leads and syncs", 30, || first.is_synced(1)).await;
+        let before = lease(&cluster).await;
+        let path = "/apis/coordination.k8s.io/v1/namespaces/argocd/leases/capstan";
+        assert!(world.handle(Request::new(Method::Delete, path)).is_success());
+        sleep(Duration::from_secs(5)).await;
+        let after = lease(&cluster).await;
+        assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
+        assert_eq!(after["spec"]["leaseTransitions"], 2, "{after:#}");
+        assert_eq!(after["spec"]["holderIdentity"], "a");
+
+        repository.commit(|files| {
+            files.remove("shop/9.json");
+        });
+        until("a prunes", 60, || first.is_synced(2)).await;
+        let key = ResourceKey::new("", "ConfigMap", "shop", "map-9");
+        let kind = GroupVersionKind::from_api_version("v1", "ConfigMap");
+        assert!(cluster.observe(&key, &kind).await.unwrap().is_none());
+        assert_eq!(lease(&cluster).await["spec"]["leaseTransitions"], 2, "the term goes on");
     })
     .await;
 }

@@ -122,7 +122,7 @@ impl Keeper {
         let ask = Ask::write(Method::DELETE, path, JSON, &options);
         match self.inner.control.fetch("delete", &secret_group_kind(), ask).await {
             Ok(_) => Ok(()),
-            Err(error) => match error.into_write_error() {
+            Err(error) => match error.about(name) {
                 // Gone already, by another hand.
                 WriteError::NotFound(_) => Ok(()),
                 error => Err(error),

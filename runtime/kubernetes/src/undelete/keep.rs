@@ -155,6 +155,7 @@ impl Keeper {
             WriteError::Transient(_)
             | WriteError::Conflict(_)
             | WriteError::NotFound(_)
+            | WriteError::PathNotFound(_)
             | WriteError::OutcomeUnknown(_) => WriteError::Transient(text),
         }
     }

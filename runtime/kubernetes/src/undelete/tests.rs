@@ -333,6 +333,7 @@ async fn a_failed_write_is_never_an_absence_and_says_what_to_do() {
         (WriteError::Transient(why()), "Transient"),
         (WriteError::Conflict(why()), "Transient"),
         (WriteError::NotFound(why()), "Transient"),
+        (WriteError::PathNotFound(why()), "Transient"),
         (WriteError::OutcomeUnknown(why()), "Transient"),
         (
             WriteError::RateLimited {

@@ -3,6 +3,7 @@
 use capstan_model::{OperationPhase, SyncPhase, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
+use super::resume::INFO_STOPPED;
 use super::work::{Work, wants_place};
 use super::{OperationRun, Stage};
 use crate::effect::Freshness;
@@ -92,6 +93,7 @@ impl Engine {
         if let Some(by) = app.terminate_by.take()
             && !matches!(operation.stage, Stage::Ended(_))
         {
+            operation.set_info(INFO_STOPPED, by.clone());
             self.enter(now, app, operation, Stage::Terminating { by });
         }
     }
@@ -308,7 +310,8 @@ fn also(failed: &str, waiting: &str) -> String {
     }
 }
 
-/// What an operation waits for, why, since when and until when. How far a rollout is changes with every pod: the brief message leaves that out.
+/// What an operation waits for, why, since when and until when. How far a rollout is changes with every pod: the brief message leaves that
+/// out, but not what the cluster refused.
 fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
     let Some((first, count)) = operation.work.told() else {
         return String::new();
@@ -328,7 +331,8 @@ fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
     };
     let first = format!("{what} {}", task.key);
     let why = run.message.as_str();
-    let is_told = !why.is_empty() && (with_progress || why.starts_with("Degraded"));
+    let is_failure = run.state.attempts().is_some_and(|attempts| attempts > 0) || why.starts_with("Degraded");
+    let is_told = !why.is_empty() && (with_progress || is_failure);
     let why = if is_told { format!(" ({why})") } else { String::new() };
     let times = match (run.begun, run.until) {
         (Some(since), Some(until)) => format!(", since {since}, until {until}"),

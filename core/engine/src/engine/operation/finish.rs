@@ -41,6 +41,7 @@ impl Engine {
             return;
         }
         self.remember_namespace(app, &mut operation, phase);
+        self.tell_resume(now, &mut operation);
         operation.brief.clone_from(&operation.message);
         if phase == OperationPhase::Succeeded && !operation.is_selective() && !operation.is_dry_run() {
             keep_history(app, &operation, now);

@@ -19,6 +19,7 @@ mod prune;
 mod record;
 mod recreate;
 mod rehearse;
+mod resume;
 mod start;
 mod validate;
 pub(in crate::engine) use hook::{hook_outcome, is_held_by_argo};

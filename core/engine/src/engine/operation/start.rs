@@ -6,6 +6,7 @@ use capstan_model::{
     SyncOperation, SyncStrategy, SyncStrategyForce, Timestamp,
 };
 
+use super::resume::count_on;
 use super::{INFO_EPOCH, INFO_NOT_BEGUN, INFO_PLAN, OperationRun, Stage, info, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -21,6 +22,7 @@ impl Engine {
     /// Moves the operation on, ends it, begins the next: until there is nothing to do before something happens.
     pub(in crate::engine) fn step_operation(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
         self.take_operation_field(app);
+        app.resumes = self.resumes(now, app);
         // One round for the operation that runs, one for the next: an operation never begins a third by itself.
         for _ in 0..2 {
             match app.operation.take() {
@@ -104,6 +106,7 @@ impl Engine {
         run.namespace = app.kept_metadata().cloned();
         run.approved = app.guarding.begin();
         run.set_info(INFO_EPOCH, run.number.to_string());
+        count_on(app, &mut run);
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
         if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {
             run.revisions.clone_from(&desired.revisions);
@@ -215,6 +218,7 @@ fn auto_sync_input(app: &ApplicationState) -> AutoSyncInput<'_> {
             .is_some_and(|desired| desired.resources().next().is_none())
             && app.assessment.has_prunes(),
         held: !app.hold.is_free(),
+        resumes: app.resumes,
         last: last_attempt(app),
     }
 }

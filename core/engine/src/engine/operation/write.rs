@@ -458,7 +458,9 @@ pub(in crate::engine) fn retry_at(now: Timestamp, attempts: u32, error: &WriteEr
     let wait = match error {
         WriteError::Transient(_) | WriteError::Conflict(_) | WriteError::OutcomeUnknown(_) => write_backoff(attempts),
         WriteError::RateLimited { retry_after, .. } => retry_after.unwrap_or_else(|| write_backoff(attempts)),
-        WriteError::NotFound(_) | WriteError::Forbidden(_) | WriteError::Invalid(_) => return None,
+        WriteError::NotFound(_) | WriteError::PathNotFound(_) | WriteError::Forbidden(_) | WriteError::Invalid(_) => {
+            return None;
+        }
     };
     Some((attempts, now + wait))
 }

@@ -194,6 +194,7 @@ impl OutlookRequest<'_> {
             only_prunes: !writes && !unknown,
             would_wipe: false,
             held: false,
+            resumes: false,
             last: LastAttempt::Other,
         });
         match decision {

@@ -83,6 +83,14 @@ pub(crate) fn run(case: &Case) -> Record {
     world.into_record()
 }
 
+/// What failed is not begun anew: then nothing would ever come to rest where it cannot go well. That it is has a test of its own.
+fn settings() -> Settings {
+    Settings {
+        resume_backoff: Duration::ZERO,
+        ..Settings::default()
+    }
+}
+
 impl World {
     pub(crate) fn new(case: &Case) -> Self {
         let now = Timestamp::from_seconds(1_773_478_800);
@@ -94,7 +102,7 @@ impl World {
             head: 0,
             resource: resource(case),
             resource_version: 1,
-            engine: Engine::new(Settings::default()),
+            engine: Engine::new(settings()),
             process: 0,
             requests: 0,
             pending: Vec::new(),
@@ -152,7 +160,7 @@ impl World {
             confirmation_timeout: CONFIRMATION,
             // A guard with tests of its own, which would hide what the laws are there to show.
             warm_up: Duration::ZERO,
-            ..Settings::default()
+            ..settings()
         });
         self.store.watches.clear();
         self.store.unlisted.clear();
@@ -198,7 +206,7 @@ impl World {
 
     /// The cluster without a controller, for so long.
     pub(crate) fn go_on_alone(&mut self, wait: Duration) {
-        self.engine = Engine::new(Settings::default());
+        self.engine = Engine::new(settings());
         let until = self.store.now + wait;
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= until) {
             self.store.now = self.store.now.max(entry.key().0);

@@ -191,6 +191,7 @@ impl World {
             namespace: "argocd".into(),
             name: "capstan".into(),
             holder: holder.into(),
+            lease: String::new(),
             term,
         })
     }

@@ -68,7 +68,10 @@ impl World {
     pub(super) fn note_answer(&mut self, request: u64, outcome: &Outcome) {
         let of = |error: &WriteError| match error {
             WriteError::OutcomeUnknown(_) => Answer::Unknown,
-            WriteError::NotFound(_) | WriteError::Forbidden(_) | WriteError::Invalid(_) => Answer::Refused,
+            WriteError::NotFound(_)
+            | WriteError::PathNotFound(_)
+            | WriteError::Forbidden(_)
+            | WriteError::Invalid(_) => Answer::Refused,
             WriteError::Transient(_) | WriteError::Conflict(_) | WriteError::RateLimited { .. } => Answer::Passing,
         };
         let answer = match outcome {

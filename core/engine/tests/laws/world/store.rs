@@ -97,14 +97,20 @@ impl Store {
     /// Is there a place for it? As the API says it.
     fn admit(&self, key: &ResourceKey, exists: bool) -> Result<(), WriteError> {
         if key.group_kind() == widgets() && !self.serves_widgets {
-            return Err(WriteError::NotFound(format!("the server does not serve {}", widgets())));
+            return Err(WriteError::PathNotFound(format!(
+                "the server does not serve {}",
+                widgets()
+            )));
         }
         if key.namespace.is_empty() {
             return Ok(());
         }
         let namespace = ResourceKey::new("", "Namespace", "", &key.namespace);
         match self.objects.get(&namespace) {
-            None => Err(WriteError::NotFound(format!("namespace {:?} not found", key.namespace))),
+            None => Err(WriteError::PathNotFound(format!(
+                "namespace {:?} not found",
+                key.namespace
+            ))),
             Some(found) if is_going(found) && !exists => Err(WriteError::Forbidden(format!(
                 "namespace {:?} is being terminated",
                 key.namespace
