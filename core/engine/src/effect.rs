@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use capstan_model::{
-    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, FormerManager, GroupKind, GroupVersionKind,
-    ResourceKey, SyncPhase,
+    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey, SyncPhase,
 };
 use serde_json::Value;
 
 use crate::compare::CompareTask;
 use crate::guard::DeletePermit;
 use crate::targets::TargetContext;
+use crate::writing::FormerFields;
 
 /// Names one effect. A new operation, a restart or lost leadership begins a new epoch; what completes late is recognised by it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,8 +110,8 @@ pub enum EffectKind {
         key: ResourceKey,
         /// At which version.
         gvk: GroupVersionKind,
-        /// Whose fields.
-        from: Vec<FormerManager>,
+        /// Which.
+        from: FormerFields,
     },
     /// Let the time between two waves pass (only with `guards: argo`).
     Pause {

@@ -123,29 +123,103 @@ fn merge_items(into: &mut Vec<Value>, wanted: &[Value], last: Option<&Value>, no
     }
 }
 
-/// Does any of `from` own fields of `live`, beside its subresources?
-pub fn has_former_fields(live: &Value, from: &[FormerManager]) -> bool {
-    managed_fields(live).iter().any(|entry| is_former(entry, from))
+/// Fields that are handed over to us.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FormerFields {
+    /// Whose.
+    pub managers: Vec<FormerManager>,
+    /// Which of them stay where they are, as JSON pointers: fields that no sync changes, though Git may not declare them.
+    pub except: Vec<String>,
 }
 
-/// The JSON patch that hands the fields which `from` own over to us as server-side applied: so what is not declared any more goes with
-/// the next apply, the annotation of client-side apply too. `None` when they own none. It fails when somebody writes in between.
-pub fn take_over_fields(live: &Value, from: &[FormerManager]) -> Option<Value> {
-    let (taken, mut kept): (Vec<&Value>, Vec<&Value>) =
-        managed_fields(live).iter().partition(|entry| is_former(entry, from));
-    let first = *taken.first()?;
-    let at = kept.iter().position(|entry| is_of(entry, FIELD_MANAGER, true));
-    let mut ours = at.map_or(first, |at| kept.remove(at)).clone();
-    (ours["manager"], ours["operation"]) = (json!(FIELD_MANAGER), json!("Apply"));
-    for entry in taken {
-        union(&mut ours["fieldsV1"], entry.get("fieldsV1").unwrap_or(&Value::Null));
+impl FormerFields {
+    /// What of an entry is handed over, and what stays.
+    fn part(&self, entry: &Value) -> (Value, Value) {
+        let mut taken = entry.get("fieldsV1").cloned().unwrap_or_default();
+        let mut left = json!({});
+        for pointer in &self.except {
+            let path: Vec<String> = pointer.split('/').skip(1).map(field_name).collect();
+            if let Some(found) = cut(&mut taken, &path) {
+                put(&mut left, &path, found);
+            }
+        }
+        (taken, left)
     }
-    let entries: Vec<&Value> = kept.into_iter().chain([&ours]).collect();
+
+    fn has_part_of(&self, entry: &Value) -> bool {
+        is_former(entry, &self.managers) && !is_nothing(&self.part(entry).0)
+    }
+}
+
+/// Does anything of `live` belong to `from`, beside its subresources?
+pub fn has_former_fields(live: &Value, from: &FormerFields) -> bool {
+    managed_fields(live).iter().any(|entry| from.has_part_of(entry))
+}
+
+/// The JSON patch that hands the fields `from` over to us as server-side applied: so what is not declared any more goes with the next
+/// apply, the annotation of client-side apply too. `None` when there are none. It fails when somebody writes in between.
+pub fn take_over_fields(live: &Value, from: &FormerFields) -> Option<Value> {
+    let (former, mut entries): (Vec<Value>, Vec<Value>) = managed_fields(live)
+        .iter()
+        .cloned()
+        .partition(|entry| from.has_part_of(entry));
+    let first = former.first()?;
+    let at = entries.iter().position(|entry| is_of(entry, FIELD_MANAGER, true));
+    let mut ours = match at {
+        Some(at) => entries.remove(at),
+        None => {
+            let mut ours = first.clone();
+            (ours["manager"], ours["operation"]) = (json!(FIELD_MANAGER), json!("Apply"));
+            ours["fieldsV1"] = json!({});
+            ours
+        }
+    };
+    for mut entry in former {
+        let (taken, left) = from.part(&entry);
+        union(&mut ours["fieldsV1"], &taken);
+        if !is_nothing(&left) {
+            entry["fieldsV1"] = left;
+            entries.push(entry);
+        }
+    }
+    entries.push(ours);
     let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
     Some(json!([
         {"op": "replace", "path": "/metadata/managedFields", "value": entries},
         {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
     ]))
+}
+
+/// A part of a JSON pointer, as a set of fields names it.
+fn field_name(part: &str) -> String {
+    format!("f:{}", part.replace("~1", "/").replace("~0", "~"))
+}
+
+fn is_nothing(fields: &Value) -> bool {
+    fields.as_object().is_none_or(Map::is_empty)
+}
+
+/// Takes a field out of a set, with what is inside of it.
+fn cut(fields: &mut Value, path: &[String]) -> Option<Value> {
+    let (name, rest) = path.split_first()?;
+    let fields = fields.as_object_mut()?;
+    if rest.is_empty() {
+        return fields.remove(name);
+    }
+    let inner = fields.get_mut(name)?;
+    let found = cut(inner, rest)?;
+    // That it was empty before would mean all of it: nothing would have been found.
+    if is_nothing(inner) {
+        fields.remove(name);
+    }
+    Some(found)
+}
+
+fn put(into: &mut Value, path: &[String], value: Value) {
+    match path.split_first() {
+        Some((name, rest)) => put(&mut into[name.as_str()], rest, value),
+        None => *into = value,
+    }
 }
 
 fn managed_fields(live: &Value) -> &[Value] {
@@ -283,10 +357,13 @@ mod tests {
             entry("argocd-controller", "Update", json!({"f:data": {"f:d": {}}})),
             entry("kubelet", "Update", json!({"f:status": {}})),
         ]}});
-        let from = [
-            FormerManager::by_update("kubectl-client-side-apply"),
-            FormerManager::by_apply("argocd-controller"),
-        ];
+        let from = FormerFields {
+            managers: vec![
+                FormerManager::by_update("kubectl-client-side-apply"),
+                FormerManager::by_apply("argocd-controller"),
+            ],
+            except: Vec::new(),
+        };
         assert!(has_former_fields(&live, &from));
         let patch = take_over_fields(&live, &from).expect("there is something to hand over");
         let entries = patch[0]["value"].as_array().expect("entries");
@@ -305,20 +382,53 @@ mod tests {
     }
 
     #[test]
+    fn what_is_excepted_stays_where_it_is() {
+        let from = FormerFields {
+            managers: vec![FormerManager::by_update("kubectl")],
+            except: [
+                "/spec/replicas",
+                "/spec/none",
+                "/metadata/annotations/a~1b",
+                "/spec/ports/0",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        };
+        let entry = |manager: &str, operation: &str, fields: Value| json!({"manager": manager, "operation": operation, "fieldsV1": fields});
+        let live = |fields: Value| json!({"metadata": {"managedFields": [entry("kubectl", "Update", fields)]}});
+        let before =
+            json!({"f:metadata": {"f:annotations": {"f:a/b": {}}}, "f:spec": {"f:replicas": {}, "f:paused": {}}});
+        let patch = take_over_fields(&live(before), &from).expect("there is something to hand over");
+        let left = json!({"f:metadata": {"f:annotations": {"f:a/b": {}}}, "f:spec": {"f:replicas": {}}});
+        let expected = json!([
+            entry("kubectl", "Update", left.clone()),
+            entry("capstan", "Apply", json!({"f:spec": {"f:paused": {}}}))
+        ]);
+        assert_eq!(patch[0]["value"], expected);
+        assert_eq!(
+            take_over_fields(&live(left), &from),
+            None,
+            "nothing else is left to hand over"
+        );
+    }
+
+    #[test]
     fn odd_entries_hand_nothing_over_and_do_not_panic() {
-        let from = [FormerManager::by_update("kubectl-client-side-apply")];
+        let from = FormerFields {
+            managers: vec![FormerManager::by_update("kubectl-client-side-apply")],
+            except: ["", "/", "//", "x", "/a"].map(str::to_owned).to_vec(),
+        };
         for entries in [
             json!(null),
             json!("x"),
             json!([1]),
             json!([["manager"]]),
             json!([{"manager": 1}]),
+            json!([{"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": 7}]),
+            json!([{"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": {"f:a": 7}}]),
         ] {
             let live = json!({"metadata": {"managedFields": entries}});
             assert_eq!(take_over_fields(&live, &from), None, "{live}");
         }
-        let live = json!({"metadata": {"managedFields": [
-            {"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": 7}]}});
-        assert!(take_over_fields(&live, &from).is_some());
     }
 }

@@ -2,8 +2,8 @@
 
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
 use capstan_engine::event::WriteError;
-use capstan_engine::writing::{client_side, take_over_fields};
-use capstan_model::{FormerManager, GroupVersionKind, ResourceKey};
+use capstan_engine::writing::{FormerFields, client_side, take_over_fields};
+use capstan_model::{GroupVersionKind, ResourceKey};
 use http::Method;
 use serde_json::Value;
 
@@ -12,12 +12,12 @@ use crate::request::{Ask, JSON};
 use crate::url;
 
 impl Cluster {
-    /// Hands the fields that `from` own over to us; an object that has none such is left as it is. Gives the object's version.
+    /// Hands the fields `from` over to us; an object that has none such is left as it is. Gives the object's version.
     pub async fn migrate_fields(
         &self,
         key: &ResourceKey,
         gvk: &GroupVersionKind,
-        from: &[FormerManager],
+        from: &FormerFields,
     ) -> Result<String, WriteError> {
         let Some(live) = self.observe(key, gvk).await? else {
             return Err(WriteError::NotFound(format!("{key} does not exist")));

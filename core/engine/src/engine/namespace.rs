@@ -115,7 +115,8 @@ impl Engine {
 
     /// Why the namespace must be left to another application.
     pub(super) fn other_namespace_keeper(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
-        if namespace_metadata(app).is_none() || own_namespace(app).as_ref() != Some(key) {
+        let is_silent = key.kind != "Namespace" || namespace_metadata(app).is_none();
+        if is_silent || own_namespace(app).as_ref() != Some(key) {
             return None;
         }
         let other = self.other_keeper(app, key)?;

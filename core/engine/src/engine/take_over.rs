@@ -9,6 +9,7 @@
 //! - It rests on the version that was read. Somebody who writes in between makes it fail, and the object is looked at again.
 //! - Only an object that Git declares is taken over. The namespace that is made for an application keeps what others put on it, all but what
 //!   Argo CD kept of it.
+//! - With `RespectIgnoreDifferences=true`, what is ignored stays its owner's: an apply would take away what Git does not declare.
 //!
 //! **Deliberately absent.** Field managers that nobody named: what they wrote is not known to be what Git declared once.
 
@@ -26,7 +27,8 @@ use super::state::{ApplicationState, InFlight};
 use crate::effect::{ApplyMode, ApplyTask, EffectKind};
 use crate::event::WriteError;
 use crate::machine::{TaskState, WriteTask};
-use crate::writing::has_former_fields;
+use crate::policy::ignore_rules;
+use crate::writing::{FormerFields, has_former_fields};
 
 /// Whose fields an application takes over. Those of client-side apply are left with `ClientSideApplyMigration=false`; what Argo CD applied
 /// server-side, and we ourselves wrote otherwise (`Replace=true`), was Git's in any case.
@@ -56,11 +58,20 @@ impl Engine {
             return None;
         }
         let live = self.cluster(app)?.node(&task.key)?;
-        let is_declared = own_namespace(app).as_ref() != Some(&task.key) || live.tracked_by().is_some();
-        let from = match is_declared {
-            true => former_managers(&app.application, options),
-            false => vec![FormerManager::by_apply(ARGO_FIELD_MANAGER)],
+        let is_made = task.key.kind == "Namespace" && own_namespace(app).as_ref() == Some(&task.key);
+        let is_declared = !is_made || live.tracked_by().is_some();
+        let mut from = FormerFields {
+            managers: match is_declared {
+                true => former_managers(&app.application, options),
+                false => vec![FormerManager::by_apply(ARGO_FIELD_MANAGER)],
+            },
+            except: Vec::new(),
         };
+        if options.respect_ignore_differences == Some(true) {
+            let rules = ignore_rules(&app.application.spec.ignore_differences, &task.key);
+            from.managers.retain(|manager| !rules.managers.contains(&manager.name));
+            from.except = rules.json_pointers;
+        }
         let object = live.manifest().map(capstan_model::Blob::value);
         let is_needed = object.map_or(is_declared, |live| {
             live.is_ok_and(|live| has_former_fields(&live, &from))

@@ -52,7 +52,7 @@ pub(crate) fn made_namespace(targets: &Targets, name: &str, options: &SyncOption
         return None;
     }
     let key = ResourceKey::new("", "Namespace", "", name);
-    (!targets.objects().iter().any(|target| target.key == key)).then_some(key)
+    targets.find(&key).is_none().then_some(key)
 }
 
 /// What is known of the namespace that an application makes.

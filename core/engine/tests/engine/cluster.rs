@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
-use capstan_engine::writing::take_over_fields;
-use capstan_model::{FormerManager, GroupKind, ResourceKey};
+use capstan_engine::writing::{FormerFields, take_over_fields};
+use capstan_model::{GroupKind, ResourceKey};
 use serde_json::{Map, Value, json};
 
 /// What happened to an object, in order.
@@ -171,7 +171,7 @@ impl Cluster {
     }
 
     /// Hands the fields of others over, as an executor does.
-    pub(crate) fn hand_over(&mut self, key: &ResourceKey, from: &[FormerManager]) -> Result<Value, WriteError> {
+    pub(crate) fn hand_over(&mut self, key: &ResourceKey, from: &FormerFields) -> Result<Value, WriteError> {
         let Some(live) = self.objects.get(key).cloned() else {
             return Err(WriteError::NotFound(format!("{key} not found")));
         };

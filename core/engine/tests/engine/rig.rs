@@ -479,7 +479,7 @@ pub(crate) fn describe(effect: &Effect) -> String {
         EffectKind::Observe { key, .. } => format!("observe {key}"),
         EffectKind::RemoveFinalizer { key, .. } => format!("unfinalize {key}"),
         EffectKind::MigrateFields { key, from, .. } => {
-            let from: Vec<String> = from.iter().map(ToString::to_string).collect();
+            let from: Vec<String> = from.managers.iter().map(ToString::to_string).collect();
             format!("migrate {key} from {}", from.join(" "))
         }
         EffectKind::Pause { phase, wave, .. } => format!("pause after {phase} {wave}"),

@@ -184,6 +184,31 @@ fn who_writes_in_between_is_looked_at_again() {
     }
 }
 
+/// Replicas that `kubectl apply` set and an autoscaler has not changed yet are not Git's to take away, where it says so.
+#[test]
+fn what_is_ignored_and_respected_stays() {
+    let ignored = json!([{"group": "", "kind": "ConfigMap", "jsonPointers": ["/data/old"]}]);
+    let by_manager =
+        json!([{"group": "", "kind": "ConfigMap", "managedFieldsManagers": ["kubectl-client-side-apply"]}]);
+    let stays = (vec!["old".into(), "theirs".into(), "v".into()], 1);
+    for (ignored, options, expected) in [
+        (&ignored, json!([]), taken()),
+        (&ignored, json!(["RespectIgnoreDifferences=true"]), stays),
+        (&by_manager, json!(["RespectIgnoreDifferences=true"]), left()),
+    ] {
+        let mut rig = rig(untracked(written_before("kubectl-client-side-apply", "Update")));
+        rig.resource["spec"]["ignoreDifferences"] = ignored.clone();
+        rig.resource["spec"]["syncPolicy"]["syncOptions"] = options.clone();
+        let mut run = synced(rig);
+        assert_eq!(outcome(&run), expected, "{options}\n{}", run.log.join("\n"));
+        assert_eq!(run.sync(), "Synced Healthy", "{options}");
+        // Nothing of it is handed over a second time.
+        run.push(vec![config("a", 0, "2")]);
+        run.settle(MINUTE);
+        assert_eq!(outcome(&run), expected, "{options}");
+    }
+}
+
 /// `Force=true` is for objects that cannot be changed, not for fields that cannot be handed over.
 #[test]
 fn an_object_is_not_made_anew_for_its_fields() {

@@ -2,8 +2,9 @@
 
 use capstan_engine::effect::ApplyTask;
 use capstan_engine::event::WriteError;
+use capstan_engine::writing::FormerFields;
 use capstan_kubernetes::Cluster;
-use capstan_model::{FormerManager, GroupVersionKind, ResourceKey};
+use capstan_model::{GroupVersionKind, ResourceKey};
 use serde_json::Value;
 
 pub(super) async fn apply(cluster: Cluster, task: Box<ApplyTask>) -> Result<Box<Value>, WriteError> {
@@ -14,7 +15,7 @@ pub(super) async fn migrate_fields(
     cluster: Cluster,
     key: ResourceKey,
     gvk: GroupVersionKind,
-    from: Vec<FormerManager>,
+    from: FormerFields,
 ) -> Result<String, WriteError> {
     cluster.migrate_fields(&key, &gvk, &from).await
 }

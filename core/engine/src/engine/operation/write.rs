@@ -436,8 +436,8 @@ fn is_unchanged(app: &ApplicationState, operation: &OperationRun, target: &Targe
     let is_current = compared.is_some_and(|of| of.live == live.content() && of.desired == target.object.digest());
     let object = app.assessment.objects.get(&target.key);
     let is_equal = object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced));
-    let options = operation.options(&app.application.spec);
-    let may_skip = operation.is_automated() || options.apply_out_of_sync_only == Some(true);
+    let may_skip =
+        operation.is_automated() || operation.options(&app.application.spec).apply_out_of_sync_only == Some(true);
     may_skip && is_current && is_equal && !sabotage::is(Sabotage::WritesUnchanged)
 }
 

@@ -16,6 +16,7 @@ use crate::engine::state::ApplicationState;
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
 use crate::guard::{CompleteLive, CompleteRender, DeletePermit, DeleteReason, is_protected};
 use crate::targets::namespace_object;
+use crate::writing::FormerFields;
 
 impl Engine {
     pub(super) fn parity_permit(
@@ -64,13 +65,16 @@ impl Engine {
                 cluster,
                 key,
                 gvk,
-                from: vec![FormerManager::by_update(
-                    app.application
-                        .metadata
-                        .annotations
-                        .get(MIGRATION_MANAGER)
-                        .map_or(KUBECTL_FIELD_MANAGER, String::as_str),
-                )],
+                from: FormerFields {
+                    managers: vec![FormerManager::by_update(
+                        app.application
+                            .metadata
+                            .annotations
+                            .get(MIGRATION_MANAGER)
+                            .map_or(KUBECTL_FIELD_MANAGER, String::as_str),
+                    )],
+                    except: Vec::new(),
+                },
             },
             What::Write { mode, dry_run, .. } => EffectKind::Apply(Box::new(ApplyTask {
                 cluster,
