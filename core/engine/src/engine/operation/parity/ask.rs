@@ -65,16 +65,7 @@ impl Engine {
                 cluster,
                 key,
                 gvk,
-                from: FormerFields {
-                    managers: vec![FormerManager::by_update(
-                        app.application
-                            .metadata
-                            .annotations
-                            .get(MIGRATION_MANAGER)
-                            .map_or(KUBECTL_FIELD_MANAGER, String::as_str),
-                    )],
-                    except: Vec::new(),
-                },
+                from: former_fields(app),
             },
             What::Write { mode, dry_run, .. } => EffectKind::Apply(Box::new(ApplyTask {
                 cluster,
@@ -231,6 +222,16 @@ impl Engine {
             parity.take(row, answer);
         }
         app.operation = Some(operation);
+    }
+}
+
+/// What Argo CD takes over: what one manager applied client-side.
+fn former_fields(app: &ApplicationState) -> FormerFields {
+    let named = app.application.metadata.annotations.get(MIGRATION_MANAGER);
+    let name = named.map_or(KUBECTL_FIELD_MANAGER, String::as_str);
+    FormerFields {
+        managers: vec![FormerManager::by_update(name)],
+        except: Vec::new(),
     }
 }
 
