@@ -47,6 +47,8 @@ pub enum Sabotage {
     DeletesUnfenced,
     /// A replace insists on nothing.
     BlindReplace,
+    /// A hook is tried as a change of its earlier run.
+    TriesHooksInPlace,
     /// A hook without a name has another name after a restart.
     RenamesHooks,
     /// The creation of a hook is not recorded before.

@@ -21,6 +21,7 @@ mod odd_options;
 mod options;
 mod outlook;
 mod prunes;
+mod rehearsal;
 mod resting;
 mod resume;
 mod retry;

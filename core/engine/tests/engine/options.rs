@@ -49,7 +49,7 @@ fn a_dry_run_asks_for_everything_and_changes_nothing() {
         message.starts_with("dry run: the cluster would accept all 2 objects"),
         "{message}"
     );
-    assert_eq!(run.log.iter().filter(|line| line.contains("try to apply")).count(), 2);
+    assert_eq!(run.log.iter().filter(|line| line.contains("try to ")).count(), 2);
 }
 
 /// A dry run that the server refused waits for its next attempt; the process dies, and the next one goes on with it.

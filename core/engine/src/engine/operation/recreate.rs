@@ -1,6 +1,5 @@
 //! `Force=true`: an object that cannot be changed in place is deleted and created anew.
 
-use capstan_live::Node;
 use capstan_model::{ResourceKey, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
@@ -13,6 +12,7 @@ use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{Deletion, WriteError};
 use crate::guard::{DeleteReason, is_protected};
 use crate::machine::{TaskState, WriteTask};
+use crate::plan::TaskAction;
 
 impl Engine {
     /// `Force=true`: an object that cannot be changed in place is deleted and made anew. What holds others, or data, only where its own
@@ -25,29 +25,36 @@ impl Engine {
         node: NodeIndex,
         why: &str,
     ) -> bool {
-        let task = operation.plan.task(node).clone();
-        let target = task
-            .target
-            .and_then(|index| operation.targets.as_ref()?.objects().get(index));
-        let own = target.and_then(|target| target.meta.sync_options.force) == Some(true);
-        let forced = own || operation.is_forced() && !is_protected(&task.key);
-        let uid = self
-            .cluster(app)
-            .and_then(|cluster| cluster.node(&task.key))
-            .map(Node::uid);
-        let Some(uid) = uid.filter(|_| forced) else {
+        let Some(uid) = self.makes_anew(app, operation, node) else {
             return false;
         };
+        let key = operation.plan.task(node).key.clone();
         let why = format!("it cannot be changed in place and is made anew (Force=true): {why}");
         let grounds = of_operation(app, operation, DeleteReason::Recreate, why.clone());
         let message = grounds.to_string();
-        let Some(permit) = self.identity_permit(app, &task.key, &uid, grounds) else {
+        let Some(permit) = self.identity_permit(app, &key, &uid, grounds) else {
             return false;
         };
         self.emit(app, delete(app, permit, Propagation::Foreground), InFlight::Task(node));
         let state = WriteTask::Recreating { uid, why };
         self.set(now, app, operation, node, TaskState::Write(state), message);
         true
+    }
+
+    /// The identity of the object that a task deletes to make it anew, should the server refuse to change it in place.
+    pub(super) fn makes_anew(
+        &self,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        node: NodeIndex,
+    ) -> Option<String> {
+        let task = operation.plan.task(node);
+        let target = operation.targets.as_ref()?.objects().get(task.target?)?;
+        let own = target.meta.sync_options.force == Some(true);
+        let forced = own || operation.is_forced() && !is_protected(&task.key);
+        let live = self.cluster(app)?.node(&task.key)?;
+        let is_ours = live.tracked_by() == Some(&app.id());
+        (task.action == TaskAction::Apply && forced && is_ours).then(|| live.uid())
     }
 
     /// The answer to the delete of an object that is made anew.

@@ -1,12 +1,14 @@
 //! Trying a sync before it deletes anything: every write as a dry run, asked of the server.
 //!
 //! So what the server would refuse is known while nothing is lost yet: admission and immutable fields included. It is done before a sync
-//! that prunes, and it is all that a dry-run operation does. What lives in a namespace or is of a kind that this very sync brings cannot
-//! be tried, and is not.
+//! that prunes, and it is all that a dry-run operation does. Each object is tried as the sync will write it, so that nothing is refused here
+//! which would work there: a hook is created, under another name while an earlier run has its own; what cannot be changed in place is no
+//! refusal where `Force=true` makes it anew. What cannot be tried is not: what lives in a namespace or is of a kind that this very sync
+//! brings, and a hook whose name is part of what it is while an earlier run has that name.
 
 use std::collections::BTreeSet;
 
-use capstan_model::{OperationPhase, ResourceKey, ResourceResult, ResultCode, Timestamp};
+use capstan_model::{Blob, Digest, OperationPhase, ResourceKey, ResourceResult, ResultCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
@@ -18,6 +20,11 @@ use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::plan::TaskAction;
 use crate::sabotage::{self, Sabotage};
+
+/// What the API server says where an object would be one too many.
+const QUOTA: &str = "exceeded quota";
+/// Characters at the end of a name that make it another one, with the dash before them.
+const ENDING: usize = 6;
 
 /// What is being tried.
 #[derive(Clone, Debug, Default)]
@@ -54,8 +61,12 @@ impl Engine {
             let has_place = task.key.namespace.is_empty()
                 || cluster.existence(&namespace).0 != Existence::Missing
                 || !brought.contains(&namespace);
-            let is_write = matches!(task.action, TaskAction::Apply | TaskAction::Hook(_));
-            (is_write && is_served && has_place).then_some(node)
+            let can_be_named = match task.action {
+                TaskAction::Apply => true,
+                TaskAction::Hook(_) => !is_bound_to_its_name(&task.key) || cluster.node(&task.key).is_none(),
+                TaskAction::CreateNamespace | TaskAction::Prune | TaskAction::Milestone => false,
+            };
+            (can_be_named && is_served && has_place).then_some(node)
         };
         let left: Vec<NodeIndex> = operation
             .plan
@@ -93,10 +104,15 @@ impl Engine {
         let mut effect = self.apply_task(app, target, &operation.options(&app.application.spec));
         if let TaskAction::Hook(_) = task.action {
             let mut object = target.object.value().ok()?;
-            self.rename(app, &mut object, &task.key);
-            // Whether an earlier run is there or not: what the server says to the object is the same.
-            effect.mode = ApplyMode::ServerSide { force: true };
-            (effect.key, effect.object) = (task.key.clone(), capstan_model::Blob::new(&object));
+            let mut key = task.key.clone();
+            if !sabotage::is(Sabotage::TriesHooksInPlace) {
+                effect.mode = ApplyMode::Create;
+                if self.cluster(app)?.node(&key).is_some() {
+                    key.name = another_name(&key.name);
+                }
+            }
+            self.rename(app, &mut object, &key);
+            (effect.key, effect.object) = (key, Blob::new(&object));
         }
         effect.dry_run = DryRun::Server;
         Some(effect)
@@ -109,14 +125,34 @@ impl Engine {
         node: NodeIndex,
         result: Result<Box<Value>, WriteError>,
     ) {
-        let Some(operation) = &mut app.operation else { return };
-        let Err(error) = result else { return };
-        // An earlier version of it is in the way, which the sync itself deals with.
-        let is_passing = matches!(error, WriteError::Conflict(_));
+        let (Some(operation), Err(error)) = (&app.operation, result) else {
+            return;
+        };
+        let is_passing = match &error {
+            // Something is in the way that the sync itself deals with.
+            WriteError::Conflict(_) => true,
+            WriteError::Invalid(_) => self.makes_anew(app, operation, node).is_some(),
+            // The earlier run counts, too, as long as it is there.
+            WriteError::Forbidden(why) => self.stands_beside_another(app, operation, node) && why.contains(QUOTA),
+            _ => false,
+        };
+        let Some(operation) = app.operation.as_mut().filter(|_| !is_passing) else {
+            return;
+        };
         let message = super::write::located(operation, node, &error.to_string());
-        if let Some(rehearsal) = operation.rehearsal.as_mut().filter(|_| !is_passing) {
+        if let Some(rehearsal) = &mut operation.rehearsal {
             rehearsal.refused.push((node, message));
         }
+    }
+
+    /// Is it a hook that was tried beside an earlier run of it?
+    fn stands_beside_another(&self, app: &ApplicationState, operation: &OperationRun, node: NodeIndex) -> bool {
+        let task = operation.plan.task(node);
+        let is_hook = matches!(task.action, TaskAction::Hook(_));
+        is_hook
+            && self
+                .cluster(app)
+                .is_some_and(|cluster| cluster.node(&task.key).is_some())
     }
 
     /// Everything was tried.
@@ -157,5 +193,44 @@ fn of(operation: &OperationRun, node: NodeIndex, why: &str) -> ResourceResult {
         message: why.to_owned(),
         sync_phase: Some(task.phase),
         ..ResourceResult::of(&task.key, &task.gvk)
+    }
+}
+
+/// Kinds whose objects cannot have any name: the server derives it from what they say, or gives out what only one can have.
+fn is_bound_to_its_name(key: &ResourceKey) -> bool {
+    matches!(
+        (key.group.as_str(), key.kind.as_str()),
+        ("apiextensions.k8s.io", "CustomResourceDefinition")
+            | ("apiregistration.k8s.io", "APIService")
+            | ("", "Service")
+    )
+}
+
+/// A name that nothing has: like the one it is for, and no longer where that matters.
+fn another_name(name: &str) -> String {
+    let digest = Digest::of_bytes(name.as_bytes()).to_string();
+    // Names are ASCII; one that is not is refused by the server, whatever is taken of it.
+    let kept = name.len().saturating_sub(ENDING).max(name.len().min(ENDING));
+    let kept: String = name.chars().take(kept).collect();
+    let ending = digest.get(..ENDING - 1).unwrap_or_default();
+    format!("{}-{ending}", kept.trim_end_matches(['-', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_name_is_a_possible_one_and_no_longer() {
+        for name in ["migrate-the-database", "a-very-long-name.with.dots-", &"x".repeat(63)] {
+            let other = another_name(name);
+            assert!(other.len() <= name.len() && other != *name, "{other}");
+            assert!(!other.contains("--") && !other.contains(".-"), "{other}");
+        }
+        let short = another_name("db");
+        assert!(
+            short.starts_with("db-") && short.len() == "db".len() + ENDING,
+            "{short}"
+        );
     }
 }

@@ -44,6 +44,7 @@ impl World {
                 let (object, dry) = (object(task), task.dry_run != DryRun::No);
                 let key = key_of(&object);
                 let ask = match &task.mode {
+                    ApplyMode::Create if dry => Ask::Apply { object, dry },
                     ApplyMode::Create => Ask::Create { object },
                     ApplyMode::Replace { resource_version } => Ask::Replace {
                         object,
@@ -205,7 +206,7 @@ impl World {
             .map_err(|error| WriteError::Invalid(error.to_string()))?;
         let dry = task.dry_run != DryRun::No;
         let written = match &task.mode {
-            ApplyMode::Create => self.store.create(&desired, number),
+            ApplyMode::Create => self.store.create(&desired, dry, number),
             ApplyMode::Replace { resource_version } => self.store.replace(&desired, resource_version, dry, number),
             ApplyMode::ServerSide { .. } | ApplyMode::ClientSide => self.store.apply(&desired, dry, number),
         }?;

@@ -165,12 +165,12 @@ impl Store {
         self.finish(Some(&old), new, desired, dry, request)
     }
 
-    pub(crate) fn create(&mut self, desired: &Value, request: u64) -> Result<Value, WriteError> {
+    pub(crate) fn create(&mut self, desired: &Value, dry: bool, request: u64) -> Result<Value, WriteError> {
         let key = key_of(desired);
         if self.objects.contains_key(&key) {
             return Err(WriteError::Conflict(format!("{key} already exists")));
         }
-        self.apply(desired, false, request)
+        self.apply(desired, dry, request)
     }
 
     fn finish(

@@ -1,0 +1,128 @@
+//! A sync that deletes is tried first, and nothing is refused there which would work when it is done.
+
+use std::time::Duration;
+
+use capstan_engine::sabotage::{Sabotage, set};
+use capstan_model::ResourceKey;
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, Run, config, hook, workload};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn migration(image: &str) -> Value {
+    let mut object = hook("migrate", "PreSync");
+    object["spec"]["image"] = json!(image);
+    object
+}
+
+fn forced(image: &str) -> Value {
+    let mut object = workload("Job", "once", 0, image);
+    object["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!("Force=true");
+    object
+}
+
+/// Synced to `first`, where Jobs cannot be changed; then pushed `second`.
+fn pushed(first: Vec<Value>, second: Vec<Value>) -> Run {
+    let mut rig = Rig::new(first);
+    rig.cluster.immutable.extend(["migrate".to_owned(), "once".to_owned()]);
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    assert_eq!(run.sync(), "Synced Healthy", "{}", run.journal());
+    run.push(second);
+    run.settle(MINUTE);
+    run
+}
+
+fn maps(names: &[&str]) -> Vec<Value> {
+    names.iter().map(|name| config(name, 0, "1")).collect()
+}
+
+fn with(object: Value, names: &[&str]) -> Vec<Value> {
+    [vec![object], maps(names)].concat()
+}
+
+fn image(run: &Run, name: &str) -> String {
+    let key = ResourceKey::new("batch", "Job", "prod", name);
+    run.rig.cluster.objects[&key]["spec"]["image"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn has_map(run: &Run, name: &str) -> bool {
+    let key = ResourceKey::new("", "ConfigMap", "prod", name);
+    run.rig.cluster.objects.contains_key(&key)
+}
+
+#[test]
+fn a_changed_hook_is_no_obstacle_to_a_prune() {
+    let run = pushed(
+        with(migration("1"), &["a", "b", "c"]),
+        with(migration("2"), &["a", "b"]),
+    );
+    let phase = run.rig.status("/operationState/phase");
+    assert_eq!(phase, "Succeeded", "{}", run.rig.status("/operationState/message"));
+    assert_eq!((image(&run, "migrate").as_str(), has_map(&run, "c")), ("2", false));
+    let tried: Vec<&String> = run
+        .log
+        .iter()
+        .filter(|line| line.contains("try to create Job/prod/migra"))
+        .collect();
+    let [tried] = tried.as_slice() else {
+        panic!("{}", run.log.join("\n"))
+    };
+    assert!(
+        !tried.contains("Job/prod/migrate "),
+        "under its own name there is one already: {tried}"
+    );
+}
+
+#[test]
+fn knocked_out_it_is_one() {
+    set(Some(Sabotage::TriesHooksInPlace));
+    let run = pushed(
+        with(migration("1"), &["a", "b", "c"]),
+        with(migration("2"), &["a", "b"]),
+    );
+    set(None);
+    assert_eq!((image(&run, "migrate").as_str(), has_map(&run, "c")), ("1", true));
+}
+
+#[test]
+fn what_is_made_anew_is_no_obstacle_to_a_prune() {
+    let run = pushed(with(forced("1"), &["a", "b", "c"]), with(forced("2"), &["a", "b"]));
+    let phase = run.rig.status("/operationState/phase");
+    assert_eq!(phase, "Succeeded", "{}", run.rig.status("/operationState/message"));
+    assert_eq!((image(&run, "once").as_str(), has_map(&run, "c")), ("2", false));
+}
+
+#[test]
+fn what_cannot_be_changed_and_is_not_made_anew_still_is() {
+    let plain = |image| workload("Job", "once", 0, image);
+    let run = pushed(with(plain("1"), &["a", "b", "c"]), with(plain("2"), &["a", "b"]));
+    let message = run.rig.status("/operationState/message");
+    assert!(message.contains("tried out, and nothing was written"), "{message}");
+    assert_eq!((image(&run, "once").as_str(), has_map(&run, "c")), ("1", true));
+}
+
+#[test]
+fn a_dry_run_of_a_changed_hook_says_that_it_would_be_accepted() {
+    let mut rig = Rig::new(with(migration("1"), &["a"]));
+    rig.cluster.immutable.insert("migrate".into());
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["operation"] = json!({"sync": {}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    run.push(with(migration("2"), &["a"]));
+    run.settle(MINUTE);
+    run.rig.resource["operation"] = json!({"sync": {"dryRun": true}});
+    run.observe_application();
+    run.settle(MINUTE);
+    let message = run.rig.status("/operationState/message");
+    assert!(
+        message.starts_with("dry run: the cluster would accept all 2 objects"),
+        "{message}"
+    );
+    assert_eq!(image(&run, "migrate"), "1");
+}
