@@ -3,7 +3,7 @@
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
 use capstan_engine::event::{Deletion, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey, is_incidental};
-use capstan_engine::writing::{client_side, take_over_fields};
+use capstan_engine::writing::{FormerFields, client_side, take_over_fields};
 use capstan_model::{ApplicationId, GroupKind, GroupVersionKind, ResourceKey, Timestamp};
 use capstan_sim::{Method, Request, Response, World, text};
 use serde_json::{Value, json};
@@ -85,7 +85,7 @@ impl Executor<'_> {
         &mut self,
         key: &ResourceKey,
         gvk: &GroupVersionKind,
-        from: &str,
+        from: &FormerFields,
     ) -> Result<String, WriteError> {
         let live = self.observe(key, gvk)?;
         let live = live.ok_or_else(|| WriteError::NotFound(format!("{key} does not exist")))?;

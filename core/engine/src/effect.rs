@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::compare::CompareTask;
 use crate::guard::DeletePermit;
 use crate::targets::TargetContext;
+use crate::writing::FormerFields;
 
 /// Names one effect. A new operation, a restart or lost leadership begins a new epoch; what completes late is recognised by it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,8 +101,8 @@ pub enum EffectKind {
         /// The patch of the whole object.
         patch: Value,
     },
-    /// Hand the fields that a manager owns by client-side apply over to server-side apply, as it is done once when an application
-    /// changes from the one to the other.
+    /// Hand the fields that others applied before us over to us, so that what is not declared any more goes with the next apply:
+    /// [`crate::writing::take_over_fields`]. Nothing is written where there is nothing to hand over.
     MigrateFields {
         /// Where.
         cluster: ClusterId,
@@ -109,8 +110,8 @@ pub enum EffectKind {
         key: ResourceKey,
         /// At which version.
         gvk: GroupVersionKind,
-        /// The manager whose `Update` entry of `metadata.managedFields` is taken over.
-        from: String,
+        /// Which.
+        from: FormerFields,
     },
     /// Let the time between two waves pass (only with `guards: argo`).
     Pause {

@@ -158,4 +158,4 @@ pub enum TargetError {
 mod namespace;
 mod prepare;
 
-pub(crate) use namespace::namespace_object;
+pub(crate) use namespace::{MadeNamespace, made_namespace, namespace_object, namespace_target};

@@ -2,8 +2,8 @@
 //!
 //! **Invariants.** Pure functions of the objects. Never panic on any JSON.
 
-use capstan_model::FIELD_MANAGER;
 use capstan_model::schema::{ListRelation, Node};
+use capstan_model::{FIELD_MANAGER, FormerManager};
 use serde_json::{Map, Value, json};
 
 /// Where client-side apply keeps what it applied last.
@@ -11,6 +11,11 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What client-side apply sends for `desired`: the object to create where there is none, else the live object with everything that is
 /// declared set, and what was applied last and is not declared any more taken away. It carries the live object's version.
+///
+/// As `kubectl apply` merges: a field, and an item of a list that the kind's schema has keys for, goes when the annotation of the last apply
+/// names it and it is not declared any more; what others added stays; a `null` takes a field away; lists without keys, and lists of a
+/// kind that nobody describes, are one value. Items are told apart by all the keys that the schema names, not only by `kubectl`'s first
+/// one: two ports of one number and two protocols are two. Without an annotation, or with a broken one, nothing goes.
 pub fn client_side(desired: &Value, live: Option<&Value>) -> Value {
     let annotated = with_last_applied(desired);
     let Some(live) = live else { return annotated };
@@ -55,7 +60,10 @@ fn merge(into: &mut Value, wanted: &Value, last: Option<&Value>, node: Node<'_>)
                 }
                 let inner = node.field(name).or_else(|| node.element()).unwrap_or(Node::Deduced);
                 match into.get_mut(name) {
-                    Some(old) => merge(old, value, last.and_then(|last| last.get(name)), inner),
+                    Some(old) => {
+                        merge(old, value, last.and_then(|last| last.get(name)), inner);
+                        retain_keys(name, old, value, inner);
+                    }
                     None => drop(into.insert(name.clone(), value.clone())),
                 }
             }
@@ -77,6 +85,26 @@ fn merge(into: &mut Value, wanted: &Value, last: Option<&Value>, node: Node<'_>)
     }
 }
 
+/// One of several is chosen by naming its field, and the server refuses two: in a Deployment's `strategy` and in each of a Pod's `volumes`
+/// what is not declared goes, whoever set it, as `kubectl` has it (`retainKeys`).
+fn retain_keys(name: &str, merged: &mut Value, wanted: &Value, node: Node<'_>) {
+    match (name, merged, wanted) {
+        _ if matches!(node, Node::Deduced) => {}
+        ("strategy", Value::Object(merged), Value::Object(wanted)) => {
+            merged.retain(|field, _| wanted.contains_key(field));
+        }
+        ("volumes", Value::Array(merged), Value::Array(wanted)) => {
+            for volume in merged.iter_mut().filter_map(Value::as_object_mut) {
+                let same = wanted.iter().find(|wanted| wanted.get("name") == volume.get("name"));
+                if let Some(wanted) = same {
+                    volume.retain(|field, _| wanted.get(field).is_some());
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 fn has(list: Option<&Value>, item: &Value) -> bool {
     list.and_then(Value::as_array).is_some_and(|list| list.contains(item))
 }
@@ -95,40 +123,122 @@ fn merge_items(into: &mut Vec<Value>, wanted: &[Value], last: Option<&Value>, no
     }
 }
 
-/// The JSON patch that hands the fields which `from` owns by plain updates over to us as server-side applied: so what is not declared
-/// any more goes with the next apply. `None` when it owns none. It fails when somebody writes in between.
-pub fn take_over_fields(live: &Value, from: &str) -> Option<Value> {
-    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
-    let is = |entry: &Value, manager: &str, operation: &str| {
-        entry.get("manager").and_then(Value::as_str) == Some(manager)
-            && entry.get("operation").and_then(Value::as_str) == Some(operation)
-            && entry.get("subresource").is_none()
-    };
-    let taken: Vec<&Value> = entries.iter().filter(|entry| is(entry, from, "Update")).collect();
-    let first = *taken.first()?;
-    let mut kept: Vec<Value> = entries
+/// Fields that are handed over to us.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FormerFields {
+    /// Whose.
+    pub managers: Vec<FormerManager>,
+    /// Which of them stay where they are, as JSON pointers: fields that no sync changes, though Git may not declare them.
+    pub except: Vec<String>,
+}
+
+impl FormerFields {
+    /// What of an entry is handed over, and what stays.
+    fn part(&self, entry: &Value) -> (Value, Value) {
+        let mut taken = entry.get("fieldsV1").cloned().unwrap_or_default();
+        let mut left = json!({});
+        for pointer in &self.except {
+            let path: Vec<String> = pointer.split('/').skip(1).map(field_name).collect();
+            if let Some(found) = cut(&mut taken, &path) {
+                put(&mut left, &path, found);
+            }
+        }
+        (taken, left)
+    }
+
+    fn has_part_of(&self, entry: &Value) -> bool {
+        is_former(entry, &self.managers) && !is_nothing(&self.part(entry).0)
+    }
+}
+
+/// Does anything of `live` belong to `from`, beside its subresources?
+pub fn has_former_fields(live: &Value, from: &FormerFields) -> bool {
+    managed_fields(live).iter().any(|entry| from.has_part_of(entry))
+}
+
+/// The JSON patch that hands the fields `from` over to us as server-side applied: so what is not declared any more goes with the next
+/// apply, the annotation of client-side apply too. `None` when there are none. It fails when somebody writes in between.
+pub fn take_over_fields(live: &Value, from: &FormerFields) -> Option<Value> {
+    let (former, mut entries): (Vec<Value>, Vec<Value>) = managed_fields(live)
         .iter()
-        .filter(|entry| !is(entry, from, "Update"))
         .cloned()
-        .collect();
-    let at = kept.iter().position(|entry| is(entry, FIELD_MANAGER, "Apply"));
+        .partition(|entry| from.has_part_of(entry));
+    let first = former.first()?;
+    let at = entries.iter().position(|entry| is_of(entry, FIELD_MANAGER, true));
     let mut ours = match at {
-        Some(at) => kept.remove(at),
+        Some(at) => entries.remove(at),
         None => {
             let mut ours = first.clone();
             (ours["manager"], ours["operation"]) = (json!(FIELD_MANAGER), json!("Apply"));
+            ours["fieldsV1"] = json!({});
             ours
         }
     };
-    for entry in taken {
-        union(&mut ours["fieldsV1"], entry.get("fieldsV1").unwrap_or(&Value::Null));
+    for mut entry in former {
+        let (taken, left) = from.part(&entry);
+        union(&mut ours["fieldsV1"], &taken);
+        if !is_nothing(&left) {
+            entry["fieldsV1"] = left;
+            entries.push(entry);
+        }
     }
-    kept.push(ours);
+    entries.push(ours);
     let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
     Some(json!([
-        {"op": "replace", "path": "/metadata/managedFields", "value": kept},
+        {"op": "replace", "path": "/metadata/managedFields", "value": entries},
         {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
     ]))
+}
+
+/// A part of a JSON pointer, as a set of fields names it.
+fn field_name(part: &str) -> String {
+    format!("f:{}", part.replace("~1", "/").replace("~0", "~"))
+}
+
+fn is_nothing(fields: &Value) -> bool {
+    fields.as_object().is_none_or(Map::is_empty)
+}
+
+/// Takes a field out of a set, with what is inside of it.
+fn cut(fields: &mut Value, path: &[String]) -> Option<Value> {
+    let (name, rest) = path.split_first()?;
+    let fields = fields.as_object_mut()?;
+    if rest.is_empty() {
+        return fields.remove(name);
+    }
+    let inner = fields.get_mut(name)?;
+    let found = cut(inner, rest)?;
+    // That it was empty before would mean all of it: nothing would have been found.
+    if is_nothing(inner) {
+        fields.remove(name);
+    }
+    Some(found)
+}
+
+fn put(into: &mut Value, path: &[String], value: Value) {
+    match path.split_first() {
+        Some((name, rest)) => put(&mut into[name.as_str()], rest, value),
+        None => *into = value,
+    }
+}
+
+fn managed_fields(live: &Value) -> &[Value] {
+    let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
+    // What is no object is no entry, and nothing is ever set in it.
+    entries
+        .filter(|entries| entries.iter().all(Value::is_object))
+        .map_or(&[], Vec::as_slice)
+}
+
+fn is_former(entry: &Value, from: &[FormerManager]) -> bool {
+    from.iter().any(|former| is_of(entry, &former.name, former.applies))
+}
+
+fn is_of(entry: &Value, manager: &str, applies: bool) -> bool {
+    let operation = if applies { "Apply" } else { "Update" };
+    entry.get("manager").and_then(Value::as_str) == Some(manager)
+        && entry.get("operation").and_then(Value::as_str) == Some(operation)
+        && entry.get("subresource").is_none_or(|name| name == "")
 }
 
 /// Both sets of fields.
@@ -184,6 +294,50 @@ mod tests {
     }
 
     #[test]
+    fn of_several_ways_only_the_declared_one_stays() {
+        let deployment = |strategy: Value, volume: Value| {
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+                "spec": {"strategy": strategy, "template": {"spec": {"volumes": [volume]}}}})
+        };
+        let mut live = client_side(
+            &deployment(json!({"type": "RollingUpdate"}), json!({"name": "a", "emptyDir": {}})),
+            None,
+        );
+        live["spec"]["strategy"]["rollingUpdate"] = json!({"maxSurge": 1});
+        live["spec"]["template"]["spec"]["volumes"] = json!([
+            {"name": "a", "configMap": {"name": "set by somebody"}}, {"name": "theirs", "emptyDir": {}}]);
+        let next = deployment(
+            json!({"type": "Recreate"}),
+            json!({"name": "a", "secret": {"secretName": "s"}}),
+        );
+        let merged = client_side(&next, Some(&live));
+        assert_eq!(merged["spec"]["strategy"], json!({"type": "Recreate"}));
+        assert_eq!(
+            merged["spec"]["template"]["spec"]["volumes"],
+            json!([{"name": "a", "secret": {"secretName": "s"}}, {"name": "theirs", "emptyDir": {}}])
+        );
+    }
+
+    #[test]
+    fn without_a_readable_annotation_nothing_goes() {
+        for annotation in [json!(null), json!("{"), json!("[]"), json!("7"), json!(7)] {
+            let mut live = service(&json!([{"port": 90}]), &json!({"b": "1"}));
+            live["metadata"]["annotations"] = json!({LAST_APPLIED: annotation});
+            let merged = client_side(&service(&json!([{"port": 80}]), &json!({"a": "1"})), Some(&live));
+            assert_eq!(
+                merged["metadata"]["labels"],
+                json!({"a": "1", "b": "1"}),
+                "{annotation}"
+            );
+            assert_eq!(
+                merged["spec"]["ports"],
+                json!([{"port": 90}, {"port": 80}]),
+                "{annotation}"
+            );
+        }
+    }
+
+    #[test]
     fn lists_of_a_kind_nobody_describes_are_one_value() {
         let object = |items: Value| json!({"apiVersion": "x.io/v1", "kind": "X", "metadata": {"name": "a"}, "spec": {"items": items}});
         let live = client_side(&object(json!([1, 2])), None);
@@ -199,16 +353,82 @@ mod tests {
         let live = json!({"metadata": {"resourceVersion": "3", "managedFields": [
             entry("kubectl-client-side-apply", "Update", json!({"f:data": {"f:a": {}}})),
             entry("capstan", "Apply", json!({"f:data": {"f:b": {}}})),
+            entry("argocd-controller", "Apply", json!({"f:data": {"f:c": {}}})),
+            entry("argocd-controller", "Update", json!({"f:data": {"f:d": {}}})),
             entry("kubelet", "Update", json!({"f:status": {}})),
         ]}});
-        let patch = take_over_fields(&live, "kubectl-client-side-apply").expect("there is something to hand over");
+        let from = FormerFields {
+            managers: vec![
+                FormerManager::by_update("kubectl-client-side-apply"),
+                FormerManager::by_apply("argocd-controller"),
+            ],
+            except: Vec::new(),
+        };
+        assert!(has_former_fields(&live, &from));
+        let patch = take_over_fields(&live, &from).expect("there is something to hand over");
         let entries = patch[0]["value"].as_array().expect("entries");
-        assert_eq!(entries.len(), 2);
         assert_eq!(
-            entries[1],
-            entry("capstan", "Apply", json!({"f:data": {"f:a": {}, "f:b": {}}}))
+            entries.len(),
+            3,
+            "what a manager wrote by another operation stays: {patch}"
+        );
+        assert_eq!(
+            entries[2],
+            entry("capstan", "Apply", json!({"f:data": {"f:a": {}, "f:b": {}, "f:c": {}}}))
         );
         let after = json!({"metadata": {"managedFields": entries}});
-        assert_eq!(take_over_fields(&after, "kubectl-client-side-apply"), None);
+        assert_eq!(take_over_fields(&after, &from), None);
+        assert!(!has_former_fields(&after, &from));
+    }
+
+    #[test]
+    fn what_is_excepted_stays_where_it_is() {
+        let from = FormerFields {
+            managers: vec![FormerManager::by_update("kubectl")],
+            except: [
+                "/spec/replicas",
+                "/spec/none",
+                "/metadata/annotations/a~1b",
+                "/spec/ports/0",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        };
+        let entry = |manager: &str, operation: &str, fields: Value| json!({"manager": manager, "operation": operation, "fieldsV1": fields});
+        let live = |fields: Value| json!({"metadata": {"managedFields": [entry("kubectl", "Update", fields)]}});
+        let before =
+            json!({"f:metadata": {"f:annotations": {"f:a/b": {}}}, "f:spec": {"f:replicas": {}, "f:paused": {}}});
+        let patch = take_over_fields(&live(before), &from).expect("there is something to hand over");
+        let left = json!({"f:metadata": {"f:annotations": {"f:a/b": {}}}, "f:spec": {"f:replicas": {}}});
+        let expected = json!([
+            entry("kubectl", "Update", left.clone()),
+            entry("capstan", "Apply", json!({"f:spec": {"f:paused": {}}}))
+        ]);
+        assert_eq!(patch[0]["value"], expected);
+        assert_eq!(
+            take_over_fields(&live(left), &from),
+            None,
+            "nothing else is left to hand over"
+        );
+    }
+
+    #[test]
+    fn odd_entries_hand_nothing_over_and_do_not_panic() {
+        let from = FormerFields {
+            managers: vec![FormerManager::by_update("kubectl-client-side-apply")],
+            except: ["", "/", "//", "x", "/a"].map(str::to_owned).to_vec(),
+        };
+        for entries in [
+            json!(null),
+            json!("x"),
+            json!([1]),
+            json!([["manager"]]),
+            json!([{"manager": 1}]),
+            json!([{"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": 7}]),
+            json!([{"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": {"f:a": 7}}]),
+        ] {
+            let live = json!({"metadata": {"managedFields": entries}});
+            assert_eq!(take_over_fields(&live, &from), None, "{live}");
+        }
     }
 }

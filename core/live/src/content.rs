@@ -1,6 +1,6 @@
 //! A digest of what comparisons look at.
 
-use capstan_model::{Digest, FIELD_MANAGERS};
+use capstan_model::{CLIENT_SIDE_MANAGERS, Digest, FIELD_MANAGERS};
 use serde_json::Value;
 
 /// Metadata that a server writes by itself, and that no comparison looks at.
@@ -15,8 +15,8 @@ const SERVER_METADATA: [&str; 7] = [
 ];
 
 /// Equal for two observations of an object that compare equally with everything: without status and without what the server itself
-/// writes into metadata, but with the sets of fields that we own, because a field which is ours and no longer declared is a
-/// difference. Nothing is copied.
+/// writes into metadata, but with the sets of fields that we own or that are to be handed over to us, because a field which is ours and no
+/// longer declared is a difference. Nothing is copied.
 pub fn content_digest(object: &Value) -> Digest {
     let mut parts = Vec::new();
     for (name, value) in object.as_object().into_iter().flatten() {
@@ -27,6 +27,16 @@ pub fn content_digest(object: &Value) -> Digest {
         }
     }
     Digest::of_all(parts)
+}
+
+/// Was anything of the object applied by us, or by Argo CD before us?
+pub fn is_applied(object: &Value) -> bool {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.into_iter().flatten().any(|entry| {
+        let manager = entry.get("manager").and_then(Value::as_str);
+        entry.get("operation").and_then(Value::as_str) == Some("Apply")
+            && manager.is_some_and(|manager| FIELD_MANAGERS.contains(&manager))
+    })
 }
 
 fn metadata(metadata: &Value, parts: &mut Vec<Digest>) {
@@ -44,7 +54,7 @@ fn metadata(metadata: &Value, parts: &mut Vec<Digest>) {
         let is_ours = entry
             .get("manager")
             .and_then(Value::as_str)
-            .is_some_and(|manager| FIELD_MANAGERS.contains(&manager));
+            .is_some_and(|manager| FIELD_MANAGERS.contains(&manager) || CLIENT_SIDE_MANAGERS.contains(&manager));
         if let Some(fields) = entry.get("fieldsV1").filter(|_| is_ours) {
             let operation = entry.get("operation").and_then(Value::as_str).unwrap_or_default();
             push(parts, operation, fields);

@@ -9,7 +9,7 @@ use capstan_model::{ApplicationId, Blob, Digest, GroupKind, GroupVersionKind, He
 use serde_json::Value;
 
 use crate::change::{Above, Change, ChangeKind, TrackedBy};
-use crate::content::content_digest;
+use crate::content::{content_digest, is_applied};
 use crate::identity::{ResourceVersion, Uid};
 use crate::info::info;
 use crate::intern::Interner;
@@ -269,7 +269,9 @@ impl LiveIndex {
         let operation = annotations.get(OPERATION).and_then(Value::as_str);
         let is_hook = annotations.get(HOOK).or_else(|| annotations.get(HELM_HOOK)).is_some();
         let owner = tracking::owner(object, key, &self.control_namespace);
-        let keeps = owner.is_some() || operation.is_some() || is_hook;
+        // A namespace is kept by its labels, without a tracking id.
+        let is_kept = key.group.is_empty() && key.kind == "Namespace" && is_applied(object);
+        let keeps = owner.is_some() || operation.is_some() || is_hook || is_kept;
         let facts = info(&key.group, &key.kind, object);
         Node {
             namespace: self.shared.texts.intern(key.namespace.as_str()),

@@ -24,7 +24,7 @@ mod node;
 mod tree;
 
 pub use change::{Change, ChangeKind, TrackedBy};
-pub use content::content_digest;
+pub use content::{content_digest, is_applied};
 pub use index::{LiveIndex, Lookup};
 pub use node::Node;
 pub use tree::TreeNode;

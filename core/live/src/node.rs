@@ -144,7 +144,7 @@ impl Node {
         self.content
     }
 
-    /// The whole object, managedFields included; only of a tracked object or a hook.
+    /// The whole object, managedFields included; only of a tracked object, a hook, or a namespace of which we applied something.
     pub fn manifest(&self) -> Option<&Blob> {
         self.manifest.as_deref()
     }

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::{OptionPlace, odd_compare_options, odd_sync_options};
+
 /// Argo CD's annotation prefix.
 pub const ARGO: &str = "argocd.argoproj.io/";
 /// `argocd.argoproj.io/hook`.
@@ -369,9 +371,8 @@ impl ObjectMeta {
     fn read_options(&mut self, annotations: &BTreeMap<&str, &str>) {
         if let Some(text) = annotations.get(SYNC_OPTIONS) {
             self.sync_options = SyncOptions::parse(words(text));
-            for word in &self.sync_options.unknown {
-                self.warnings.push(format!("{SYNC_OPTIONS}: unknown option {word:?}"));
-            }
+            let odd = odd_sync_options(words(text), OptionPlace::Object).into_iter();
+            self.warnings.extend(odd.map(|odd| format!("{SYNC_OPTIONS}: {odd}")));
         }
         if annotations
             .get(HELM_RESOURCE_POLICY)
@@ -381,6 +382,8 @@ impl ObjectMeta {
         }
         let compare = annotations.get(COMPARE_OPTIONS).copied().unwrap_or_default();
         self.ignore_extraneous = words(compare).any(|word| word == "IgnoreExtraneous");
+        let odd = odd_compare_options(words(compare)).into_iter();
+        self.warnings.extend(odd.map(|odd| format!("{COMPARE_OPTIONS}: {odd}")));
         self.ignore_healthcheck = annotations.get(IGNORE_HEALTHCHECK).is_some_and(|text| *text == "true");
         if let Some(text) = annotations.get(SYNC_TIMEOUT) {
             self.sync_timeout = crate::parse_duration(text);

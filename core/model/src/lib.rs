@@ -18,6 +18,7 @@ mod digest;
 mod field_manager;
 mod key;
 mod manifest;
+mod odd_options;
 mod project;
 mod revision;
 pub mod schema;
@@ -28,9 +29,12 @@ pub use annotations::{DeleteOption, HookDeletePolicy, HookType, ObjectMeta, Prun
 pub use application::*;
 pub use blob::{Blob, BlobError};
 pub use digest::Digest;
-pub use field_manager::{ARGO_FIELD_MANAGER, FIELD_MANAGER, FIELD_MANAGERS};
+pub use field_manager::{
+    ARGO_FIELD_MANAGER, CLIENT_SIDE_MANAGERS, FIELD_MANAGER, FIELD_MANAGERS, FormerManager, KUBECTL_FIELD_MANAGER,
+};
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
+pub use odd_options::{OptionPlace, odd_compare_options, odd_sync_options};
 pub use project::{
     AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject, SyncWindow, glob,
 };

@@ -2,7 +2,7 @@
 
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
 use capstan_engine::event::WriteError;
-use capstan_engine::writing::{client_side, take_over_fields};
+use capstan_engine::writing::{FormerFields, client_side, take_over_fields};
 use capstan_model::{GroupVersionKind, ResourceKey};
 use http::Method;
 use serde_json::Value;
@@ -12,13 +12,12 @@ use crate::request::{Ask, JSON};
 use crate::url;
 
 impl Cluster {
-    /// Hands the fields that `from` owns by client-side apply over to us; an object that has none such is left as it is. Gives the
-    /// object's version.
+    /// Hands the fields `from` over to us; an object that has none such is left as it is. Gives the object's version.
     pub async fn migrate_fields(
         &self,
         key: &ResourceKey,
         gvk: &GroupVersionKind,
-        from: &str,
+        from: &FormerFields,
     ) -> Result<String, WriteError> {
         let Some(live) = self.observe(key, gvk).await? else {
             return Err(WriteError::NotFound(format!("{key} does not exist")));

@@ -1,6 +1,6 @@
 //! `metadata.managedFields`: who owns which field, and what that tells of a list.
 
-use capstan_model::{FIELD_MANAGERS, Timestamp};
+use capstan_model::{CLIENT_SIDE_MANAGERS, FIELD_MANAGER, FIELD_MANAGERS, Timestamp};
 use serde_json::Value;
 
 use super::path::{Keys, Segment, key_value};
@@ -38,6 +38,16 @@ impl<'a> ManagedFields<'a> {
                     && FIELD_MANAGERS.contains(&text(entry, "manager"))
             })
             .filter_map(|entry| entry.get("fieldsV1"))
+    }
+
+    /// Is there anything by plain updates that is to be handed over to us yet? What others applied client-side is not, where it is `left`.
+    pub(super) fn is_client_side(self, left: bool) -> bool {
+        self.entries.iter().any(|entry| {
+            let manager = text(entry, "manager");
+            text(entry, "operation") == "Update"
+                && text(entry, "subresource").is_empty()
+                && (manager == FIELD_MANAGER || !left && CLIENT_SIDE_MANAGERS.contains(&manager))
+        })
     }
 
     /// Who wrote the live field at `path` last.

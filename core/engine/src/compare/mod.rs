@@ -6,7 +6,8 @@
 //!
 //! **Invariants.**
 //! - What the server made of what we applied compares equal to it.
-//! - A field that Git never declared is no difference, whoever sets it.
+//! - A field that Git never declared is no difference, whoever sets it; but what `kubectl apply` or Argo CD applied client-side is taken
+//!   for declared, since it is handed over to us with the next write.
 //! - Values of Secrets never leave this module.
 //! - A pair that is equal copies nothing of either tree.
 //!
@@ -27,7 +28,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use capstan_model::{Blob, Digest, ResourceKey, Timestamp};
+use capstan_model::{Blob, Digest, ResourceKey, SyncOptions, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -67,9 +68,8 @@ pub fn differences(key: &ResourceKey, desired: &Value, live: &Value, rules: &Ign
     let managed = ManagedFields::of(live);
     let plain = secret_data(key, desired);
     let by_apply = managed.ours("Apply").next().is_some();
-    let by_update = managed.ours("Update").next().is_some();
-    // Beside fields of ours by apply, the annotation still counts where Argo CD's plain updates were not handed over to us.
-    let applied = if by_apply && !by_update {
+    // Beside fields of ours by apply, the annotation still counts where client-side apply is to be handed over to us.
+    let applied = if by_apply && !managed.is_client_side(rules.left) {
         None
     } else {
         removed::last_applied(live)
@@ -145,17 +145,26 @@ pub struct IgnoreRules {
     pub json_pointers: Vec<String>,
     /// Fields that these managers own.
     pub managers: Vec<String>,
+    /// What was applied client-side is left to whoever did it (`ClientSideApplyMigration=false`).
+    pub left: bool,
 }
 
 impl IgnoreRules {
-    /// Does nothing of the object stand aside?
+    /// The same, under an application's options.
+    #[must_use]
+    pub fn with_options(self, options: &SyncOptions) -> Self {
+        let left = options.client_side_apply_migration == Some(false);
+        Self { left, ..self }
+    }
+
+    /// Does no field of the object stand aside?
     pub fn is_empty(&self) -> bool {
         self.json_pointers.is_empty() && self.managers.is_empty()
     }
 
     /// Equal rules have equal digests.
     pub fn digest(&self) -> Digest {
-        Digest::of_json(&serde_json::json!([self.json_pointers, self.managers]))
+        Digest::of_json(&serde_json::json!([self.json_pointers, self.managers, self.left]))
     }
 }
 
@@ -320,10 +329,28 @@ mod tests {
     }
 
     #[test]
+    fn what_kubectl_applied_counts_until_it_is_handed_over_unless_it_is_left() {
+        let applied = json!({"kind": "Deployment", "metadata": {"name": "web", "labels": {"team": "a"}}});
+        let mut live = live();
+        live["metadata"]["labels"] = json!({"team": "a"});
+        live["metadata"]["annotations"] =
+            json!({"kubectl.kubernetes.io/last-applied-configuration": applied.to_string()});
+        let label = "metadata.labels".to_owned();
+        assert!(!found(&desired(), &live, &IgnoreRules::default()).contains(&label));
+        if let Some(entries) = live["metadata"]["managedFields"].as_array_mut() {
+            entries.push(json!({"manager": "kubectl-client-side-apply", "operation": "Update",
+                "fieldsV1": {"f:metadata": {"f:labels": {"f:team": {}}}}}));
+        }
+        assert!(found(&desired(), &live, &IgnoreRules::default()).contains(&label));
+        let left = IgnoreRules::default().with_options(&SyncOptions::parse(["ClientSideApplyMigration=false"]));
+        assert!(!found(&desired(), &live, &left).contains(&label));
+    }
+
+    #[test]
     fn rules_take_fields_out_by_place_and_by_manager() {
         let by_place = |pointer: &str| IgnoreRules {
             json_pointers: vec![pointer.to_owned()],
-            managers: Vec::new(),
+            ..IgnoreRules::default()
         };
         // By the position in the live list, and by that in the desired one.
         for pointer in [
@@ -334,8 +361,8 @@ mod tests {
         }
         assert_eq!(found(&desired(), &live(), &by_place("/spec/replicas")).len(), 1);
         let by_manager = IgnoreRules {
-            json_pointers: Vec::new(),
             managers: vec!["kubectl-set".to_owned()],
+            ..IgnoreRules::default()
         };
         assert_eq!(found(&desired(), &live(), &by_manager), Vec::<String>::new());
     }

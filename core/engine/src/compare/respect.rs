@@ -140,7 +140,7 @@ mod tests {
     fn pointers(pointers: &[&str]) -> IgnoreRules {
         IgnoreRules {
             json_pointers: pointers.iter().map(|pointer| (*pointer).to_owned()).collect(),
-            managers: Vec::new(),
+            ..IgnoreRules::default()
         }
     }
 
@@ -191,8 +191,8 @@ mod tests {
             {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:containers":
                 {"k:{\"name\":\"a\"}": {"f:args": {}}}}}}}}]);
         let rules = IgnoreRules {
-            json_pointers: Vec::new(),
             managers: vec!["hpa".into()],
+            ..IgnoreRules::default()
         };
         let expected = deployment(Some(5), &json!([{"name": "a", "image": "2", "args": ["x"]}]));
         assert_eq!(with_live_values(&desired, &live, &rules), expected);

@@ -13,6 +13,7 @@ use super::Engine;
 use super::assessment::{Assessment, Basis};
 use super::cluster::Cluster;
 use super::inventory::InventoryEntry;
+use super::namespace::{kept_namespace, own_namespace};
 use super::operation::home;
 use super::state::{ApplicationState, Existence, InFlight, ObjectState, PairDigests};
 use super::touched::{Touched, first_of, is_of};
@@ -21,6 +22,7 @@ use crate::effect::EffectKind;
 use crate::guard::is_home;
 use crate::policy::ignore_rules;
 use crate::sabotage::{self, Sabotage};
+use crate::settings::Guards;
 use crate::targets::Target;
 
 /// Of no rules, which is what most objects have: worked out once.
@@ -53,10 +55,12 @@ impl Engine {
         for kind in &touched.kinds {
             let known = app.assessment.objects.range(first_of(kind)..).map(|(key, _)| key);
             touched.keys.extend(known.take_while(|key| is_of(key, kind)).cloned());
+            // It is looked at only once it is known whether it is there.
+            touched.keys.extend(own_namespace(app).filter(|key| is_of(key, kind)));
         }
         let id = app.id();
         for key in &touched.keys {
-            let (object, meta) = look(app, cluster, &id, key);
+            let (object, meta) = look(app, cluster, (&id, key), self.settings.guards);
             keep(app, key, object, meta);
         }
         if let Some(before) = before {
@@ -76,11 +80,10 @@ impl Engine {
         let mut digests = BTreeMap::new();
         let mut task = CompareTask::default();
         for key in &app.assessment.tally.uncompared {
-            let target = app.desired.as_ref().and_then(|desired| desired.resource(key));
-            let Some((target, node)) = target.zip(cluster.node(key)) else {
+            let Some((target, node)) = self.wanted(app, key).zip(cluster.node(key)) else {
                 continue;
             };
-            let (of, rules) = pair(app, target, node);
+            let (of, rules) = pair(app, &target, node);
             let Some(live) = node.manifest() else { continue };
             digests.insert(key.clone(), of);
             task.pairs.push(ComparePair {
@@ -102,6 +105,7 @@ pub(super) fn all_keys(app: &ApplicationState, cluster: &Cluster) -> BTreeSet<Re
         .chain(cluster.live.tracked(&app.id()))
         .chain(app.inventory.keys())
         .cloned()
+        .chain(own_namespace(app))
         .collect()
 }
 
@@ -111,11 +115,14 @@ type Meta = (Digest, ObjectMeta);
 pub(super) fn look(
     app: &ApplicationState,
     cluster: &Cluster,
-    id: &ApplicationId,
-    key: &ResourceKey,
+    (id, key): (&ApplicationId, &ResourceKey),
+    guards: Guards,
 ) -> (Option<ObjectState>, Option<Meta>) {
     if let Some(target) = app.desired.as_ref().and_then(|desired| desired.resource(key)) {
         return (Some(declared(app, cluster, target)), None);
+    }
+    if let Some(namespace) = kept_namespace(app, cluster, key, guards) {
+        return (Some(declared(app, cluster, &namespace)), None);
     }
     let is_tracked = cluster.node(key).is_some_and(|node| node.tracked_by() == Some(id));
     if !is_tracked && !app.inventory.contains(key) {
@@ -174,11 +181,15 @@ fn declared(app: &ApplicationState, cluster: &Cluster, target: &Target) -> Objec
 /// Names the comparison of a desired object with the live one.
 fn pair(app: &ApplicationState, target: &Target, node: &Node) -> (PairDigests, IgnoreRules) {
     // An object that carries another application's tracking id, or none, is compared all the same: the id itself differs then.
-    let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key);
+    let options = app.application.spec.sync_policy.options();
+    let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key).with_options(&options);
     let of = PairDigests {
         desired: target.object.digest(),
         live: node.content(),
-        rules: if rules.is_empty() { *NO_RULES } else { rules.digest() },
+        rules: match rules == IgnoreRules::default() {
+            true => *NO_RULES,
+            false => rules.digest(),
+        },
     };
     (of, rules)
 }
@@ -192,7 +203,8 @@ fn verdict(app: &ApplicationState, target: &Target, node: &Node) -> Option<SyncS
             Verdict::Different(_) => SyncStatusCode::OutOfSync,
             Verdict::Failed(_) => SyncStatusCode::Unknown,
         }),
-        // Not tracked by anybody, so the document was not kept; without a tracking id it cannot be as desired.
+        // Not tracked by anybody, so the document was not kept; without a tracking id it cannot be as desired. Nor is a namespace kept of which
+        // we never applied anything.
         _ => node.manifest().is_none().then_some(SyncStatusCode::OutOfSync),
     }
 }

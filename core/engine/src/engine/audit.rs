@@ -49,7 +49,7 @@ impl Engine {
         let id = app.id();
         let mut objects = BTreeMap::new();
         for key in all_keys(app, cluster) {
-            if let (Some(object), _) = look(app, cluster, &id, &key) {
+            if let (Some(object), _) = look(app, cluster, (&id, &key), self.settings.guards) {
                 objects.insert(key, object);
             }
         }

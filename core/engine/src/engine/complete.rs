@@ -30,7 +30,7 @@ impl Engine {
     }
 
     fn dispatch(&mut self, now: Timestamp, app: &mut ApplicationState, what: InFlight, outcome: Outcome) {
-        if let InFlight::Heal(key) = &what {
+        if let InFlight::Heal(key) | InFlight::HealTakeOver(key) = &what {
             app.drift.touched.insert(key.clone());
         }
         match (what, passing(outcome)) {
@@ -48,6 +48,7 @@ impl Engine {
             (InFlight::Seen(key), outcome) => self.pass_seen(app, key, outcome),
             (InFlight::Rehearsal(node), Outcome::Applied(result)) => self.tried(app, node, result),
             (InFlight::Heal(key), Outcome::Applied(result)) => self.healed(now, app, &key, result),
+            (InFlight::HealTakeOver(key), Outcome::Patched(result)) => self.heal_handed_over(now, app, &key, result),
             (InFlight::Cleanup(key), Outcome::Deleted(_)) => {
                 // A hook that could not be cleaned up is in the way of its next run, which deletes it then.
                 let _ = key;
@@ -87,6 +88,9 @@ impl Engine {
             }
             (Some(TaskState::Write(WriteTask::Recreating { .. })), Outcome::Observed(result)) => {
                 self.recreating_looked_at(now, app, node, result);
+            }
+            (Some(TaskState::Write(WriteTask::TakingOver)), Outcome::Patched(result)) => {
+                self.task_handed_over(now, app, node, result);
             }
             (Some(TaskState::Write(_)), Outcome::Applied(result)) => self.write_completed(now, app, node, result),
             (Some(TaskState::Hook(HookTask::Creating)), Outcome::Applied(result)) => {

@@ -219,5 +219,8 @@ pub(super) fn is_drift(app: &ApplicationState, key: &ResourceKey) -> bool {
         }),
         Some(Synced::None) | None => false,
     };
-    differs && is_synced() && !app.is_in_flight(|what| matches!(what, InFlight::Heal(other) if other == key))
+    differs
+        && is_synced()
+        && !app
+            .is_in_flight(|what| matches!(what, InFlight::Heal(other) | InFlight::HealTakeOver(other) if other == key))
 }

@@ -131,17 +131,19 @@ impl Engine {
             app.heal.insert(key.clone(), heal);
             return;
         }
-        let Some(task) = app
-            .desired
-            .as_ref()
-            .and_then(|desired| desired.resource(key))
-            .map(|target| self.apply_task(app, target, options))
+        let Some(task) = self
+            .wanted(app, key)
+            .map(|target| self.apply_task(app, &target, options))
         else {
             return;
         };
         self.journal_drift(now, app, key, attempts);
         note_reverts(now, app, key);
-        self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
+        let (effect, what) = match self.hand_over(app, &task, options) {
+            Some(first) => (first, InFlight::HealTakeOver(key.clone())),
+            None => (EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone())),
+        };
+        self.emit(app, effect, what);
         app.heal.insert(key.clone(), heal);
     }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Engine;
 use super::cluster::Cluster;
 use super::deletion::phases;
+use super::namespace::own_namespace;
 use super::state::{ApplicationState, Desired, InFlight, Wanted};
 use crate::effect::{EffectKind, Freshness, RenderTask};
 use crate::event::{ResolvedRevision, SourceFailure};
@@ -188,8 +189,10 @@ impl Engine {
         }
         if !same_objects {
             let desired = app.desired.as_ref();
-            app.compared
-                .retain(|key, _| desired.is_some_and(|desired| desired.resource(key).is_some()));
+            let namespace = own_namespace(app);
+            app.compared.retain(|key, _| {
+                desired.is_some_and(|desired| desired.resource(key).is_some()) || namespace.as_ref() == Some(key)
+            });
             let compared = &app.compared;
             app.incomparable.retain(|key| compared.contains_key(key));
             let id = app.id();
@@ -223,10 +226,9 @@ fn claims(app: &ApplicationState) -> BTreeSet<ResourceKey> {
         .iter()
         .map(|target| target.key.clone())
         .collect();
+    // Whether it is made is asked where it matters: the option may change without a new render.
     let namespace = &app.application.spec.destination.namespace;
-    if app.application.spec.sync_policy.options().create_namespace == Some(true) {
-        keys.insert(ResourceKey::new("", "Namespace", "", namespace));
-    }
+    keys.insert(ResourceKey::new("", "Namespace", "", namespace));
     keys
 }
 

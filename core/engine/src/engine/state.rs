@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
-    HealthStatus, HealthStatusCode, HookType, ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey,
-    RevisionHistory, SyncStatusCode, Timestamp,
+    HealthStatus, HealthStatusCode, HookType, ManagedNamespaceMetadata, ObjectMeta, Operation, OperationPhase,
+    OperationState, ResourceKey, RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
@@ -150,6 +150,8 @@ pub(crate) enum InFlight {
     Seen(ResourceKey),
     /// Drift of this object is being reverted.
     Heal(ResourceKey),
+    /// Before that, what others applied of it is handed over to us.
+    HealTakeOver(ResourceKey),
     /// What is desired is rendered a second time.
     SecondRender(Digest),
     /// Whether commits follow those that were synced is being found out.
@@ -182,6 +184,7 @@ impl InFlight {
                 | Self::Rehearsal(_)
                 | Self::Pass(_)
                 | Self::Heal(_)
+                | Self::HealTakeOver(_)
                 | Self::Cleanup(_)
                 | Self::Cascade(_)
                 | Self::DeletionHook(..)
@@ -300,6 +303,17 @@ impl ApplicationState {
         match self.compared.get(key).map(|compared| &compared.verdict) {
             Some(Verdict::Different(differences)) => differences,
             _ => &[],
+        }
+    }
+
+    /// What its syncs keep of its namespace.
+    pub(crate) fn kept_metadata(&self) -> Option<&ManagedNamespaceMetadata> {
+        match &self.operation {
+            Some(operation) => operation.namespace.as_ref(),
+            None => {
+                let result = self.last_operation.as_ref()?.sync_result.as_ref()?;
+                result.managed_namespace_metadata.as_ref()
+            }
         }
     }
 

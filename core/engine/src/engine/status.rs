@@ -17,7 +17,7 @@ use super::Engine;
 use super::gate::Gate;
 use super::operation::{Stage, clipped};
 use super::state::{ApplicationState, InFlight, StatusPatch};
-use super::telling::{News, Summary, Telling, difference, name_some};
+use super::telling::{News, Summary, Telling, difference, name_some, warnings};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::guard::parse;
@@ -212,8 +212,7 @@ impl Engine {
                 _ => None,
             });
         name_some(conditions, ConditionType::ComparisonError, failed);
-        let warnings = app.desired.iter().flat_map(|desired| desired.targets.warnings());
-        name_some(conditions, ConditionType::ManifestWarning, warnings.cloned());
+        name_some(conditions, ConditionType::ManifestWarning, warnings(app));
         self.hold_conditions(app, conditions);
         let skip = app.operation.is_none().then(|| self.skip_reason(app)).flatten();
         match skip {

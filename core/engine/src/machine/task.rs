@@ -21,6 +21,10 @@ pub(crate) enum TaskState {
 pub(crate) enum WriteTask {
     /// What it depends on is not done. Left when that is.
     Blocked,
+    /// What others applied is being handed over to us. Left by the answer.
+    TakingOver,
+    /// It is ours; the write follows. Left when that is sent.
+    TakenOver,
     /// The write is under way. Left by its outcome.
     Applying,
     /// The write failed in passing, or the kind is not served yet. Left at `until`.
@@ -138,7 +142,10 @@ impl TaskState {
     /// Has it begun and not ended, by itself or by somebody else's doing?
     pub(crate) fn is_active(&self) -> bool {
         match self {
-            Self::Write(state) => matches!(state, WriteTask::Applying | WriteTask::Recreating { .. }),
+            Self::Write(state) => matches!(
+                state,
+                WriteTask::TakingOver | WriteTask::Applying | WriteTask::Recreating { .. }
+            ),
             Self::Hook(state) => !matches!(state, HookTask::Blocked | HookTask::Succeeded | HookTask::Failed(_)),
             Self::Prune(state) => matches!(state, PruneTask::Deleting { .. }),
             Self::Milestone { .. } => false,
@@ -180,6 +187,7 @@ impl TaskState {
         match self {
             Self::Write(state) => match state {
                 WriteTask::Blocked => "Blocked",
+                WriteTask::TakingOver | WriteTask::TakenOver => "TakingOver",
                 WriteTask::Applying => "Applying",
                 WriteTask::BackingOff { .. } => "BackingOff",
                 WriteTask::AwaitingHealth { .. } => "AwaitingHealth",

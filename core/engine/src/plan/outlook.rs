@@ -19,6 +19,7 @@ mod prunes;
 
 use std::collections::BTreeMap;
 
+use capstan_live::is_applied;
 use capstan_model::{
     AppProject, Application, ApplicationId, GroupKind, ResourceKey, SyncOptions, SyncPhase, Timestamp, tracking,
 };
@@ -32,7 +33,7 @@ use crate::event::Discovery;
 use crate::guard::{Content, DeleteReason, DeleteRefusal, Pause, is_reserved};
 use crate::policy::ignore_rules;
 use crate::settings::Settings;
-use crate::targets::{Target, Targets, namespace_object};
+use crate::targets::{MadeNamespace, Target, Targets, namespace_object};
 
 pub use change::{Change, ChangeKind, LiveObject};
 pub use course::Course;
@@ -159,7 +160,7 @@ impl OutlookRequest<'_> {
             Ok(_) => return Change::new(ChangeKind::Unknown, "it cannot be compared: it is not an object"),
             Err(error) => return Change::new(ChangeKind::Unknown, format!("it cannot be compared: {error}")),
         };
-        let rules = ignore_rules(&self.application.spec.ignore_differences, &target.key);
+        let rules = ignore_rules(&self.application.spec.ignore_differences, &target.key).with_options(self.options);
         let fields = differences(&target.key, &desired, live, &rules);
         let mut ignored = Vec::new();
         if !rules.is_empty() {
@@ -182,17 +183,33 @@ impl OutlookRequest<'_> {
         }
     }
 
-    /// The namespace of `CreateNamespace=true`, which is there. It is written only to keep labels and annotations, and then always.
+    /// The namespace of `CreateNamespace=true`, which is there.
     fn namespace(&self, key: &ResourceKey, live: &Value) -> Change {
-        let metadata = self.application.spec.sync_policy.managed_namespace_metadata.as_ref();
-        let Some(metadata) = metadata.filter(|_| live.is_object()) else {
-            return Change::new(ChangeKind::Unchanged, "it exists");
+        let owner = self.owner(key);
+        let last = self.application.status.operation_state.as_ref();
+        let last = last.and_then(|operation| operation.sync_result.as_ref());
+        let spec = &self.application.spec;
+        let made = MadeNamespace {
+            metadata: spec.sync_policy.managed_namespace_metadata.as_ref(),
+            was_kept: last.is_some_and(|result| result.managed_namespace_metadata.is_some()),
+            is_missing: false,
+            is_applied: is_applied(live),
+            guards: self.settings.guards,
+            owner: owner.as_ref(),
         };
-        let desired = namespace_object(&key.name, Some(metadata));
-        let fields = differences(key, &desired, live, &IgnoreRules::default());
-        match fields.is_empty() {
-            true => Change::new(ChangeKind::Unchanged, "it has its labels and annotations"),
-            false => Change {
+        if !live.is_object() || !made.is_kept_by(&self.application.id()) {
+            return Change::new(ChangeKind::Unchanged, "it exists");
+        }
+        let desired = namespace_object(&key.name, Some(made.wanted()));
+        let rules = ignore_rules(&spec.ignore_differences, key).with_options(self.options);
+        let fields = differences(key, &desired, live, &rules);
+        match (fields.is_empty(), is_applied(live) || owner.is_some()) {
+            (true, true) => Change::new(ChangeKind::Unchanged, "it has its labels and annotations"),
+            (true, false) => Change::new(
+                ChangeKind::Update,
+                "managedNamespaceMetadata: what it has is kept from now on",
+            ),
+            (false, _) => Change {
                 fields,
                 ..Change::new(ChangeKind::Update, "managedNamespaceMetadata")
             },

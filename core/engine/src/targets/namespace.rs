@@ -1,7 +1,15 @@
 //! The namespace that `CreateNamespace=true` makes.
 
-use capstan_model::ManagedNamespaceMetadata;
+use std::sync::LazyLock;
+
+use capstan_model::{
+    ApplicationId, Blob, GroupVersionKind, ManagedNamespaceMetadata, ObjectMeta, ResourceKey, SourceLocation,
+    SyncOptions,
+};
 use serde_json::{Value, json};
+
+use super::{Target, Targets};
+use crate::settings::Guards;
 
 /// It as it is applied: without a tracking id, so that it is never pruned and never deleted with the application.
 pub(crate) fn namespace_object(name: &str, metadata: Option<&ManagedNamespaceMetadata>) -> Value {
@@ -14,4 +22,75 @@ pub(crate) fn namespace_object(name: &str, metadata: Option<&ManagedNamespaceMet
         object["metadata"]["annotations"] = json!(metadata.annotations);
     }
     object
+}
+
+/// The same as an object that is compared and put right.
+pub(crate) fn namespace_target(key: &ResourceKey, metadata: Option<&ManagedNamespaceMetadata>) -> Target {
+    Target {
+        key: key.clone(),
+        gvk: GroupVersionKind::from_api_version("v1", "Namespace"),
+        generate_name: None,
+        namespaced: Some(false),
+        meta: ObjectMeta {
+            // A replace would take away what others put on it.
+            sync_options: SyncOptions {
+                replace: Some(false),
+                ..SyncOptions::default()
+            },
+            ..ObjectMeta::default()
+        },
+        object: Blob::new(&namespace_object(&key.name, metadata)),
+        location: SourceLocation {
+            file: "spec.syncPolicy.managedNamespaceMetadata".into(),
+            line: 0,
+        },
+    }
+}
+
+/// The namespace that the option makes: that of the destination, unless one of that name is declared. Then the manifest is all there is.
+pub(crate) fn made_namespace(targets: &Targets, name: &str, options: &SyncOptions) -> Option<ResourceKey> {
+    if options.create_namespace != Some(true) || name.is_empty() {
+        return None;
+    }
+    let key = ResourceKey::new("", "Namespace", "", name);
+    targets.find(&key).is_none().then_some(key)
+}
+
+/// What is known of the namespace that an application makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MadeNamespace<'a> {
+    /// What the application says of it.
+    pub(crate) metadata: Option<&'a ManagedNamespaceMetadata>,
+    /// The application's last sync kept labels or annotations of it.
+    pub(crate) was_kept: bool,
+    /// It is proven not to be there.
+    pub(crate) is_missing: bool,
+    /// Something of it was applied by us, or by Argo CD before us.
+    pub(crate) is_applied: bool,
+    /// Whose way it is done.
+    pub(crate) guards: Guards,
+    /// Which application declares it, by its tracking id.
+    pub(crate) owner: Option<&'a ApplicationId>,
+}
+
+impl MadeNamespace<'_> {
+    /// Is it held against what application `id` says? Else it is there, and that is enough.
+    pub(crate) fn is_kept_by(&self, id: &ApplicationId) -> bool {
+        match self.owner {
+            // Declared by another one: that one's manifest counts.
+            Some(owner) if owner != id => false,
+            // Declared once, and made from now on. Argo CD's way leaves it as it is, as long as nothing is said of it.
+            Some(_) => self.guards == Guards::Capstan || self.metadata.is_some() || self.was_kept,
+            None if self.is_missing => true,
+            // Nothing is to be on it: that is so where we have nothing on it.
+            None if self.wanted().is_empty() => self.is_applied && (self.metadata.is_some() || self.was_kept),
+            None => true,
+        }
+    }
+
+    /// What the application says of it: nothing, where it says nothing any more.
+    pub(crate) fn wanted(&self) -> &ManagedNamespaceMetadata {
+        static NOTHING: LazyLock<ManagedNamespaceMetadata> = LazyLock::new(ManagedNamespaceMetadata::default);
+        self.metadata.unwrap_or(&NOTHING)
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
+use capstan_engine::writing::{FormerFields, take_over_fields};
 use capstan_model::{GroupKind, ResourceKey};
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,8 @@ pub(crate) enum Fact {
         create: bool,
         operation: String,
     },
+    /// Fields of others became the engine's.
+    HandedOver { key: ResourceKey },
     /// Deleted by the engine.
     Deleted { key: ResourceKey },
     /// Its controller has seen this generation, and it works (or does not).
@@ -43,8 +46,14 @@ pub(crate) struct Cluster {
     pub(crate) immutable: BTreeSet<String>,
     /// Claims that bind when something mounts them, by name.
     pub(crate) lazy: BTreeSet<String>,
+    /// The last write of each object, as it was asked for.
+    pub(crate) asked: BTreeMap<ResourceKey, ApplyTask>,
+    /// How each deleted object was.
+    pub(crate) propagation: BTreeMap<ResourceKey, Propagation>,
     /// Nothing may be listed.
     pub(crate) forbids_lists: bool,
+    /// Somebody writes these, by name, right before their fields are handed over; once each.
+    pub(crate) busy: BTreeSet<String>,
     /// Deletes go to a proxy that has no server behind it: it answers 404.
     pub(crate) loses_deletes: bool,
     version: u64,
@@ -104,6 +113,7 @@ impl Cluster {
     pub(crate) fn apply(&mut self, task: &ApplyTask) -> Result<Value, WriteError> {
         let desired = task.object.value().unwrap();
         let key = key_of(&desired);
+        self.asked.insert(key.clone(), task.clone());
         let create = task.mode == ApplyMode::Create;
         let old = self.objects.get(&key).cloned();
         if self.refused.contains(&key.name) || self.immutable.contains(&key.name) && old.is_some() {
@@ -114,13 +124,9 @@ impl Cluster {
         if create && old.is_some() {
             return Err(WriteError::Conflict(format!("{key} already exists")));
         }
-        let mut new = old.clone().unwrap_or_else(|| {
-            self.identities += 1;
-            json!({"metadata": {"uid": format!("uid-{}", self.identities), "generation": 1}})
-        });
+        let mut new = self.base(old.as_ref(), &task.mode);
         merge(&mut new, &desired);
-        new["metadata"]["managedFields"] =
-            json!([{"manager": "capstan", "operation": "Apply", "fieldsV1": fields(&desired)}]);
+        own(old.as_ref(), &mut new, &fields(&desired));
         if old.as_ref().is_some_and(|old| old["spec"] != new["spec"]) {
             new["metadata"]["generation"] = json!(new["metadata"]["generation"].as_i64().unwrap() + 1);
         }
@@ -145,6 +151,46 @@ impl Cluster {
             operation: text("/metadata/annotations/capstan.dev~1operation"),
         });
         self.objects.insert(key, new.clone());
+        Ok(new)
+    }
+
+    /// What a write is put into.
+    fn base(&mut self, old: Option<&Value>, mode: &ApplyMode) -> Value {
+        match (old, mode) {
+            (Some(old), ApplyMode::Replace { .. }) => {
+                let metadata = &old["metadata"];
+                json!({"metadata": {"uid": metadata["uid"], "generation": metadata["generation"],
+                    "resourceVersion": metadata["resourceVersion"]}, "status": old["status"]})
+            }
+            (Some(old), _) => old.clone(),
+            (None, _) => {
+                self.identities += 1;
+                json!({"metadata": {"uid": format!("uid-{}", self.identities), "generation": 1}})
+            }
+        }
+    }
+
+    /// Hands the fields of others over, as an executor does.
+    pub(crate) fn hand_over(&mut self, key: &ResourceKey, from: &FormerFields) -> Result<Value, WriteError> {
+        let Some(live) = self.objects.get(key).cloned() else {
+            return Err(WriteError::NotFound(format!("{key} not found")));
+        };
+        if self.immutable.contains(&key.name) {
+            return Err(WriteError::Invalid(format!("{key} is invalid: metadata.managedFields")));
+        }
+        if self.busy.remove(&key.name) {
+            self.edit(key, &["data", "busy"], json!("1"), "somebody");
+            return Err(WriteError::Conflict(format!("{key} has been modified")));
+        }
+        let Some(patch) = take_over_fields(&live, from) else {
+            return Ok(live);
+        };
+        assert_eq!(patch[1]["value"], live["metadata"]["resourceVersion"]);
+        let mut new = live;
+        new["metadata"]["managedFields"] = patch[0]["value"].clone();
+        self.stamp(&mut new);
+        self.history.push(Fact::HandedOver { key: key.clone() });
+        self.objects.insert(key.clone(), new.clone());
         Ok(new)
     }
 
@@ -298,12 +344,73 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
+/// Ownership after we applied `owned`: what we owned before, nobody else owns and is not applied any more goes; whose fields we changed loses
+/// them.
+fn own(old: Option<&Value>, new: &mut Value, owned: &Value) {
+    let entries = old.and_then(|old| old["metadata"]["managedFields"].as_array());
+    let is_ours = |entry: &&Value| entry["manager"] == "capstan" && entry["operation"] == "Apply";
+    let (ours, mut others): (Vec<Value>, Vec<Value>) = entries
+        .into_iter()
+        .flatten()
+        .cloned()
+        .partition(|entry| is_ours(&entry));
+    for path in ours.iter().flat_map(|entry| leaves(&entry["fieldsV1"])) {
+        let is_owned = |fields: &Value| {
+            path.iter()
+                .try_fold(fields, |at, name| at.get(format!("f:{name}")))
+                .is_some()
+        };
+        if !is_owned(owned) && !others.iter().any(|entry| is_owned(&entry["fieldsV1"])) {
+            remove(new, &path, "");
+        }
+    }
+    for path in leaves(owned) {
+        let at = |object: &Value| path.iter().try_fold(object, |at, name| at.get(name)).cloned();
+        if old.and_then(at) != at(new) {
+            for entry in &mut others {
+                remove(&mut entry["fieldsV1"], &path, "f:");
+            }
+        }
+    }
+    others.retain(|entry| entry["fieldsV1"].as_object().is_some_and(|fields| !fields.is_empty()));
+    others.push(json!({"manager": "capstan", "operation": "Apply", "fieldsV1": owned}));
+    new["metadata"]["managedFields"] = json!(others);
+}
+
+/// Paths of a set of fields, without what they are inside of.
+fn leaves(fields: &Value) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for (name, inner) in fields.as_object().into_iter().flatten() {
+        let name = name.trim_start_matches("f:").to_owned();
+        match leaves(inner) {
+            below if below.is_empty() => all.push(vec![name]),
+            below => all.extend(below.into_iter().map(|rest| [vec![name.clone()], rest].concat())),
+        }
+    }
+    all
+}
+
+/// Takes a path out, and the maps that are empty then.
+fn remove(from: &mut Value, path: &[String], prefix: &str) {
+    let [name, rest @ ..] = path else { return };
+    let Some(map) = from.as_object_mut() else { return };
+    let name = format!("{prefix}{name}");
+    if let (Some(inner), false) = (map.get_mut(&name), rest.is_empty()) {
+        remove(inner, rest, prefix);
+    }
+    if rest.is_empty() || map.get(&name).and_then(Value::as_object).is_some_and(Map::is_empty) {
+        map.remove(&name);
+    }
+}
+
 fn fields(value: &Value) -> Value {
     let Value::Object(map) = value else { return json!({}) };
     let mut owned = Map::new();
     for (name, value) in map {
-        if !matches!(name.as_str(), "apiVersion" | "kind" | "name" | "namespace") {
-            owned.insert(format!("f:{name}"), fields(value));
+        let inner = fields(value);
+        let is_identity = |value: &Value| value.get("name").is_some() && inner == json!({});
+        if !matches!(name.as_str(), "apiVersion" | "kind" | "name" | "namespace") && !is_identity(value) {
+            owned.insert(format!("f:{name}"), inner);
         }
     }
     Value::Object(owned)

@@ -324,7 +324,10 @@ impl Run {
             EffectKind::Render(task) => Outcome::Rendered(self.render(task)),
             EffectKind::Compare(task) => Outcome::Compared(compare(task)),
             EffectKind::Apply(task) => self.write(task),
-            EffectKind::Delete { permit, .. } => {
+            EffectKind::Delete {
+                permit, propagation, ..
+            } => {
+                self.rig.cluster.propagation.insert(permit.key().clone(), *propagation);
                 let before = self.rig.cluster.objects.get(permit.key()).cloned();
                 let result = self.rig.cluster.delete(permit);
                 if let (Some(object), false) = (before, self.rig.cluster.objects.contains_key(permit.key())) {
@@ -336,7 +339,11 @@ impl Run {
                 Outcome::Observed(Ok(self.rig.cluster.objects.get(key).cloned().map(Box::new)))
             }
             EffectKind::RemoveFinalizer { key, finalizer, .. } => self.release(key, finalizer),
-            EffectKind::MigrateFields { .. } => Outcome::Patched(Ok(String::new())),
+            EffectKind::MigrateFields { key, from, .. } => {
+                let result = self.rig.cluster.hand_over(key, from);
+                result.iter().for_each(|object| self.see(object.clone()));
+                Outcome::Patched(result.map(|_| String::new()))
+            }
             EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
             EffectKind::PatchApplication { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&[], patch))),
             EffectKind::PatchStatus { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&["status"], patch))),
@@ -471,7 +478,10 @@ pub(crate) fn describe(effect: &Effect) -> String {
         EffectKind::Delete { permit, .. } => format!("delete {}", permit.key()),
         EffectKind::Observe { key, .. } => format!("observe {key}"),
         EffectKind::RemoveFinalizer { key, .. } => format!("unfinalize {key}"),
-        EffectKind::MigrateFields { key, from, .. } => format!("migrate {key} from {from}"),
+        EffectKind::MigrateFields { key, from, .. } => {
+            let from: Vec<String> = from.managers.iter().map(ToString::to_string).collect();
+            format!("migrate {key} from {}", from.join(" "))
+        }
         EffectKind::Pause { phase, wave, .. } => format!("pause after {phase} {wave}"),
         EffectKind::PatchApplication { patch, .. } => format!("patch application {patch}"),
         EffectKind::PatchStatus { patch, .. } => format!("status {patch}"),

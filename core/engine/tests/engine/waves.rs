@@ -79,7 +79,7 @@ fn check(history: &[Fact], declared: &[Value], unchanged: &[ResourceKey]) -> Res
                     seen.settled = *healthy;
                 }
             }
-            Fact::Deleted { .. } => {}
+            Fact::Deleted { .. } | Fact::HandedOver { .. } => {}
         }
     }
     Ok(later_writes)

@@ -36,6 +36,8 @@ pub(crate) enum Ask {
     Delete,
     /// A finalizer is taken off.
     Release,
+    /// Fields that others applied become the engine's: the object itself stays as it is.
+    HandOver,
     Read,
     /// Of the Application: its status, or another field.
     Status,
@@ -46,7 +48,7 @@ impl Ask {
     /// May it change the destination cluster?
     pub(crate) fn is_mutating(&self) -> bool {
         match self {
-            Self::Create { .. } | Self::Delete | Self::Release => true,
+            Self::Create { .. } | Self::Delete | Self::Release | Self::HandOver => true,
             Self::Apply { dry, .. } | Self::Replace { dry, .. } => !dry,
             Self::Read | Self::Status | Self::Application => false,
         }
@@ -198,6 +200,7 @@ fn brief(fact: &Fact) -> String {
                 Ask::Replace { .. } => "replace",
                 Ask::Delete => "delete",
                 Ask::Release => "release",
+                Ask::HandOver => "hand over",
                 Ask::Read => "read",
                 Ask::Status => "status",
                 Ask::Application => "application",

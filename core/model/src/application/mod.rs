@@ -1,6 +1,7 @@
 //! Argo CD's `Application`, `argoproj.io/v1alpha1`, unchanged.
 
 mod operation;
+mod retry;
 mod spec;
 mod status;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use operation::*;
+pub use retry::*;
 pub use spec::*;
 pub use status::*;
 

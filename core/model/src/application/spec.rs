@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::InvalidApplication;
+use super::{InvalidApplication, RetryStrategy};
 use crate::{ClusterId, SyncOptions};
 
 /// `spec`.
@@ -254,44 +254,6 @@ pub struct SyncPolicyAutomated {
     pub enabled: Option<bool>,
 }
 
-/// `spec.syncPolicy.retry`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RetryStrategy {
-    /// Attempts after the first; −1 for ever, 0 none.
-    pub limit: i64,
-    /// How long between them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub backoff: Option<Backoff>,
-    /// Resolve the revision again at every retry.
-    #[serde(skip_serializing_if = "is_false")]
-    pub refresh: bool,
-}
-
-/// `retry.backoff`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Backoff {
-    /// First wait, in Go's notation; `5s` when empty.
-    pub duration: String,
-    /// Growth; 2 when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub factor: Option<i64>,
-    /// Longest wait; `3m` when empty.
-    pub max_duration: String,
-}
-
-impl Backoff {
-    /// The wait before attempt `retry` (1 is the first retry).
-    pub fn wait(&self, retry: u32) -> Duration {
-        let first = parse_duration(&self.duration).unwrap_or(Duration::from_secs(5));
-        let longest = parse_duration(&self.max_duration).unwrap_or(Duration::from_secs(180));
-        let factor = u32::try_from(self.factor.unwrap_or(2).max(1)).unwrap_or(u32::MAX);
-        let growth = factor.saturating_pow(retry.saturating_sub(1).min(30));
-        first.saturating_mul(growth).min(longest)
-    }
-}
-
 /// Labels and annotations of the destination namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -302,6 +264,13 @@ pub struct ManagedNamespaceMetadata {
     /// Annotations.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+}
+
+impl ManagedNamespaceMetadata {
+    /// Does it say nothing?
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.annotations.is_empty()
+    }
 }
 
 /// One rule of `spec.ignoreDifferences`.
@@ -476,11 +445,5 @@ mod tests {
         for bad in ["", "s", "5x", "-5s", "1.2.3s"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn backoff_grows_to_its_cap() {
-        let waits: Vec<u64> = (1..8).map(|n| Backoff::default().wait(n).as_secs()).collect();
-        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 180]);
     }
 }

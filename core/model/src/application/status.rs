@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApplicationDestination, ApplicationSource, Operation, OperationInitiator, ResourceIgnoreDifferences};
+use super::{
+    ApplicationDestination, ApplicationSource, ManagedNamespaceMetadata, Operation, OperationInitiator,
+    ResourceIgnoreDifferences,
+};
 use crate::{GroupVersionKind, HookType, ResourceKey, Timestamp};
 
 /// `status`.
@@ -334,6 +337,9 @@ pub struct SyncOperationResult {
     /// Sources.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<ApplicationSource>,
+    /// What this sync, or one before it, kept of the destination namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_namespace_metadata: Option<ManagedNamespaceMetadata>,
 }
 
 /// Phase of a sync.

@@ -36,6 +36,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
     let targets = targets(session, &application, &origin, &setting).await?;
     let mut lines = Vec::new();
     let mut pairs = Vec::new();
+    let options = application.spec.sync_policy.options();
     for target in targets.objects().iter().filter(|target| target.meta.is_resource()) {
         let live = session.cluster.observe(&target.key, &target.gvk).await;
         match live.map_err(|error| CommandError::Api(format!("{}: {error}", target.key)))? {
@@ -43,7 +44,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
                 key: target.key.clone(),
                 desired: target.object.clone(),
                 live: Blob::new(&live),
-                rules: ignore_rules(&application.spec.ignore_differences, &target.key),
+                rules: ignore_rules(&application.spec.ignore_differences, &target.key).with_options(&options),
             }),
             None => lines.push(format!(
                 "{}: not in the cluster, declared at {}",

@@ -2,6 +2,7 @@
 
 use capstan_engine::effect::ApplyTask;
 use capstan_engine::event::WriteError;
+use capstan_engine::writing::FormerFields;
 use capstan_kubernetes::Cluster;
 use capstan_model::{GroupVersionKind, ResourceKey};
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub(super) async fn migrate_fields(
     cluster: Cluster,
     key: ResourceKey,
     gvk: GroupVersionKind,
-    from: String,
+    from: FormerFields,
 ) -> Result<String, WriteError> {
     cluster.migrate_fields(&key, &gvk, &from).await
 }

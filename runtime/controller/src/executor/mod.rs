@@ -158,7 +158,7 @@ impl Executor {
         })
     }
 
-    /// What is seldom asked for: Argo CD's finalizers, and what only `guards: argo` wants.
+    /// What is seldom asked for: fields that are handed over, Argo CD's finalizers, and what only `guards: argo` wants.
     fn execute_rare(&self, kind: EffectKind) -> BoxFuture<'static, Outcome> {
         match kind {
             EffectKind::MigrateFields {

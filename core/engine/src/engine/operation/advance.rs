@@ -216,7 +216,7 @@ impl Engine {
     }
 
     /// Changes the state of a task, and says so.
-    pub(super) fn set(
+    pub(in crate::engine) fn set(
         &mut self,
         now: Timestamp,
         app: &ApplicationState,

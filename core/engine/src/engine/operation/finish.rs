@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, RevisionHistory, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
+use super::prune::hook_propagation;
 use super::{OperationRun, Stage};
-use crate::effect::Propagation;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::grounds::{delete, of_operation};
@@ -15,6 +15,7 @@ use crate::guard::DeleteReason;
 use crate::limits::HISTORY_LIMIT;
 use crate::machine::{HookTask, TaskState};
 use crate::sabotage::{self, Sabotage};
+use crate::settings::Guards;
 
 impl Engine {
     /// It has ended: keeps what is to be kept, or sets it up for another attempt.
@@ -25,7 +26,9 @@ impl Engine {
         let may_retry = retry.limit < 0 || i64::try_from(operation.attempt).is_ok_and(|attempt| attempt < retry.limit);
         if phase != OperationPhase::Succeeded && !operation.is_final && may_retry {
             let number = u32::try_from(operation.attempt + 1).unwrap_or(u32::MAX);
-            let until = now + retry.backoff.clone().unwrap_or_default().wait(number);
+            // Argo CD counts the retry before it works out the wait for it.
+            let step = number.saturating_add(u32::from(self.settings.guards == Guards::Argo));
+            let until = now + retry.backoff.clone().unwrap_or_default().wait(step);
             let why = std::mem::take(&mut operation.message);
             operation.message = format!(
                 "{why}; attempt {} of {} at {until}",
@@ -38,6 +41,7 @@ impl Engine {
             app.operation = Some(operation);
             return;
         }
+        self.remember_namespace(app, &mut operation, phase);
         self.tell_resume(now, &mut operation);
         operation.brief.clone_from(&operation.message);
         if phase == OperationPhase::Succeeded && !operation.is_selective() && !operation.is_dry_run() {
@@ -118,11 +122,8 @@ impl Engine {
         let (message, cause) = (grounds.to_string(), operation.cause.clone());
         if let Some(permit) = self.identity_permit(app, key, &uid, grounds) {
             self.note(now, app, Some(key), "hook", "", "Deleting", message, cause);
-            self.emit(
-                app,
-                delete(app, permit, Propagation::Background),
-                InFlight::Cleanup(key.clone()),
-            );
+            let effect = delete(app, permit, hook_propagation(operation, app));
+            self.emit(app, effect, InFlight::Cleanup(key.clone()));
         }
     }
 

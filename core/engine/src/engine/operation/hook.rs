@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use super::OperationRun;
 use super::ordinary::set_message;
+use super::prune::hook_propagation;
 use super::write::{attempts, located, retry_at};
-use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind, Propagation};
+use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::grounds::{delete, of_operation};
@@ -219,7 +220,8 @@ impl Engine {
         match self.previous_permit(app, operation, &key, &uid) {
             Some(permit) => {
                 let (state, why) = (HookTask::DeletingPrevious { uid }, permit.grounds().to_string());
-                self.emit(app, delete(app, permit, Propagation::Background), InFlight::Task(node));
+                let effect = delete(app, permit, hook_propagation(operation, app));
+                self.emit(app, effect, InFlight::Task(node));
                 self.set(now, app, operation, node, TaskState::Hook(state), why);
             }
             None => {

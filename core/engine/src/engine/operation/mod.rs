@@ -32,15 +32,15 @@ pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use prune::{home, needs_confirmation};
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use work::Work;
-pub(in crate::engine) use write::retry_at;
+pub(in crate::engine) use write::{located, retry_at};
 mod work;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    ApplicationSource, Info, Operation, OperationPhase, OperationState, ResourceKey, ResourceResult, RetryStrategy,
-    SyncOptions, SyncPhase, Timestamp,
+    ApplicationSource, Info, ManagedNamespaceMetadata, Operation, OperationPhase, OperationState, ResourceKey,
+    ResourceResult, RetryStrategy, SyncOptions, SyncPhase, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
@@ -171,6 +171,8 @@ pub(crate) struct OperationRun {
     pub(crate) is_final: bool,
     /// Objects whose holds were approved before it began.
     pub(crate) approved: BTreeMap<ResourceKey, Approved>,
+    /// What the syncs before it kept of the namespace; once it has ended, what it kept.
+    pub(crate) namespace: Option<ManagedNamespaceMetadata>,
     /// What it may not delete, and why.
     pub(crate) held: BTreeMap<ResourceKey, String>,
     /// Results of what did not become a task.
@@ -211,6 +213,7 @@ impl OperationRun {
             is_held: false,
             is_final: false,
             approved: BTreeMap::new(),
+            namespace: None,
             held: BTreeMap::new(),
             refused: Vec::new(),
             message: String::new(),
@@ -349,6 +352,7 @@ impl OperationRun {
             revision: revision.clone(),
             ..ResolvedRevision::default()
         };
+        let namespace = result.managed_namespace_metadata.clone();
         let mut revisions: Vec<ResolvedRevision> = result.revisions.iter().map(commit).collect();
         let sync = state.operation.sync.clone().unwrap_or_default();
         for revision in [&result.revision, &sync.revision] {
@@ -366,6 +370,7 @@ impl OperationRun {
             sources,
             state.started_at,
         );
+        run.namespace = namespace;
         run.attempt = state.retry_count;
         run.revisions = revisions;
         run.restored = result.resources;

@@ -283,9 +283,18 @@ pub(super) fn is_approved(app: &ApplicationState, operation: &OperationRun) -> b
 
 /// Foreground unless the options say otherwise, as in Argo CD.
 pub(super) fn propagation(options: &SyncOptions) -> Propagation {
-    match options.prune_propagation_policy.as_deref() {
-        Some("background") => Propagation::Background,
-        Some("orphan") => Propagation::Orphan,
+    chosen(options).unwrap_or(Propagation::Foreground)
+}
+
+/// Background unless the options say otherwise: nobody waits for what a finished hook owns.
+pub(super) fn hook_propagation(operation: &OperationRun, app: &ApplicationState) -> Propagation {
+    chosen(&operation.options(&app.application.spec)).unwrap_or(Propagation::Background)
+}
+
+fn chosen(options: &SyncOptions) -> Option<Propagation> {
+    Some(match options.prune_propagation_policy.as_deref()? {
+        "background" => Propagation::Background,
+        "orphan" => Propagation::Orphan,
         _ => Propagation::Foreground,
-    }
+    })
 }

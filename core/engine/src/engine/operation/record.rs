@@ -52,6 +52,7 @@ impl OperationRun {
                 revisions: if is_multi { revisions } else { Vec::new() },
                 source: (!is_multi).then(|| self.sources.first().cloned()).flatten(),
                 sources: if is_multi { self.sources.clone() } else { Vec::new() },
+                managed_namespace_metadata: self.namespace.clone(),
             }),
         }
     }
@@ -62,7 +63,7 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
     let (status, phase, message) = match state {
         TaskState::Write(state) => match state {
             WriteTask::Blocked => return false,
-            WriteTask::Applying => (None, OperationPhase::Running, ""),
+            WriteTask::TakingOver | WriteTask::TakenOver | WriteTask::Applying => (None, OperationPhase::Running, ""),
             WriteTask::BackingOff { why, .. } | WriteTask::Recreating { why, .. } => {
                 (None, OperationPhase::Running, why.as_str())
             }

@@ -101,6 +101,7 @@ impl Engine {
         };
         let mut run = OperationRun::new(app.epoch, operation, sources, now);
         run.from_field = from_field;
+        run.namespace = app.kept_metadata().cloned();
         run.approved = app.guarding.begin(!run.is_automated());
         run.set_info(INFO_EPOCH, run.number.to_string());
         self.count_on(app, &mut run);

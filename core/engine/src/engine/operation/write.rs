@@ -1,7 +1,7 @@
 //! Writing one object, and waiting until it is settled.
 
 use capstan_live::Node;
-use capstan_model::{Blob, HealthStatusCode, ManagedNamespaceMetadata, ResourceKey, SyncStatusCode, Timestamp};
+use capstan_model::{Blob, HealthStatusCode, ObjectMeta, ResourceKey, SyncStatusCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use crate::compare::with_live_values;
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
+use crate::engine::namespace::namespace_write;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
@@ -17,7 +18,7 @@ use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::{SyncTask, TaskAction};
 use crate::policy::{Verb, authorize, ignore_rules};
 use crate::sabotage::{self, Sabotage};
-use crate::targets::{Target, namespace_object};
+use crate::targets::Target;
 
 impl Engine {
     pub(super) fn launch_write(
@@ -34,12 +35,12 @@ impl Engine {
             let state = TaskState::Write(WriteTask::SyncFailed(refusal.to_string()));
             return self.set(now, app, operation, node, state, refusal.to_string());
         }
+        if let Some((state, message)) = self.already(app, operation, &task) {
+            return self.set(now, app, operation, node, TaskState::Write(state), message);
+        }
         if let Some(refusal) = self.rival(app, &task.key) {
             let state = TaskState::Write(WriteTask::SyncFailed(refusal.clone()));
             return self.set(now, app, operation, node, state, refusal);
-        }
-        if let Some((state, message)) = self.already(app, operation, &task) {
-            return self.set(now, app, operation, node, TaskState::Write(state), message);
         }
         if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
             return;
@@ -54,10 +55,17 @@ impl Engine {
             });
             return self.set(now, app, operation, node, state, why);
         }
+        let is_ours = operation.tasks.get(&node).map(|run| &run.state) == Some(&TaskState::Write(WriteTask::TakenOver));
         let task = self.scoped(app, operation, node);
         let effect = self.write_effect(app, operation, &task);
-        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
-        self.set(now, app, operation, node, TaskState::Write(WriteTask::Applying), "");
+        let options = operation.options(&app.application.spec);
+        let first = (!is_ours).then(|| self.hand_over(app, &effect, &options)).flatten();
+        let (effect, state) = match first {
+            Some(first) => (first, WriteTask::TakingOver),
+            None => (EffectKind::Apply(Box::new(effect)), WriteTask::Applying),
+        };
+        self.emit(app, effect, InFlight::Task(node));
+        self.set(now, app, operation, node, TaskState::Write(state), "");
     }
 
     fn write_effect(&self, app: &ApplicationState, operation: &OperationRun, task: &SyncTask) -> ApplyTask {
@@ -99,6 +107,11 @@ impl Engine {
     /// Why an object must be left to another application: that one tracks it and declares it, too. Taking it would only start a tug of
     /// war, and deleting either application would delete it. An object that the other no longer declares is handed over.
     pub(in crate::engine) fn rival(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
+        self.declarer(app, key)
+            .or_else(|| self.other_namespace_keeper(app, key))
+    }
+
+    fn declarer(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
         let owner = self.cluster(app)?.node(key)?.tracked_by()?;
         let other = self.applications.get(owner).filter(|_| *owner != app.id())?;
         let declared = other.desired.as_ref()?.resource(key)?;
@@ -108,34 +121,23 @@ impl Engine {
         ))
     }
 
-    /// An object that is as desired already needs no write in an automated sync; nor does a namespace that is there.
+    /// An object that is as desired already needs no write in some syncs ([`is_unchanged`]); nor does a namespace that is there, where nothing is
+    /// kept of it.
     pub(super) fn already(
         &self,
         app: &ApplicationState,
         operation: &OperationRun,
         task: &SyncTask,
     ) -> Option<(WriteTask, &'static str)> {
-        let cluster = self.cluster(app)?;
-        let live = cluster.node(&task.key);
+        let live = self.cluster(app)?.node(&task.key).filter(|live| !live.is_deleting())?;
         if task.action == TaskAction::CreateNamespace {
-            let has_metadata = namespace_metadata(app).is_some();
-            let live = live.filter(|live| !has_metadata && !live.is_deleting())?;
-            return Some((awaiting(live), "exists already"));
+            let Some(kept) = self.kept_in(app, operation, &task.key) else {
+                return Some((awaiting(live), "exists already"));
+            };
+            return is_unchanged(app, operation, &kept, live).then(|| (awaiting(live), "unchanged"));
         }
-        // The verdict is of what is desired now, which an operation of an older commit may declare just so.
         let target = operation.targets.as_ref()?.objects().get(task.target?)?;
-        let newest = app.desired.as_ref()?.resource(&task.key)?;
-        let is_current = newest.object.digest() == target.object.digest();
-        let object = app.assessment.objects.get(&task.key)?;
-        let live = live.filter(|live| !live.is_deleting())?;
-        // The assessment is of this step's beginning; what was written since is in the index by its answer.
-        let is_fresh = app
-            .compared
-            .get(&task.key)
-            .is_some_and(|compared| compared.of.live == live.content());
-        let is_equal =
-            is_fresh && object.sync == Some(SyncStatusCode::Synced) && !sabotage::is(Sabotage::WritesUnchanged);
-        (operation.is_automated() && is_current && is_equal).then(|| (awaiting(live), "unchanged"))
+        is_unchanged(app, operation, target, live).then(|| (awaiting(live), "unchanged"))
     }
 
     /// A kind whose definition this very sync brings is served a moment after.
@@ -157,7 +159,8 @@ impl Engine {
     ) -> ApplyTask {
         let own = &target.meta.sync_options;
         let live = self.cluster(app).and_then(|cluster| cluster.node(&target.key));
-        let mode = match (own.replace.or(options.replace), live) {
+        let replace = own.replace.or_else(|| replaces(live?)).or(options.replace);
+        let mode = match (replace, live) {
             (Some(true), Some(live)) => ApplyMode::Replace {
                 resource_version: match sabotage::is(Sabotage::BlindReplace) {
                     true => String::new(),
@@ -208,7 +211,11 @@ impl Engine {
             WriteTask::Recreating { uid, look, .. } => {
                 self.evolve_recreating(now, app, operation, node, (gate, &uid, look));
             }
-            WriteTask::Blocked | WriteTask::Applying | WriteTask::Synced | WriteTask::SyncFailed(_) => {}
+            WriteTask::TakenOver if self.may_write(app) && operation.stage == Stage::Running => {
+                self.launch_write(now, app, operation, node, gate);
+            }
+            // Left by an answer, or not at all.
+            _ => {}
         }
     }
 
@@ -353,6 +360,12 @@ impl Engine {
     }
 }
 
+/// `Replace=` of the live object: that of a manifest that says it no longer counts once more.
+fn replaces(live: &Node) -> Option<bool> {
+    let live = live.manifest()?.value().ok()?;
+    ObjectMeta::of(&live).sync_options.replace
+}
+
 /// What is applied of a target: with `RespectIgnoreDifferences`, what is not compared is not changed either.
 fn respected(
     app: &ApplicationState,
@@ -406,6 +419,19 @@ fn judge(key: &ResourceKey, live: &Node) -> Settling {
     }
 }
 
+/// Is an object as a sync would write it that passes over those: an automated one, or with `ApplyOutOfSyncOnly=true`? The verdict is of what
+/// is wanted now, which an operation of an older commit may declare just so, and of this step's beginning; what was written since is in
+/// the index by its answer.
+fn is_unchanged(app: &ApplicationState, operation: &OperationRun, target: &Target, live: &Node) -> bool {
+    let compared = app.compared.get(&target.key).map(|compared| compared.of);
+    let is_current = compared.is_some_and(|of| of.live == live.content() && of.desired == target.object.digest());
+    let object = app.assessment.objects.get(&target.key);
+    let is_equal = object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced));
+    let may_skip =
+        operation.is_automated() || operation.options(&app.application.spec).apply_out_of_sync_only == Some(true);
+    may_skip && is_current && is_equal && !sabotage::is(Sabotage::WritesUnchanged)
+}
+
 fn awaiting(live: &Node) -> WriteTask {
     WriteTask::AwaitingHealth {
         uid: live.uid(),
@@ -431,27 +457,9 @@ pub(in crate::engine) fn retry_at(now: Timestamp, attempts: u32, error: &WriteEr
 }
 
 /// What the API said, with where the object is declared.
-pub(super) fn located(operation: &OperationRun, node: NodeIndex, message: &str) -> String {
+pub(in crate::engine) fn located(operation: &OperationRun, node: NodeIndex, message: &str) -> String {
     match &operation.plan.task(node).location {
         Some(location) => format!("{location}: {message}"),
         None => message.to_owned(),
-    }
-}
-
-/// What the application says of its namespace.
-pub(super) fn namespace_metadata(app: &ApplicationState) -> Option<&ManagedNamespaceMetadata> {
-    app.application.spec.sync_policy.managed_namespace_metadata.as_ref()
-}
-
-fn namespace_write(app: &ApplicationState, task: &SyncTask) -> ApplyTask {
-    ApplyTask {
-        cluster: app.application.spec.destination.cluster(),
-        key: task.key.clone(),
-        gvk: task.gvk.clone(),
-        object: Blob::new(&namespace_object(&task.key.name, namespace_metadata(app))),
-        mode: ApplyMode::ServerSide { force: true },
-        dry_run: DryRun::No,
-        validate: true,
-        recreate: false,
     }
 }

@@ -172,7 +172,7 @@ impl OutlookRequest<'_> {
         for (node, task) in self.plan.tasks() {
             let kind = changes.get(&node).map(|change| change.kind);
             match (task.action, self.live(&task.key)) {
-                (TaskAction::Apply, _) => {
+                (TaskAction::Apply | TaskAction::CreateNamespace, _) => {
                     writes |= !matches!(kind, Some(ChangeKind::Unchanged | ChangeKind::Unknown));
                     unknown |= kind == Some(ChangeKind::Unknown);
                 }

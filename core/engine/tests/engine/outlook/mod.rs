@@ -36,7 +36,7 @@ fn done(run: &Run, since: usize) -> Done {
         match fact {
             Fact::Written { key, .. } => drop(done.written.insert(key.clone())),
             Fact::Deleted { key } => drop(done.deleted.insert(key.clone())),
-            Fact::Observed { .. } => {}
+            Fact::Observed { .. } | Fact::HandedOver { .. } => {}
         }
     }
     done
@@ -166,10 +166,9 @@ fn happened(
     match change.kind {
         ChangeKind::Create => was.is_none() && written && !deleted && is.is_some(),
         ChangeKind::Update => was.is_some() && written && !deleted && is.is_some(),
-        // A person's sync writes everything, and a namespace that has labels to keep is always written.
+        // A person's sync writes everything.
         ChangeKind::Unchanged => {
-            let is_rewritten =
-                case.by_person && task.action == TaskAction::Apply || task.action == TaskAction::CreateNamespace;
+            let is_rewritten = case.by_person && matches!(task.action, TaskAction::Apply | TaskAction::CreateNamespace);
             is_same && !deleted && (!written || is_rewritten)
         }
         ChangeKind::Run => written && is.is_some(),

@@ -158,7 +158,7 @@ fn act(rig: &mut Rig, deed: Deed, declared: &BTreeSet<ResourceKey>) {
 fn planted(kind: &str, metadata: &Value) -> Value {
     let mut object = json!({"apiVersion": "v1", "kind": kind, "metadata": metadata});
     for (field, value) in [
-        ("resourceVersion", json!("1")),
+        ("resourceVersion", json!("0")),
         ("generation", json!(1)),
         ("managedFields", json!([])),
     ] {

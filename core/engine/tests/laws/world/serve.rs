@@ -57,6 +57,7 @@ impl World {
             }
             EffectKind::Delete { permit, .. } => request(permit.key().clone(), Ask::Delete),
             EffectKind::RemoveFinalizer { key, .. } => request(key.clone(), Ask::Release),
+            EffectKind::MigrateFields { key, .. } => request(key.clone(), Ask::HandOver),
             EffectKind::Observe { key, .. } => request(key.clone(), Ask::Read),
             EffectKind::PatchStatus { .. } => request(ResourceKey::default(), Ask::Status),
             EffectKind::PatchApplication { .. } => request(ResourceKey::default(), Ask::Application),

@@ -1,7 +1,7 @@
 //! What a pass asks for, as effects, and what came of them.
 
 use capstan_model::annotations::{HOOK_FINALIZER, MIGRATION_MANAGER};
-use capstan_model::{Blob, ResourceKey};
+use capstan_model::{Blob, FormerManager, KUBECTL_FIELD_MANAGER, ResourceKey};
 use serde_json::{Value, json};
 
 use super::task::{Answer, Body, Call, Task, What};
@@ -9,13 +9,14 @@ use super::{PassRun, facts};
 use crate::effect::{ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::grounds::of_operation;
+use crate::engine::namespace::namespace_metadata;
 use crate::engine::operation::OperationRun;
 use crate::engine::operation::prune::propagation;
-use crate::engine::operation::write::namespace_metadata;
 use crate::engine::state::ApplicationState;
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
 use crate::guard::{CompleteLive, CompleteRender, DeletePermit, DeleteReason, is_protected};
 use crate::targets::namespace_object;
+use crate::writing::FormerFields;
 
 impl Engine {
     pub(super) fn parity_permit(
@@ -69,13 +70,7 @@ impl Engine {
                 cluster,
                 key,
                 gvk,
-                from: app
-                    .application
-                    .metadata
-                    .annotations
-                    .get(MIGRATION_MANAGER)
-                    .map_or(facts::CLIENT_SIDE_MANAGER, String::as_str)
-                    .to_owned(),
+                from: former_fields(app),
             },
             What::Write { mode, dry_run, .. } => EffectKind::Apply(Box::new(ApplyTask {
                 cluster,
@@ -178,7 +173,7 @@ impl Engine {
         let targets = operation.targets.as_ref()?;
         let live = self.cluster(app)?.node(&task.key)?.manifest()?.value().ok()?;
         let mut task = task.clone();
-        task.live = Some(facts::live(&*self.health, &live, facts::CLIENT_SIDE_MANAGER));
+        task.live = Some(facts::live(&*self.health, &live, KUBECTL_FIELD_MANAGER));
         self.parity_permit(app, operation, targets, &task)
     }
 
@@ -232,6 +227,16 @@ impl Engine {
             parity.take(row, answer);
         }
         app.operation = Some(operation);
+    }
+}
+
+/// What Argo CD takes over: what one manager applied client-side.
+fn former_fields(app: &ApplicationState) -> FormerFields {
+    let named = app.application.metadata.annotations.get(MIGRATION_MANAGER);
+    let name = named.map_or(KUBECTL_FIELD_MANAGER, String::as_str);
+    FormerFields {
+        managers: vec![FormerManager::by_update(name)],
+        except: Vec::new(),
     }
 }
 

@@ -6,9 +6,6 @@ use serde_json::Value;
 use super::task::Live;
 use crate::health::{HealthRules, judge};
 
-/// The manager of `kubectl apply`, and of Argo CD before it applied server-side.
-pub(super) const CLIENT_SIDE_MANAGER: &str = "kubectl-client-side-apply";
-
 /// Reads `object`. `manager` is whose fields count as client-side apply's.
 pub(super) fn live(rules: &dyn HealthRules, object: &Value, manager: &str) -> Live {
     let text = |pointer: &str| {

@@ -22,7 +22,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use capstan_model::annotations::MIGRATION_MANAGER;
-use capstan_model::{OperationPhase, ResourceKey, ResourceResult, SyncOperation, SyncOptions, SyncPhase, Timestamp};
+use capstan_model::{
+    KUBECTL_FIELD_MANAGER, OperationPhase, ResourceKey, ResourceResult, SyncOperation, SyncOptions, SyncPhase,
+    Timestamp,
+};
 use serde_json::Value;
 
 use self::pass::{Pass, PassSettings};
@@ -258,7 +261,7 @@ impl Engine {
             is_forced: operation.is_forced(),
             seen: &parity.seen,
             name_parts: (operation.revision(), operation.started_at.as_seconds()),
-            migration_manager: manager.map_or(facts::CLIENT_SIDE_MANAGER, String::as_str),
+            migration_manager: manager.map_or(KUBECTL_FIELD_MANAGER, String::as_str),
         };
         let unseen = world.unseen();
         if !unseen.is_empty() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use capstan_model::{HookDeletePolicy, OperationPhase, PruneOption, ResultCode};
+use capstan_model::{HookDeletePolicy, KUBECTL_FIELD_MANAGER, OperationPhase, PruneOption, ResultCode};
 
 use super::pass::{Pass, Step, hook_state};
 use super::task::{Answer, Call, What};
@@ -375,7 +375,7 @@ impl Pass<'_> {
 
     /// An object that was looked at in this pass.
     fn take_in(&mut self, task: usize, object: &serde_json::Value) -> HealthVerdict {
-        let live = super::facts::live(self.rules, object, super::facts::CLIENT_SIDE_MANAGER);
+        let live = super::facts::live(self.rules, object, KUBECTL_FIELD_MANAGER);
         let health = live.health.clone();
         self.tasks[task].live = Some(live);
         health

@@ -452,5 +452,15 @@ fn a_namespace_whose_labels_differ_is_written() {
     });
     assert_eq!(change(&mut story, &live), ChangeKind::Update);
     live["metadata"]["labels"]["team"] = json!("b");
+    // Somebody else's label: it becomes ours.
+    assert_eq!(change(&mut story, &live), ChangeKind::Update);
+    live["metadata"]["managedFields"] =
+        json!([{"manager": "capstan", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": {"f:team": {}}}}}]);
     assert_eq!(change(&mut story, &live), ChangeKind::Unchanged);
+    story.metadata = None;
+    assert_eq!(
+        change(&mut story, &live),
+        ChangeKind::Unchanged,
+        "another application may keep it"
+    );
 }

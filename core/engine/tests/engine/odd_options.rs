@@ -1,0 +1,93 @@
+//! Options that nobody knows, or that have no effect where they stand: each is told, where it stands.
+
+use serde_json::json;
+
+use crate::rig::config;
+use crate::sync_options::{rig, synced, with};
+
+/// What is said of a ConfigMap with this annotation, and of an application with this option.
+fn told(application: &str, object: &str) -> String {
+    let run = synced(rig(vec![with(config("a", 0, "1"), object)], application));
+    let conditions = run.rig.resource["status"]["conditions"].as_array().cloned();
+    let conditions = conditions.unwrap_or_default();
+    let warnings = conditions
+        .iter()
+        .filter(|condition| condition["type"] == "ManifestWarning");
+    let messages: Vec<&str> = warnings.filter_map(|condition| condition["message"].as_str()).collect();
+    messages.join("; ")
+}
+
+#[test]
+fn what_is_known_is_not_told() {
+    let known = "Prune=true|Replace=false|CreateNamespace=false|PrunePropagationPolicy=orphan|MaxPruneCount=3";
+    assert_eq!(told(known, "Prune=true, Force=true ,Validate=false"), "");
+}
+
+#[test]
+fn what_is_not_known_or_has_no_effect_is_told() {
+    // What is written, and what is said of it on the application and on the object.
+    let unknown = |hint: &'static str| (hint, hint);
+    for (word, (of_application, of_object)) in [
+        ("Prune=flase", unknown("unknown option \"Prune=flase\"")),
+        ("Prune", unknown("unknown option \"Prune\"")),
+        (
+            "Prune = False",
+            unknown("unknown option \"Prune = False\": write Prune=false"),
+        ),
+        (
+            "prune=false",
+            unknown("unknown option \"prune=false\": write Prune=false"),
+        ),
+        (
+            "MaxPrunePercentage=101",
+            unknown("unknown option \"MaxPrunePercentage=101\""),
+        ),
+        (
+            "Force=true",
+            (
+                "Force=true has no effect here: write it on the object, or force a sync by its strategy",
+                "",
+            ),
+        ),
+        (
+            "ApplyOutOfSyncOnly=true",
+            (
+                "",
+                "ApplyOutOfSyncOnly=true has no effect here: it is an option of the Application",
+            ),
+        ),
+    ] {
+        let at = |place: &str, said: &str| match said {
+            "" => String::new(),
+            said => format!("{place}: {said}"),
+        };
+        assert_eq!(told(word, ""), at("spec.syncPolicy.syncOptions", of_application));
+        let annotation = "shop/all.yaml:1: argocd.argoproj.io/sync-options";
+        assert_eq!(told("", word), at(annotation, of_object));
+    }
+}
+
+#[test]
+fn what_an_operation_asks_for_and_nobody_knows_is_told_while_it_runs() {
+    let mut rig = rig(
+        vec![config("a", 0, "1"), crate::rig::workload("Deployment", "web", 0, "1")],
+        "",
+    );
+    rig.cluster.broken.insert("web".into());
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["metadata"]["annotations"] =
+        json!({"argocd.argoproj.io/compare-options": "ServerSideDiff=true,IgnoreAll"});
+    rig.resource["operation"] = json!({"sync": {"syncOptions": ["Replace=maybe"]}});
+    let mut later = config("later", 1, "1");
+    later["metadata"]["annotations"]["argocd.argoproj.io/compare-options"] = json!("IgnoreAll");
+    rig.commits[0].1.as_mut().unwrap().push(later);
+    let run = synced(rig);
+    let conditions = run.rig.resource["status"]["conditions"].to_string();
+    for expected in [
+        "operation.sync.syncOptions: unknown option \\\"Replace=maybe\\\"",
+        "metadata.annotations: argocd.argoproj.io/compare-options: unknown option \\\"IgnoreAll\\\"",
+        "shop/all.yaml:21: argocd.argoproj.io/compare-options: unknown option \\\"IgnoreAll\\\"",
+    ] {
+        assert!(conditions.contains(expected), "{expected}: {conditions}");
+    }
+}
