@@ -139,7 +139,13 @@ impl Engine {
         };
         self.journal_drift(now, app, key, attempts);
         note_reverts(now, app, key);
-        let (effect, what) = match self.hand_over(app, &task, options) {
+        // What is declared is put right without asking who applied what; only what has to go has to be ours.
+        let removes = app
+            .differences(key)
+            .iter()
+            .any(|difference| difference.desired.is_none());
+        let first = removes.then(|| self.hand_over(app, &task, options)).flatten();
+        let (effect, what) = match first {
             Some(first) => (first, InFlight::HealTakeOver(key.clone())),
             None => (EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone())),
         };

@@ -61,7 +61,7 @@ fn kept(
     let made = MadeNamespace {
         metadata: namespace_metadata(app),
         was_kept,
-        is_missing: existence == Existence::Missing,
+        is_gone: existence == Existence::Missing && !app.history.is_empty(),
         // Else its document is not kept.
         is_applied: node.is_some_and(|node| node.manifest().is_some()),
         guards,

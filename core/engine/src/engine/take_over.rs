@@ -6,6 +6,7 @@
 //! **Invariants.**
 //! - One hand-over before an apply, whoever all of them are, and none where they own nothing. It changes no field of the object: what is
 //!   dropped goes with the apply that follows.
+//! - Drift of declared fields is put right without: an apply is enough, and comes at once.
 //! - It rests on the version that was read. Somebody who writes in between makes it fail, and the object is looked at again.
 //! - Only an object that Git declares is taken over. The namespace that is made for an application keeps what others put on it, all but what
 //!   Argo CD kept of it.

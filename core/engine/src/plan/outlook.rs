@@ -192,7 +192,7 @@ impl OutlookRequest<'_> {
         let made = MadeNamespace {
             metadata: spec.sync_policy.managed_namespace_metadata.as_ref(),
             was_kept: last.is_some_and(|result| result.managed_namespace_metadata.is_some()),
-            is_missing: false,
+            is_gone: false,
             is_applied: is_applied(live),
             guards: self.settings.guards,
             owner: owner.as_ref(),

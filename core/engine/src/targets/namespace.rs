@@ -63,8 +63,8 @@ pub(crate) struct MadeNamespace<'a> {
     pub(crate) metadata: Option<&'a ManagedNamespaceMetadata>,
     /// The application's last sync kept labels or annotations of it.
     pub(crate) was_kept: bool,
-    /// It is proven not to be there.
-    pub(crate) is_missing: bool,
+    /// A sync made it, or found it, and it is proven not to be there any more.
+    pub(crate) is_gone: bool,
     /// Something of it was applied by us, or by Argo CD before us.
     pub(crate) is_applied: bool,
     /// Whose way it is done.
@@ -81,7 +81,7 @@ impl MadeNamespace<'_> {
             Some(owner) if owner != id => false,
             // Declared once, and made from now on. Argo CD's way leaves it as it is, as long as nothing is said of it.
             Some(_) => self.guards == Guards::Capstan || self.metadata.is_some() || self.was_kept,
-            None if self.is_missing => true,
+            None if self.is_gone => true,
             // Nothing is to be on it: that is so where we have nothing on it.
             None if self.wanted().is_empty() => self.is_applied && (self.metadata.is_some() || self.was_kept),
             None => true,

@@ -253,6 +253,16 @@ fn kubectl_apply_over_a_synced_object_is_put_right() {
     );
 }
 
+/// Who only changes what Git declares is reverted at once, by the one write that this takes.
+#[test]
+fn a_changed_value_is_put_right_without_a_hand_over() {
+    let mut run = synced(Rig::new(vec![config("a", 0, "1")]));
+    run.edit(&map("a"), &["data", "v"], json!("9"), "kubectl-client-side-apply");
+    run.settle(MINUTE);
+    assert_eq!(run.sync(), "Synced Healthy", "{}", run.log.join("\n"));
+    assert_eq!(outcome(&run), (vec!["v".into()], 0));
+}
+
 /// Replaced once and applied from then on: what the replace wrote is ours.
 #[test]
 fn what_was_replaced_is_applied_from_then_on() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capstan_model::{ObjectMeta, ResourceKey, SyncStatusCode};
+use capstan_model::{ManagedNamespaceMetadata, ObjectMeta, ResourceKey, SyncStatusCode};
 use petgraph::stable_graph::NodeIndex;
 use serde::Serialize;
 
@@ -157,6 +157,12 @@ impl OutlookRequest<'_> {
         Some(Obstacle::Unknown(why))
     }
 
+    fn is_never_synced(&self) -> bool {
+        let metadata = self.application.spec.sync_policy.managed_namespace_metadata.as_ref();
+        let is_silent = metadata.is_none_or(ManagedNamespaceMetadata::is_empty);
+        is_silent && self.application.status.history.is_empty()
+    }
+
     /// Is there anything in the plan that the engine would prune?
     fn has_prunes(&self) -> bool {
         let mut tasks = self.plan.tasks();
@@ -172,6 +178,8 @@ impl OutlookRequest<'_> {
         for (node, task) in self.plan.tasks() {
             let kind = changes.get(&node).map(|change| change.kind);
             match (task.action, self.live(&task.key)) {
+                // Before the first sync nobody misses it.
+                (TaskAction::CreateNamespace, LiveObject::Absent) if self.is_never_synced() => {}
                 (TaskAction::Apply | TaskAction::CreateNamespace, _) => {
                     writes |= !matches!(kind, Some(ChangeKind::Unchanged | ChangeKind::Unknown));
                     unknown |= kind == Some(ChangeKind::Unknown);
