@@ -1,6 +1,7 @@
 //! Where a schema is: the URL of a document and a JSON pointer into it, joined and written as Go does it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::json::Json;
 use super::url::url;
@@ -9,14 +10,14 @@ use super::words::quote_go;
 /// A schema, wherever it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    pub(super) url: String,
-    pub(super) pointer: String,
+    pub(super) url: Arc<str>,
+    pub(super) pointer: Arc<str>,
 }
 
 impl Place {
-    pub(super) fn new(url: &str, pointer: impl Into<String>) -> Self {
+    pub(super) fn new(url: impl Into<Arc<str>>, pointer: impl Into<Arc<str>>) -> Self {
         Self {
-            url: url.to_owned(),
+            url: url.into(),
             pointer: pointer.into(),
         }
     }
@@ -188,7 +189,7 @@ impl Url {
             .authority
             .as_deref()
             .is_some_and(|authority| !authority.is_empty());
-        if !reference.scheme.is_empty() || has_host {
+        if !reference.scheme.is_empty() || has_host && self.opaque.is_empty() {
             let path = without_dots("", &reference.path);
             let scheme = if reference.scheme.is_empty() {
                 self.scheme.clone()
@@ -203,7 +204,7 @@ impl Url {
         }
         if !self.opaque.is_empty() {
             // Relative to what has no path, nothing is but itself.
-            let keeps_query = reference.path.is_empty() && reference.query.is_none();
+            let keeps_query = !has_host && reference.path.is_empty() && reference.query.is_none();
             let query = if keeps_query {
                 self.query.clone()
             } else {
@@ -291,6 +292,7 @@ fn without_dots(base: &str, reference: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::helm::schema::budget::Budget;
 
     #[test]
     fn references_are_joined_as_go_joins_them() {
@@ -308,6 +310,7 @@ mod tests {
             (own, "urn:example:x", "urn:example:x"),
             ("urn:example:x", "#y", "urn:example:x#y"),
             ("urn:example:x", "y", "urn:example:x"),
+            ("urn:example:x?q", "//host/y", "urn:example:x"),
             ("https://example.com/a/b?q", "c", "https://example.com/a/c"),
             ("https://example.com", "c", "https://example.com/c"),
             ("https://example.com/a/b", "/c/", "https://example.com/c/"),
@@ -332,7 +335,8 @@ mod tests {
 
     #[test]
     fn pointers() {
-        let document = Json::read(br#"{"a/b": {"c~d": [0, {"": 1}]}}"#).unwrap();
+        let text = br#"{"a/b": {"c~d": [0, {"": 1}]}}"#;
+        let document = Json::read(text, &mut Budget::FULL.clone()).unwrap();
         for (pointer, found) in [
             ("", true),
             ("/a~1b/c~0d/1/", true),
