@@ -143,6 +143,13 @@ impl Dice {
             Wanted::Lists => Text::object(vec![(self.name(), self.of(Wanted::Names, depth))]),
             Wanted::Names if self.is_tame => Text::List(vec![Text::quoted(&self.name())]),
             Wanted::Names => self.list(0, |dice| Text::quoted(&dice.name())),
+            other => self.word(other, depth),
+        }
+    }
+
+    /// What holds no schemas.
+    fn word(&mut self, wanted: Wanted, depth: usize) -> Text {
+        match wanted {
             Wanted::Count => Text::raw(self.choose(COUNTS, GOOD_COUNTS)),
             Wanted::Number => Text::raw(self.choose(NUMBERS, GOOD_NUMBERS)),
             Wanted::Bound => match !self.is_tame && self.once_in(3) {
@@ -165,9 +172,8 @@ impl Dice {
                 true => self.list(1, |dice| Text::quoted(dice.pick(TYPES))),
                 false => Text::quoted(self.pick(TYPES)),
             },
-            Wanted::Vocabularies => {
-                Text::object(vec![(self.pick(VOCABULARIES).to_owned(), self.of(Wanted::Flag, depth))])
-            }
+            // Vocabularies are left.
+            _ => Text::object(vec![(self.pick(VOCABULARIES).to_owned(), self.of(Wanted::Flag, depth))]),
         }
     }
 
@@ -191,6 +197,109 @@ impl Dice {
         }
         let values = ["a", "b", "c"].map(|name| (name.to_owned(), self.value(2)));
         (Text::object(fields), Text::object(values.to_vec()))
+    }
+
+    /// A schema that refers to others, which may mean another one wherever it is reached from.
+    fn reference(&mut self) -> Text {
+        const TARGETS: &[&str] = &[
+            "#",
+            "#m",
+            "#n",
+            "x.json",
+            "y.json",
+            "z.json",
+            "x.json#m",
+            "y.json#m",
+            "z.json#m",
+            "x.json#n",
+            "root.json",
+            "root.json#m",
+            "#/$defs/x",
+            "#/$defs/y",
+            "x.json#/properties/a",
+            "root.json#/$defs/z",
+        ];
+        let keyword = self.pick(&["$ref", "$dynamicRef", "$dynamicRef", "$recursiveRef"]);
+        let target = match keyword {
+            "$recursiveRef" => "#",
+            _ => self.pick(TARGETS),
+        };
+        let mut fields = vec![(keyword.to_owned(), Text::quoted(target))];
+        if self.once_in(3) {
+            fields.push(self.sized());
+        }
+        if self.once_in(4) {
+            fields.push(("unevaluatedProperties".to_owned(), Text::raw("false")));
+        }
+        Text::object(fields)
+    }
+
+    fn sized(&mut self) -> (String, Text) {
+        let (keyword, value) = [
+            ("maxProperties", "1"),
+            ("required", "[\"a\"]"),
+            ("const", "1"),
+            ("type", "\"object\""),
+            ("type", "[\"object\", \"integer\"]"),
+        ][self.below(5)];
+        (keyword.to_owned(), Text::raw(value))
+    }
+
+    /// A schema with a name of its own.
+    fn resource(&mut self, url: &str) -> Text {
+        let mut fields = Vec::new();
+        let mut add = |keyword: &str, value: &str| fields.push((keyword.to_owned(), Text::quoted(value)));
+        if !self.once_in(4) {
+            add("$id", url);
+        }
+        if !self.once_in(6) {
+            add(self.pick(&["$dynamicAnchor", "$anchor"]), "m");
+        }
+        if self.once_in(4) {
+            add(self.pick(&["$dynamicAnchor", "$anchor"]), "n");
+        }
+        if self.once_in(12) {
+            add("$schema", self.choose(DRAFTS, GOOD_DRAFTS));
+        }
+        if self.once_in(2) {
+            fields.push(("$recursiveAnchor".to_owned(), self.of(Wanted::Flag, 0)));
+        }
+        if self.once_in(3) {
+            fields.push(self.sized());
+        }
+        let inner = ["a", "b"].map(|name| (name.to_owned(), self.reference()));
+        match self.below(4) {
+            0 => fields.push(("additionalProperties".to_owned(), self.reference())),
+            1 => fields.push(("allOf".to_owned(), self.list(1, Self::reference))),
+            _ => fields.push(("properties".to_owned(), Text::object(inner.to_vec()))),
+        }
+        Text::object(fields)
+    }
+
+    /// Values that are a path, and schemas that lead from one to another.
+    fn reference_case(&mut self) -> (Text, Text) {
+        let drafts = [
+            "draft/2020-12/schema",
+            "draft/2019-09/schema",
+            "draft/2020-12/schema",
+            "draft-07/schema",
+        ];
+        let draft = format!("https://json-schema.org/{}", self.pick(&drafts));
+        let Text::Object(mut fields) = self.resource("https://127.0.0.1:1/root.json") else {
+            return (Text::raw("{}"), Text::raw("{}"));
+        };
+        let others = ["x", "y", "z"].map(|name| (name.to_owned(), self.resource(&format!("{name}.json"))));
+        fields.push(("$defs".to_owned(), Text::object(others.to_vec())));
+        fields.push(("$schema".to_owned(), Text::quoted(&draft)));
+        let mut value = Text::raw("1");
+        for _ in 0..=self.below(5) {
+            let mut inner = vec![(self.pick(&["a", "b"]).to_owned(), value)];
+            if self.once_in(3) {
+                inner.push(("c".to_owned(), Text::raw("2")));
+            }
+            value = Text::object(inner);
+        }
+        (Text::object(fields), value)
     }
 
     /// A text of a format with something changed.
@@ -322,6 +431,11 @@ fn hold(what: &str, cases: usize, make: impl Fn(&mut Dice, usize) -> (Text, Text
 #[test]
 fn made_up_schemas_are_what_helm_takes_them_for() {
     hold("made-up schemas", count(300), |dice, _| dice.case());
+}
+
+#[test]
+fn made_up_references_lead_where_helm_goes() {
+    hold("made-up references", count(200), |dice, _| dice.reference_case());
 }
 
 #[test]

@@ -91,8 +91,8 @@ impl Library {
         self.draft(&Place::new(named, ""), self.load(named)?, otherwise, seen)
     }
 
-    /// The vocabularies that the meta schema asks for which a schema names.
-    fn vocabularies(&self, schema: &Json, draft: Draft) -> Result<Dialect, String> {
+    /// A draft, with the vocabularies that the meta schema asks for which a schema names.
+    fn dialect(&self, schema: &Json, draft: Draft) -> Result<Dialect, String> {
         let named = schema.as_object().and_then(|fields| fields.get("$schema")?.as_text());
         let vocabularies = match named.filter(|named| Draft::named(named).is_none()) {
             Some(named) => {
@@ -268,22 +268,8 @@ impl Collector<'_> {
             None => Arc::clone(base),
         };
         if id.is_some() || is_named {
-            match self.document.by_id.get(&base) {
-                Some(other) if other != pointer => {
-                    let all = [&base, &self.document.url, pointer, other].map(|text| quote_go(text));
-                    let [base, url, one, other] = all;
-                    return Err(format!("duplicate id {base} in {url} at {one} and {other}").into());
-                }
-                Some(_) => {}
-                None => {
-                    self.budget.take(KNOWN_SIZE * 4 + base.len())?;
-                    let dialect = match has_schema {
-                        true => self.library.vocabularies(schema, draft)?,
-                        false => fallback.clone(),
-                    };
-                    self.insert(pointer, &base, dialect);
-                }
-            }
+            let dialect = has_schema.then_some(draft);
+            self.resource(schema, &base, pointer, dialect, fallback)?;
         }
         let resource = self.document.by_id.get(&base).cloned().unwrap_or_default();
         self.anchors(fields, &place, &resource)?;
@@ -296,6 +282,34 @@ impl Collector<'_> {
             self.keyword(value, schemas, &base, &format!("{pointer}/{keyword}"), &inner)?;
         }
         Ok(())
+    }
+
+    /// A resource of a name, in the dialect of its `$schema` if it has one.
+    fn resource(
+        &mut self,
+        schema: &Json,
+        id: &Arc<str>,
+        pointer: &Arc<str>,
+        named: Option<Draft>,
+        fallback: &Dialect,
+    ) -> Result<(), Refused> {
+        match self.document.by_id.get(id) {
+            Some(other) if other != pointer => {
+                let all = [id, &self.document.url, pointer, other].map(|text| quote_go(text));
+                let [id, url, one, other] = all;
+                Err(format!("duplicate id {id} in {url} at {one} and {other}").into())
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.budget.take(KNOWN_SIZE * 4 + id.len())?;
+                let dialect = match named {
+                    Some(draft) => self.library.dialect(schema, draft)?,
+                    None => fallback.clone(),
+                };
+                self.insert(pointer, id, dialect);
+                Ok(())
+            }
+        }
     }
 
     /// The schemas of a keyword.

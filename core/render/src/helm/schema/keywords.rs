@@ -24,6 +24,9 @@ const PATTERN_SIZES: [(usize, u64, u64); 7] = [
     (4 << 20, 500_000, 2_500),
     (16 << 20, 2_000_000, 10_000),
 ];
+/// Bytes that a pattern takes beside what was compiled: what is needed to search with it.
+const PATTERN_SIZE: usize = 8 << 10;
+
 impl Compiler<'_> {
     pub(super) fn one(&mut self, source: &Source<'_>, keyword: &str) -> Compiled<Option<Id>> {
         match source.get(keyword) {
@@ -209,7 +212,7 @@ impl Compiler<'_> {
             self.budget.spend(cost + text.len() as u64)?;
             match compile_pattern(text, size) {
                 Ok(regex) => {
-                    self.budget.take(size + text.len())?;
+                    self.budget.take(PATTERN_SIZE + size + text.len())?;
                     let text: Arc<str> = text.into();
                     let pattern = Pattern { regex, text, weight };
                     self.patterns.insert(Arc::clone(&pattern.text), pattern.clone());

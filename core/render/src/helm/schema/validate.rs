@@ -401,7 +401,7 @@ impl<'p, 'b> Run<'p, 'b> {
         let distance = same.clone().position(|scope| scope.id == own.id);
         let looked_at = distance.unwrap_or_else(|| same.count());
         let first = distance.map(|distance| around.len() - 1 - distance);
-        self.spend(looked_at / 16);
+        self.spend(looked_at / 8);
         first
     }
 
