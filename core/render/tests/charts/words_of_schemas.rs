@@ -264,6 +264,7 @@ pub(crate) const URLS: &[&str] = &[
     "HTTPS://127.0.0.1:1/x.json",
     "https://é.example/ü?q",
     "http://u:p@h:80/",
+    "https://%c3%a9.example/%C3%BC?q",
     "urn:a:b?c",
     "#x",
     "#y",
@@ -279,7 +280,7 @@ pub(crate) const URLS: &[&str] = &[
     "/",
     "a b",
 ];
-pub(crate) const GOOD_URLS: usize = 10;
+pub(crate) const GOOD_URLS: usize = 11;
 
 pub(crate) const DRAFTS: &[&str] = &[
     "http://json-schema.org/draft-06/schema#",

@@ -176,7 +176,7 @@ impl Url {
             _ if !rest.starts_with('/') && !parsed.scheme.is_empty() => rest.clone_into(&mut parsed.opaque),
             Some(after) => {
                 let (authority, path) = after.split_at(after.find('/').unwrap_or(after.len()));
-                parsed.authority = Some(authority.to_owned());
+                parsed.authority = Some(written_authority(authority));
                 parsed.path = written(path);
             }
             None => parsed.path = written(rest),
@@ -250,6 +250,21 @@ impl fmt::Display for Url {
     }
 }
 
+/// A user and a host, with what has to be escaped there, and nothing else.
+fn written_authority(authority: &str) -> String {
+    let (user, host) = authority
+        .rsplit_once('@')
+        .map_or((None, authority), |(user, host)| (Some(user), host));
+    let again = |text: &str, others: &[u8]| {
+        let decoded = decode(text).unwrap_or_else(|_| text.to_owned());
+        percent(&decoded, |byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+    };
+    let host = again(host, b"-_.~!$&'()*+,;=:[]<>\"");
+    let Some(user) = user else { return host };
+    let parts: Vec<String> = user.splitn(2, ':').map(|part| again(part, b"-_.~$&+,;=")).collect();
+    format!("{}@{host}", parts.join(":"))
+}
+
 /// A path with what may not stand in one escaped.
 fn written(path: &str) -> String {
     let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:@[]%/".contains(&byte);
@@ -309,6 +324,9 @@ mod tests {
             (own, "http://example.com/a b", "http://example.com/a%20b"),
             (own, "urn:example:x", "urn:example:x"),
             ("urn:example:x", "#y", "urn:example:x#y"),
+            (own, "http://é/", "http://%C3%A9/"),
+            (own, "http://%c3%a9:80/ü", "http://%C3%A9:80/%C3%BC"),
+            (own, "http://a%2Fb:c%41@[::1%25a]/%c3", "http://a%2Fb:cA@[::1%25a]/%c3"),
             ("urn:example:x", "y", "urn:example:x"),
             ("urn:example:x?q", "//host/y", "urn:example:x"),
             ("https://example.com/a/b?q", "c", "https://example.com/a/c"),
