@@ -232,8 +232,8 @@ impl<'p, 'b> Run<'p, 'b> {
             return Failure::new(String::new(), String::new());
         }
         let (at, text) = (self.pointer(), text());
-        self.spend((at.len() + text.len()) / 4);
-        if let Err(exceeded) = self.budget.take(FAILURE_SIZE + 2 * (at.len() + text.len())) {
+        self.spend((at.len() + text.len()) / 2);
+        if let Err(exceeded) = self.budget.take(FAILURE_SIZE + 4 * (at.len() + text.len())) {
             self.stop(Problem::Limit(exceeded));
         }
         Failure::new(at, text)
