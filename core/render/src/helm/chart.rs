@@ -81,7 +81,8 @@ impl Chart {
     pub(crate) fn weight(&self) -> usize {
         let files: usize = self.files.values().map(|bytes| bytes.len()).sum();
         let templates: usize = self.templates.values().map(|text| text.len()).sum();
-        files + templates + self.subcharts.iter().map(Self::weight).sum::<usize>()
+        let schema = self.schema.as_ref().map_or(0, |schema| schema.weight());
+        files + templates + schema + self.subcharts.iter().map(Self::weight).sum::<usize>()
     }
 
     /// What was odd and did not matter.

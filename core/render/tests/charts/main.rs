@@ -16,10 +16,13 @@
 mod archives;
 mod copies;
 mod generate;
+mod json_text;
 mod loading;
+mod made_schemas;
 mod metadata;
 mod odd_schemas;
 mod oracle;
 mod schema_limits;
 mod schemas;
 mod values;
+mod words_of_schemas;

@@ -15,45 +15,7 @@ fn schemas_that_branch_without_end_are_refused() {
     definitions.insert("30".into(), serde_json::json!({ "type": "string" }));
     let schema = serde_json::json!({ "$defs": definitions, "$ref": "#/$defs/0" });
     let error = capstan(&chart(&schema.to_string(), "a: 1\n")).unwrap_err();
-    assert!(error.contains("branches too much"), "{error}");
-}
-
-/// Small files that ask for much: pointers to their parts, patterns, messages, digits.
-#[test]
-fn schemas_that_cost_too_much_are_refused() {
-    let names: Vec<String> = (0..20_000)
-        .map(|index| format!("\"k{index}\": {{\"not\": {{}}}}"))
-        .collect();
-    let nested = format!(
-        "{}{{\"properties\": {{{}}}}}{}",
-        "{\"not\": ".repeat(490),
-        names.join(", "),
-        "}".repeat(490)
-    );
-    let patterns: Vec<String> = (0..120)
-        .map(|index| format!("\"a{index}\": {{\"pattern\": \"^\\\\pL{{{}}}$\"}}", 200 + index))
-        .collect();
-    let patterns = format!("{{\"properties\": {{{}}}}}", patterns.join(", "));
-    let options: Vec<String> = (0..1000).map(|index| format!("\"{index:0100}\"")).collect();
-    let options = format!(
-        "{{\"additionalProperties\": {{\"items\": {{\"enum\": [{}]}}}}}}",
-        options.join(", ")
-    );
-    let items = format!("a: [{}]", vec!["1"; 5000].join(", "));
-    let digits = r#"{"additionalProperties": {"items": {"multipleOf": 1e-999999}}}"#;
-    for (schema, values, expected) in [
-        (nested.as_str(), "a: 1", "the schema is too large"),
-        (&patterns, "a: 1", "expression too large"),
-        (&options, &items, "branches too much"),
-        (digits, &items, "branches too much"),
-    ] {
-        let error = capstan(&chart(schema, values)).unwrap_err();
-        assert!(
-            error.contains(expected),
-            "{}",
-            error.chars().take(500).collect::<String>()
-        );
-    }
+    assert!(error.contains("in one render"), "{error}");
 }
 
 /// References one behind the other: what fails at the end fails in each.

@@ -351,7 +351,7 @@ fn schemas_accept_what_helm_accepts() {
 }
 
 /// What is said about schemas and values, as a set of lines: Helm's come in any order, and so do names within a line.
-fn lines(text: &str) -> Vec<String> {
+pub(crate) fn lines(text: &str) -> Vec<String> {
     let (_, said) = text.split_once("following chart(s):\n").unwrap_or_default();
     let mut lines: Vec<String> = said
         .lines()

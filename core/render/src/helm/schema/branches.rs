@@ -1,25 +1,26 @@
 //! The keywords that hold other schemas against the same value: references, `allOf` and its like, `if`, and what is left for `unevaluated…`.
 
 use super::json::Json;
+use super::rules::Id;
 use super::validate::{Run, Scope, State};
 
-impl<'p> Run<'p> {
+impl<'p> Run<'p, '_> {
     pub(super) fn references(&mut self, state: &mut State<'p, '_>) {
-        if let Some(mut id) = state.rules.recursive_reference {
-            if self.program.rules[id].is_recursive_anchor {
-                let is_anchor = |scope: &&Scope| {
-                    let rules = &self.program.rules;
-                    rules[rules[scope.id].resource].is_recursive_anchor
-                };
+        let Some(dynamic) = &state.rules.dynamic else { return };
+        if let Some(mut id) = dynamic.recursive {
+            if self.rules(id).is_recursive_anchor() {
+                self.spend(self.scopes.len() / 8);
+                let is_anchor = |scope: &&Scope| self.rules(self.rules(scope.id).resource).is_recursive_anchor();
                 id = self.scopes.iter().find(is_anchor).map_or(id, |scope| scope.id);
             }
             let held = self.refer(state, id, "$recursiveRef");
             state.failures.extend(held.err());
         }
-        if let Some((mut id, name)) = state.rules.dynamic_reference.as_ref().map(|(id, name)| (*id, name)) {
-            let rules = &self.program.rules;
-            if !name.is_empty() && rules[id].dynamic_anchor == *name {
-                let named = |scope: &Scope| rules[rules[scope.id].resource].dynamic_anchors.get(name).copied();
+        if let Some((mut id, name)) = dynamic.reference.as_ref().map(|(id, name)| (*id, name)) {
+            let target = self.rules(id).dynamic.as_ref();
+            if !name.is_empty() && target.is_some_and(|target| target.anchor == *name) {
+                self.spend(self.scopes.len() / 8);
+                let named = |scope: &Scope| self.rules(self.rules(scope.id).resource).dynamic_anchor(name);
                 id = self.scopes.iter().find_map(named).unwrap_or(id);
             }
             let held = self.refer(state, id, "$dynamicRef");
@@ -28,7 +29,9 @@ impl<'p> Run<'p> {
     }
 
     pub(super) fn branches<'v>(&mut self, state: &mut State<'p, 'v>) {
-        let rules = state.rules;
+        let Some(rules) = state.rules.branches.as_deref() else {
+            return;
+        };
         if let Some(id) = rules.not
             && self.same(state, id, "", true).is_ok()
         {
@@ -37,15 +40,15 @@ impl<'p> Run<'p> {
         let mut causes = Vec::new();
         for id in &rules.all_of {
             causes.extend(self.same(state, *id, "", false).err());
-            if state.is_quiet && !causes.is_empty() {
+            if state.is_quiet && !causes.is_empty() || self.is_over() {
                 break;
             }
         }
         if !causes.is_empty() {
             self.fail_with(state, "'allOf' failed", causes);
         }
-        self.any_of(state);
-        self.one_of(state);
+        self.any_of(state, &rules.any_of);
+        self.one_of(state, &rules.one_of);
         if let Some(condition) = rules.condition {
             let branch = match self.same(state, condition, "", true) {
                 Ok(()) => rules.then,
@@ -57,9 +60,12 @@ impl<'p> Run<'p> {
         }
     }
 
-    fn any_of<'v>(&mut self, state: &mut State<'p, 'v>) {
-        let (mut causes, mut matched) = (Vec::new(), state.rules.any_of.is_empty());
-        for id in &state.rules.any_of {
+    fn any_of<'v>(&mut self, state: &mut State<'p, 'v>, ids: &[Id]) {
+        let (mut causes, mut matched) = (Vec::new(), ids.is_empty());
+        for id in ids {
+            if self.is_over() {
+                break;
+            }
             match self.same(state, *id, "", false) {
                 Err(cause) => causes.push(cause),
                 Ok(()) => {
@@ -76,9 +82,12 @@ impl<'p> Run<'p> {
         }
     }
 
-    fn one_of<'v>(&mut self, state: &mut State<'p, 'v>) {
+    fn one_of<'v>(&mut self, state: &mut State<'p, 'v>, ids: &[Id]) {
         let (mut causes, mut matched) = (Vec::new(), None);
-        for (index, id) in state.rules.one_of.iter().enumerate() {
+        for (index, id) in ids.iter().enumerate() {
+            if self.is_over() {
+                break;
+            }
             match (self.same(state, *id, "", matched.is_some()), matched) {
                 (Err(cause), None) => causes.push(cause),
                 (Err(_), Some(_)) => {}
@@ -89,21 +98,30 @@ impl<'p> Run<'p> {
                 }
             }
         }
-        if matched.is_none() && !state.rules.one_of.is_empty() {
+        if matched.is_none() && !ids.is_empty() {
             self.fail_with(state, "'oneOf' failed, none matched", causes);
         }
     }
 
     pub(super) fn unevaluated<'v>(&mut self, state: &mut State<'p, 'v>) {
-        if let (Some(id), Json::Object(fields)) = (state.rules.object.unevaluated, state.value) {
+        let rules = state.rules;
+        let of_object = rules.object.as_ref().and_then(|rules| rules.unevaluated);
+        if let (Some(id), Json::Object(fields)) = (of_object, state.value) {
             for name in std::mem::take(&mut state.unseen.names) {
                 let Some(value) = fields.get(name) else { continue };
+                if self.is_over() {
+                    return;
+                }
                 let held = self.inner(state, id, value, name.to_owned());
                 state.failures.extend(held.err());
             }
         }
-        if let (Some(id), Json::List(items)) = (state.rules.list.unevaluated, state.value) {
+        let of_list = rules.list.as_ref().and_then(|rules| rules.unevaluated);
+        if let (Some(id), Json::List(items)) = (of_list, state.value) {
             for index in std::mem::take(&mut state.unseen.items) {
+                if self.is_over() {
+                    return;
+                }
                 let held = self.inner(state, id, &items[index], index.to_string());
                 state.failures.extend(held.err());
             }

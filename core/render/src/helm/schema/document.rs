@@ -1,10 +1,13 @@
 //! A document of schemas: which parts of it are resources of their own (`$id`), in which draft, and what is named in them (`$anchor`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use capstan_template::grow;
 
-use super::json::Json;
+use super::budget::{Budget, Refused};
+use super::dialect::{Dialect, Draft, Schemas, vocabularies};
+use super::json::{Fields, Json};
 use super::meta;
 use super::place::{Place, escape, join, split, split_fragment};
 use super::url::url;
@@ -13,126 +16,18 @@ use super::words::quote_go;
 /// The schema of a chart, as it names itself.
 pub(super) const OWN: &str = "file:///values.schema.json";
 
-/// Bytes that the pointers to all schemas of a document may take.
-const MAX_POINTERS: usize = 32 << 20;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Draft {
-    Four,
-    Six,
-    Seven,
-    Y2019,
-    Y2020,
-}
-
-impl Draft {
-    /// What a schema is that says nothing.
-    pub(super) const LATEST: Self = Self::Y2020;
-
-    /// The draft a URL names.
-    pub(super) fn named(url: &str) -> Option<Self> {
-        let (url, fragment) = split(url);
-        let name = url
-            .strip_prefix("http://")
-            .or_else(|| url.strip_prefix("https://"))
-            .unwrap_or(url);
-        Some(
-            match name.strip_prefix("json-schema.org/").filter(|_| fragment.is_empty())? {
-                "schema" => Self::LATEST,
-                "draft/2020-12/schema" => Self::Y2020,
-                "draft/2019-09/schema" => Self::Y2019,
-                "draft-07/schema" => Self::Seven,
-                "draft-06/schema" => Self::Six,
-                "draft-04/schema" => Self::Four,
-                _ => return None,
-            },
-        )
-    }
-
-    pub(super) const fn url(self) -> &'static str {
-        match self {
-            Self::Four => "http://json-schema.org/draft-04/schema",
-            Self::Six => "http://json-schema.org/draft-06/schema",
-            Self::Seven => "http://json-schema.org/draft-07/schema",
-            Self::Y2019 => "https://json-schema.org/draft/2019-09/schema",
-            Self::Y2020 => "https://json-schema.org/draft/2020-12/schema",
-        }
-    }
-
-    /// The name a schema gives itself: without its fragment.
-    fn id(self, fields: &BTreeMap<String, Json>) -> Option<&str> {
-        let id = self.written_id(fields)?;
-        Some(split(id).0).filter(|id| !id.is_empty())
-    }
-
-    fn written_id(self, fields: &BTreeMap<String, Json>) -> Option<&str> {
-        // Beside `$ref` these drafts see nothing.
-        if self < Self::Y2019 && fields.contains_key("$ref") {
-            return None;
-        }
-        let keyword = if self == Self::Four { "id" } else { "$id" };
-        fields.get(keyword)?.as_text()
-    }
-
-    /// Where a keyword has schemas, if this draft knows it.
-    fn schemas_of(self, keyword: &str) -> Option<Schemas> {
-        let (since, schemas) = match keyword {
-            "additionalItems" | "additionalProperties" | "not" => (Self::Four, Schemas::ONE),
-            "allOf" | "anyOf" | "oneOf" => (Self::Four, Schemas::LIST),
-            "definitions" | "dependencies" | "patternProperties" | "properties" => (Self::Four, Schemas::NAMED),
-            "items" => (
-                Self::Four,
-                Schemas {
-                    one: true,
-                    ..Schemas::LIST
-                },
-            ),
-            "contains" | "propertyNames" => (Self::Six, Schemas::ONE),
-            "else" | "if" | "then" => (Self::Seven, Schemas::ONE),
-            "$defs" | "dependentSchemas" => (Self::Y2019, Schemas::NAMED),
-            "contentSchema" | "unevaluatedItems" | "unevaluatedProperties" => (Self::Y2019, Schemas::ONE),
-            "prefixItems" => (Self::Y2020, Schemas::LIST),
-            _ => return None,
-        };
-        (self >= since).then_some(schemas)
-    }
-}
-
-/// Which values of a keyword are schemas: it, those in its list, those by name.
-#[derive(Clone, Copy)]
-struct Schemas {
-    one: bool,
-    list: bool,
-    named: bool,
-}
-
-impl Schemas {
-    const ONE: Self = Self {
-        one: true,
-        list: false,
-        named: false,
-    };
-    const LIST: Self = Self {
-        one: false,
-        list: true,
-        named: false,
-    };
-    const NAMED: Self = Self {
-        one: false,
-        list: false,
-        named: true,
-    };
-}
+/// Bytes that what is known of a schema takes, but for its pointer.
+const KNOWN_SIZE: usize = 96;
 
 /// A part of a document with a name and a draft.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
-    pub(super) id: String,
-    pub(super) draft: Draft,
+    pub(super) id: Arc<str>,
+    pub(super) dialect: Dialect,
     /// Pointers by name.
-    anchors: BTreeMap<String, String>,
+    anchors: BTreeMap<String, Arc<str>>,
     /// Those that `$dynamicRef` looks for, by name.
-    pub(super) dynamic_anchors: BTreeMap<String, String>,
+    pub(super) dynamic_anchors: BTreeMap<String, Arc<str>>,
 }
 
 /// What is loaded, by URL.
@@ -187,7 +82,7 @@ impl Library {
                 quote_go(&place.to_string())
             ));
         }
-        if place.pointer.is_empty() && place.url == named {
+        if place.pointer.is_empty() && *place.url == *named {
             return Err(format!("draft {} is not supported", quote_go(named)));
         }
         if !seen.insert(named.to_owned()) {
@@ -195,32 +90,48 @@ impl Library {
         }
         self.draft(&Place::new(named, ""), self.load(named)?, otherwise, seen)
     }
+
+    /// A draft, with the vocabularies that the meta schema asks for which a schema names.
+    fn dialect(&self, schema: &Json, draft: Draft) -> Result<Dialect, String> {
+        let named = schema.as_object().and_then(|fields| fields.get("$schema")?.as_text());
+        let vocabularies = match named.filter(|named| Draft::named(named).is_none()) {
+            Some(named) => {
+                let (named, _) = split(named);
+                vocabularies(draft, named, self.load(named)?)?
+            }
+            None => None,
+        };
+        Ok(Dialect { draft, vocabularies })
+    }
 }
 
 /// What is known of the schemas of one document.
 #[derive(Debug)]
 pub(super) struct Document {
-    url: String,
+    url: Arc<str>,
     /// By pointer.
-    resources: BTreeMap<String, Resource>,
+    resources: BTreeMap<Arc<str>, Resource>,
     /// Pointers of resources by their ids.
-    by_id: BTreeMap<String, String>,
+    by_id: BTreeMap<Arc<str>, Arc<str>>,
     /// Pointers of schemas that were looked at.
-    known: BTreeSet<String>,
-    /// How many bytes these take.
-    pointers: usize,
+    known: BTreeSet<Arc<str>>,
 }
 
 impl Document {
-    pub(super) fn new(url: &str, library: &Library) -> Result<Self, String> {
+    pub(super) fn new(url: &str, library: &Library, budget: &mut Budget) -> Result<Self, Refused> {
         let mut document = Self {
-            url: url.to_owned(),
+            url: url.into(),
             resources: BTreeMap::new(),
             by_id: BTreeMap::new(),
             known: BTreeSet::new(),
-            pointers: 0,
         };
-        document.collect(library, library.load(url)?, url, String::new(), Draft::LATEST)?;
+        let base = Arc::clone(&document.url);
+        let mut collector = Collector {
+            document: &mut document,
+            library,
+            budget,
+        };
+        collector.collect(library.load(url)?, &base, String::new(), &Dialect::LATEST)?;
         Ok(document)
     }
 
@@ -228,12 +139,12 @@ impl Document {
         self.known.contains(pointer)
     }
 
-    pub(super) fn resources(&self) -> &BTreeMap<String, Resource> {
+    pub(super) const fn resources(&self) -> &BTreeMap<Arc<str>, Resource> {
         &self.resources
     }
 
     /// The resource that a schema is part of, and its pointer.
-    pub(super) fn resource(&self, pointer: &str) -> (&str, &Resource) {
+    pub(super) fn resource(&self, pointer: &str) -> (&Arc<str>, &Resource) {
         let mut above = pointer;
         loop {
             if let Some((pointer, resource)) = self.resources.get_key_value(above) {
@@ -251,7 +162,7 @@ impl Document {
 
     /// What a fragment means: within a resource of this id, or nothing if it is none of this document.
     pub(super) fn resolve(&self, id: &str, fragment: &str) -> Option<Result<Place, String>> {
-        let pointer = match id == self.url {
+        let pointer = match *id == *self.url {
             true => "",
             false => self.by_id.get(id)?,
         };
@@ -261,157 +172,184 @@ impl Document {
     /// What a fragment means within the resource at a pointer.
     pub(super) fn fragment(&self, pointer: &str, fragment: &str) -> Result<Place, String> {
         if fragment.is_empty() || fragment.starts_with('/') {
-            return Ok(Place::new(&self.url, format!("{pointer}{fragment}")));
+            return Ok(Place::new(Arc::clone(&self.url), format!("{pointer}{fragment}")));
         }
         let (_, resource) = self.resource(pointer);
         match resource.anchors.get(fragment) {
-            Some(found) => Ok(Place::new(&self.url, found.as_str())),
+            Some(found) => Ok(Place::new(Arc::clone(&self.url), Arc::clone(found))),
             None => Err(format!(
                 "anchor in {} not found in schema {}",
-                quote_go(&Place::new(&resource.id, fragment).to_string()),
+                quote_go(&Place::new(Arc::clone(&resource.id), fragment).to_string()),
                 quote_go(&self.url)
             )),
         }
     }
 
     /// Takes in a schema that is not where keywords have schemas, since something refers to it.
-    pub(super) fn add(&mut self, library: &Library, schema: &Json, pointer: &str) -> Result<(), String> {
-        let (_, resource) = self.resource(pointer);
-        let (base, draft) = (resource.id.clone(), resource.draft);
-        self.collect(library, schema, &base, pointer.to_owned(), draft)
-    }
-
-    fn collect(
+    pub(super) fn add(
         &mut self,
         library: &Library,
         schema: &Json,
-        base: &str,
-        pointer: String,
-        fallback: Draft,
-    ) -> Result<(), String> {
-        if self.known.contains(&pointer) {
+        pointer: &str,
+        budget: &mut Budget,
+    ) -> Result<(), Refused> {
+        let (_, resource) = self.resource(pointer);
+        let (base, dialect) = (Arc::clone(&resource.id), resource.dialect.clone());
+        let mut collector = Collector {
+            document: self,
+            library,
+            budget,
+        };
+        collector.collect(schema, &base, pointer.to_owned(), &dialect)
+    }
+}
+
+/// Goes through the schemas of a document.
+struct Collector<'c> {
+    document: &'c mut Document,
+    library: &'c Library,
+    budget: &'c mut Budget,
+}
+
+impl Collector<'_> {
+    fn collect(&mut self, schema: &Json, base: &Arc<str>, pointer: String, fallback: &Dialect) -> Result<(), Refused> {
+        if self.document.known.contains(pointer.as_str()) {
             return Ok(());
         }
-        self.pointers += pointer.len();
-        if self.pointers > MAX_POINTERS {
-            return Err(format!(
-                "the schema is too large: pointers to its parts take more than {MAX_POINTERS} bytes"
-            ));
-        }
+        self.budget.spend(1 + (pointer.len() / 16 + base.len() / 256) as u64)?;
+        self.budget.take(KNOWN_SIZE + pointer.len())?;
+        let pointer: Arc<str> = pointer.into();
         match schema.as_object() {
-            Some(fields) => grow(|| self.collect_object(library, schema, fields, base, &pointer, fallback))?,
-            None if pointer.is_empty() => self.insert(&pointer, base, fallback),
+            Some(fields) => grow(|| self.object(schema, fields, base, &pointer, fallback))?,
+            None if pointer.is_empty() => self.insert(&pointer, base, fallback.clone()),
             None => {}
         }
-        self.known.insert(pointer);
+        self.document.known.insert(pointer);
         Ok(())
     }
 
-    fn insert(&mut self, pointer: &str, id: &str, draft: Draft) {
-        self.by_id.insert(id.to_owned(), pointer.to_owned());
+    fn insert(&mut self, pointer: &Arc<str>, id: &Arc<str>, dialect: Dialect) {
+        self.document.by_id.insert(Arc::clone(id), Arc::clone(pointer));
         let resource = Resource {
-            id: id.to_owned(),
-            draft,
+            id: Arc::clone(id),
+            dialect,
             anchors: BTreeMap::new(),
             dynamic_anchors: BTreeMap::new(),
         };
-        self.resources.insert(pointer.to_owned(), resource);
+        self.document.resources.insert(Arc::clone(pointer), resource);
     }
 
-    fn collect_object(
+    fn object(
         &mut self,
-        library: &Library,
         schema: &Json,
-        fields: &BTreeMap<String, Json>,
-        base: &str,
-        pointer: &str,
-        fallback: Draft,
-    ) -> Result<(), String> {
-        let place = Place::new(&self.url, pointer);
-        let mut draft = library.draft(&place, schema, fallback, &mut BTreeSet::new())?;
+        fields: &Fields,
+        base: &Arc<str>,
+        pointer: &Arc<str>,
+        fallback: &Dialect,
+    ) -> Result<(), Refused> {
+        let place = Place::new(Arc::clone(&self.document.url), Arc::clone(pointer));
+        let mut draft = self
+            .library
+            .draft(&place, schema, fallback.draft, &mut BTreeSet::new())?;
         let mut id = draft.id(fields);
-        if id.is_none() && !pointer.is_empty() {
+        let is_named = id.is_some() || pointer.is_empty();
+        let mut has_schema = fields.get("$schema").is_some_and(|named| named.as_text().is_some());
+        if !is_named {
             // The draft of what has no name is that of what it is part of.
-            draft = fallback;
+            draft = fallback.draft;
+            has_schema = false;
             id = draft.id(fields);
         }
         let base = match id {
-            Some(id) => resolved_id(base, id, &place)?,
-            None => base.to_owned(),
-        };
-        if id.is_some() || pointer.is_empty() {
-            match self.by_id.get(&base) {
-                Some(other) if other != pointer => {
-                    let all = [&base, &self.url, pointer, other].map(quote_go);
-                    return Err(format!(
-                        "duplicate id {} in {} at {} and {}",
-                        all[0], all[1], all[2], all[3]
-                    ));
-                }
-                Some(_) => {}
-                None => self.insert(pointer, &base, draft),
+            Some(id) => {
+                self.budget.spend(2 + (base.len() + id.len()) as u64 / 8)?;
+                resolved_id(base, id, &place)?.into()
             }
+            None => Arc::clone(base),
+        };
+        if id.is_some() || is_named {
+            let dialect = has_schema.then_some(draft);
+            self.resource(schema, &base, pointer, dialect, fallback)?;
         }
-        let resource = self.by_id.get(&base).cloned().unwrap_or_default();
-        self.collect_anchors(fields, &place, &resource)?;
-        let inner = self
-            .resources
-            .get(&resource)
-            .map_or(fallback, |resource| resource.draft);
+        let resource = self.document.by_id.get(&base).cloned().unwrap_or_default();
+        self.anchors(fields, &place, &resource)?;
+        let inner = self.document.resources.get(&resource);
+        let inner = inner.map_or_else(|| fallback.clone(), |resource| resource.dialect.clone());
         let schemas = fields
             .iter()
             .filter_map(|(keyword, value)| Some((keyword, value, draft.schemas_of(keyword)?)));
         for (keyword, value, schemas) in schemas {
-            let at = format!("{pointer}/{keyword}");
-            self.collect_keyword(library, value, schemas, &base, &at, inner)?;
+            self.keyword(value, schemas, &base, &format!("{pointer}/{keyword}"), &inner)?;
         }
         Ok(())
     }
 
-    /// The schemas of a keyword.
-    fn collect_keyword(
+    /// A resource of a name, in the dialect of its `$schema` if it has one.
+    fn resource(
         &mut self,
-        library: &Library,
+        schema: &Json,
+        id: &Arc<str>,
+        pointer: &Arc<str>,
+        named: Option<Draft>,
+        fallback: &Dialect,
+    ) -> Result<(), Refused> {
+        match self.document.by_id.get(id) {
+            Some(other) if other != pointer => {
+                let all = [id, &self.document.url, pointer, other].map(|text| quote_go(text));
+                let [id, url, one, other] = all;
+                Err(format!("duplicate id {id} in {url} at {one} and {other}").into())
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.budget.take(KNOWN_SIZE * 4 + id.len())?;
+                let dialect = match named {
+                    Some(draft) => self.library.dialect(schema, draft)?,
+                    None => fallback.clone(),
+                };
+                self.insert(pointer, id, dialect);
+                Ok(())
+            }
+        }
+    }
+
+    /// The schemas of a keyword.
+    fn keyword(
+        &mut self,
         value: &Json,
         schemas: Schemas,
-        base: &str,
+        base: &Arc<str>,
         at: &str,
-        draft: Draft,
-    ) -> Result<(), String> {
+        dialect: &Dialect,
+    ) -> Result<(), Refused> {
         match value {
             Json::List(items) if schemas.list => {
                 for (index, item) in items.iter().enumerate() {
-                    self.collect(library, item, base, format!("{at}/{index}"), draft)?;
+                    self.collect(item, base, format!("{at}/{index}"), dialect)?;
                 }
             }
             Json::Object(named) if schemas.named => {
-                for (name, item) in named {
-                    self.collect(library, item, base, format!("{at}/{}", escape(name)), draft)?;
+                for (name, item) in named.iter() {
+                    self.collect(item, base, format!("{at}/{}", escape(name)), dialect)?;
                 }
             }
             _ => {}
         }
         match schemas.one {
-            true => self.collect(library, value, base, at.to_owned(), draft),
+            true => self.collect(value, base, at.to_owned(), dialect),
             false => Ok(()),
         }
     }
 
     /// The names of a schema, for the resource at a pointer.
-    fn collect_anchors(
-        &mut self,
-        fields: &BTreeMap<String, Json>,
-        place: &Place,
-        resource: &str,
-    ) -> Result<(), String> {
-        let url = self.url.clone();
-        let Some(resource) = self.resources.get_mut(resource) else {
+    fn anchors(&mut self, fields: &Fields, place: &Place, resource: &str) -> Result<(), Refused> {
+        let Some(resource) = self.document.resources.get_mut(resource) else {
             return Ok(());
         };
         let text = |keyword: &str| fields.get(keyword).and_then(Json::as_text);
+        let draft = resource.dialect.draft;
         let mut names = Vec::new();
-        if resource.draft < Draft::Y2019 {
-            if let Some(id) = resource.draft.written_id(fields) {
+        if draft < Draft::Y2019 {
+            if let Some(id) = draft.written_id(fields) {
                 let parsed = split_fragment(id)
                     .map_err(|_| format!("error in parsing anchor at {}", quote_go(&place.to_string())));
                 let (_, fragment) = parsed?;
@@ -420,22 +358,25 @@ impl Document {
         } else {
             names.extend(text("$anchor").map(str::to_owned));
         }
-        if resource.draft >= Draft::Y2020
+        if draft >= Draft::Y2020
             && let Some(name) = text("$dynamicAnchor")
         {
             names.push(name.to_owned());
-            resource.dynamic_anchors.insert(name.to_owned(), place.pointer.clone());
+            self.budget.take(KNOWN_SIZE + name.len())?;
+            let pointer = Arc::clone(&place.pointer);
+            resource.dynamic_anchors.insert(name.to_owned(), pointer);
         }
         for name in names {
             match resource.anchors.get(&name) {
                 Some(known) if *known != place.pointer => {
-                    let all = [&name, &url, known, &place.pointer].map(|text| quote_go(text));
-                    return Err(format!(
-                        "duplicate anchor {} in {} at {} and {}",
-                        all[0], all[1], all[2], all[3]
-                    ));
+                    let all = [name.as_str(), &place.url, known, &place.pointer].map(quote_go);
+                    let [name, url, one, other] = all;
+                    return Err(format!("duplicate anchor {name} in {url} at {one} and {other}").into());
                 }
-                _ => drop(resource.anchors.insert(name, place.pointer.clone())),
+                _ => {
+                    self.budget.take(KNOWN_SIZE + name.len())?;
+                    resource.anchors.insert(name, Arc::clone(&place.pointer));
+                }
             }
         }
         Ok(())

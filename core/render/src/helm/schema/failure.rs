@@ -2,6 +2,11 @@
 
 use super::words::quote;
 
+/// Bytes of what is said; the rest is cut off.
+pub(super) const MAX_TEXT: usize = 1 << 20;
+/// What is put where something was.
+pub(super) const CUT: &str = "\n… and more\n";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Plain,
@@ -73,30 +78,50 @@ impl Failure {
 
     /// All of it, below a headline that names the schema.
     pub(super) fn report(self, schema: &str) -> String {
-        let headline = format!("jsonschema validation failed with {}", quote(schema));
-        [headline]
-            .into_iter()
-            .chain(self.lines())
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.written(format!("jsonschema validation failed with {}\n", quote(schema)))
     }
 
-    /// Its lines, each after the next.
-    pub(super) fn lines(self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for failure in self.opened() {
-            failure.print(0, &mut lines);
+    /// All of it.
+    pub(super) fn text(self) -> String {
+        self.written(String::new())
+    }
+
+    /// Its lines behind others. Indentation multiplies, so what is too long is cut, down to where it leads.
+    fn written(self, mut text: String) -> String {
+        let failures = self.opened();
+        for failure in &failures {
+            failure.print(0, &mut text);
         }
-        lines
+        text.truncate(text.trim_end_matches('\n').len());
+        if text.len() > MAX_TEXT {
+            text.truncate(text.floor_char_boundary(MAX_TEXT));
+            let mut last = failures.last();
+            while let Some(inner) = last.and_then(|failure| failure.causes.last()) {
+                last = Some(inner);
+            }
+            let line: String = last.map(Self::line).unwrap_or_default();
+            text.push_str(CUT);
+            text.push_str(&line[..line.floor_char_boundary(MAX_TEXT)]);
+        }
+        text
     }
 
-    fn print(&self, depth: usize, lines: &mut Vec<String>) {
+    fn line(&self) -> String {
+        format!("- at {}: {}", quote(&self.at), self.text)
+    }
+
+    fn print(&self, depth: usize, text: &mut String) {
+        if text.len() > MAX_TEXT {
+            return;
+        }
         let is_shown = self.kind != Kind::Reference || self.causes.len() != 1;
         if is_shown {
-            lines.push(format!("{}- at {}: {}", "  ".repeat(depth), quote(&self.at), self.text));
+            text.push_str(&"  ".repeat(depth));
+            text.push_str(&self.line());
+            text.push('\n');
         }
         for cause in &self.causes {
-            capstan_template::grow(|| cause.print(depth + usize::from(is_shown), lines));
+            capstan_template::grow(|| cause.print(depth + usize::from(is_shown), text));
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use capstan_template::check_pattern;
 
-use super::url::{check_template, url};
-use super::words::quote_go;
+use super::address::{ipv4, ipv6, number};
+use super::url::{check as check_url, check_template};
+use super::words::quote_char;
 
 /// The formats that are checked; all others allow anything.
 pub(super) const FORMATS: &[&str] = &[
@@ -45,12 +46,12 @@ pub(super) fn check(format: &str, text: &str) -> Checked {
         "relative-json-pointer" => relative_json_pointer(text),
         "semver" => semver(text),
         "time" => time(text),
-        "uri" | "iri" => match url(text)? {
+        "uri" | "iri" => match check_url(text)?.has_scheme {
             true => Ok(()),
             false => refuse("relative url"),
         },
         "uri-reference" | "iri-reference" if text.contains('\\') => refuse("contains \\"),
-        "uri-reference" | "iri-reference" => url(text).map(drop),
+        "uri-reference" | "iri-reference" => check_url(text).map(drop),
         "uri-template" => check_template(text),
         "uuid" => uuid(text),
         _ => Ok(()),
@@ -73,14 +74,32 @@ fn two_digits(text: &str) -> Option<u32> {
         .then(|| digits.parse().ok())?
 }
 
+/// As Go's times quote what they cannot read.
+fn quote_time(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            ' '..='\u{7f}' => quoted.push(c),
+            c => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    quoted.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 fn date(text: &str) -> Checked {
     let cannot = |rest: &str, part: &str| {
-        let (text, rest) = (quote_go(text), quote_go(rest));
+        let (text, rest) = (quote_time(text), quote_time(rest));
         refuse(format!(
             "parsing time {text} as \"2006-01-02\": cannot parse {rest} as \"{part}\""
         ))
     };
-    let out = |what: &str| refuse(format!("parsing time {}: {what} out of range", quote_go(text)));
+    let out = |what: &str| refuse(format!("parsing time {}: {what} out of range", quote_time(text)));
     let year = text
         .get(..4)
         .filter(|year| year.bytes().all(|byte| byte.is_ascii_digit()));
@@ -105,8 +124,8 @@ fn date(text: &str) -> Checked {
     if rest.len() > 2 {
         return refuse(format!(
             "parsing time {}: extra text: {}",
-            quote_go(text),
-            quote_go(&rest[2..])
+            quote_time(text),
+            quote_time(&rest[2..])
         ));
     }
     let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
@@ -120,60 +139,69 @@ fn date(text: &str) -> Checked {
 }
 
 fn time(text: &str) -> Checked {
-    if text.len() < 9 {
+    let bytes = text.as_bytes();
+    if bytes.len() < 9 {
         return refuse("less than 9 characters long");
     }
-    let bytes = text.as_bytes();
     if bytes[2] != b':' || bytes[5] != b':' {
         return refuse("missing colon in correct place");
     }
-    let part = |from: usize| text.get(from..).and_then(two_digits);
-    let (Some(hour), Some(minute), Some(second)) = (part(0), part(3), part(6)) else {
-        return refuse("invalid hour/min/sec");
+    let (clock, mut rest) = bytes.split_at(8);
+    let parts = numbers(clock, 3, "/sec")?;
+    let [hour, minute, second] = parts.as_slice() else {
+        return refuse("missing hour/min/sec");
     };
-    if hour > 23 || minute > 59 || second > 60 {
+    if *hour > 23 || *minute > 59 || *second > 60 {
         return refuse("hour/min/sec out of range");
     }
-    let mut rest = &text[8..];
-    if let Some(fraction) = rest.strip_prefix('.') {
-        rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-        if rest.len() == fraction.len() {
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
             return refuse("no digits in second fraction");
         }
+        rest = &fraction[digits..];
     }
-    let minutes = if matches!(rest, "z" | "Z") {
-        hour * 60 + minute
-    } else {
-        (24 * 60 + hour * 60 + minute).wrapping_add_signed(offset(rest)?) % (24 * 60)
-    };
-    if second == 60 && minutes != 23 * 60 + 59 {
+    let mut minutes = hour * 60 + minute;
+    if !matches!(rest, b"z" | b"Z") {
+        minutes += offset(rest)?;
+        if minutes < 0 {
+            minutes += 24 * 60;
+        }
+    }
+    if *second == 60 && minutes != 23 * 60 + 59 {
         return refuse("invalid leap second");
     }
     Ok(())
 }
 
+/// So many numbers with colons between them; each may have a sign.
+fn numbers(text: &[u8], count: usize, what: &str) -> Result<Vec<i64>, String> {
+    let text = String::from_utf8_lossy(text);
+    let numbers = text.splitn(count, ':').map(|part| match number(part) {
+        Ok(0..) => number(part),
+        Ok(_) => refuse(format!("non-positive hour/min{what}")),
+        Err(_) => refuse(format!("invalid hour/min{what}")),
+    });
+    numbers.collect()
+}
+
 /// Minutes to add for UTC.
-fn offset(text: &str) -> Result<i32, String> {
+fn offset(text: &[u8]) -> Result<i64, String> {
     if text.len() != 6 {
         return refuse("offset must be 6 characters long");
     }
-    let sign = match text.as_bytes()[0] {
+    let sign = match text[0] {
         b'+' => -1,
         b'-' => 1,
         _ => return refuse("offset must begin with plus/minus"),
     };
-    if text.as_bytes()[3] != b':' {
+    if text[3] != b':' {
         return refuse("missing colon in offset in correct place");
     }
-    let part = |from: usize| {
-        text.get(from..)
-            .and_then(two_digits)
-            .and_then(|number| i32::try_from(number).ok())
-    };
-    match (part(1), part(4)) {
-        (Some(hours), Some(minutes)) if hours <= 23 && minutes <= 59 => Ok(sign * (hours * 60 + minutes)),
-        (Some(_), Some(_)) => refuse("hour/min in offset out of range"),
-        _ => refuse("invalid hour/min in offset"),
+    let parts = numbers(&text[1..], 2, " in offset")?;
+    match parts.as_slice() {
+        [0..=23, 0..=59] => Ok(sign * (parts[0] * 60 + parts[1])),
+        _ => refuse("hour/min in offset out of range"),
     }
 }
 
@@ -221,15 +249,15 @@ fn elements(mut rest: &str, all: &str) -> Checked {
         if after.len() == rest.len() {
             return refuse("missing number");
         }
-        let Some(unit) = after.chars().next() else {
+        let Some(unit) = after.bytes().next().map(char::from) else {
             return refuse("missing unit");
         };
         match units.find(unit) {
             Some(at) => units = &units[at + 1..],
-            None if all.contains(unit) => return refuse(format!("unit '{unit}' out of order")),
-            None => return refuse(format!("invalid unit '{unit}'")),
+            None if all.contains(unit) => return refuse(format!("unit {} out of order", quote_char(unit))),
+            None => return refuse(format!("invalid unit {}", quote_char(unit))),
         }
-        rest = &after[unit.len_utf8()..];
+        rest = &after[1..];
     }
     Ok(())
 }
@@ -249,40 +277,6 @@ fn period(text: &str) -> Checked {
     }
 }
 
-fn ipv4(text: &str) -> Checked {
-    let groups: Vec<&str> = text.split('.').collect();
-    if groups.len() != 4 {
-        return refuse("expected four decimals");
-    }
-    for group in groups {
-        if group.len() > 1 && group.starts_with('0') {
-            return refuse("leading zeros");
-        }
-        match group.parse::<i64>() {
-            Err(_) => return refuse(format!("strconv.Atoi: parsing {}: invalid syntax", quote_go(group))),
-            Ok(0..=255) => {}
-            Ok(_) => return refuse("decimal must be between 0 and 255"),
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn ipv6(text: &str) -> Checked {
-    if !text.contains(':') {
-        return refuse("missing colon");
-    }
-    let (address, zone) = text
-        .split_once('%')
-        .map_or((text, None), |(address, zone)| (address, Some(zone)));
-    if address.parse::<core::net::Ipv6Addr>().is_err() || zone == Some("") {
-        return refuse(format!("ParseAddr({}): unable to parse IP", quote_go(text)));
-    }
-    match zone {
-        Some(_) => refuse("zone id is not a part of ipv6 address"),
-        None => Ok(()),
-    }
-}
-
 fn hostname(text: &str) -> Checked {
     let text = text.strip_suffix('.').unwrap_or(text);
     if text.len() > 253 {
@@ -299,7 +293,7 @@ fn hostname(text: &str) -> Checked {
             return refuse("label ends with hyphen");
         }
         if let Some(other) = label.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
-            return refuse(format!("invalid character '{other}'"));
+            return refuse(format!("invalid character {}", quote_char(other)));
         }
     }
     Ok(())
@@ -346,7 +340,7 @@ fn local_part(local: &str) -> Checked {
     }
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c);
     match local.chars().find(|c| !is_allowed(*c)) {
-        Some(other) => refuse(format!("invalid character '{other}'")),
+        Some(other) => refuse(format!("invalid character {}", quote_char(other))),
         None => Ok(()),
     }
 }
@@ -388,7 +382,7 @@ fn uuid(text: &str) -> Checked {
             return refuse(format!("element {} must be {size} characters long", index + 1));
         }
         if let Some(other) = group.chars().find(|c| !c.is_ascii_hexdigit()) {
-            return refuse(format!("non-hex character '{other}'"));
+            return refuse(format!("non-hex character {}", quote_char(other)));
         }
     }
     Ok(())
@@ -399,15 +393,16 @@ fn semver(text: &str) -> Checked {
     let (text, build) = text
         .split_once('+')
         .map_or((text, None), |(text, build)| (text, Some(build)));
-    match build {
-        Some("") => return refuse("build is empty"),
-        Some(build) if build.split('.').any(str::is_empty) => return refuse("build identifier is empty"),
-        Some(build) => {
-            if let Some(other) = build.chars().find(|c| !is_word(*c) && *c != '.') {
-                return refuse(format!("invalid character '{other}' in build identifier"));
-            }
+    if build == Some("") {
+        return refuse("build is empty");
+    }
+    for part in build.into_iter().flat_map(|build| build.split('.')) {
+        if part.is_empty() {
+            return refuse("build identifier is empty");
         }
-        None => {}
+        if let Some(other) = part.chars().find(|c| !is_word(*c)) {
+            return refuse(format!("invalid character {} in build identifier", quote_char(other)));
+        }
     }
     let (core, pre) = text
         .split_once('-')
@@ -417,7 +412,10 @@ fn semver(text: &str) -> Checked {
             return refuse("pre-release identifier is empty");
         }
         if let Some(other) = part.chars().find(|c| !is_word(*c)) {
-            return refuse(format!("invalid character '{other}' in pre-release identifier"));
+            return refuse(format!(
+                "invalid character {} in pre-release identifier",
+                quote_char(other)
+            ));
         }
         if part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit()) {
             return refuse("pre-release numeric identifier starts with zero");

@@ -1,24 +1,67 @@
-//! JSON as Go reads it: bytes that are no UTF-8 and halves of surrogate pairs are U+FFFD, of two fields with one name the last counts,
-//! numbers keep their digits. What is wrong is said in Go's words.
-
-use std::collections::BTreeMap;
+//! JSON values, of a schema or of a chart: small, since there may be many; numbers keep their digits.
 
 use capstan_template::grow;
 
+use super::budget::{Budget, Exceeded};
 use super::number::Number;
-use super::words::quote_go;
 
-/// Lists and objects in each other.
-pub(super) const MAX_DEPTH: usize = 1000;
+/// Bytes that a value takes, with its name, but for its text.
+pub(super) const VALUE_SIZE: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(super) enum Json {
     Null,
     Bool(bool),
     Number(Number),
-    Text(String),
-    List(Vec<Self>),
-    Object(BTreeMap<String, Self>),
+    Text(Box<str>),
+    List(Box<[Self]>),
+    Object(Fields),
+}
+
+/// The fields of an object in the order of their names: a file of small objects takes a map of its own for each otherwise.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields(Box<[(Box<str>, Json)]>);
+
+impl Fields {
+    /// Of fields with one name the last stays.
+    pub(super) fn new(mut fields: Vec<(Box<str>, Json)>) -> Self {
+        if !fields.is_sorted_by(|one, next| one.0 < next.0) {
+            fields.sort_by(|one, other| one.0.cmp(&other.0));
+            fields.dedup_by(|next, kept| {
+                let is_same = next.0 == kept.0;
+                if is_same {
+                    std::mem::swap(next, kept);
+                }
+                is_same
+            });
+        }
+        Self(fields.into_boxed_slice())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Json> {
+        let at = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        self.0.get(at).map(|(_, value)| value)
+    }
+
+    pub(super) fn contains_key(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
 }
 
 /// Not by recursion: it may be as deep as it likes.
@@ -33,46 +76,54 @@ impl Drop for Json {
 }
 
 impl Json {
-    /// The one value of a text.
-    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
-        let mut reader = Reader { text, at: 0, depth: 0 };
-        reader.space();
-        if reader.peek().is_none() {
-            return Err("EOF".to_owned());
-        }
-        let value = reader.value()?;
-        reader.space();
-        match reader.peek() {
-            None => Ok(value),
-            Some(_) => Err("invalid character after top-level value".to_owned()),
-        }
-    }
-
     /// Gives away what is in it.
     fn release(&mut self, to: &mut Vec<Self>) {
         match self {
-            Self::List(items) => to.append(items),
-            Self::Object(fields) => to.extend(std::mem::take(fields).into_values()),
+            Self::List(items) => to.append(&mut std::mem::take(items).into_vec()),
+            Self::Object(fields) => to.extend(std::mem::take(&mut fields.0).into_iter().map(|(_, value)| value)),
             _ => {}
         }
     }
 
-    pub(super) fn of(value: &serde_json::Value) -> Self {
+    /// Values, as they come from YAML.
+    pub(super) fn of(value: &serde_json::Value, budget: &mut Budget) -> Result<Self, Exceeded> {
         use serde_json::Value;
-        match value {
+        budget.spend(1)?;
+        budget.take(VALUE_SIZE)?;
+        Ok(match value {
             Value::Null => Self::Null,
             Value::Bool(flag) => Self::Bool(*flag),
             Value::Number(number) => Self::Number(Number::new(&number.to_string())),
-            Value::String(text) => Self::Text(text.clone()),
-            Value::Array(items) => grow(|| Self::List(items.iter().map(Self::of).collect())),
-            Value::Object(fields) => grow(|| {
-                let fields = fields.iter().map(|(name, value)| (name.clone(), Self::of(value)));
-                Self::Object(fields.collect())
-            }),
-        }
+            Value::String(text) => {
+                budget.take(text.len())?;
+                Self::Text(text.as_str().into())
+            }
+            Value::Array(items) => {
+                let items = grow(|| {
+                    items
+                        .iter()
+                        .map(|item| Self::of(item, budget))
+                        .collect::<Result<_, _>>()
+                });
+                Self::List(items?)
+            }
+            Value::Object(fields) => grow(|| Self::of_fields(fields, budget))?,
+        })
     }
 
-    pub(super) fn as_object(&self) -> Option<&BTreeMap<String, Self>> {
+    pub(super) fn of_fields(
+        fields: &serde_json::Map<String, serde_json::Value>,
+        budget: &mut Budget,
+    ) -> Result<Self, Exceeded> {
+        let mut all = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            budget.take(name.len())?;
+            all.push((name.as_str().into(), Self::of(value, budget)?));
+        }
+        Ok(Self::Object(Fields::new(all)))
+    }
+
+    pub(super) const fn as_object(&self) -> Option<&Fields> {
         match self {
             Self::Object(fields) => Some(fields),
             _ => None,
@@ -112,15 +163,18 @@ impl Json {
         }
     }
 
-    /// Equality by value: `1` is `1.0`.
+    /// Equality by value, as Helm's library has it: `1` is `1.0`, and a number is also the text that says it, but no text is a number.
     pub(super) fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
             (Self::Bool(one), Self::Bool(other)) => one == other,
             (Self::Number(one), Self::Number(other)) => one.compare(other).is_some_and(std::cmp::Ordering::is_eq),
             (Self::Text(one), Self::Text(other)) => one == other,
+            (Self::Number(one), Self::Text(other)) => Number::of_text(other)
+                .and_then(|other| one.compare(&other))
+                .is_some_and(std::cmp::Ordering::is_eq),
             (Self::List(one), Self::List(other)) => {
-                one.len() == other.len() && grow(|| one.iter().zip(other).all(|(one, other)| one.equals(other)))
+                one.len() == other.len() && grow(|| one.iter().zip(other.iter()).all(|(one, other)| one.equals(other)))
             }
             (Self::Object(one), Self::Object(other)) => {
                 let same = || {
@@ -146,7 +200,7 @@ impl Json {
             Self::Object(fields) => {
                 key.push('{');
                 grow(|| {
-                    for (name, value) in fields {
+                    for (name, value) in fields.iter() {
                         key.push_str(&format!("{name:?}"));
                         value.write_key(key);
                     }
@@ -161,308 +215,24 @@ impl Json {
         }
     }
 
+    /// Bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let inner = || match self {
+            Self::List(items) => items.iter().map(Self::bytes).sum(),
+            Self::Object(fields) => fields.iter().map(|(name, value)| name.len() + value.bytes()).sum(),
+            Self::Text(text) => text.len(),
+            Self::Number(number) => number.len(),
+            Self::Null | Self::Bool(_) => 0,
+        };
+        VALUE_SIZE + grow(inner)
+    }
+
     /// Values in it, itself included: what a comparison may cost.
-    pub(super) fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> usize {
         match self {
-            Self::List(items) => 1 + grow(|| items.iter().map(Self::size).sum::<u64>()),
-            Self::Object(fields) => 1 + grow(|| fields.values().map(Self::size).sum::<u64>()),
+            Self::List(items) => 1 + grow(|| items.iter().map(Self::size).sum::<usize>()),
+            Self::Object(fields) => 1 + grow(|| fields.iter().map(|(_, value)| value.size()).sum::<usize>()),
             _ => 1,
         }
-    }
-}
-
-struct Reader<'t> {
-    text: &'t [u8],
-    at: usize,
-    depth: usize,
-}
-
-type Read<T> = Result<T, String>;
-
-impl Reader<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
-            self.at += 1;
-        }
-    }
-
-    /// What is wrong with the next byte.
-    fn wrong<T>(&self, place: &str) -> Read<T> {
-        let Some(byte) = self.peek() else {
-            return Err("unexpected EOF".to_owned());
-        };
-        let shown = match byte {
-            b'\'' => "'\\''".to_owned(),
-            b'"' => "'\"'".to_owned(),
-            _ => format!("'{}'", quote_go(&char::from(byte).to_string()).trim_matches('"')),
-        };
-        Err(format!("invalid character {shown} {place}"))
-    }
-
-    fn value(&mut self) -> Read<Json> {
-        match self.peek() {
-            Some(b'{') => self.nested(Self::object),
-            Some(b'[') => self.nested(Self::list),
-            Some(b'"') => Ok(Json::Text(self.string()?)),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.literal("true", Json::Bool(true)),
-            Some(b'f') => self.literal("false", Json::Bool(false)),
-            Some(b'n') => self.literal("null", Json::Null),
-            _ => self.wrong("looking for beginning of value"),
-        }
-    }
-
-    fn nested(&mut self, read: fn(&mut Self) -> Read<Json>) -> Read<Json> {
-        if self.depth == MAX_DEPTH {
-            return Err(format!(
-                "exceeded max depth: more than {MAX_DEPTH} lists and objects in each other"
-            ));
-        }
-        self.depth += 1;
-        self.at += 1;
-        let value = grow(|| read(self));
-        self.depth -= 1;
-        value
-    }
-
-    fn object(&mut self) -> Read<Json> {
-        let mut fields = BTreeMap::new();
-        self.space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(Json::Object(fields));
-        }
-        loop {
-            self.space();
-            if self.peek() != Some(b'"') {
-                return self.wrong("looking for beginning of object key string");
-            }
-            let name = self.string()?;
-            self.space();
-            if self.peek() != Some(b':') {
-                return self.wrong("after object key");
-            }
-            self.at += 1;
-            self.space();
-            let value = self.value()?;
-            fields.insert(name, value);
-            self.space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => break,
-                _ => return self.wrong("after object key:value pair"),
-            }
-        }
-        self.at += 1;
-        Ok(Json::Object(fields))
-    }
-
-    fn list(&mut self) -> Read<Json> {
-        let mut items = Vec::new();
-        self.space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(Json::List(items));
-        }
-        loop {
-            self.space();
-            items.push(self.value()?);
-            self.space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b']') => break,
-                _ => return self.wrong("after array element"),
-            }
-        }
-        self.at += 1;
-        Ok(Json::List(items))
-    }
-
-    fn literal(&mut self, word: &'static str, value: Json) -> Read<Json> {
-        for expected in word.bytes() {
-            if self.peek() != Some(expected) {
-                return self.wrong(&format!("in literal {word} (expecting '{}')", char::from(expected)));
-            }
-            self.at += 1;
-        }
-        Ok(value)
-    }
-
-    fn digits(&mut self) -> usize {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        self.at - start
-    }
-
-    fn number(&mut self) -> Read<Json> {
-        let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.peek() {
-            Some(b'0') => self.at += 1,
-            _ if self.digits() == 0 => return self.wrong("in numeric literal"),
-            _ => {}
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            if self.digits() == 0 {
-                return self.wrong("after decimal point in numeric literal");
-            }
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            if self.digits() == 0 {
-                return self.wrong("in exponent of numeric literal");
-            }
-        }
-        let text = String::from_utf8_lossy(&self.text[start..self.at]);
-        Ok(Json::Number(Number::new(&text)))
-    }
-
-    fn string(&mut self) -> Read<String> {
-        let mut text = String::new();
-        self.at += 1;
-        loop {
-            let start = self.at;
-            while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..=0x1f)) {
-                self.at += 1;
-            }
-            for part in self.text[start..self.at].utf8_chunks() {
-                text.push_str(part.valid());
-                text.extend(part.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-            }
-            match self.peek() {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    self.at += 1;
-                    text.push(self.escape()?);
-                }
-                _ => return self.wrong("in string literal"),
-            }
-        }
-        self.at += 1;
-        Ok(text)
-    }
-
-    fn escape(&mut self) -> Read<char> {
-        let escaped = match self.peek() {
-            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'u') => {
-                self.at += 1;
-                return self.unicode();
-            }
-            _ => return self.wrong("in string escape code"),
-        };
-        self.at += 1;
-        Ok(escaped)
-    }
-
-    /// The four digits after `\u`, and those of the other half of a pair.
-    fn unicode(&mut self) -> Read<char> {
-        let first = self.hexadecimal()?;
-        if !(0xd800..0xdc00).contains(&first) || !self.text[self.at..].starts_with(b"\\u") {
-            return Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
-        }
-        let back = self.at;
-        self.at += 2;
-        let second = self.hexadecimal()?;
-        if (0xdc00..0xe000).contains(&second) {
-            let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-        }
-        // What follows a half stands for itself.
-        self.at = back;
-        Ok(char::REPLACEMENT_CHARACTER)
-    }
-
-    fn hexadecimal(&mut self) -> Read<u32> {
-        let mut code = 0;
-        for _ in 0..4 {
-            let Some(digit) = self.peek().and_then(|byte| char::from(byte).to_digit(16)) else {
-                return self.wrong("in \\u hexadecimal character escape");
-            };
-            code = code * 16 + digit;
-            self.at += 1;
-        }
-        Ok(code)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_what_go_makes_of_it() {
-        for (written, expected) in [
-            (&b"\"a\xffb\xe2\x82\""[..], "a\u{fffd}b\u{fffd}\u{fffd}"),
-            (br#""\ud800""#, "\u{fffd}"),
-            (br#""\ud83d\ude00""#, "😀"),
-            (br#""\ud83d\u0041""#, "\u{fffd}A"),
-            (br#""\ude00\ud83d""#, "\u{fffd}\u{fffd}"),
-            (br#""\/\b\f\n\r\t\"\\""#, "/\u{8}\u{c}\n\r\t\"\\"),
-        ] {
-            assert_eq!(Json::read(written).unwrap().as_text(), Some(expected));
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_in_gos_words() {
-        for (written, expected) in [
-            ("", "EOF"),
-            (" \n", "EOF"),
-            ("{", "unexpected EOF"),
-            ("{\"a\" 1}", "invalid character '1' after object key"),
-            (
-                "{'a'}",
-                "invalid character '\\'' looking for beginning of object key string",
-            ),
-            (
-                "{\"a\":1,}",
-                "invalid character '}' looking for beginning of object key string",
-            ),
-            ("[1 \"\"]", "invalid character '\"' after array element"),
-            ("[1,]", "invalid character ']' looking for beginning of value"),
-            ("{\"a\":1 2}", "invalid character '2' after object key:value pair"),
-            ("tru", "unexpected EOF"),
-            ("nul1", "invalid character '1' in literal null (expecting 'l')"),
-            ("-x", "invalid character 'x' in numeric literal"),
-            ("1.e", "invalid character 'e' after decimal point in numeric literal"),
-            ("1ex", "invalid character 'x' in exponent of numeric literal"),
-            ("01", "invalid character after top-level value"),
-            ("{} {}", "invalid character after top-level value"),
-            ("\"\n\"", "invalid character '\\n' in string literal"),
-            ("\"\\x\"", "invalid character 'x' in string escape code"),
-            (
-                "\"\\u12g4\"",
-                "invalid character 'g' in \\u hexadecimal character escape",
-            ),
-            ("ï", "invalid character 'Ã' looking for beginning of value"),
-        ] {
-            assert_eq!(Json::read(written.as_bytes()).unwrap_err(), expected, "{written}");
-        }
-    }
-
-    #[test]
-    fn depth_is_limited() {
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(Json::read(nested(MAX_DEPTH).as_bytes()).is_ok());
-        let error = Json::read(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err();
-        assert!(error.starts_with("exceeded max depth"), "{error}");
     }
 }

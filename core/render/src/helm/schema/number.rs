@@ -2,80 +2,100 @@
 //!
 //! Go keeps them as fractions and gives up on exponents beyond a million; such a number is text that has no value here, too.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
 /// The largest exponent of ten.
 const MAX_EXPONENT: i64 = 1_000_000;
 
-/// A number and how it was written.
+/// A number as it was written: of many, most are never looked at.
 #[derive(Clone, Debug)]
-pub(super) struct Number {
-    text: String,
-    value: Option<Decimal>,
-}
+pub(super) struct Number(Box<str>);
 
 /// `digits × 10^exponent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Decimal {
+struct Decimal<'t> {
     is_negative: bool,
     /// Without zeros at either end: none for zero.
-    digits: String,
+    digits: Cow<'t, str>,
     exponent: i64,
 }
 
 impl Number {
     /// A number that follows JSON's grammar.
     pub(super) fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            value: Decimal::read(text),
-        }
+        Self(text.into())
+    }
+
+    /// The number that a text is to Go: JSON's, with more freedom.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let plain = text.strip_prefix('+').unwrap_or(text);
+        let unsigned = plain.strip_prefix('-').filter(|_| plain == text).unwrap_or(plain);
+        let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let is_number = digits(whole) && digits(fraction) && digits(exponent);
+        let has_digits = whole.len() + fraction.len() > 0 && !exponent.is_empty();
+        (is_number && has_digits).then(|| Self::new(plain))
+    }
+
+    fn value(&self) -> Option<Decimal<'_>> {
+        Decimal::read(&self.0)
+    }
+
+    /// Bytes of its text, all of which are looked at.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn has_value(&self) -> bool {
-        self.value.is_some()
+        self.value().is_some()
     }
 
     pub(super) fn is_integer(&self) -> bool {
-        self.value.as_ref().is_some_and(|value| value.exponent >= 0)
+        self.value().is_some_and(|value| value.exponent >= 0)
     }
 
-    /// A whole number; what is beyond 64 bits is the largest or smallest that is not.
-    pub(super) fn as_integer(&self) -> Option<i64> {
-        let value = self.value.as_ref().filter(|value| value.exponent >= 0)?;
-        let far = if value.is_negative { i64::MIN } else { i64::MAX };
-        let zeros = usize::try_from(value.exponent).unwrap_or(usize::MAX).min(20);
-        let sign = if value.is_negative { "-" } else { "" };
-        let written = format!("{sign}0{}{}", value.digits, "0".repeat(zeros));
-        Some(written.parse().unwrap_or(far))
+    /// A whole number as a count: the lowest 64 bits of it, as Go takes them, so that 2^64 is nothing.
+    pub(super) fn as_count(&self) -> Option<i64> {
+        let value = self.value().filter(|value| value.exponent >= 0)?;
+        let zeros = usize::try_from(value.exponent).unwrap_or(usize::MAX).min(64);
+        let all = value.digits.bytes().chain(std::iter::repeat_n(b'0', zeros));
+        let count = all.fold(0_i64, |count, digit| {
+            count.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'))
+        });
+        Some(if value.is_negative { count.wrapping_neg() } else { count })
     }
 
     /// The nearest float; infinite if there is none.
     pub(super) fn as_float(&self) -> f64 {
-        self.text.parse().unwrap_or(f64::NAN)
+        // There is one zero only.
+        self.0.parse().unwrap_or(f64::NAN) + 0.0
     }
 
     /// Appends what equal numbers have in common.
     pub(super) fn write_key(&self, key: &mut String) {
-        match &self.value {
+        match self.value() {
             Some(Decimal {
                 is_negative,
                 digits,
                 exponent,
             }) => key.push_str(&format!("<{is_negative} {digits} {exponent}>")),
-            None => key.push_str(&format!("<{}>", self.text)),
+            // It equals nothing, itself included.
+            None => key.push_str(&format!("<{} {:p}>", self.0, self)),
         }
     }
 
     /// Nothing if one of them has no value.
     pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
-        Some(self.value.as_ref()?.compare(other.value.as_ref()?))
+        Some(self.value()?.compare(&other.value()?))
     }
 
     /// Is this a whole number of times the other? Nothing if one has no value, or the other is zero.
     pub(super) fn is_multiple_of(&self, other: &Self) -> Option<bool> {
-        let (value, unit) = (self.value.as_ref()?, other.value.as_ref()?);
+        let (value, unit) = (self.value()?, other.value()?);
         if unit.digits.is_empty() {
             return None;
         }
@@ -86,7 +106,7 @@ impl Number {
 
     /// How many steps of one digit [`Self::is_multiple_of`] takes.
     pub(super) fn cost(&self, other: &Self) -> u64 {
-        let (Some(value), Some(unit)) = (&self.value, &other.value) else {
+        let (Some(value), Some(unit)) = (self.value(), other.value()) else {
             return 1;
         };
         let zeros = u64::try_from(value.exponent - unit.exponent).unwrap_or_default();
@@ -101,34 +121,40 @@ impl Number {
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }
 
-impl Decimal {
-    fn read(text: &str) -> Option<Self> {
+impl<'t> Decimal<'t> {
+    fn read(text: &'t str) -> Option<Self> {
         let (is_negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let exponent: i64 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let all = format!("{whole}{fraction}");
-        let digits = all.trim_start_matches('0');
-        if digits.is_empty() {
+        let all = match fraction {
+            "" => Cow::Borrowed(whole),
+            _ => Cow::Owned(format!("{whole}{fraction}")),
+        };
+        let start = all.len() - all.trim_start_matches('0').len();
+        let end = all.trim_end_matches('0').len();
+        if start >= end {
             return Some(Self {
                 is_negative: false,
-                digits: String::new(),
+                digits: Cow::Borrowed(""),
                 exponent: 0,
             });
         }
-        let exponent: i64 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
         let exponent = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?;
         if exponent.unsigned_abs() > MAX_EXPONENT.unsigned_abs() {
             return None;
         }
-        let kept = digits.trim_end_matches('0');
         Some(Self {
             is_negative,
-            digits: kept.to_owned(),
-            exponent: exponent + i64::try_from(digits.len() - kept.len()).ok()?,
+            exponent: exponent + i64::try_from(all.len() - end).ok()?,
+            digits: match all {
+                Cow::Borrowed(all) => Cow::Borrowed(&all[start..end]),
+                Cow::Owned(all) => Cow::Owned(all[start..end].to_owned()),
+            },
         })
     }
 
@@ -147,7 +173,7 @@ impl Decimal {
         }
     }
 
-    fn compare(&self, other: &Self) -> Ordering {
+    fn compare(&self, other: &Decimal<'_>) -> Ordering {
         let by_size = || match self.magnitude().cmp(&other.magnitude()) {
             Ordering::Equal => self.digits.cmp(&other.digits),
             different => different,
@@ -171,7 +197,7 @@ fn divides(unit: &str, digits: &str, zeros: usize) -> bool {
         .map(|digit| digit - b'0');
     if unit.len() <= FAST {
         let unit: u64 = unit.parse().unwrap_or(1);
-        return all.fold(0, |rest, digit| (rest * 10 + u128::from(digit)) % u128::from(unit)) == 0;
+        return all.fold(0, |rest, digit| (rest * 10 + u64::from(digit)) % unit) == 0;
     }
     let unit: Vec<u8> = unit.bytes().map(|digit| digit - b'0').collect();
     // One digit more than the divisor has, since the rest is multiplied by ten.
@@ -288,10 +314,15 @@ mod tests {
             ("1.50", None),
             ("-3", Some(-3)),
             ("0", Some(0)),
-            ("1e30", Some(i64::MAX)),
-            ("-1e30", Some(i64::MIN)),
+            ("9223372036854775808", Some(i64::MIN)),
+            ("18446744073709551615", Some(-1)),
+            ("18446744073709551616", Some(0)),
+            ("-18446744073709551619", Some(-3)),
+            ("1e30", Some(5_076_944_270_305_263_616)),
+            ("1.5e64", Some(i64::MIN)),
+            ("1e1000000", Some(0)),
         ] {
-            assert_eq!(Number::new(text).as_integer(), expected, "{text}");
+            assert_eq!(Number::new(text).as_count(), expected, "{text}");
         }
     }
 }

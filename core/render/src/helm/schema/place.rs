@@ -1,6 +1,7 @@
 //! Where a schema is: the URL of a document and a JSON pointer into it, joined and written as Go does it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::json::Json;
 use super::url::url;
@@ -9,14 +10,14 @@ use super::words::quote_go;
 /// A schema, wherever it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    pub(super) url: String,
-    pub(super) pointer: String,
+    pub(super) url: Arc<str>,
+    pub(super) pointer: Arc<str>,
 }
 
 impl Place {
-    pub(super) fn new(url: &str, pointer: impl Into<String>) -> Self {
+    pub(super) fn new(url: impl Into<Arc<str>>, pointer: impl Into<Arc<str>>) -> Self {
         Self {
-            url: url.to_owned(),
+            url: url.into(),
             pointer: pointer.into(),
         }
     }
@@ -175,7 +176,7 @@ impl Url {
             _ if !rest.starts_with('/') && !parsed.scheme.is_empty() => rest.clone_into(&mut parsed.opaque),
             Some(after) => {
                 let (authority, path) = after.split_at(after.find('/').unwrap_or(after.len()));
-                parsed.authority = Some(authority.to_owned());
+                parsed.authority = Some(written_authority(authority));
                 parsed.path = written(path);
             }
             None => parsed.path = written(rest),
@@ -188,7 +189,7 @@ impl Url {
             .authority
             .as_deref()
             .is_some_and(|authority| !authority.is_empty());
-        if !reference.scheme.is_empty() || has_host {
+        if !reference.scheme.is_empty() || has_host && self.opaque.is_empty() {
             let path = without_dots("", &reference.path);
             let scheme = if reference.scheme.is_empty() {
                 self.scheme.clone()
@@ -203,7 +204,7 @@ impl Url {
         }
         if !self.opaque.is_empty() {
             // Relative to what has no path, nothing is but itself.
-            let keeps_query = reference.path.is_empty() && reference.query.is_none();
+            let keeps_query = !has_host && reference.path.is_empty() && reference.query.is_none();
             let query = if keeps_query {
                 self.query.clone()
             } else {
@@ -249,6 +250,21 @@ impl fmt::Display for Url {
     }
 }
 
+/// A user and a host, with what has to be escaped there, and nothing else.
+fn written_authority(authority: &str) -> String {
+    let (user, host) = authority
+        .rsplit_once('@')
+        .map_or((None, authority), |(user, host)| (Some(user), host));
+    let again = |text: &str, others: &[u8]| {
+        let decoded = decode(text).unwrap_or_else(|_| text.to_owned());
+        percent(&decoded, |byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+    };
+    let host = again(host, b"-_.~!$&'()*+,;=:[]<>\"");
+    let Some(user) = user else { return host };
+    let parts: Vec<String> = user.splitn(2, ':').map(|part| again(part, b"-_.~$&+,;=")).collect();
+    format!("{}@{host}", parts.join(":"))
+}
+
 /// A path with what may not stand in one escaped.
 fn written(path: &str) -> String {
     let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:@[]%/".contains(&byte);
@@ -291,6 +307,7 @@ fn without_dots(base: &str, reference: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::helm::schema::budget::Budget;
 
     #[test]
     fn references_are_joined_as_go_joins_them() {
@@ -307,7 +324,11 @@ mod tests {
             (own, "http://example.com/a b", "http://example.com/a%20b"),
             (own, "urn:example:x", "urn:example:x"),
             ("urn:example:x", "#y", "urn:example:x#y"),
+            (own, "http://é/", "http://%C3%A9/"),
+            (own, "http://%c3%a9:80/ü", "http://%C3%A9:80/%C3%BC"),
+            (own, "http://a%2Fb:c%41@[::1%25a]/%c3", "http://a%2Fb:cA@[::1%25a]/%c3"),
             ("urn:example:x", "y", "urn:example:x"),
+            ("urn:example:x?q", "//host/y", "urn:example:x"),
             ("https://example.com/a/b?q", "c", "https://example.com/a/c"),
             ("https://example.com", "c", "https://example.com/c"),
             ("https://example.com/a/b", "/c/", "https://example.com/c/"),
@@ -332,7 +353,8 @@ mod tests {
 
     #[test]
     fn pointers() {
-        let document = Json::read(br#"{"a/b": {"c~d": [0, {"": 1}]}}"#).unwrap();
+        let text = br#"{"a/b": {"c~d": [0, {"": 1}]}}"#;
+        let document = Json::read(text, &mut Budget::FULL.clone()).unwrap();
         for (pointer, found) in [
             ("", true),
             ("/a~1b/c~0d/1/", true),

@@ -3,11 +3,15 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::json::Json;
+use super::dialect::Draft;
+use super::json::{Fields, Json};
 use super::number::Number;
 use super::rules::{Additional, Dependency};
 use super::validate::{Problem, Run, State};
 use super::words::{grouped, number, quote, quote_all};
+
+/// Items that are held against each other one by one; of more, only those are that have the same key.
+const FEW: usize = 20;
 
 /// A count as it is shown.
 fn shown(count: impl std::fmt::Display) -> String {
@@ -23,12 +27,12 @@ fn too_many(size: usize, max: Option<i64>) -> Option<i64> {
 }
 
 /// The names that are not there.
-fn missing<'n>(fields: &BTreeMap<String, Json>, names: &'n [String]) -> Vec<&'n str> {
-    let names = names.iter().map(String::as_str);
-    names.filter(|name| !fields.contains_key(*name)).collect()
+fn missing<'n>(fields: &Fields, names: &'n [Box<str>]) -> Vec<&'n str> {
+    let names = names.iter().map(|name| &**name);
+    names.filter(|name| !fields.contains_key(name)).collect()
 }
 
-impl<'p> Run<'p> {
+impl<'p> Run<'p, '_> {
     pub(super) fn by_type<'v>(&mut self, state: &mut State<'p, 'v>) {
         match state.value {
             Json::Object(fields) => self.object(state, fields),
@@ -49,9 +53,12 @@ impl<'p> Run<'p> {
         }
     }
 
-    fn object<'v>(&mut self, state: &mut State<'p, 'v>, fields: &'v BTreeMap<String, Json>) {
-        let rules = &state.rules.object;
-        self.spend((fields.len() + rules.required.len()) as u64 / 8);
+    fn object<'v>(&mut self, state: &mut State<'p, 'v>, fields: &'v Fields) {
+        let Some(rules) = state.rules.object.as_deref() else {
+            return;
+        };
+        let dependent = rules.dependencies.len() + rules.dependent_schemas.len() + rules.dependent_required.len();
+        self.spend(fields.len() / 8 + (rules.required.len() + dependent) / 2);
         self.size(state, "Properties", fields.len(), rules.min, rules.max);
         let absent = missing(fields, &rules.required);
         match absent.as_slice() {
@@ -64,7 +71,7 @@ impl<'p> Run<'p> {
         if state.is_decided() {
             return;
         }
-        for (name, dependency) in &rules.dependencies {
+        for (name, dependency) in &*rules.dependencies {
             match dependency {
                 _ if !fields.contains_key(name) => {}
                 Dependency::Names(names) => self.require(state, fields, name, names),
@@ -79,12 +86,12 @@ impl<'p> Run<'p> {
                 self.name(state, id, name);
             }
         }
-        for (name, id) in &rules.dependent_schemas {
+        for (name, id) in &*rules.dependent_schemas {
             if fields.contains_key(name) {
                 self.also(state, *id);
             }
         }
-        for (name, names) in &rules.dependent_required {
+        for (name, names) in &*rules.dependent_required {
             if fields.contains_key(name) {
                 self.require(state, fields, name, names);
             }
@@ -92,7 +99,8 @@ impl<'p> Run<'p> {
     }
 
     /// What a property that is there asks for.
-    fn require(&mut self, state: &mut State<'p, '_>, fields: &BTreeMap<String, Json>, name: &str, names: &[String]) {
+    fn require(&mut self, state: &mut State<'p, '_>, fields: &Fields, name: &str, names: &[Box<str>]) {
+        self.spend(names.len() / 2);
         let absent = missing(fields, names);
         if !absent.is_empty() {
             self.fail(state, || {
@@ -102,33 +110,35 @@ impl<'p> Run<'p> {
     }
 
     /// Each property against its schemas; false if nothing more need be known.
-    fn properties<'v>(&mut self, state: &mut State<'p, 'v>, fields: &'v BTreeMap<String, Json>) -> bool {
-        let rules = &state.rules.object;
+    fn properties<'v>(&mut self, state: &mut State<'p, 'v>, fields: &'v Fields) -> bool {
+        let Some(rules) = state.rules.object.as_deref() else {
+            return true;
+        };
+        let weight: u64 = rules.patterns.iter().map(|(pattern, _)| pattern.weight).sum();
+        let weight = usize::try_from(weight).unwrap_or(usize::MAX);
         let mut unwanted = Vec::new();
-        for (name, value) in fields {
-            if state.is_decided() {
+        for (name, value) in fields.iter() {
+            self.spend(weight.saturating_mul(1 + name.len()));
+            if state.is_decided() || self.is_over() {
                 return false;
             }
-            let mut ids: Vec<usize> = rules.properties.get(name).copied().into_iter().collect();
-            self.spend(rules.patterns.len() as u64 * (1 + name.len() as u64 / 16));
-            ids.extend(
-                rules
-                    .patterns
-                    .iter()
-                    .filter(|(pattern, _)| pattern.is_match(name.as_bytes()))
-                    .map(|(_, id)| *id),
-            );
+            let mut ids: Vec<usize> = rules.property(name).into_iter().collect();
+            let matching = rules
+                .patterns
+                .iter()
+                .filter(|(pattern, _)| pattern.regex.is_match(name.as_bytes()));
+            ids.extend(matching.map(|(_, id)| *id));
             match rules.additional {
-                Some(Additional::Fixed(false)) if ids.is_empty() => unwanted.push(name.as_str()),
+                Some(Additional::Fixed(false)) if ids.is_empty() => unwanted.push(name),
                 Some(Additional::Schema(id)) if ids.is_empty() => ids.push(id),
                 None if ids.is_empty() => continue,
                 _ => {}
             }
             for id in ids {
-                let held = self.inner(state, id, value, name.clone());
+                let held = self.inner(state, id, value, name.to_owned());
                 state.failures.extend(held.err());
             }
-            state.unseen.names.remove(name.as_str());
+            state.unseen.names.remove(name);
         }
         if !unwanted.is_empty() {
             self.fail(state, || {
@@ -139,7 +149,9 @@ impl<'p> Run<'p> {
     }
 
     fn list<'v>(&mut self, state: &mut State<'p, 'v>, items: &'v [Json]) {
-        let rules = &state.rules.list;
+        let Some(rules) = state.rules.list.as_deref() else {
+            return;
+        };
         self.size(state, "Items", items.len(), rules.min, rules.max);
         if rules.is_unique
             && let Some((first, second)) = self.equal_items(items)
@@ -148,7 +160,10 @@ impl<'p> Run<'p> {
                 format!("items at {} and {} are equal", shown(first), shown(second))
             });
         }
-        for (index, (item, id)) in items.iter().zip(&rules.first).enumerate() {
+        for (index, (item, id)) in items.iter().zip(&*rules.first).enumerate() {
+            if self.is_over() {
+                return;
+            }
             let held = self.inner(state, *id, item, index.to_string());
             state.failures.extend(held.err());
         }
@@ -162,6 +177,9 @@ impl<'p> Run<'p> {
             Some(Additional::Schema(id)) => {
                 // Helm counts from the first of them.
                 for (index, item) in rest.iter().enumerate() {
+                    if self.is_over() {
+                        return;
+                    }
                     let held = self.inner(state, id, item, index.to_string());
                     state.failures.extend(held.err());
                 }
@@ -173,11 +191,22 @@ impl<'p> Run<'p> {
 
     /// The first item that equals one before it, which comes first.
     fn equal_items(&mut self, items: &[Json]) -> Option<(usize, usize)> {
+        if items.len() <= FEW {
+            return (1..items.len()).find_map(|second| {
+                let item = &items[second];
+                self.spend(second * (1 + item.size() / 8));
+                let equal = |first: &usize| item.equals(&items[*first]);
+                (0..second).find(equal).map(|first| (first, second))
+            });
+        }
         let mut known = BTreeMap::new();
         for (second, item) in items.iter().enumerate() {
             let mut key = String::new();
             item.write_key(&mut key);
-            self.spend(1 + key.len() as u64 / 16);
+            self.spend(1 + key.len() / 16);
+            if self.is_over() {
+                return None;
+            }
             if let Some(first) = known.insert(key, second) {
                 return Some((first, second));
             }
@@ -186,15 +215,20 @@ impl<'p> Run<'p> {
     }
 
     fn contains<'v>(&mut self, state: &mut State<'p, 'v>, items: &'v [Json]) {
-        let rules = &state.rules.list;
+        let Some(rules) = state.rules.list.as_deref() else {
+            return;
+        };
         let Some(id) = rules.contains else { return };
         let (mut causes, mut matched) = (Vec::new(), Vec::new());
         for (index, item) in items.iter().enumerate() {
+            if self.is_over() {
+                return;
+            }
             match self.inner(state, id, item, index.to_string()) {
                 Err(cause) => causes.push(cause),
                 Ok(()) => {
                     matched.push(index);
-                    if state.rules.draft >= super::document::Draft::Y2020 {
+                    if state.rules.draft >= Draft::Y2020 {
                         state.unseen.items.remove(&index);
                     }
                 }
@@ -231,26 +265,29 @@ impl<'p> Run<'p> {
     }
 
     fn text(&mut self, state: &mut State<'p, '_>, text: &str) {
-        let rules = &state.rules.text;
+        let Some(rules) = state.rules.text.as_deref() else {
+            return;
+        };
         if rules.min.is_some() || rules.max.is_some() {
-            self.spend(text.len() as u64 / 64);
+            self.spend(text.len() / 64);
             self.size(state, "Length", text.chars().count(), rules.min, rules.max);
         }
-        if let Some((regex, pattern)) = &rules.pattern {
-            self.spend(1 + text.len() as u64 / 16);
-            if !regex.is_match(text.as_bytes()) {
+        if let Some(pattern) = &rules.pattern {
+            let weight = usize::try_from(pattern.weight).unwrap_or(usize::MAX);
+            self.spend(weight.saturating_mul(1 + text.len()));
+            if !self.is_over() && !pattern.regex.is_match(text.as_bytes()) {
                 self.fail(state, || {
-                    format!("{} does not match pattern {}", quote(text), quote(pattern))
+                    format!("{} does not match pattern {}", quote(text), quote(&pattern.text))
                 });
             }
         }
     }
 
     fn number(&mut self, state: &mut State<'p, '_>, value: &Number) {
-        let rules = &state.rules.number;
-        if rules.is_empty() {
+        let Some(rules) = state.rules.number.as_deref() else {
             return;
-        }
+        };
+        self.spend(value.len() / 64);
         if !value.has_value() {
             return self.stop(Problem::NoNumber);
         }
@@ -266,6 +303,7 @@ impl<'p> Run<'p> {
             format!("{keyword}: got {value}, want {limit}")
         };
         for (keyword, limit, is_wrong) in wrong {
+            self.spend(limit.as_ref().map_or(0, Number::len) / 64);
             if let Some(limit) = limit
                 && value.compare(limit).is_some_and(is_wrong)
             {
@@ -273,8 +311,8 @@ impl<'p> Run<'p> {
             }
         }
         if let Some(unit) = &rules.multiple_of {
-            self.spend(value.cost(unit) / 64);
-            if !value.is_multiple_of(unit).unwrap_or_default() {
+            self.spend(usize::try_from(value.cost(unit) / 4).unwrap_or(usize::MAX));
+            if !self.is_over() && !value.is_multiple_of(unit).unwrap_or_default() {
                 self.fail(state, || said("multipleOf", unit));
             }
         }

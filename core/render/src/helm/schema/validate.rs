@@ -4,32 +4,31 @@
 //! What ends is told by counting: a schema that comes back to itself for one value fails, and all of it takes a limited number of steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use capstan_template::grow;
 
-use super::document::{Draft, Resource};
+use super::budget::{Budget, DEPTH, Exceeded};
+use super::dialect::Draft;
+use super::document::Resource;
 use super::failure::Failure;
 use super::format;
 use super::json::Json;
-use super::meta::Metas;
+use super::meta::Roots;
 use super::place::escape;
 use super::rules::{Id, Program, Rules};
 use super::words::{display, quote, quote_go};
 
-/// How much may be looked at: schemas that meet values, and what they compare.
-const MAX_STEPS: u64 = 2_000_000;
-/// The same where the value is a schema: there may be more of it, and meta schemas have no branches that multiply.
-const MAX_META_STEPS: u64 = 50_000_000;
-/// Schemas in schemas, references followed.
-const MAX_DEPTH: usize = 5_000;
+/// Bytes that a failure takes, but for its texts.
+const FAILURE_SIZE: usize = 320;
 
 /// Why values do not pass.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     #[error("they are not what the schema says")]
     Invalid(Failure),
-    #[error("the schema branches too much: more than {MAX_STEPS} checks for these values")]
-    TooMuch,
+    #[error(transparent)]
+    Limit(Exceeded),
     /// Helm crashes, and says so.
     #[error("unable to validate schema: a number is compared whose exponent is beyond a million")]
     NoNumber,
@@ -47,12 +46,17 @@ impl<'v> Unseen<'v> {
         let mut unseen = Self::default();
         match value {
             Json::Object(fields)
-                if rules.object.additional.is_none() && (is_asked || rules.object.unevaluated.is_some()) =>
+                if rules.object.as_ref().is_none_or(|rules| rules.additional.is_none())
+                    && (is_asked || rules.object.as_ref().is_some_and(|rules| rules.unevaluated.is_some())) =>
             {
-                unseen.names = fields.keys().map(String::as_str).collect();
+                unseen.names = fields.keys().collect();
             }
-            Json::List(items) if rules.list.rest.is_none() && (is_asked || rules.list.unevaluated.is_some()) => {
-                unseen.items = (rules.list.first.len()..items.len()).collect();
+            Json::List(items)
+                if rules.list.as_ref().is_none_or(|rules| rules.rest.is_none())
+                    && (is_asked || rules.list.as_ref().is_some_and(|rules| rules.unevaluated.is_some())) =>
+            {
+                let first = rules.list.as_ref().map_or(0, |rules| rules.first.len());
+                unseen.items = (first..items.len()).collect();
             }
             _ => {}
         }
@@ -60,7 +64,11 @@ impl<'v> Unseen<'v> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.items.is_empty()
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        self.names.len() + self.items.len()
     }
 
     /// Leaves what neither has seen.
@@ -83,18 +91,18 @@ pub(super) struct Scope {
 /// The meta schemas, where the value is a schema itself.
 #[derive(Clone, Copy)]
 struct Meta<'p> {
-    all: &'p Metas,
-    /// The one in force.
-    id: Id,
-    /// By pointer: those of another draft.
-    resources: &'p BTreeMap<String, Resource>,
+    roots: &'p Roots,
+    /// The one in force. One that is made up is in force where it was begun with, and is not found again below.
+    id: Option<Id>,
+    /// By pointer.
+    resources: &'p BTreeMap<Arc<str>, Resource>,
 }
 
 /// One value being held against one schema, and everything below.
-pub(super) struct Run<'p> {
-    pub(super) program: &'p Program,
+pub(super) struct Run<'p, 'b> {
+    program: &'p Program,
     meta: Option<Meta<'p>>,
-    steps: u64,
+    budget: &'b mut Budget,
     problem: Option<Problem>,
     pub(super) scopes: Vec<Scope>,
     at: Vec<String>,
@@ -119,29 +127,42 @@ impl State<'_, '_> {
 
 pub(super) type Held<T> = Result<T, Failure>;
 
-impl<'p> Run<'p> {
-    pub(super) fn new(program: &'p Program) -> Self {
+impl<'p, 'b> Run<'p, 'b> {
+    pub(super) const fn new(program: &'p Program, budget: &'b mut Budget) -> Self {
         Self {
             program,
             meta: None,
-            steps: MAX_STEPS,
+            budget,
             problem: None,
             scopes: Vec::new(),
             at: Vec::new(),
         }
     }
 
-    pub(super) fn of_schema(all: &'p Metas, draft: Draft, resources: &'p BTreeMap<String, Resource>) -> Self {
+    pub(super) fn of_schema(
+        program: &'p Program,
+        roots: &'p Roots,
+        root: Id,
+        resources: &'p BTreeMap<Arc<str>, Resource>,
+        budget: &'b mut Budget,
+    ) -> Self {
         let meta = Meta {
-            all,
-            id: all.root(draft),
+            roots,
+            id: Some(root),
             resources,
         };
         Self {
             meta: Some(meta),
-            steps: MAX_META_STEPS,
-            ..Self::new(&all.program)
+            ..Self::new(program, budget)
         }
+    }
+
+    pub(super) fn rules(&self, id: Id) -> &'p Rules {
+        let all = &self.program.rules;
+        let made = || self.meta.and_then(|meta| meta.roots.rules(id, all.len()));
+        all.get(id)
+            .or_else(made)
+            .unwrap_or_else(|| unreachable!("ids are of rules"))
     }
 
     pub(super) fn start(&mut self, id: Id, value: &Json) -> Result<(), Problem> {
@@ -156,7 +177,7 @@ impl<'p> Run<'p> {
     fn whole(&mut self, id: Id, value: &Json) -> Held<()> {
         let scopes = std::mem::take(&mut self.scopes);
         let at = std::mem::take(&mut self.at);
-        let unseen = Unseen::new(value, &self.program.rules[id], false);
+        let unseen = self.unseen(value, id, false);
         let held = self.enter(
             Scope {
                 id,
@@ -176,7 +197,7 @@ impl<'p> Run<'p> {
     pub(super) fn name(&mut self, state: &mut State<'p, '_>, id: Id, name: &str) {
         let meta = self.meta;
         let id = self.own_meta(id);
-        let held = self.whole(id, &Json::Text(name.to_owned()));
+        let held = self.whole(id, &Json::Text(name.into()));
         self.meta = meta;
         if let Err(failure) = held {
             let text = format!("invalid propertyName {}", quote(name));
@@ -191,24 +212,30 @@ impl<'p> Run<'p> {
     }
 
     /// Pays for some steps. Nothing is worth looking at once they are used up.
-    pub(super) fn spend(&mut self, steps: u64) {
-        match self.steps.checked_sub(steps) {
-            Some(left) => self.steps = left,
-            None => self.stop(Problem::TooMuch),
+    pub(super) fn spend(&mut self, steps: usize) {
+        if let Err(exceeded) = self.budget.spend(steps as u64) {
+            self.stop(Problem::Limit(exceeded));
         }
     }
 
     pub(super) fn stop(&mut self, problem: Problem) {
-        self.steps = 0;
         self.problem.get_or_insert(problem);
     }
 
+    /// Is nothing worth looking at any more?
+    pub(super) const fn is_over(&self) -> bool {
+        self.problem.is_some()
+    }
+
     pub(super) fn failure(&mut self, is_quiet: bool, text: impl FnOnce() -> String) -> Failure {
-        if is_quiet {
+        if is_quiet || self.is_over() {
             return Failure::new(String::new(), String::new());
         }
         let (at, text) = (self.pointer(), text());
-        self.spend((at.len() + text.len()) as u64 / 8);
+        self.spend((at.len() + text.len()) / 2);
+        if let Err(exceeded) = self.budget.take(FAILURE_SIZE + 4 * (at.len() + text.len())) {
+            self.stop(Problem::Limit(exceeded));
+        }
         Failure::new(at, text)
     }
 
@@ -222,17 +249,29 @@ impl<'p> Run<'p> {
         state.failures.push(failure.with(causes));
     }
 
-    /// The meta schema in force, if this one is it and the value is a resource of another draft.
+    /// The meta schema in force, if this one is it and the value is a resource of its own.
     fn own_meta(&mut self, id: Id) -> Id {
-        let Some(meta) = self.meta.filter(|meta| meta.id == id && meta.resources.len() > 1) else {
+        let Some(meta) = self.meta.filter(|meta| meta.id == Some(id) && meta.resources.len() > 1) else {
             return id;
         };
-        let Some(resource) = meta.resources.get(&self.pointer()) else {
+        let pointer = self.pointer();
+        self.spend(pointer.len() / 32);
+        let Some(resource) = meta.resources.get(pointer.as_str()) else {
             return id;
         };
-        let id = meta.all.root(resource.draft);
-        self.meta = Some(Meta { id, ..meta });
+        let id = meta.roots.of(&resource.dialect);
+        let is_drafts = resource.dialect.vocabularies.is_none();
+        self.meta = Some(Meta {
+            id: is_drafts.then_some(id),
+            ..meta
+        });
         id
+    }
+
+    fn unseen<'v>(&mut self, value: &'v Json, id: Id, is_asked: bool) -> Unseen<'v> {
+        let unseen = Unseen::new(value, self.rules(id), is_asked);
+        self.spend(unseen.len() / 2);
+        unseen
     }
 
     fn enter<'v>(
@@ -244,15 +283,15 @@ impl<'p> Run<'p> {
         is_quiet: bool,
     ) -> Held<Unseen<'v>> {
         self.spend(1);
-        if self.scopes.len() >= MAX_DEPTH {
-            self.stop(Problem::TooMuch);
+        if self.scopes.len() >= DEPTH {
+            self.stop(Problem::Limit(Exceeded::Depth));
         }
-        if self.problem.is_some() {
+        if self.is_over() {
             return Err(self.failure(true, String::new));
         }
         self.scopes.push(scope);
         let state = State {
-            rules: &self.program.rules[id],
+            rules: self.rules(id),
             value,
             unseen,
             failures: Vec::new(),
@@ -275,8 +314,8 @@ impl<'p> Run<'p> {
         keyword: &'static str,
         is_quiet: bool,
     ) -> Held<()> {
-        self.spend((state.unseen.names.len() + state.unseen.items.len()) as u64 / 4);
-        let unseen = Unseen::new(state.value, &self.program.rules[id], !state.unseen.is_empty());
+        self.spend(state.unseen.len() / 4);
+        let unseen = self.unseen(state.value, id, !state.unseen.is_empty());
         let meta = self.meta;
         let level = self.level();
         let own = self.own_meta(id);
@@ -293,7 +332,7 @@ impl<'p> Run<'p> {
 
     /// A schema for a value within this one.
     pub(super) fn inner(&mut self, state: &State<'p, '_>, id: Id, value: &Json, token: String) -> Held<()> {
-        let unseen = Unseen::new(value, &self.program.rules[id], false);
+        let unseen = self.unseen(value, id, false);
         let meta = self.meta;
         let level = self.level() + 1;
         self.at.push(token);
@@ -325,7 +364,13 @@ impl<'p> Run<'p> {
             Some(false) => return Err(self.failure(is_quiet, || "false schema".to_owned())),
             None => {}
         }
-        if let Some(text) = self.cycle().or_else(|| self.first(&state)) {
+        if let Some(first) = self.cycle() {
+            self.spend(self.scopes.len());
+            let text = || self.both(first);
+            let text = if is_quiet { String::new() } else { text() };
+            return Err(self.failure(is_quiet, || text));
+        }
+        if let Some(text) = self.first(&state) {
             return Err(self.failure(is_quiet, || text));
         }
         if let Some(id) = rules.reference {
@@ -349,17 +394,26 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// Is this schema at work on this value already?
-    fn cycle(&self) -> Option<String> {
+    /// Is this schema at work on this value already? Where it was first.
+    fn cycle(&mut self) -> Option<usize> {
         let (own, around) = self.scopes.split_last()?;
         let same = around.iter().rev().take_while(|scope| scope.level == own.level);
-        let distance = same.enumerate().find(|(_, scope)| scope.id == own.id)?.0;
-        let first = around.len() - distance;
-        let location = quote_go(&self.program.rules[own.id].location);
-        let (here, there) = (self.way(self.scopes.len()), self.way(first));
-        Some(format!(
-            "both {here} and {there} resolve to {location} causing reference cycle"
-        ))
+        let distance = same.clone().position(|scope| scope.id == own.id);
+        let looked_at = distance.unwrap_or_else(|| same.count());
+        let first = distance.map(|distance| around.len() - 1 - distance);
+        self.spend(looked_at / 8);
+        first
+    }
+
+    /// What is said of a schema that comes back to itself: the ways to both.
+    fn both(&self, first: usize) -> String {
+        let ways = (self.way(self.scopes.len()), self.way(first + 1));
+        let own = self.scopes.last().map(|scope| self.rules(scope.id).place.to_string());
+        let location = quote_go(&own.unwrap_or_default());
+        format!(
+            "both {} and {} resolve to {location} causing reference cycle",
+            ways.0, ways.1
+        )
     }
 
     /// The keywords that led to the last of so many scopes.
@@ -367,7 +421,7 @@ impl<'p> Run<'p> {
         let pairs = self.scopes[..scopes].windows(2);
         let steps = pairs.filter_map(|pair| {
             let [above, scope] = pair else { return None };
-            let location = |scope: &Scope| &self.program.rules[scope.id].location;
+            let location = |scope: &Scope| self.rules(scope.id).place.to_string();
             match scope.keyword {
                 "" => location(scope)
                     .strip_prefix(location(above).as_str())
@@ -397,13 +451,15 @@ impl<'p> Run<'p> {
                 });
             }
         }
-        if let Some(options) = &rules.options {
-            self.spend(options.iter().map(Json::size).sum::<u64>() / 8);
-            if !options.iter().any(|option| value.equals(option)) {
+        if let Some(options) = rules.options.as_ref().and_then(Json::as_list) {
+            self.spend(options.iter().map(Json::size).sum::<usize>() / 2);
+            let has_kind = options.iter().any(|option| option.kind() == value.kind());
+            if !has_kind || !options.iter().any(|option| value.equals(option)) {
                 return Some(one_of(options));
             }
         }
         let (format, text) = (rules.format?, value.as_text()?);
+        self.spend(1 + text.len() / 4);
         let problem = format::check(format, text).err()?;
         Some(format!("{} is not valid {format}: {problem}", quote(text)))
     }

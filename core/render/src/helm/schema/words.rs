@@ -4,32 +4,63 @@ use super::json::Json;
 
 /// Go's `%q`.
 pub(super) fn quote_go(text: &str) -> String {
+    quote_bytes(text.as_bytes())
+}
+
+/// The same for what may be no UTF-8.
+pub(super) fn quote_bytes(bytes: &[u8]) -> String {
     let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{c}' => quoted.push_str("\\f"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{b}' => quoted.push_str("\\v"),
-            c if is_printable(c) => quoted.push(c),
-            c if u32::from(c) < 0x80 => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c if u32::from(c) < 0x10000 => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push_str(&format!("\\U{:08x}", u32::from(c))),
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '"' => quoted.push_str("\\\""),
+                c => push_escaped(&mut quoted, c),
+            }
+        }
+        for byte in chunk.invalid() {
+            quoted.push_str(&format!("\\x{byte:02x}"));
         }
     }
     quoted.push('"');
     quoted
 }
 
+/// Go's `%q` of a letter.
+pub(super) fn quote_char(c: char) -> String {
+    let mut quoted = String::from("'");
+    match c {
+        '\'' => quoted.push_str("\\'"),
+        c => push_escaped(&mut quoted, c),
+    }
+    quoted.push('\'');
+    quoted
+}
+
+fn push_escaped(quoted: &mut String, c: char) {
+    match c {
+        '\\' => quoted.push_str("\\\\"),
+        '\u{7}' => quoted.push_str("\\a"),
+        '\u{8}' => quoted.push_str("\\b"),
+        '\u{c}' => quoted.push_str("\\f"),
+        '\n' => quoted.push_str("\\n"),
+        '\r' => quoted.push_str("\\r"),
+        '\t' => quoted.push_str("\\t"),
+        '\u{b}' => quoted.push_str("\\v"),
+        '"' => quoted.push('"'),
+        c if is_printable(c) => quoted.push(c),
+        c if u32::from(c) < 0x80 => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+        c if u32::from(c) < 0x10000 => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+        c => quoted.push_str(&format!("\\U{:08x}", u32::from(c))),
+    }
+}
+
 /// Would Go print it as it is? A mark is shown on the letter before it.
 fn is_printable(c: char) -> bool {
-    let shown = format!("a{c}");
-    matches!(c, '\'') || shown.escape_debug().count() == 2
+    match c {
+        ' '..='~' => true,
+        c if c.escape_debug().count() == 1 => true,
+        c => format!("a{c}").escape_debug().count() == 2,
+    }
 }
 
 /// The same with single quotes.
