@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::merge::{is_merge_key, merge_sources};
 use crate::number::{Floats, go_float_key, unwritable_key};
 use crate::problem::{error_at, go_syntax, line, position, syntax_error};
+use crate::reader::{Readable, Tail};
 use crate::scalar::{Scalar, resolve};
 use crate::tag::scalar_value;
 use crate::unwritable::Unwritable;
@@ -21,13 +22,13 @@ pub const MAX_DEPTH: usize = 100;
 /// How many nodes the aliases of one text may expand to.
 pub const MAX_ALIAS_NODES: usize = 1_000_000;
 
-/// All documents of a text, in order; empty documents are `Null` values.
+/// All documents of a text, in order; empty documents are `Null` values. The text is UTF-8, or UTF-16 with a byte order mark.
 ///
 /// # Errors
 /// [`YamlError`] for the first thing that Kubernetes would not read or that passes a limit. Nothing of the text is returned then.
-pub fn parse_documents(text: &str, mode: Mode) -> Result<Vec<Document>, YamlError> {
-    check_characters(text)?;
-    let mut composer = Composer::new(text, mode, Floats::Whole);
+pub fn parse_documents(text: &(impl AsRef<[u8]> + ?Sized), mode: Mode) -> Result<Vec<Document>, YamlError> {
+    let readable = Readable::of(text.as_ref());
+    let mut composer = Composer::new(&readable, mode, Floats::Whole);
     let mut documents = Vec::new();
     while let Some(document) = composer.document()? {
         documents.push(document);
@@ -39,8 +40,8 @@ pub fn parse_documents(text: &str, mode: Mode) -> Result<Vec<Document>, YamlErro
 ///
 /// # Errors
 /// See [`parse_documents`].
-pub fn parse_one(text: &str, mode: Mode) -> Result<Value, YamlError> {
-    first_document(text, mode, Floats::Whole)
+pub fn parse_one(text: &(impl AsRef<[u8]> + ?Sized), mode: Mode) -> Result<Value, YamlError> {
+    first_document(text.as_ref(), mode, Floats::Whole)
 }
 
 /// The first document of a text as [`parse_one`] gives it, but that a float stays one where it is a whole number: what reads it into a
@@ -48,35 +49,14 @@ pub fn parse_one(text: &str, mode: Mode) -> Result<Value, YamlError> {
 ///
 /// # Errors
 /// See [`parse_documents`].
-pub fn parse_one_with_floats(text: &str, mode: Mode) -> Result<Value, YamlError> {
-    first_document(text, mode, Floats::Stay)
+pub fn parse_one_with_floats(text: &(impl AsRef<[u8]> + ?Sized), mode: Mode) -> Result<Value, YamlError> {
+    first_document(text.as_ref(), mode, Floats::Stay)
 }
 
-fn first_document(text: &str, mode: Mode, floats: Floats) -> Result<Value, YamlError> {
-    check_characters(text)?;
-    let mut composer = Composer::new(text, mode, floats);
+fn first_document(text: &[u8], mode: Mode, floats: Floats) -> Result<Value, YamlError> {
+    let readable = Readable::of(text);
+    let mut composer = Composer::new(&readable, mode, floats);
     Ok(composer.document()?.map_or(Value::Null, |document| document.value))
-}
-
-/// Refuses the characters YAML forbids, by byte offset: the scanner knows only that there is one.
-fn check_characters(text: &str) -> Result<(), YamlError> {
-    let bytes = text.as_bytes();
-    let forbidden = |at: &usize| match bytes[*at] {
-        b'\t' | b'\n' | b'\r' => false,
-        0..0x20 | 0x7f => true,
-        0xc2 => (0x80..0xa0).contains(&bytes[at + 1]) && bytes[at + 1] != 0x85,
-        0xef => bytes[at + 1] == 0xbf && bytes[at + 2] >= 0xbe,
-        _ => false,
-    };
-    match (0..bytes.len()).find(forbidden) {
-        None => Ok(()),
-        Some(at) if bytes[at] == 0 => Err(YamlError::encoding(bytes, at, "NUL is not allowed in YAML")),
-        Some(at) => Err(YamlError::encoding(
-            bytes,
-            at,
-            "control characters are not allowed in YAML",
-        )),
-    }
 }
 
 /// What an anchor stands for.
@@ -120,10 +100,12 @@ struct Entries {
 }
 
 /// The text, and the line break that the scanner needs at its end.
-type Input<'b> = std::io::Chain<&'b [u8], &'static [u8]>;
+type Input<'b> = std::io::Chain<&'b [u8], Tail>;
 
 struct Composer<'b> {
     parser: Parser<Input<'b>>,
+    /// Why the text cannot be read further than it is given.
+    unreadable: Option<&'b YamlError>,
     /// The last line of a text that does not end in a line break: the one that was added is taken off the scalar that holds it.
     unfinished: Option<&'b str>,
     /// Bytes of the text.
@@ -139,17 +121,23 @@ struct Composer<'b> {
 }
 
 impl<'b> Composer<'b> {
-    fn new(text: &'b str, mode: Mode, floats: Floats) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    fn new(readable: &'b Readable<'b>, mode: Mode, floats: Floats) -> Self {
+        let text = &*readable.text;
         let mut parser = Parser::new();
         parser.set_encoding(libyaml_safer::Encoding::Utf8);
-        let unfinished = (!text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']))
+        let unreadable = readable.end.as_ref();
+        let unfinished = (unreadable.is_none() && !text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']))
             .then(|| text.rsplit(['\n', '\r']).next().unwrap_or_default());
-        let added: &'static [u8] = if unfinished.is_some() { b"\n" } else { b"" };
-        parser.set_input(text.as_bytes().chain(added));
+        let tail = match (unreadable, unfinished) {
+            (Some(_), _) => Tail::Unreadable,
+            (None, Some(_)) => Tail::Bytes(b"\n"),
+            (None, None) => Tail::Bytes(b""),
+        };
+        parser.set_input(text.as_bytes().chain(tail));
         let suspicious = text.contains("\\/").then(|| text.as_bytes().to_vec());
         Self {
             parser,
+            unreadable,
             unfinished,
             length: text.len() as u64,
             mode,
@@ -218,7 +206,10 @@ impl<'b> Composer<'b> {
     }
 
     fn next(&mut self) -> Result<Event, YamlError> {
-        self.parser.parse().map_err(|error| syntax_error(&error))
+        self.parser.parse().map_err(|error| match self.unreadable {
+            Some(end) if error.kind() == libyaml_safer::ErrorKind::Io => end.clone(),
+            _ => syntax_error(&error),
+        })
     }
 
     fn node(&mut self, event: Event, depth: usize) -> Result<Node, YamlError> {

@@ -109,7 +109,10 @@ impl Emitter {
 
     fn mapping(&mut self, map: &serde_json::Map<String, Value>, indent: Option<usize>) {
         let indent = indent.map_or(0, |indent| indent + 2);
-        for (key, value) in natural_sort(map.iter().map(|(key, value)| (key.as_str(), value)).collect()) {
+        for (key, value) in natural_sort(
+            map.iter().map(|(key, value)| (key.as_str(), value)).collect(),
+            self.layout,
+        ) {
             self.indentation(indent);
             if key.len() <= SIMPLE_KEY && !key.contains(is_break) {
                 self.string(key, indent + 2, Place::SimpleKey);

@@ -220,7 +220,7 @@ fn index_one(item: &Value, key: &Value) -> Result<Value> {
     }
     if let Some(map) = item.as_map() {
         return match key {
-            Value::Str(name) => Ok(map.get(&name.lossy()).unwrap_or_else(|| map.element().zero())),
+            Value::Str(name) => Ok(map.get(name).unwrap_or_else(|| map.element().zero())),
             Value::Nil => error("value is nil; should be of type string"),
             other => error(format!("value has type {}; should be string", other.type_name())),
         };
@@ -303,7 +303,7 @@ fn js(out: &mut Vec<u8>, source: &[u8]) {
                 '"' => out.extend_from_slice(b"\\\""),
                 '<' | '>' | '&' | '=' => out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes()),
                 '\u{7f}' => out.push(0x7f),
-                _ if c < ' ' || !crate::gofmt::is_printable(c) => {
+                _ if c < ' ' || !crate::characters::is_printable(c) => {
                     out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes());
                 }
                 _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),

@@ -48,9 +48,6 @@ fn paid(env: &mut Env<'_>, value: Value) -> Result<Value> {
 }
 
 fn read_yaml(text: &[u8]) -> std::result::Result<Value, String> {
-    let Ok(text) = std::str::from_utf8(text) else {
-        return Err("error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned());
-    };
     match capstan_yaml::parse_one_with_floats(text, capstan_yaml::Mode::Kube11) {
         Ok(document) => Ok(Value::from_document(&document)),
         // Keys are looked at in a second step.

@@ -1,9 +1,7 @@
 //! Reading JSON as Go does, with Go's complaints: broken characters become U+FFFD, of two equal keys the last wins, numbers are `float64`.
 
-use std::collections::BTreeMap;
-
 use crate::stack::grow;
-use crate::value::{Map, Value};
+use crate::value::{Entries, Map, Value};
 
 /// How deep arrays and objects may nest, in Go and here.
 const MAX_DEPTH: usize = 10_000;
@@ -109,7 +107,7 @@ impl Reader<'_> {
     }
 
     fn object(&mut self) -> Read<Value> {
-        let mut entries = BTreeMap::new();
+        let mut entries = Entries::new();
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(Value::Map(Map::new()));
@@ -126,7 +124,7 @@ impl Reader<'_> {
             }
             self.at += 1;
             self.skip_spaces();
-            entries.insert(key, self.value()?);
+            entries.insert(key.into(), self.value()?);
             self.skip_spaces();
             match self.peek() {
                 Some(b',') => self.at += 1,
