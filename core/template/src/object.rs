@@ -100,6 +100,7 @@ pub trait Object {
 pub type Method = Rc<dyn Fn(&[Value]) -> Result<Value, String>>;
 
 /// A struct with named fields, some methods and perhaps a printed form of its own.
+#[derive(Clone)]
 pub struct Record {
     type_name: &'static str,
     /// What its `String` method gives; without one it prints field by field.
@@ -213,6 +214,19 @@ impl Object for Record {
 
     fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
         (self.printed.is_none() && self.items.is_none()).then(|| self.fields.clone())
+    }
+
+    fn deep_copied(&self) -> Option<Value> {
+        let mut copy = self.clone();
+        let mut is_changed = false;
+        for (_, value) in &mut copy.fields {
+            if let Value::Object(object) = value
+                && let Some(copied) = object.deep_copied()
+            {
+                (*value, is_changed) = (copied, true);
+            }
+        }
+        is_changed.then(|| copy.build())
     }
 
     fn is_stringer(&self) -> bool {

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::Prepared;
 use super::chart::Chart;
-use crate::Glob;
+use crate::gobwas::{Gobwas, InvalidPattern};
 
 /// Values as templates see them: floats of YAML, integers of `--set`.
 pub(super) fn value(json: &Json) -> Value {
@@ -79,16 +79,20 @@ impl Files {
     }
 
     /// A pattern that cannot be compiled matches everything, as in Helm.
-    fn glob(&self, pattern: &str) -> Self {
-        let glob = Glob::gobwas(pattern, Some('/')).ok();
-        let matches = |name: &str| glob.as_ref().is_none_or(|glob| glob.matches(name));
-        Self(
-            self.0
-                .iter()
-                .filter(|(name, _)| matches(name))
-                .map(|(name, bytes)| (name.clone(), bytes.clone()))
-                .collect(),
-        )
+    fn glob(&self, pattern: &str) -> Result<Self, String> {
+        let glob = match Gobwas::new(pattern, Some('/')) {
+            Ok(glob) => Some(glob),
+            Err(InvalidPattern::Syntax) => None,
+            Err(error) => return Err(error.to_string()),
+        };
+        let mut found = BTreeMap::new();
+        for (name, bytes) in &self.0 {
+            let matches = glob.as_ref().map_or(Ok(true), |glob| glob.matches(name));
+            if matches.map_err(|error| error.to_string())? {
+                found.insert(name.clone(), bytes.clone());
+            }
+        }
+        Ok(Self(found))
     }
 
     fn yaml(&self, show: impl Fn(&[u8]) -> Text) -> Value {
@@ -121,7 +125,7 @@ impl Object for Files {
         Ok(match name {
             "Get" => Value::from(Text::from(&*self.bytes(&first))),
             "GetBytes" => Value::Bytes(self.bytes(&first)),
-            "Glob" => Value::Object(Rc::new(self.glob(&first))),
+            "Glob" => Value::Object(Rc::new(self.glob(&first)?)),
             "Lines" => self.lines(&first)?,
             "AsConfig" => self.yaml(|bytes| bytes.into()),
             _ => self.yaml(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes).into()),

@@ -263,6 +263,11 @@ fn escape(env: &mut Env<'_>, args: &[Value], one: fn(&mut Vec<u8>, &[u8])) -> Re
     pay(env, args)?;
     let source = match args {
         [Value::Str(text)] => text.clone(),
+        // Go follows a pointer that it prints.
+        [value @ Value::Object(object)] if object.kind() == "ptr" && !object.is_stringer() => {
+            let text = crate::gofmt::sprint_v(value, env.context.limits.output);
+            Text::from(text.strip_prefix(b"&").unwrap_or(&text))
+        }
         _ => {
             let absent = |value: &Value| {
                 if value.is_nil() {

@@ -401,6 +401,18 @@ fn direct_document(value: &Value) -> std::result::Result<Json, String> {
             }
             Json::Object(entries)
         }
+        Value::Object(object) => match object.exported_fields() {
+            // Under the names of Go's fields in small letters.
+            Some(fields) if !object.is_stringer() || object.kind() == "struct" => {
+                let mut entries = serde_json::Map::new();
+                for (name, item) in fields {
+                    entries.insert(name.lossy().to_lowercase(), grow(|| direct_document(&item))?);
+                }
+                Json::Object(entries)
+            }
+            _ if object.underlying().is_some() || object.items().is_some() => direct_document(&object.document())?,
+            _ => document(value)?,
+        },
         other => document(other)?,
     })
 }

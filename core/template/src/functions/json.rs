@@ -8,14 +8,19 @@ const MAX_DEPTH: usize = 10_000;
 
 type Read<T> = Result<T, String>;
 
-/// A document, or Go's complaint.
-pub(super) fn read(text: &[u8]) -> Read<Value> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
+/// A document and the complaint about its first number that no float can hold, which is null; or the complaint about what is no JSON.
+pub(super) fn read(text: &[u8]) -> Read<(Value, Option<String>)> {
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+        unfit: None,
+    };
     reader.skip_spaces();
     let value = reader.value()?;
     reader.skip_spaces();
     match reader.peek() {
-        None => Ok(value),
+        None => Ok((value, reader.unfit)),
         Some(_) => Err(reader.invalid("after top-level value")),
     }
 }
@@ -24,6 +29,7 @@ struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     depth: usize,
+    unfit: Option<String>,
 }
 
 /// A byte as Go's complaints quote it.
@@ -185,9 +191,11 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(&self.text[start..self.at]).into_owned();
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
-            _ => Err(format!(
-                "json: cannot unmarshal number {text} into Go value of type float64"
-            )),
+            _ => {
+                let complaint = || format!("json: cannot unmarshal number {text} into Go value of type float64");
+                self.unfit.get_or_insert_with(complaint);
+                Ok(Value::Nil)
+            }
         }
     }
 
