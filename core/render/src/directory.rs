@@ -4,8 +4,9 @@ use capstan_model::{Manifest, SourceLocation};
 use capstan_yaml::{Mode, parse_documents};
 use serde_json::Value;
 
+use crate::gobwas::Gobwas;
 use crate::request::in_folder;
-use crate::{EntryKind, FileTree, Glob, RenderError, RenderOutput, RenderRequest, limits};
+use crate::{EntryKind, FileTree, RenderError, RenderOutput, RenderRequest, limits};
 
 pub(crate) fn render(
     request: &RenderRequest<'_>,
@@ -24,14 +25,7 @@ pub(crate) fn render(
             instead: "",
         });
     }
-    let glob = |pattern: &str| -> Result<Option<Glob>, RenderError> {
-        let compiled = (!pattern.is_empty()).then(|| Glob::gobwas(pattern, None)).transpose();
-        compiled.map_err(|error| RenderError::Parameter {
-            name: pattern.to_owned(),
-            reason: error.to_string(),
-        })
-    };
-    let (include, exclude) = (glob(&settings.include)?, glob(&settings.exclude)?);
+    let (include, exclude) = (Pattern::new(&settings.include)?, Pattern::new(&settings.exclude)?);
     let mut output = RenderOutput {
         source_type: "Directory",
         ..RenderOutput::default()
@@ -40,13 +34,39 @@ pub(crate) fn render(
     collect(tree, path, "", settings.recurse, &mut files)?;
     let mut bytes = 0;
     for name in files {
-        let taken = include.as_ref().is_none_or(|glob| glob.matches(&name))
-            && !exclude.as_ref().is_some_and(|glob| glob.matches(&name));
-        if taken {
+        if include.matches(&name)?.unwrap_or(true) && !exclude.matches(&name)?.unwrap_or(false) {
             read_file(tree, &in_folder(path, &name), &mut bytes, &mut output)?;
         }
     }
     Ok(output)
+}
+
+/// A pattern of `directory.include` or `directory.exclude`, which may be absent.
+struct Pattern<'p> {
+    text: &'p str,
+    glob: Option<Gobwas>,
+}
+
+impl<'p> Pattern<'p> {
+    fn new(text: &'p str) -> Result<Self, RenderError> {
+        let glob = (!text.is_empty()).then(|| Gobwas::new(text, None)).transpose();
+        match glob {
+            Ok(glob) => Ok(Self { text, glob }),
+            Err(error) => Err(unusable(text, &error)),
+        }
+    }
+
+    fn matches(&self, name: &str) -> Result<Option<bool>, RenderError> {
+        let matched = self.glob.as_ref().map(|glob| glob.matches(name)).transpose();
+        matched.map_err(|error| unusable(self.text, &error))
+    }
+}
+
+fn unusable(pattern: &str, error: &dyn std::error::Error) -> RenderError {
+    RenderError::Parameter {
+        name: pattern.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 /// Names of the files, from the source's folder, sorted.

@@ -1,43 +1,18 @@
-//! The three glob dialects of the field: gobwas (Argo CD's include and exclude, Helm's `.Files.Glob`), doublestar (Argo CD's
-//! `valueFiles`) and Go's `filepath.Match` (`.helmignore`). Matching takes time proportional to pattern times text: no pattern can blow up.
+//! Two glob dialects of the field: doublestar (Argo CD's `valueFiles`) and Go's `filepath.Match` (`.helmignore`). Matching takes time
+//! proportional to pattern times text: no pattern can blow up. The third dialect has rules of its own: see [`crate::gobwas`].
+
+/// What `*` and `?` do not cross.
+const SEPARATOR: char = '/';
 
 /// A compiled pattern.
 #[derive(Clone, Debug)]
 pub struct Glob {
     /// Braces expanded: the text has to match one of them.
     alternatives: Vec<Vec<Token>>,
-    separator: Option<char>,
-    overlaps: Option<Overlapping>,
-}
-
-/// `text**text`, which gobwas matches by the two ends alone: `d/**/a` matches `d/a`, whose one `/` is part of both.
-#[derive(Clone, Debug)]
-struct Overlapping {
-    prefix: String,
-    suffix: String,
-}
-
-impl Overlapping {
-    fn of(tokens: &[Token]) -> Option<Self> {
-        let text = |tokens: &[Token]| {
-            let literal = |token: &Token| match token {
-                Token::Literal(c) => Some(*c),
-                _ => None,
-            };
-            let text: String = tokens.iter().map(literal).collect::<Option<_>>()?;
-            (!text.is_empty()).then_some(text)
-        };
-        let at = tokens.iter().position(|token| matches!(token, Token::Super))?;
-        Some(Self {
-            prefix: text(&tokens[..at])?,
-            suffix: text(&tokens[at + 1..])?,
-        })
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dialect {
-    Gobwas,
     Doublestar,
     Path,
 }
@@ -80,26 +55,6 @@ pub enum InvalidGlob {
 pub const MAX_ALTERNATIVES: usize = 256;
 
 impl Glob {
-    /// gobwas: `*`, `**`, `?`, `[a-z]`, `[!a]`, `{a,b}`, `\`. Without a separator `*` crosses everything.
-    ///
-    /// # Errors
-    /// [`InvalidGlob`].
-    pub fn gobwas(pattern: &str, separator: Option<char>) -> Result<Self, InvalidGlob> {
-        let alternatives: Vec<Vec<Token>> = expand(&pattern.chars().collect::<Vec<_>>(), Dialect::Gobwas)?
-            .iter()
-            .map(|pattern| tokens(pattern, Dialect::Gobwas))
-            .collect::<Result<_, _>>()?;
-        let overlaps = match &alternatives[..] {
-            [tokens] => Overlapping::of(tokens),
-            _ => None,
-        };
-        Ok(Self {
-            alternatives,
-            separator,
-            overlaps,
-        })
-    }
-
     /// doublestar: `*` and `?` within one part of a path, `**` as a part of its own for any number of parts, `[a-z0]`, `[^a]`, `[!a]`,
     /// `{a,b}`, `\`.
     ///
@@ -110,11 +65,7 @@ impl Glob {
             .iter()
             .map(|pattern| tokens(pattern, Dialect::Doublestar))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            alternatives,
-            separator: Some('/'),
-            overlaps: None,
-        })
+        Ok(Self { alternatives })
     }
 
     /// Go's `filepath.Match`: `*` and `?` within one part of a path, `[a-z]`, `[^a]`, `\`.
@@ -125,63 +76,56 @@ impl Glob {
         let tokens = tokens(&pattern.chars().collect::<Vec<_>>(), Dialect::Path)?;
         Ok(Self {
             alternatives: vec![tokens],
-            separator: Some('/'),
-            overlaps: None,
         })
     }
 
     /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
-        if let Some(Overlapping { prefix, suffix }) = &self.overlaps {
-            return text.starts_with(prefix) && text.ends_with(suffix);
-        }
         let text: Vec<char> = text.chars().collect();
-        self.alternatives
-            .iter()
-            .any(|tokens| self.matches_tokens(tokens, &text))
+        self.alternatives.iter().any(|tokens| matches_tokens(tokens, &text))
     }
+}
 
-    fn matches_tokens(&self, tokens: &[Token], text: &[char]) -> bool {
-        // reachable[i]: the tokens so far match the first i characters.
-        let mut reachable = vec![false; text.len() + 1];
-        reachable[0] = true;
-        for token in tokens {
-            let mut next = vec![false; text.len() + 1];
-            match token {
-                Token::Many | Token::Super => {
-                    let crosses = matches!(token, Token::Super);
-                    let mut open = false;
-                    for at in 0..=text.len() {
-                        open |= reachable[at];
-                        next[at] = open;
-                        open &= text.get(at).is_some_and(|c| crosses || Some(*c) != self.separator);
-                    }
-                }
-                Token::Parts => {
-                    let mut open = false;
-                    for at in 0..=text.len() {
-                        next[at] = reachable[at] || open && at > 0 && text[at - 1] == '/';
-                        open |= reachable[at];
-                    }
-                }
-                _ => {
-                    for (at, c) in text.iter().enumerate() {
-                        next[at + 1] = reachable[at] && self.matches_one(token, *c);
-                    }
+fn matches_tokens(tokens: &[Token], text: &[char]) -> bool {
+    // reachable[i]: the tokens so far match the first i characters.
+    let mut reachable = vec![false; text.len() + 1];
+    reachable[0] = true;
+    for token in tokens {
+        let mut next = vec![false; text.len() + 1];
+        match token {
+            Token::Many | Token::Super => {
+                let crosses = matches!(token, Token::Super);
+                let mut open = false;
+                for at in 0..=text.len() {
+                    open |= reachable[at];
+                    next[at] = open;
+                    open &= text.get(at).is_some_and(|c| crosses || *c != SEPARATOR);
                 }
             }
-            reachable = next;
+            Token::Parts => {
+                let mut open = false;
+                for at in 0..=text.len() {
+                    next[at] = reachable[at] || open && at > 0 && text[at - 1] == '/';
+                    open |= reachable[at];
+                }
+            }
+            _ => {
+                for (at, c) in text.iter().enumerate() {
+                    next[at + 1] = reachable[at] && matches_one(token, *c);
+                }
+            }
         }
-        reachable[text.len()]
+        reachable = next;
     }
+    reachable[text.len()]
+}
 
-    fn matches_one(&self, token: &Token, c: char) -> bool {
-        match token {
-            Token::Literal(literal) => *literal == c,
-            Token::One => Some(c) != self.separator,
-            Token::Class { negated, ranges } => ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated,
-            Token::Many | Token::Super | Token::Parts => false,
-        }
+fn matches_one(token: &Token, c: char) -> bool {
+    match token {
+        Token::Literal(literal) => *literal == c,
+        Token::One => c != SEPARATOR,
+        Token::Class { negated, ranges } => ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated,
+        Token::Many | Token::Super | Token::Parts => false,
     }
 }
 
@@ -215,7 +159,7 @@ fn expand(pattern: &[char], dialect: Dialect) -> Result<Vec<Vec<char>>, InvalidG
     Ok(vec![pattern.to_vec()])
 }
 
-/// The parts of the braces that open at a position, and the position after them. To gobwas the end of the pattern closes what is open.
+/// The parts of the braces that open at a position, and the position after them.
 fn alternatives(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Vec<&[char]>, usize), InvalidGlob> {
     let (mut parts, mut depth, mut start, mut at) = (Vec::new(), 0, open + 1, open);
     while at < pattern.len() {
@@ -238,10 +182,6 @@ fn alternatives(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Vec<
         }
         at += 1;
     }
-    if dialect == Dialect::Gobwas {
-        parts.push(&pattern[start..]);
-        return Ok((parts, pattern.len()));
-    }
     Err(InvalidGlob::Braces)
 }
 
@@ -262,36 +202,8 @@ fn class_end(pattern: &[char], open: usize) -> Option<usize> {
 /// The class that opens at a position, and the position after its `]`.
 fn class(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Token, usize), InvalidGlob> {
     match dialect {
-        Dialect::Gobwas => gobwas_class(pattern, open),
         Dialect::Doublestar => path_class(pattern, open, &['^', '!']),
         Dialect::Path => path_class(pattern, open, &['^']),
-    }
-}
-
-/// Of gobwas: one range, or characters one by one, among which `-` is no
-/// range. `[a-z0]` and `[a-]` are errors.
-fn gobwas_class(pattern: &[char], open: usize) -> Result<(Token, usize), InvalidGlob> {
-    let negated = pattern.get(open + 1) == Some(&'!');
-    let mut at = open + 1 + usize::from(negated);
-    let mut ranges = Vec::new();
-    if pattern.get(at + 1) == Some(&'-') {
-        let (from, to) = (pattern[at], *pattern.get(at + 2).ok_or(InvalidGlob::Class)?);
-        if to < from {
-            return Err(InvalidGlob::Class);
-        }
-        ranges.push((from, to));
-        at += 3;
-    } else {
-        while let Some(c) = pattern.get(at).filter(|c| **c != ']') {
-            at += usize::from(*c == '\\');
-            let c = *pattern.get(at).ok_or(InvalidGlob::Class)?;
-            ranges.push((c, c));
-            at += 1;
-        }
-    }
-    match pattern.get(at) {
-        Some(']') if !ranges.is_empty() => Ok((Token::Class { negated, ranges }, at + 1)),
-        _ => Err(InvalidGlob::Class),
     }
 }
 
@@ -307,12 +219,6 @@ fn tokens(pattern: &[char], dialect: Dialect) -> Result<Vec<Token>, InvalidGlob>
     while let Some(c) = pattern.get(at) {
         at += 1;
         tokens.push(match c {
-            '*' if dialect == Dialect::Gobwas && pattern.get(at) == Some(&'*') => {
-                while pattern.get(at) == Some(&'*') {
-                    at += 1;
-                }
-                Token::Super
-            }
             '*' if dialect == Dialect::Doublestar && is_part(pattern, at - 1) => {
                 at += 1;
                 match pattern.get(at) {
@@ -385,68 +291,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gobwas_with_and_without_a_separator() {
-        let cases = [
-            ("*.yaml", "a/b.yaml", true, false),
-            ("**.yaml", "a/b.yaml", true, true),
-            ("conf/*", "conf/a", true, true),
-            ("{a,b}/*.yaml", "b/x.yaml", true, true),
-            ("{*.yml,*.json}", "x.json", true, true),
-            ("a?c", "abc", true, true),
-            ("a?c", "a/c", true, false),
-            ("[a-c]x", "bx", true, true),
-            ("[!a-c]x", "bx", false, false),
-            ("a\\*", "a*", true, true),
-            ("a\\*", "ab", false, false),
-            ("", "", true, true),
-            ("d/**/a.yaml", "d/a.yaml", true, true),
-            ("d/**/a.yaml", "d/b/c/a.yaml", true, true),
-            ("[abc-e]x", "-x", true, true),
-            ("[abc-e]x", "dx", false, false),
-            ("[!a]x", "ax", false, false),
-        ];
-        for (pattern, text, without, with) in cases {
-            assert_eq!(
-                Glob::gobwas(pattern, None).unwrap().matches(text),
-                without,
-                "{pattern} {text}"
-            );
-            assert_eq!(
-                Glob::gobwas(pattern, Some('/')).unwrap().matches(text),
-                with,
-                "{pattern} {text} /"
-            );
-        }
-    }
-
-    #[test]
-    fn gobwas_closes_braces_and_refuses_classes() {
-        for (pattern, texts) in [
-            ("{a,{b", &["a", "b"][..]),
-            ("x{,a", &["x", "xa"]),
-            ("{a,b}c{d", &["acd", "bcd"]),
-            ("{a\\}", &["a}"]),
-            ("{", &[""]),
-        ] {
-            let glob = Glob::gobwas(pattern, None).unwrap();
-            assert!(texts.iter().all(|text| glob.matches(text)), "{pattern}");
-            assert!(!glob.matches("other") && !glob.matches(pattern), "{pattern}");
-        }
-        assert_eq!(Glob::doublestar("{a").unwrap_err(), InvalidGlob::Braces);
-        for pattern in ["[a", "[]", "[a-]", "[a-z0-9]", "[z-a]", "[]a]"] {
-            assert_eq!(
-                Glob::gobwas(pattern, None).unwrap_err(),
-                InvalidGlob::Class,
-                "{pattern}"
-            );
-        }
-        assert_eq!(
-            Glob::gobwas(&"{a,b}".repeat(20), None).unwrap_err(),
-            InvalidGlob::TooMany
-        );
-    }
-
-    #[test]
     fn doublestar_knows_parts_of_a_path() {
         for (pattern, text, matches) in [
             ("d/**/a.yaml", "d/a.yaml", true),
@@ -480,6 +324,8 @@ mod tests {
     #[test]
     fn stars_do_not_blow_up() {
         let pattern = "*a".repeat(60) + "b";
-        assert!(!Glob::gobwas(&pattern, None).unwrap().matches(&"a".repeat(5000)));
+        assert!(!Glob::doublestar(&pattern).unwrap().matches(&"a".repeat(5000)));
+        assert_eq!(Glob::doublestar(&"{a,b}".repeat(20)).unwrap_err(), InvalidGlob::TooMany);
+        assert_eq!(Glob::doublestar("{a").unwrap_err(), InvalidGlob::Braces);
     }
 }

@@ -12,6 +12,7 @@ mod cache;
 mod directory;
 mod error;
 mod glob;
+mod gobwas;
 mod helm;
 mod limits;
 mod memory;

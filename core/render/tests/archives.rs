@@ -177,7 +177,7 @@ fn render(tree: &dyn FileTree, path: &str) -> Result<String, RenderError> {
         namespace: "team",
         ..RenderRequest::new("rel", &source)
     };
-    Ok(helm_template(&request, tree)?.to_yaml(false))
+    Ok(String::from_utf8_lossy(&helm_template(&request, tree)?.to_yaml(false)).into_owned())
 }
 
 const SUBCHART: &[(&str, &str)] = &[

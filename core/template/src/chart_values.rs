@@ -30,7 +30,7 @@ pub(crate) fn call(map: &Map, name: &str, arguments: &[Value]) -> Result<Value> 
     match name {
         "AsMap" if map.is_empty() => Ok(Value::Map(Map::new())),
         "AsMap" => Ok(Value::Map(map.under(None))),
-        "YAML" => Ok(crate::functions::go_yaml(&Value::Map(map.clone()))),
+        "YAML" => Ok(Value::from(crate::functions::to_yaml(&Value::Map(map.clone())))),
         // Only nil fits its parameter.
         "Encode" => Err(ExecError::plain(
             "runtime error: invalid memory address or nil pointer dereference",

@@ -6,7 +6,7 @@ use crate::exec::{Exec, Result, Slot};
 use crate::functions::{Function, find};
 use crate::set::ROOT;
 use crate::signature::Type;
-use crate::value::{Text, Value};
+use crate::value::Value;
 
 /// The parameters of a function or method.
 #[derive(Clone, Copy)]
@@ -438,12 +438,5 @@ fn call_method(value: &Value, name: &str, arguments: &[Value]) -> Result<Value> 
         Value::Object(object) => object.call(name, arguments).map_err(ExecError::plain),
         Value::Map(map) => crate::chart_values::call(map, name, arguments),
         _ => Ok(crate::time::call_method(value, name, arguments)),
-    }
-}
-
-/// A text as a value.
-impl From<Text> for Value {
-    fn from(text: Text) -> Self {
-        Self::Str(text)
     }
 }

@@ -1,176 +1,359 @@
 //! Go's regular expressions in the words of the engine here.
 //!
-//! Both engines are of the same family; what [`go_syntax`] lets pass is rewritten where they differ: `\d`, `\w`, `\s` and `\b` are ASCII in Go, a
-//! brace that is not a repetition, or a bracket inside a class, is itself, `\Q…\E` quotes, `\101` is octal, two groups may have one name.
+//! Both engines are of the same family. What [`go_syntax`] lets pass is written anew, part by part: classes are those of Go and of its version
+//! of Unicode, flags stand before what they are for (in Go `a(?i)*` repeats the `a`), and groups have no names, which [`groups`] finds.
 
-use std::collections::BTreeSet;
-
-use crate::go_syntax::{self, is_repetition};
+use crate::characters::is_known;
+use crate::go_syntax::{self, Posix, bounds, character, quoted, tail, unicode_class};
 
 /// An expression of Go as one of the engine here, or what Go says about it.
 pub(crate) fn translate(pattern: &str) -> Result<String, String> {
     go_syntax::check(pattern)?;
-    let characters: Vec<char> = pattern.chars().collect();
-    let mut out = String::with_capacity(pattern.len());
-    let mut names = BTreeSet::new();
-    let mut at = 0;
-    while at < characters.len() {
-        let c = characters[at];
-        at = match c {
-            '\\' => escaped(&characters, at, false, &mut out),
-            '[' => class(&characters, at, &mut out),
-            '(' => group(&characters, at, &mut names, &mut out),
-            '{' => braces(&characters, at, &mut out),
-            _ => {
-                if matches!(c, '}' | ']') {
-                    out.push('\\');
-                }
-                out.push(c);
-                at + 1
-            }
+    write(pattern).map(|writer| writer.out)
+}
+
+/// The numbers of the groups with a name.
+pub(crate) fn groups(pattern: &str, name: &str) -> Vec<usize> {
+    let groups = write(pattern).map(|writer| writer.groups).unwrap_or_default();
+    let numbered = groups.iter().zip(1..);
+    numbered
+        .filter(|(known, _)| **known == name)
+        .map(|(_, number)| number)
+        .collect()
+}
+
+fn write(pattern: &str) -> Result<Writer<'_>, String> {
+    let mut writer = Writer {
+        rest: pattern,
+        out: String::with_capacity(pattern.len() * 2),
+        groups: Vec::new(),
+        flags: Flags::default(),
+        written: Flags::default(),
+        around: Vec::new(),
+        part: 0,
+        is_repeated: false,
+    };
+    while let Some(c) = writer.rest.chars().next() {
+        writer.part(c)?;
+    }
+    Ok(writer)
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Flags {
+    ignores_case: bool,
+    is_multiline: bool,
+    dot_is_any: bool,
+    /// Repetitions are lazy unless they are marked.
+    is_lazy: bool,
+}
+
+impl Flags {
+    /// As the engine here writes them. Which repetitions are lazy is written with each.
+    fn written(self) -> String {
+        let flags = [
+            ('i', self.ignores_case),
+            ('m', self.is_multiline),
+            ('s', self.dot_is_any),
+        ];
+        let those = |wanted: bool| {
+            flags
+                .iter()
+                .filter(move |(_, is_set)| *is_set == wanted)
+                .map(|(c, _)| *c)
         };
+        let (on, off): (String, String) = (those(true).collect(), those(false).collect());
+        match off.as_str() {
+            "" => on,
+            _ => format!("{on}-{off}"),
+        }
     }
-    Ok(out)
 }
 
-/// What begins with a backslash. Gives where it ends.
-fn escaped(characters: &[char], at: usize, in_class: bool, out: &mut String) -> usize {
-    let Some(next) = characters.get(at + 1) else {
-        return characters.len();
-    };
-    if *next == 'Q' && !in_class {
-        let rest: String = characters[at + 2..].iter().collect();
-        let quoted = rest.split("\\E").next().unwrap_or_default();
-        out.push_str(&regex::escape(quoted));
-        return at + 2 + quoted.chars().count() + 2;
-    }
-    let (written, used) = escape(&characters[at + 1..], *next, in_class);
-    out.push_str(&written);
-    let end = at + 1 + used;
-    // What stands for several characters begins no range: `[\w-.]`.
-    if in_class && matches!(next, 'd' | 'w' | 's' | 'D' | 'W' | 'S' | 'p' | 'P') && characters.get(end) == Some(&'-') {
-        out.push_str("\\-");
-        return end + 1;
-    }
-    end
+/// A group that is open.
+struct Group {
+    /// Where it begins.
+    start: usize,
+    /// What holds again behind it.
+    flags: Flags,
+    written: Flags,
 }
 
-/// A repetition, or a brace that is itself. Gives where it ends.
-fn braces(characters: &[char], at: usize, out: &mut String) -> usize {
-    let inner = characters[at + 1..].iter();
-    let inner: String = inner.take_while(|c| c.is_ascii_digit() || **c == ',').collect();
-    let end = at + 1 + inner.len();
-    if characters.get(end) == Some(&'}') && is_repetition(&format!("{{{inner}}}")) {
-        out.push_str(&format!("{{{inner}}}"));
-        return end + 1;
-    }
-    out.push_str("\\{");
-    at + 1
+struct Writer<'p> {
+    rest: &'p str,
+    out: String,
+    /// The names of the groups, of which most have none.
+    groups: Vec<&'p str>,
+    /// What holds for the next part.
+    flags: Flags,
+    /// What the engine here knows of that.
+    written: Flags,
+    around: Vec<Group>,
+    /// Where the last part begins, which a repetition is of.
+    part: usize,
+    is_repeated: bool,
 }
 
-/// The beginning of a group. Gives where it ends.
-fn group(characters: &[char], at: usize, names: &mut BTreeSet<String>, out: &mut String) -> usize {
-    out.push('(');
-    let start = match characters.get(at + 1..) {
-        Some(['?', 'P', '<', ..]) => at + 4,
-        Some(['?', '<', ..]) => at + 3,
-        _ => return at + 1,
-    };
-    let name: String = characters[start..].iter().take_while(|c| **c != '>').collect();
-    let end = start + name.len() + 1;
-    // The first of a name is found by it. A number is where its group is, as without it.
-    if !name.starts_with(|c: char| c.is_ascii_digit()) && names.insert(name.clone()) {
-        out.push_str(&format!("?<{name}>"));
-    }
-    end
+type Written = Result<(), String>;
+
+/// A class of nothing: halves of characters are in no text.
+const NOTHING: &str = "[^\\x00-\\x{10FFFF}]";
+
+/// What has another case in a later Unicode than Go's: what Go does not know, and the two of it whose capitals are such.
+const NEW_CASES: &str = "\\x{19B}\\x{264}[^\\p{age=15.0}]";
+
+fn has_new_case(c: char) -> bool {
+    matches!(c, '\u{19b}' | '\u{264}') || !c.is_ascii() && !is_known(c)
 }
 
-/// A class in brackets. Gives where it ends.
-fn class(characters: &[char], mut at: usize, out: &mut String) -> usize {
-    out.push('[');
-    at += 1;
-    if characters.get(at) == Some(&'^') {
-        out.push('^');
-        at += 1;
-    }
-    // A bracket at the beginning of a class is itself.
-    if characters.get(at) == Some(&']') {
-        out.push_str("\\]");
-        at += 1;
-    }
-    while let Some(c) = characters.get(at) {
-        at = match c {
-            '\\' => escaped(characters, at, true, out),
-            '[' if characters.get(at + 1) == Some(&':') => named_class(characters, at, out),
-            ']' => {
-                out.push(']');
-                return at + 1;
+/// `\d`, `\w` and `\s`, as they stand in a class.
+fn perl_class(c: char) -> Option<&'static str> {
+    Some(match c {
+        'd' | 'D' => "0-9",
+        'w' | 'W' => "0-9A-Za-z_",
+        's' | 'S' => "\\t\\n\\x0C\\r ",
+        _ => return None,
+    })
+}
+
+impl<'p> Writer<'p> {
+    fn part(&mut self, c: char) -> Written {
+        match c {
+            '(' => self.group(),
+            ')' => {
+                self.rest = tail(self.rest);
+                self.out.push(')');
+                if let Some(group) = self.around.pop() {
+                    (self.flags, self.written) = (group.flags, group.written);
+                    (self.part, self.is_repeated) = (group.start, false);
+                }
+            }
+            '|' => {
+                self.rest = tail(self.rest);
+                self.out.push('|');
+            }
+            '*' | '+' | '?' => self.repetition(&c.to_string(), tail(self.rest)),
+            '{' if let Some((least, most, after)) = bounds(self.rest) => {
+                let range = match most {
+                    Some(most) if most == least => format!("{{{least}}}"),
+                    Some(most) => format!("{{{least},{most}}}"),
+                    None => format!("{{{least},}}"),
+                };
+                self.repetition(&range, after);
+            }
+            '[' => return self.class(),
+            '\\' => return self.escape(),
+            '^' | '$' | '.' => {
+                self.rest = tail(self.rest);
+                self.write(&c.to_string());
             }
             _ => {
-                if matches!(c, '[' | '&' | '~') {
-                    out.push('\\');
-                }
-                out.push(*c);
-                at + 1
+                self.rest = tail(self.rest);
+                self.write_character(u32::from(c));
             }
+        }
+        Ok(())
+    }
+
+    /// Writes the flags where they have changed.
+    fn begin(&mut self) {
+        if self.written
+            != (Flags {
+                is_lazy: self.written.is_lazy,
+                ..self.flags
+            })
+        {
+            self.out.push_str(&format!("(?{})", self.flags.written()));
+        }
+        self.written = self.flags;
+        (self.part, self.is_repeated) = (self.out.len(), false);
+    }
+
+    fn write(&mut self, part: &str) {
+        self.begin();
+        self.out.push_str(part);
+    }
+
+    fn write_character(&mut self, code: u32) {
+        match char::from_u32(code) {
+            Some(c) if self.flags.ignores_case && has_new_case(c) => self.write(&format!("(?-i:{c})")),
+            Some(c) => self.write(&regex_syntax::escape(c.encode_utf8(&mut [0; 4]))),
+            None => self.write(NOTHING),
+        }
+    }
+
+    /// Writes a class, of which only a wide one can hold what has got another case since Go's Unicode: such characters are looked for as
+    /// they are.
+    fn write_class(&mut self, class: &str, is_wide: bool) {
+        match is_wide && self.flags.ignores_case {
+            true => self.write(&format!("(?:[{class}--[{NEW_CASES}]]|(?-i:[{class}&&[{NEW_CASES}]]))")),
+            false => self.write(class),
+        }
+    }
+
+    /// A repetition of the last part, whatever flags stand between.
+    fn repetition(&mut self, operator: &str, after: &'p str) {
+        let is_marked = after.starts_with('?');
+        self.rest = after.strip_prefix('?').unwrap_or(after);
+        if self.is_repeated {
+            self.out.insert_str(self.part, "(?:");
+            self.out.push(')');
+        }
+        self.out.push_str(operator);
+        if is_marked != self.flags.is_lazy {
+            self.out.push('?');
+        }
+        self.is_repeated = true;
+    }
+
+    fn open(&mut self, start: &str, inner: Flags) {
+        self.around.push(Group {
+            start: self.out.len(),
+            flags: self.flags,
+            written: self.written,
+        });
+        self.out.push_str(start);
+        self.flags = inner;
+    }
+
+    /// A group, or flags.
+    fn group(&mut self) {
+        let start = self.rest;
+        let named = start.strip_prefix("(?P<").or_else(|| start.strip_prefix("(?<"));
+        if let Some((name, after)) = named.and_then(|named| named.split_once('>')) {
+            self.rest = after;
+            self.begin();
+            self.groups.push(name);
+            return self.open("(", self.flags);
+        }
+        let Some(marks) = start.strip_prefix("(?") else {
+            self.rest = tail(start);
+            self.begin();
+            self.groups.push("");
+            return self.open("(", self.flags);
         };
+        let mut inner = self.flags;
+        let (mut is_set, mut rest) = (true, marks.chars());
+        for mark in rest.by_ref() {
+            match mark {
+                'i' => inner.ignores_case = is_set,
+                'm' => inner.is_multiline = is_set,
+                's' => inner.dot_is_any = is_set,
+                'U' => inner.is_lazy = is_set,
+                '-' => is_set = false,
+                ':' => {
+                    self.rest = rest.as_str();
+                    self.open(&format!("(?{}:", inner.written()), inner);
+                    self.written = inner;
+                    return;
+                }
+                _ => break,
+            }
+        }
+        self.rest = rest.as_str();
+        self.flags = inner;
     }
-    at
+
+    fn escape(&mut self) -> Written {
+        let escape = &self.rest[1..];
+        let c = escape.chars().next().unwrap_or_default();
+        let text = match c {
+            'A' | 'z' => format!("\\{c}"),
+            'b' | 'B' => format!("(?-u:\\{c})"),
+            'Q' => {
+                let (text, after) = quoted(&escape[1..]);
+                self.rest = after;
+                text.chars().for_each(|c| self.write_character(u32::from(c)));
+                return Ok(());
+            }
+            _ => match self.wide_class()? {
+                Some((class, is_wide)) => {
+                    self.write_class(&class, is_wide);
+                    return Ok(());
+                }
+                None => {
+                    let (code, after) = character(self.rest)?;
+                    self.rest = after;
+                    self.write_character(code);
+                    return Ok(());
+                }
+            },
+        };
+        self.rest = &escape[1..];
+        self.write(&text);
+        Ok(())
+    }
+
+    /// `\d` and its like, `\pL` and `\p{Greek}`, as a class in brackets, and whether it is one of the latter.
+    fn wide_class(&mut self) -> Result<Option<(String, bool)>, String> {
+        let Some(escape) = self.rest.strip_prefix('\\') else {
+            return Ok(None);
+        };
+        let c = escape.chars().next().unwrap_or_default();
+        let in_brackets = |is_negative: bool, inside: &str| match is_negative {
+            true => format!("[^{inside}]"),
+            false => format!("[{inside}]"),
+        };
+        if let Some(inside) = perl_class(c) {
+            self.rest = &escape[1..];
+            return Ok(Some((in_brackets(c.is_ascii_uppercase(), inside), false)));
+        }
+        let Some((name, after)) = go_syntax::class_name(self.rest)? else {
+            return Ok(None);
+        };
+        self.rest = after;
+        let (name, is_turned) = match name.strip_prefix('^') {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        let inside = unicode_class(name).unwrap_or_else(|| NOTHING.to_owned());
+        Ok(Some((in_brackets((c == 'P') != is_turned, &inside), true)))
+    }
+
+    /// A class in brackets.
+    fn class(&mut self) -> Written {
+        let mut class = "[".to_owned();
+        self.rest = tail(self.rest);
+        if let Some(inner) = self.rest.strip_prefix('^') {
+            self.rest = inner;
+            class.push('^');
+        }
+        let (mut is_first, mut is_wide) = (true, false);
+        while is_first || !self.rest.starts_with(']') {
+            is_first = false;
+            if let Some(Posix { text, after, .. }) = go_syntax::posix_class(self.rest) {
+                self.rest = after;
+                class.push_str(text);
+            } else if let Some((wide, is_unicode)) = self.wide_class()? {
+                is_wide |= is_unicode;
+                class.push_str(&wide);
+            } else {
+                let (low, high, after) = go_syntax::range(self.rest)?;
+                is_wide |= high > 0x7f;
+                self.rest = after;
+                class.push_str(&range_text(low, high));
+            }
+        }
+        self.rest = tail(self.rest);
+        class.push(']');
+        self.write_class(&class, is_wide);
+        Ok(())
+    }
 }
 
-/// `[:alpha:]` within a class; else the bracket is itself. Gives where it ends.
-fn named_class(characters: &[char], at: usize, out: &mut String) -> usize {
-    let rest: String = characters[at..].iter().collect();
-    match rest.find(":]") {
-        Some(end) => {
-            out.push_str(&rest[..end + 2]);
-            at + rest[..end + 2].chars().count()
-        }
-        None => {
-            out.push_str("\\[");
-            at + 1
-        }
-    }
-}
-
-/// What stands for `\c`, and how many characters of `rest`, which begins with it, that uses up.
-fn escape(rest: &[char], c: char, in_class: bool) -> (String, usize) {
-    let written = match (c, in_class) {
-        // With its braces, which are no repetition.
-        ('x' | 'p' | 'P', _) if rest.get(1) == Some(&'{') => {
-            let inner: String = rest[1..].iter().take_while(|c| **c != '}').collect();
-            let used = 2 + inner.chars().count();
-            // `\p{^L}` is `\P{L}`.
-            return match inner.strip_prefix("{^") {
-                Some(name) if c == 'p' => (format!("\\P{{{name}}}"), used),
-                Some(name) if c == 'P' => (format!("\\p{{{name}}}"), used),
-                _ => (format!("\\{c}{inner}}}"), used),
-            };
-        }
-        ('p' | 'P', _) if rest.get(1).is_some_and(char::is_ascii_alphabetic) => {
-            return (format!("\\{c}{{{}}}", rest[1]), 2);
-        }
-        ('d', true) => "0-9".to_owned(),
-        ('d', false) => "[0-9]".to_owned(),
-        ('w', true) => "0-9A-Za-z_".to_owned(),
-        ('w', false) => "[0-9A-Za-z_]".to_owned(),
-        ('s', true) => "\\t\\n\\x0C\\r ".to_owned(),
-        ('s', false) => "[\\t\\n\\x0C\\r ]".to_owned(),
-        ('D', _) => "[^0-9]".to_owned(),
-        ('W', _) => "[^0-9A-Za-z_]".to_owned(),
-        ('S', _) => "[^\\t\\n\\x0C\\r ]".to_owned(),
-        ('b', false) => "(?-u:\\b)".to_owned(),
-        ('B', false) => "(?-u:\\B)".to_owned(),
-        ('0'..='7', _) => {
-            let digits: String = rest.iter().take(3).take_while(|c| ('0'..='7').contains(*c)).collect();
-            let code = u32::from_str_radix(&digits, 8).unwrap_or_default();
-            return (format!("\\u{{{code:X}}}"), digits.len());
-        }
-        ('A' | 'z', false) | ('a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'p' | 'P', _) => format!("\\{c}"),
-        ('/' | '"' | '\'' | '%' | '@' | ',' | ':' | ';' | '=' | '`' | '!' | '<' | '>' | '_', _) => c.to_string(),
-        _ => format!("\\{c}"),
+/// A range as it stands in a class, without the halves of characters in it.
+fn range_text(low: u32, high: u32) -> String {
+    const HALVES: std::ops::RangeInclusive<u32> = 0xd800..=0xdfff;
+    let low = if HALVES.contains(&low) { HALVES.end() + 1 } else { low };
+    let high = if HALVES.contains(&high) {
+        HALVES.start() - 1
+    } else {
+        high
     };
-    (written, 1)
+    if low > high {
+        return NOTHING.to_owned();
+    }
+    format!("\\x{{{low:X}}}-\\x{{{high:X}}}")
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ fn before<'t>(text: &'t str, end: &str) -> &'t str {
 }
 
 /// A text without its first character.
-fn tail(text: &str) -> &str {
+pub(crate) fn tail(text: &str) -> &str {
     let mut characters = text.chars();
     characters.next();
     characters.as_str()
@@ -168,9 +168,8 @@ impl<'p> Parser<'p> {
         let after = match start[1..].chars().next() {
             Some('A' | 'b' | 'B' | 'z') => &start[2..],
             Some('Q') => {
-                let quoted = start[2..].split("\\E").next().unwrap_or_default();
-                let after = start[2 + quoted.len()..].strip_prefix("\\E").unwrap_or_default();
-                if quoted.is_empty() {
+                let (text, after) = quoted(&start[2..]);
+                if text.is_empty() {
                     self.rest = after;
                     return Ok(());
                 }
@@ -185,50 +184,84 @@ impl<'p> Parser<'p> {
     }
 }
 
+/// What `\Q` quotes, and what follows it.
+pub(crate) fn quoted(text: &str) -> (&str, &str) {
+    text.split_once("\\E").unwrap_or((text, ""))
+}
+
 /// `\d` and its like, `\pL` and `\p{Greek}`. Gives what follows.
 fn wide_class(text: &str) -> Checked<Option<&str>> {
     let Some(escape) = text.strip_prefix('\\') else {
         return Ok(None);
     };
-    match escape.chars().next() {
-        Some('d' | 'D' | 's' | 'S' | 'w' | 'W') => Ok(Some(&escape[1..])),
-        Some('p' | 'P') => {
-            let inner = &escape[1..];
-            let (name, after) = match inner.strip_prefix('{') {
-                Some(inner) => match inner.split_once('}') {
-                    Some(parts) => parts,
-                    None => return Err(format!("invalid character class range: `{text}`")),
-                },
-                None => (before(inner, tail(inner)), tail(inner)),
-            };
-            match is_unicode_class(name.strip_prefix('^').unwrap_or(name)) {
-                true => Ok(Some(after)),
-                false => Err(format!("invalid character class range: `{}`", before(text, after))),
-            }
+    if escape.starts_with(['d', 'D', 's', 'S', 'w', 'W']) {
+        return Ok(Some(&escape[1..]));
+    }
+    let Some((name, after)) = class_name(text)? else {
+        return Ok(None);
+    };
+    match unicode_class(name.strip_prefix('^').unwrap_or(name)) {
+        Some(_) => Ok(Some(after)),
+        None => Err(format!("invalid character class range: `{}`", before(text, after))),
+    }
+}
+
+/// The name in `\pL` and `\p{Greek}`, and what follows.
+pub(crate) fn class_name(text: &str) -> Checked<Option<(&str, &str)>> {
+    let Some(inner) = text.strip_prefix("\\p").or_else(|| text.strip_prefix("\\P")) else {
+        return Ok(None);
+    };
+    match inner.strip_prefix('{') {
+        Some(inner) => match inner.split_once('}') {
+            Some(parts) => Ok(Some(parts)),
+            None => Err(format!("invalid character class range: `{text}`")),
+        },
+        None => Ok(Some((before(inner, tail(inner)), tail(inner)))),
+    }
+}
+
+/// The scripts whose names Go finds: it looks for them without underscores, so that those with one it does not find.
+const SCRIPTS: &str = "
+    Adlam Ahom Arabic Armenian Avestan Balinese Bamum Batak Bengali Bhaiksuki Bopomofo Brahmi Braille Buginese Buhid Carian Chakma Cham
+    Cherokee Chorasmian Common Coptic Cuneiform Cypriot Cyrillic Deseret Devanagari Dogra Duployan Elbasan Elymaic Ethiopic Georgian
+    Glagolitic Gothic Grantha Greek Gujarati Gurmukhi Han Hangul Hanunoo Hatran Hebrew Hiragana Inherited Javanese Kaithi Kannada Katakana
+    Kawi Kharoshthi Khmer Khojki Khudawadi Lao Latin Lepcha Limbu Lisu Lycian Lydian Mahajani Makasar Malayalam Mandaic Manichaean Marchen
+    Medefaidrin Miao Modi Mongolian Mro Multani Myanmar Nabataean Nandinagari Newa Nko Nushu Ogham Oriya Osage Osmanya Palmyrene Phoenician
+    Rejang Runic Samaritan Saurashtra Sharada Shavian Siddham Sinhala Sogdian Soyombo Sundanese Syriac Tagalog Tagbanwa Takri Tamil Tangsa
+    Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Toto Ugaritic Vai Vithkuqi Wancho Yezidi Yi";
+
+/// The class that a name stands for in Go, whose Unicode is 15.0, as the engine here writes it within brackets.
+pub(crate) fn unicode_class(name: &str) -> Option<String> {
+    let loose = name.chars().filter(|c| !matches!(c, ' ' | '-' | '_'));
+    let loose = loose.collect::<String>().to_ascii_lowercase();
+    let known = |class: String| format!("{class}&&\\p{{age=15.0}}");
+    let class = match loose.as_str() {
+        "any" => "\\x00-\\x{10FFFF}".to_owned(),
+        "ascii" => "\\x00-\\x7F".to_owned(),
+        "assigned" => known("\\P{gc=Cn}".to_owned()),
+        "c" | "other" => "[^[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}\\p{Z}]&&\\p{age=15.0}]".to_owned(),
+        "cn" | "unassigned" => "\\p{gc=Cn}[^\\p{age=15.0}]".to_owned(),
+        "cs" | "surrogate" => "[^\\x00-\\x{10FFFF}]".to_owned(),
+        // A sign that has changed from one to the other since.
+        "mn" | "nonspacingmark" => known("[\\p{gc=Mn}\\x{1171E}]".to_owned()),
+        "mc" | "spacingmark" => known("[\\p{gc=Mc}--\\x{1171E}]".to_owned()),
+        _ if !loose.bytes().all(|byte| byte.is_ascii_lowercase()) || loose.starts_with("is") => return None,
+        _ if SCRIPTS
+            .split_whitespace()
+            .any(|script| script.to_ascii_lowercase() == loose) =>
+        {
+            known(format!("\\p{{sc={loose}}}"))
         }
-        _ => Ok(None),
-    }
+        _ if regex_syntax::parse(&format!("\\p{{gc={loose}}}")).is_ok() => known(format!("\\p{{gc={loose}}}")),
+        _ => return None,
+    };
+    Some(class)
 }
 
-/// A general category, or a script by its long name.
-fn is_unicode_class(name: &str) -> bool {
-    let loose: String = name
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '-' | '_'))
-        .collect::<String>()
-        .to_ascii_lowercase();
-    let is_word = !loose.is_empty() && loose.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if !is_word || loose.starts_with("is") {
-        return false;
-    }
-    let exists = |kind: &str| regex_syntax::parse(&format!("\\p{{{kind}={name}}}")).is_ok();
-    matches!(loose.as_str(), "any" | "ascii" | "assigned") || exists("gc") || exists("sc")
-}
-
-/// A character, escaped or not. Gives what follows.
-fn character(text: &str) -> Checked<(Option<char>, &str)> {
+/// The code of a character, escaped or not, and what follows.
+pub(crate) fn character(text: &str) -> Checked<(u32, &str)> {
     let Some(escape) = text.strip_prefix('\\') else {
-        return Ok((text.chars().next(), tail(text)));
+        return Ok((text.chars().next().map_or(0, u32::from), tail(text)));
     };
     let Some(c) = escape.chars().next() else {
         return Err("trailing backslash at end of expression: ``".to_owned());
@@ -264,7 +297,7 @@ fn character(text: &str) -> Checked<(Option<char>, &str)> {
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => u32::from(c),
         _ => return invalid(rest),
     };
-    Ok((char::from_u32(code), rest))
+    Ok((code, rest))
 }
 
 /// The number after `\x` and what follows it; or what is left where there is none.
@@ -292,52 +325,69 @@ fn hexadecimal(text: &str) -> Result<(u32, &str), &str> {
     Ok((code, rest))
 }
 
-/// A class in brackets. Gives what follows.
-fn class(text: &str) -> Checked<&str> {
+/// `[:alpha:]` within a class.
+pub(crate) struct Posix<'p> {
+    pub(crate) text: &'p str,
+    pub(crate) after: &'p str,
+    is_known: bool,
+}
+
+pub(crate) fn posix_class(text: &str) -> Option<Posix<'_>> {
     const NAMES: [&str; 14] = [
         "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
         "word", "xdigit",
     ];
+    let (name, after) = text.strip_prefix("[:")?.split_once(":]")?;
+    Some(Posix {
+        text: before(text, after),
+        after,
+        is_known: NAMES.contains(&name.strip_prefix('^').unwrap_or(name)),
+    })
+}
+
+/// A character or a range of them within a class, and what follows.
+pub(crate) fn range(text: &str) -> Checked<(u32, u32, &str)> {
+    let (low, rest) = character(text)?;
+    let high = rest.strip_prefix('-');
+    let Some(high) = high.filter(|high| !high.is_empty() && !high.starts_with(']')) else {
+        return Ok((low, low, rest));
+    };
+    let (high, rest) = character(high)?;
+    match low <= high {
+        true => Ok((low, high, rest)),
+        false => Err(format!("invalid character class range: `{}`", before(text, rest))),
+    }
+}
+
+/// A class in brackets. Gives what follows.
+fn class(text: &str) -> Checked<&str> {
     let missing = || format!("missing closing ]: `{text}`");
     let inner = &text[1..];
     let mut rest = inner.strip_prefix('^').unwrap_or(inner);
     let mut is_first = true;
     while is_first || !rest.starts_with(']') {
         is_first = false;
-        if let Some((name, after)) = rest.strip_prefix("[:").and_then(|name| name.split_once(":]")) {
-            if !NAMES.contains(&name.strip_prefix('^').unwrap_or(name)) {
-                return Err(format!("invalid character class range: `{}`", before(rest, after)));
+        if let Some(posix) = posix_class(rest) {
+            if !posix.is_known {
+                return Err(format!("invalid character class range: `{}`", posix.text));
             }
-            rest = after;
+            rest = posix.after;
             continue;
         }
         if let Some(after) = wide_class(rest)? {
             rest = after;
             continue;
         }
-        let start = rest;
         if rest.is_empty() {
             return Err(missing());
         }
-        let (low, after) = character(rest)?;
-        rest = after;
-        let Some(high) = rest
-            .strip_prefix('-')
-            .filter(|high| !high.is_empty() && !high.starts_with(']'))
-        else {
-            continue;
-        };
-        let (high, after) = character(high)?;
-        rest = after;
-        if high < low {
-            return Err(format!("invalid character class range: `{}`", before(start, rest)));
-        }
+        rest = range(rest)?.2;
     }
     Ok(tail(rest))
 }
 
 /// The least and the most of `{2}`, `{2,}` and `{2,3}` and what follows, if it begins so. What no number holds is more than [`MOST`].
-fn bounds(text: &str) -> Option<(u32, Option<u32>, &str)> {
+pub(crate) fn bounds(text: &str) -> Option<(u32, Option<u32>, &str)> {
     let (inner, after) = text.strip_prefix('{')?.split_once('}')?;
     let is_number = |digits: &str| {
         let is_padded = digits.len() > 1 && digits.starts_with('0');
@@ -351,11 +401,6 @@ fn bounds(text: &str) -> Option<(u32, Option<u32>, &str)> {
             (is_number(least) && is_number(most)).then(|| (number(least), Some(number(most)), after))
         }
     }
-}
-
-/// Does a text begin with a repetition in braces?
-pub(crate) fn is_repetition(text: &str) -> bool {
-    bounds(text).is_some()
 }
 
 /// How often the innermost part of what was read so far is repeated, by the groups that are open.

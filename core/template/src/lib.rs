@@ -16,6 +16,7 @@
 
 mod ambient;
 mod ast;
+mod characters;
 mod chart_values;
 mod context;
 mod error;
@@ -38,11 +39,12 @@ mod time;
 mod value;
 
 pub use ambient::{Ambient, Clock, ForbiddenRandom, KeyedRandom, Lookup, Random};
+pub use characters::is_printable;
 pub use context::{Context, Interrupt, Limits};
 pub use error::{ExecError, Limit, TemplateError};
-pub use functions::{PatternError, check_pattern, compile_pattern, function_names, matches_constraint};
+pub use functions::{PatternError, check_pattern, compile_pattern, function_names, matches_constraint, to_yaml};
 pub use object::{Method, Object, Record};
-pub use set::{TemplateSet, erase_no_value, text};
+pub use set::{TemplateSet, erase_no_value};
 pub use signature::Type;
 pub use stack::grow;
-pub use value::{Element, List, Map, Text, Time, Value, Zone};
+pub use value::{Element, Entries, List, Map, Text, Time, Value, Zone, text};

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::signature::Type;
-use crate::value::{List, Map, Value};
+use crate::value::{List, Map, Text, Value};
 
 /// A Go struct, or a named type with methods.
 pub trait Object {
@@ -77,15 +77,15 @@ pub trait Object {
     fn print(&self) -> String;
 
     /// The exported fields of a struct, in order.
-    fn exported_fields(&self) -> Option<Vec<(String, Value)>> {
+    fn exported_fields(&self) -> Option<Vec<(Text, Value)>> {
         let fields = self.fields().filter(|_| self.kind() == "struct")?;
         let is_exported = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
         let fields = fields.into_iter().filter(|(name, _)| is_exported(name));
-        Some(fields.map(|(name, value)| (name.to_owned(), value)).collect())
+        Some(fields.map(|(name, value)| (Text::from(name), value)).collect())
     }
 
     /// What JSON shows of a struct, in the order of its fields.
-    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+    fn json_fields(&self) -> Option<Vec<(Text, Value)>> {
         self.exported_fields()
     }
 
@@ -100,6 +100,7 @@ pub trait Object {
 pub type Method = Rc<dyn Fn(&[Value]) -> Result<Value, String>>;
 
 /// A struct with named fields, some methods and perhaps a printed form of its own.
+#[derive(Clone)]
 pub struct Record {
     type_name: &'static str,
     /// What its `String` method gives; without one it prints field by field.
@@ -215,6 +216,19 @@ impl Object for Record {
         (self.printed.is_none() && self.items.is_none()).then(|| self.fields.clone())
     }
 
+    fn deep_copied(&self) -> Option<Value> {
+        let mut copy = self.clone();
+        let mut is_changed = false;
+        for (_, value) in &mut copy.fields {
+            if let Value::Object(object) = value
+                && let Some(copied) = object.deep_copied()
+            {
+                (*value, is_changed) = (copied, true);
+            }
+        }
+        is_changed.then(|| copy.build())
+    }
+
     fn is_stringer(&self) -> bool {
         self.printed.is_some()
     }
@@ -223,11 +237,11 @@ impl Object for Record {
         self.printed.clone().unwrap_or_default()
     }
 
-    fn exported_fields(&self) -> Option<Vec<(String, Value)>> {
+    fn exported_fields(&self) -> Option<Vec<(Text, Value)>> {
         self.items.is_none().then(|| owned(&self.fields))
     }
 
-    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+    fn json_fields(&self) -> Option<Vec<(Text, Value)>> {
         self.items
             .is_none()
             .then(|| owned(self.json.as_ref().unwrap_or(&self.fields)))
@@ -239,9 +253,9 @@ impl Object for Record {
     }
 }
 
-fn owned(fields: &[(&'static str, Value)]) -> Vec<(String, Value)> {
+fn owned(fields: &[(&'static str, Value)]) -> Vec<(Text, Value)> {
     fields
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .map(|(name, value)| (Text::from(*name), value.clone()))
         .collect()
 }

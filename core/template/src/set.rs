@@ -66,12 +66,13 @@ impl TemplateSet {
         self.templates.contains_key(name)
     }
 
-    /// Executes a template. `<no value>` is left in the text: see [`erase_no_value`]. What is not UTF-8 is replaced: see [`text`].
+    /// Executes a template. `<no value>` is left in the text: see [`erase_no_value`]. What is not UTF-8 is replaced: see [`text()`].
     ///
     /// # Errors
     /// [`TemplateError::Exec`] with Go's message; limits name themselves and the place.
     pub fn execute(&self, name: &str, data: &Value, context: &mut Context) -> Result<String, TemplateError> {
-        self.execute_bytes(name, data, context).map(|bytes| text(bytes).0)
+        self.execute_bytes(name, data, context)
+            .map(|bytes| crate::text(&bytes).into_owned())
     }
 
     /// Executes a template as [`TemplateSet::execute`] does; gives the bytes as they are, since a template may cut a character in two.
@@ -90,25 +91,22 @@ impl TemplateSet {
     }
 }
 
-/// Bytes as text, and whether they were: each byte that is not part of a character becomes U+FFFD, as Go writes it in JSON.
+/// Removes what Go prints for absent values, as Helm does with every rendered file and with what `tpl` gives.
 #[must_use]
-pub fn text(bytes: Vec<u8>) -> (String, bool) {
-    let bytes = match String::from_utf8(bytes) {
-        Ok(text) => return (text, true),
-        Err(error) => error.into_bytes(),
+pub fn erase_no_value(text: Vec<u8>) -> Vec<u8> {
+    const NO_VALUE: &[u8] = b"<no value>";
+    let finder = memchr::memmem::Finder::new(NO_VALUE);
+    let Some(first) = finder.find(&text) else {
+        return text;
     };
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    let (mut out, mut rest, mut next) = (Vec::with_capacity(text.len()), text.as_slice(), Some(first));
+    while let Some(at) = next {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + NO_VALUE.len()..];
+        next = finder.find(rest);
     }
-    (text, false)
-}
-
-/// Removes what Go prints for absent values, as Helm does with every rendered file.
-#[must_use]
-pub fn erase_no_value(text: &str) -> String {
-    text.replace("<no value>", "")
+    out.extend_from_slice(rest);
+    out
 }
 
 /// Parses a text with the functions Helm registers.

@@ -282,7 +282,14 @@ fn generated_by_us(case: &str) -> Option<Result<Vec<u8>, String>> {
     match set.execute("c/templates/t.yaml", &root, &mut context) {
         Ok(encoded) => {
             let text = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).expect("base64");
-            let address = ["c000010000", "C000010000", "824633786368"];
+            // As Go's and as numbers of other bases.
+            let address = [
+                "c000010000",
+                "C000010000",
+                "824633786368",
+                "14000000200000",
+                "11000000000000000000000100000000",
+            ];
             let shown = String::from_utf8_lossy(&text);
             (!address.iter().any(|address| shown.contains(address))).then_some(Ok(text))
         }
@@ -291,14 +298,24 @@ fn generated_by_us(case: &str) -> Option<Result<Vec<u8>, String>> {
     }
 }
 
-/// What we do not do as Go does: strings that are not UTF-8 as keys and in YAML, times printed as structs, times in `toYamlPretty`, and the
+/// What we do not do as Go does: strings that are not UTF-8 in `toYamlPretty`, times printed as structs, times in `toYamlPretty`, and the
 /// complaints of the TOML reader.
 fn is_known_difference(case: &str) -> bool {
-    ["\\xff", "\\x80", "//4=", "fromToml", "\\u0085"]
-        .iter()
-        .any(|part| case.contains(part))
+    case.contains("fromToml")
+        // Addresses that a function has changed.
+        || is_of_an_address(case)
+        // A map that is merged with itself in it: Helm crashes.
+        || (case.contains("mergeOverwrite") || case.contains("MergeOverwrite")) && case.contains("\"b\" .Values.map")
+        || (case.contains("toYamlPretty") && ["\\x", "//4="].iter().any(|part| case.contains(part)))
         || (case.contains("toDate")
             && (case.contains("printf") || case.contains("toYamlPretty") || case.contains("durationRound")))
+}
+
+/// Whether a format has a verb for pointers.
+fn is_of_an_address(case: &str) -> bool {
+    let verbs = case.split('%').skip(1);
+    let mut verbs = verbs.map(|rest| rest.trim_start_matches(|c: char| "+-# 0123456789.*[]".contains(c)));
+    verbs.any(|verb| verb.starts_with('p'))
 }
 
 fn number_from(variable: &str, default: u64) -> u64 {
@@ -363,7 +380,8 @@ fn as_real_helm_at_random() {
         }
     }
     // A process for each of these: only some.
-    let some = failed.iter().step_by((failed.len() / 15).max(1));
+    let wanted = 15 + failed.len() / 50;
+    let some = failed.iter().step_by((failed.len() / wanted).max(1));
     let mut refusals = 0;
     for case in some {
         refusals += 1;

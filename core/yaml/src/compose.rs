@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
+use libyaml_safer::{Event, EventData, MappingStyle, Mark, Parser, ScalarStyle, SequenceStyle};
 use serde_json::{Map, Value};
 
 use crate::merge::{is_merge_key, merge_sources};
+use crate::node::{Anchor, Node};
 use crate::number::{Floats, go_float_key, unwritable_key};
-use crate::problem::{error_at, go_syntax, line, position, syntax_error};
+use crate::problem::{check_flow_text, error_at, go_syntax, go_value, line, position, syntax_error};
+use crate::reader::{Readable, Tail};
+use crate::repair::{Place, with_repairs};
 use crate::scalar::{Scalar, resolve};
 use crate::tag::scalar_value;
 use crate::unwritable::Unwritable;
@@ -21,26 +24,26 @@ pub const MAX_DEPTH: usize = 100;
 /// How many nodes the aliases of one text may expand to.
 pub const MAX_ALIAS_NODES: usize = 1_000_000;
 
-/// All documents of a text, in order; empty documents are `Null` values.
+/// All documents of a text, in order; empty documents are `Null` values. The text is UTF-8, or UTF-16 with a byte order mark.
 ///
 /// # Errors
 /// [`YamlError`] for the first thing that Kubernetes would not read or that passes a limit. Nothing of the text is returned then.
-pub fn parse_documents(text: &str, mode: Mode) -> Result<Vec<Document>, YamlError> {
-    check_characters(text)?;
-    let mut composer = Composer::new(text, mode, Floats::Whole);
-    let mut documents = Vec::new();
-    while let Some(document) = composer.document()? {
-        documents.push(document);
-    }
-    Ok(documents)
+pub fn parse_documents(text: &(impl AsRef<[u8]> + ?Sized), mode: Mode) -> Result<Vec<Document>, YamlError> {
+    compose(text.as_ref(), mode, Floats::Whole, |composer| {
+        let mut documents = Vec::new();
+        while let Some(document) = composer.document()? {
+            documents.push(document);
+        }
+        Ok(documents)
+    })
 }
 
 /// The first document of a text, `Null` where there is none. What follows the first document is not read, as Go's decoder does not.
 ///
 /// # Errors
 /// See [`parse_documents`].
-pub fn parse_one(text: &str, mode: Mode) -> Result<Value, YamlError> {
-    first_document(text, mode, Floats::Whole)
+pub fn parse_one(text: &(impl AsRef<[u8]> + ?Sized), mode: Mode) -> Result<Value, YamlError> {
+    first_document(text.as_ref(), mode, Floats::Whole)
 }
 
 /// The first document of a text as [`parse_one`] gives it, but that a float stays one where it is a whole number: what reads it into a
@@ -48,62 +51,27 @@ pub fn parse_one(text: &str, mode: Mode) -> Result<Value, YamlError> {
 ///
 /// # Errors
 /// See [`parse_documents`].
-pub fn parse_one_with_floats(text: &str, mode: Mode) -> Result<Value, YamlError> {
-    first_document(text, mode, Floats::Stay)
+pub fn parse_one_with_floats(text: &(impl AsRef<[u8]> + ?Sized), mode: Mode) -> Result<Value, YamlError> {
+    first_document(text.as_ref(), mode, Floats::Stay)
 }
 
-fn first_document(text: &str, mode: Mode, floats: Floats) -> Result<Value, YamlError> {
-    check_characters(text)?;
-    let mut composer = Composer::new(text, mode, floats);
-    Ok(composer.document()?.map_or(Value::Null, |document| document.value))
+fn first_document(text: &[u8], mode: Mode, floats: Floats) -> Result<Value, YamlError> {
+    compose(text, mode, floats, |composer| {
+        Ok(composer.document()?.map_or(Value::Null, |document| document.value))
+    })
 }
 
-/// Refuses the characters YAML forbids, by byte offset: the scanner knows only that there is one.
-fn check_characters(text: &str) -> Result<(), YamlError> {
-    let bytes = text.as_bytes();
-    let forbidden = |at: &usize| match bytes[*at] {
-        b'\t' | b'\n' | b'\r' => false,
-        0..0x20 | 0x7f => true,
-        0xc2 => (0x80..0xa0).contains(&bytes[at + 1]) && bytes[at + 1] != 0x85,
-        0xef => bytes[at + 1] == 0xbf && bytes[at + 2] >= 0xbe,
-        _ => false,
-    };
-    match (0..bytes.len()).find(forbidden) {
-        None => Ok(()),
-        Some(at) if bytes[at] == 0 => Err(YamlError::encoding(bytes, at, "NUL is not allowed in YAML")),
-        Some(at) => Err(YamlError::encoding(
-            bytes,
-            at,
-            "control characters are not allowed in YAML",
-        )),
-    }
-}
-
-/// What an anchor stands for.
-enum Anchor {
-    /// The node is still being read: an alias to it would contain itself.
-    Open,
-    Done(Node),
-}
-
-/// A composed node with its size.
-#[derive(Clone)]
-struct Node {
-    value: Value,
-    /// Nodes that Go's decoder visits for it, itself included.
-    nodes: usize,
-    /// Levels of collections in it.
-    height: usize,
-}
-
-impl Node {
-    fn scalar(value: Value) -> Self {
-        Self {
-            value,
-            nodes: 1,
-            height: 0,
-        }
-    }
+fn compose<T>(
+    text: &[u8],
+    mode: Mode,
+    floats: Floats,
+    read: impl Fn(&mut Composer<'_>) -> Result<T, YamlError>,
+) -> Result<T, YamlError> {
+    let readable = Readable::of(text);
+    with_repairs(&readable.text, |text| {
+        let mut composer = Composer::new(text, readable.end.as_ref(), mode, floats);
+        read(&mut composer).map_err(|error| (error, composer.place))
+    })
 }
 
 /// A collection and the levels of collections in it.
@@ -120,10 +88,14 @@ struct Entries {
 }
 
 /// The text, and the line break that the scanner needs at its end.
-type Input<'b> = std::io::Chain<&'b [u8], &'static [u8]>;
+type Input<'b> = std::io::Chain<&'b [u8], Tail>;
 
 struct Composer<'b> {
     parser: Parser<Input<'b>>,
+    /// Why the text cannot be read further than it is given.
+    unreadable: Option<&'b YamlError>,
+    /// Where the scanner gave up, if Go's does not there.
+    place: Option<Place>,
     /// The last line of a text that does not end in a line break: the one that was added is taken off the scalar that holds it.
     unfinished: Option<&'b str>,
     /// Bytes of the text.
@@ -131,6 +103,8 @@ struct Composer<'b> {
     mode: Mode,
     floats: Floats,
     anchors: BTreeMap<String, Anchor>,
+    /// What closes the flow collections that are open.
+    flows: Vec<char>,
     visits: Visits,
     warnings: Vec<Warning>,
     unwritable: Unwritable,
@@ -139,22 +113,28 @@ struct Composer<'b> {
 }
 
 impl<'b> Composer<'b> {
-    fn new(text: &'b str, mode: Mode, floats: Floats) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    fn new(text: &'b str, unreadable: Option<&'b YamlError>, mode: Mode, floats: Floats) -> Self {
         let mut parser = Parser::new();
         parser.set_encoding(libyaml_safer::Encoding::Utf8);
-        let unfinished = (!text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']))
+        let unfinished = (unreadable.is_none() && !text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']))
             .then(|| text.rsplit(['\n', '\r']).next().unwrap_or_default());
-        let added: &'static [u8] = if unfinished.is_some() { b"\n" } else { b"" };
-        parser.set_input(text.as_bytes().chain(added));
+        let tail = match (unreadable, unfinished) {
+            (Some(_), _) => Tail::Unreadable,
+            (None, Some(_)) => Tail::Bytes(b"\n"),
+            (None, None) => Tail::Bytes(b""),
+        };
+        parser.set_input(text.as_bytes().chain(tail));
         let suspicious = text.contains("\\/").then(|| text.as_bytes().to_vec());
         Self {
             parser,
+            unreadable,
+            place: None,
             unfinished,
             length: text.len() as u64,
             mode,
             floats,
             anchors: BTreeMap::new(),
+            flows: Vec::new(),
             visits: Visits::new(mode),
             warnings: Vec::new(),
             unwritable: Unwritable::default(),
@@ -195,14 +175,16 @@ impl<'b> Composer<'b> {
 
     /// Go reads the whole document before it looks at what is in it, so that an error of syntax further down comes first.
     fn first_syntax_error(&mut self, error: YamlError) -> YamlError {
-        let of_meaning = matches!(
-            error.kind,
-            YamlErrorKind::Key
-                | YamlErrorKind::Merge
-                | YamlErrorKind::Value
-                | YamlErrorKind::DuplicateKey { .. }
-                | YamlErrorKind::AliasRatio
-        );
+        let contains_itself = error.kind == YamlErrorKind::Alias && error.message.ends_with("contains itself");
+        let of_meaning = contains_itself
+            || matches!(
+                error.kind,
+                YamlErrorKind::Key
+                    | YamlErrorKind::Merge
+                    | YamlErrorKind::Value
+                    | YamlErrorKind::DuplicateKey { .. }
+                    | YamlErrorKind::AliasRatio
+            );
         if !of_meaning {
             return error;
         }
@@ -218,7 +200,13 @@ impl<'b> Composer<'b> {
     }
 
     fn next(&mut self) -> Result<Event, YamlError> {
-        self.parser.parse().map_err(|error| syntax_error(&error))
+        self.parser.parse().map_err(|error| match self.unreadable {
+            Some(end) if error.kind() == libyaml_safer::ErrorKind::Io => end.clone(),
+            _ => {
+                self.place = Place::of(&error);
+                syntax_error(&error, self.unfinished.map(|last| (last, self.length)))
+            }
+        })
     }
 
     fn node(&mut self, event: Event, depth: usize) -> Result<Node, YamlError> {
@@ -233,8 +221,10 @@ impl<'b> Composer<'b> {
                 style,
                 ..
             } => {
-                if style == ScalarStyle::DoubleQuoted {
-                    self.check_escapes(mark, event.end_mark)?;
+                match style {
+                    ScalarStyle::DoubleQuoted => self.check_escapes(mark, event.end_mark)?,
+                    ScalarStyle::Plain if !self.flows.is_empty() => check_flow_text(&value, mark, self.flows.last())?,
+                    _ => {}
                 }
                 let value = self.as_written(value, style, event.end_mark);
                 let value = scalar_value(tag.as_deref(), value, plain_implicit, mark, (self.mode, self.floats))?;
@@ -244,8 +234,14 @@ impl<'b> Composer<'b> {
                 self.close_anchor(anchor, &node);
                 Ok(node)
             }
-            EventData::SequenceStart { anchor, .. } => self.collection(anchor, mark, depth, Self::sequence),
-            EventData::MappingStart { anchor, .. } => self.collection(anchor, mark, depth, Self::mapping),
+            EventData::SequenceStart { anchor, style, .. } => {
+                let flow = (style == SequenceStyle::Flow).then_some(']');
+                self.collection(anchor, mark, depth, flow, Self::sequence)
+            }
+            EventData::MappingStart { anchor, style, .. } => {
+                let flow = (style == MappingStyle::Flow).then_some('}');
+                self.collection(anchor, mark, depth, flow, Self::mapping)
+            }
             _ => Err(error_at(
                 mark,
                 YamlErrorKind::Syntax,
@@ -275,7 +271,10 @@ impl<'b> Composer<'b> {
         while let Some(c) = rest.next() {
             if *c == b'\\' && rest.next() == Some(&b'/') {
                 let message = "found unknown escape character: \\/ (write / alone)".to_owned();
-                return Err(error_at(start, YamlErrorKind::Syntax, message));
+                return Err(YamlError {
+                    go_message: "found unknown escape character".to_owned(),
+                    ..error_at(start, YamlErrorKind::Syntax, message)
+                });
             }
         }
         Ok(())
@@ -286,6 +285,7 @@ impl<'b> Composer<'b> {
         anchor: Option<String>,
         mark: Mark,
         depth: usize,
+        flow: Option<char>,
         read: fn(&mut Self, usize) -> Result<Collection, YamlError>,
     ) -> Result<Node, YamlError> {
         check_depth(depth + 1, mark)?;
@@ -294,7 +294,10 @@ impl<'b> Composer<'b> {
         }
         let before = self.visits.count();
         self.visits.node(mark)?;
+        let around = self.flows.len();
+        self.flows.extend(flow);
         let (value, height) = read(self, depth + 1)?;
+        self.flows.truncate(around);
         let node = Node {
             value,
             nodes: self.visits.count() - before,
@@ -384,7 +387,10 @@ impl<'b> Composer<'b> {
         let key = match key {
             Ok(key) => key,
             Err(error) => {
-                entries.unwritable.get_or_insert(error);
+                entries.unwritable.get_or_insert_with(|| YamlError {
+                    go_message: error.go_message + &go_value(&value),
+                    ..error
+                });
                 return Ok(());
             }
         };
@@ -403,7 +409,7 @@ impl<'b> Composer<'b> {
         Ok(())
     }
 
-    /// The JSON key a node becomes, or why a mapping with that key has no form in JSON.
+    /// The JSON key a node becomes, or why a mapping with that key has no form in JSON: the complaint ends with the value.
     fn key(&mut self, event: Event, depth: usize) -> Result<Result<String, YamlError>, YamlError> {
         let mark = event.start_mark;
         if matches!(
@@ -444,11 +450,16 @@ impl<'b> Composer<'b> {
             Value::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(integer), _) if !is_float => Ok(integer.to_string()),
                 (_, Some(float)) if is_float || number.is_f64() => Ok(go_float_key(float)),
-                _ => Err(unsupported("an integer above 9223372036854775807")),
+                _ => Err(YamlError {
+                    go_message: format!(
+                        "unsupported map key of type: uint64, key: {:#x}, value: ",
+                        number.as_u64().unwrap_or_default()
+                    ),
+                    ..unsupported("an integer above 9223372036854775807")
+                }),
             },
-            // Go's complaint also shows the value, which is not read yet here.
             Value::Null => Err(YamlError {
-                go_message: "unsupported map key of type: %!s(<nil>), key: <nil>, value: <nil>".to_owned(),
+                go_message: "unsupported map key of type: %!s(<nil>), key: <nil>, value: ".to_owned(),
                 ..unsupported("null")
             }),
             Value::Array(_) | Value::Object(_) => return Err(unsupported("an alias of a list or a mapping")),

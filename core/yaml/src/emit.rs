@@ -109,7 +109,10 @@ impl Emitter {
 
     fn mapping(&mut self, map: &serde_json::Map<String, Value>, indent: Option<usize>) {
         let indent = indent.map_or(0, |indent| indent + 2);
-        for (key, value) in natural_sort(map.iter().map(|(key, value)| (key.as_str(), value)).collect()) {
+        for (key, value) in natural_sort(
+            map.iter().map(|(key, value)| (key.as_str(), value)).collect(),
+            self.layout,
+        ) {
             self.indentation(indent);
             if key.len() <= SIMPLE_KEY && !key.contains(is_break) {
                 self.string(key, indent + 2, Place::SimpleKey);
@@ -125,7 +128,7 @@ impl Emitter {
     }
 
     fn string(&mut self, text: &str, indent: usize, place: Place) {
-        let shape = Shape::of(text);
+        let shape = Shape::of(text, self.layout);
         let simple_key = place == Place::SimpleKey;
         let style = if text.contains('\n') {
             if shape.block && !simple_key {
@@ -330,7 +333,9 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(text: &str) -> Self {
+    fn of(text: &str, layout: Layout) -> Self {
+        // The later library of the indented layout writes tabs into blocks.
+        let tabs = layout == Layout::Indented && text.contains('\t');
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let (mut breaks, mut special, mut edge) = (false, false, false);
         let (mut break_space, mut space_break, mut trailing_space) = (false, false, false);
@@ -348,7 +353,7 @@ impl Shape {
                 '?' | '-' => previous.is_none() && followed_by_blank,
                 _ => false,
             };
-            special |= !is_printable(c);
+            special |= !(is_printable(c) || tabs && c == '\t');
             let at_edge = previous.is_none() || rest.peek().is_none();
             if c == ' ' {
                 edge |= at_edge;
@@ -363,8 +368,8 @@ impl Shape {
         }
         Self {
             multiline: breaks,
-            plain: !(indicators || breaks || special || edge || break_space || space_break),
-            single: !(special || break_space || space_break),
+            plain: !(indicators || breaks || special || tabs || edge || break_space || space_break),
+            single: !(special || tabs || break_space || space_break),
             block: !(special || trailing_space || space_break),
         }
     }

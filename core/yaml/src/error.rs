@@ -67,7 +67,7 @@ impl YamlError {
             line,
             column,
             message: format!("{what} (byte offset {offset})"),
-            go_message: "control characters are not allowed".to_owned(),
+            go_message: what.to_owned(),
             kind: YamlErrorKind::Encoding { offset },
         }
     }

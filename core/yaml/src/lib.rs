@@ -13,13 +13,18 @@
 mod compose;
 mod emit;
 mod error;
+mod letter;
 mod locate;
 mod merge;
 mod natural;
+mod node;
 mod number;
 mod problem;
+mod reader;
+mod repair;
 mod scalar;
 mod tag;
+mod tag_commas;
 mod timestamp;
 mod unwritable;
 mod visits;
@@ -27,8 +32,8 @@ mod visits;
 pub use compose::{MAX_ALIAS_NODES, MAX_DEPTH, parse_documents, parse_one, parse_one_with_floats};
 pub use emit::{Layout, to_go_yaml, to_go_yaml_within};
 pub use error::{YamlError, YamlErrorKind};
+pub use letter::{Characters, is_digit, is_letter};
 pub use locate::{Step, line_of};
-pub use natural::natural_less;
 pub use number::go_float_key;
 
 use std::borrow::Cow;
@@ -82,31 +87,15 @@ impl std::fmt::Display for Warning {
     }
 }
 
-/// The text of a file as Go's YAML library reads it: as [`text_from_bytes`], or UTF-16 with a byte order mark.
+/// The text of a file as Go's YAML library reads it: UTF-8, or UTF-16 with a byte order mark.
 ///
 /// # Errors
-/// [`YamlErrorKind::Encoding`] with the byte offset of the first byte that cannot be read.
+/// [`YamlErrorKind::Encoding`] with the byte offset of what cannot be read.
 pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, YamlError> {
-    let unit: fn([u8; 2]) -> u16 = match bytes.get(..2) {
-        Some([0xff, 0xfe]) => u16::from_le_bytes,
-        Some([0xfe, 0xff]) => u16::from_be_bytes,
-        _ => return text_from_bytes(bytes).map(Cow::Borrowed),
-    };
-    let (units, rest) = bytes[2..].as_chunks::<2>();
-    let mut offset = 2;
-    let mut text = String::with_capacity(bytes.len());
-    for character in char::decode_utf16(units.iter().map(|bytes| unit(*bytes))) {
-        let character = character.map_err(|_| YamlError::encoding(bytes, offset, "an unpaired surrogate in UTF-16"))?;
-        offset += 2 * character.len_utf16();
-        text.push(character);
-    }
-    match rest {
-        [] => Ok(Cow::Owned(text)),
-        _ => Err(YamlError::encoding(
-            bytes,
-            offset,
-            "half a character at the end of UTF-16",
-        )),
+    let readable = reader::Readable::of(bytes);
+    match readable.end {
+        None => Ok(readable.text),
+        Some(error) => Err(error),
     }
 }
 

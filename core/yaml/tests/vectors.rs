@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use capstan_yaml::{Mode, YamlErrorKind, parse_documents, parse_one, to_go_yaml};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn vectors() -> Option<PathBuf> {
     let given = std::env::var_os("CAPSTAN_VECTORS").map(PathBuf::from);
@@ -299,7 +299,7 @@ fn bad_input_ends_in_a_named_rule_and_place() {
 proptest::proptest! {
     #[test]
     fn what_is_written_is_read_back(text in "[ -~\n\t\u{e9}\u{1f600}\u{85}\u{2028}]{0,200}", key in "[ -~\n]{0,150}") {
-        let value = serde_json::json!({ key: [text.clone(), {"k": text}] });
+        let value = json!({ key: [text.clone(), {"k": text}] });
         let written = to_go_yaml(&value);
         // Text that Go's emitter itself cannot carry: it breaks lines at NEL, LS and PS without escaping them.
         if !written.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
@@ -312,4 +312,38 @@ proptest::proptest! {
         let _ = parse_documents(&text, Mode::Kube11);
         let _ = parse_documents(&text, Mode::Kustomize);
     }
+}
+
+/// What Helm says of each.
+#[test]
+fn what_go_s_scanner_reads() {
+    let read = |text: &str| parse_one(text, Mode::Kube11).map_err(|error| error.go_message);
+    for (text, wanted) in [
+        ("\"it\\'s\": \"a\\'b\"", json!({"it's": "a'b"})),
+        ("a: [a:, b]", json!({"a": ["a:", "b"]})),
+        ("{a:}", json!({"a:": null})),
+        ("a: {b: !x,c: d}", json!({"a": {"b": "d"}})),
+        ("a: {!,b: c}", json!({"a": {"c": null}})),
+        ("a: [it's:, !x,y 'q,']", json!({"a": ["it's:", "q,"]})),
+    ] {
+        assert_eq!(read(text), Ok(wanted), "{text}");
+    }
+    for (text, wanted) in [
+        ("a: [a?b]", "did not find expected ',' or ']'"),
+        ("'", "found unexpected end of stream"),
+        ("\"\\", "found unknown escape character"),
+        ("- a\nb", "line 3: could not find expected ':'"),
+        ("a: &x [*x]\n]", "line 1: did not find expected key"),
+    ] {
+        assert_eq!(read(text).unwrap_err(), wanted, "{text}");
+    }
+    assert!(read("a: [!!str,b]").is_err());
+    // Nobody reads so far, but for who reads all.
+    let far = format!("a: 1\n...\n# {}\n\u{1}", " ".repeat(600)).into_bytes();
+    assert_eq!(parse_one(&far, Mode::Kube11).unwrap(), json!({"a": 1}));
+    assert!(parse_documents(&far, Mode::Kube11).is_err());
+    assert_eq!(
+        read("a: 1\n...\n\u{1}"),
+        Err("control characters are not allowed".to_owned())
+    );
 }

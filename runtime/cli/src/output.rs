@@ -20,11 +20,12 @@ pub(crate) enum Format {
 }
 
 /// Prints data. A reader that went away (`| head`) is no error.
-pub(crate) fn print(text: &str) {
+pub(crate) fn print(text: impl AsRef<[u8]>) {
     use std::io::Write;
+    let text = text.as_ref();
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| {
-        if text.ends_with('\n') {
+    let _ = out.write_all(text).and_then(|()| {
+        if text.ends_with(b"\n") {
             Ok(())
         } else {
             out.write_all(b"\n")

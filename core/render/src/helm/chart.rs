@@ -389,8 +389,9 @@ pub(super) fn document<'b>(file: &str, bytes: &'b [u8]) -> Result<(Cow<'b, str>,
         file: file.to_owned(),
         error,
     };
-    let text = capstan_yaml::decode(bytes).map_err(yaml)?;
-    let value = parse_one_with_floats(&text, Mode::Kube11).map_err(yaml)?;
+    let value = parse_one_with_floats(bytes, Mode::Kube11).map_err(yaml)?;
+    // Only for the places of errors.
+    let text = capstan_yaml::decode(bytes).unwrap_or_default();
     Ok((text, value))
 }
 

@@ -21,13 +21,13 @@ fn definition_files<'a>(chart: &'a Chart, found: &mut Vec<(String, String, &'a [
     }
 }
 
-/// The text of `crds/`, by Helm's name of each file.
-pub(super) fn definitions(chart: &Chart) -> Vec<(String, String)> {
+/// What is in `crds/`, by Helm's name of each file.
+pub(super) fn definitions(chart: &Chart) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     definition_files(chart, &mut found);
     found
         .into_iter()
-        .map(|(name, _, bytes)| (name, String::from_utf8_lossy(bytes).into_owned()))
+        .map(|(name, _, bytes)| (name, bytes.to_vec()))
         .collect()
 }
 

@@ -5,10 +5,8 @@
 //! list elements included.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use capstan_template::matches_constraint;
-use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::decode::{Fit, Misfit, Reader};
@@ -280,19 +278,13 @@ pub(crate) fn is_version(text: &str) -> bool {
 
 /// Space of any kind becomes a space, what has no glyph vanishes.
 fn sanitize(text: &mut String) {
-    static PRINTABLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());
     if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         return;
     }
-    let is_printable = |c: char| {
-        let mut buffer = [0; 4];
-        let pattern = PRINTABLE.as_ref();
-        c.is_ascii_graphic() || pattern.is_some_and(|pattern| pattern.is_match(c.encode_utf8(&mut buffer)))
-    };
     *text = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| *c == ' ' || is_printable(*c))
+        .filter(|c| *c == ' ' || capstan_template::is_printable(*c))
         .collect();
 }
 

@@ -56,8 +56,8 @@ const RELEASE_NAME_LIMIT: usize = 53;
 pub struct HelmDocument {
     /// Helm's name of the template it comes from: `<chart>/templates/x.yaml`.
     pub template: String,
-    /// Its text, trimmed as Helm trims it.
-    pub text: String,
+    /// Its text, trimmed as Helm trims it: bytes, which need not be UTF-8 to be YAML.
+    pub text: Vec<u8>,
     /// Line of the rendered file at which it begins, counted from 1.
     pub line: usize,
     /// `kind`, empty where there is none.
@@ -72,10 +72,10 @@ pub struct HelmDocument {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HelmOutput {
     /// The text of every template, exactly as it was rendered, by Helm's name of it. NOTES.txt and blank results are there, partials are
-    /// not.
+    /// not. What is not UTF-8 is as Go writes it in JSON: see [`capstan_template::text`].
     pub files: BTreeMap<String, String>,
-    /// What is in `crds/`, subcharts' included: Helm's name of the file, and its text.
-    pub definitions: Vec<(String, String)>,
+    /// What is in `crds/`, subcharts' included: Helm's name of the file, and its bytes.
+    pub definitions: Vec<(String, Vec<u8>)>,
     /// All documents but hooks, in the order in which Helm installs them.
     pub manifests: Vec<HelmDocument>,
     /// Hooks, in the same order.
@@ -85,29 +85,31 @@ pub struct HelmOutput {
 }
 
 impl HelmOutput {
-    /// The text that `helm template` prints, to the byte: `crds/` where they are wanted, manifests, hooks.
+    /// What `helm template` prints, to the byte: `crds/` where they are wanted, manifests, hooks.
     #[must_use]
-    pub fn to_yaml(&self, include_crds: bool) -> String {
-        let mut text = String::new();
-        let mut add = |name: &str, body: &str| {
-            text.push_str("---\n# Source: ");
-            text.push_str(name);
-            text.push('\n');
-            text.push_str(body);
-            text.push('\n');
-        };
+    pub fn to_yaml(&self, include_crds: bool) -> Vec<u8> {
+        let mut text = Vec::new();
         if include_crds {
-            self.definitions.iter().for_each(|(name, body)| add(name, body));
+            self.definitions
+                .iter()
+                .for_each(|(name, body)| add_source(&mut text, name, body));
         }
         self.manifests
             .iter()
-            .for_each(|document| add(&document.template, &document.text));
-        let mut text = text.trim().to_owned();
-        text.push('\n');
-        for hook in &self.hooks {
-            text.push_str(&format!("---\n# Source: {}\n{}\n", hook.template, hook.text));
-        }
+            .for_each(|document| add_source(&mut text, &document.template, &document.text));
+        let mut text = release::trim(&text).to_vec();
+        text.push(b'\n');
+        self.hooks
+            .iter()
+            .for_each(|hook| add_source(&mut text, &hook.template, &hook.text));
         text
+    }
+}
+
+/// A document under the name of its file, as Helm prints it.
+fn add_source(text: &mut Vec<u8>, name: &str, body: &[u8]) {
+    for part in [b"---\n# Source: ", name.as_bytes(), b"\n", body, b"\n"] {
+        text.extend_from_slice(part);
     }
 }
 
@@ -152,51 +154,55 @@ fn release(
     sources: &Sources<'_>,
 ) -> Result<HelmOutput, RenderError> {
     let rendered = templates::render(prepared, ambient(request, prepared, sources.tree.time().unwrap_or(0)))?;
-    let files = rendered.files;
     let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
-    for (name, text) in &files {
-        if name.ends_with("NOTES.txt") || text.trim().is_empty() {
+    for (name, text) in &rendered {
+        if name.ends_with("NOTES.txt") || release::trim(text).is_empty() {
             continue;
         }
-        if rendered.not_text.contains(name) {
-            return Err(not_text(&prepared.chart, name, text));
-        }
-        release::add(name, text, &mut manifests, &mut hooks).map_err(|(line, error)| {
-            let file = manifests::file_of(&prepared.chart, name);
-            match error {
-                release::HeadError::Yaml(error) => RenderError::RenderedYaml {
-                    location: manifests::location(&file, line + error.line.saturating_sub(1)),
-                    error,
-                },
-                release::HeadError::Field(reason) => RenderError::Chart {
-                    file: manifests::location(&file, line).to_string(),
-                    reason: format!("what the template renders to is no Kubernetes object: {reason}"),
-                },
-            }
-        })?;
+        release::add(name, text, &mut manifests, &mut hooks)
+            .map_err(|(line, error)| head_error(&prepared.chart, name, line, error))?;
     }
     release::sort(&mut manifests);
     release::sort(&mut hooks);
     Ok(HelmOutput {
         definitions: manifests::definitions(&prepared.chart),
         warnings: prepared.chart.warnings(),
-        files,
+        files: shown(rendered),
         manifests,
         hooks,
     })
 }
 
-/// A manifest that is no UTF-8 is no YAML.
-fn not_text(chart: &Chart, name: &str, text: &str) -> RenderError {
-    let before = text.split(char::REPLACEMENT_CHARACTER).next().unwrap_or_default();
-    let line = 1 + before.matches('\n').count();
-    let file = manifests::file_of(chart, name);
-    RenderError::Chart {
-        file: file.clone(),
-        reason: format!(
-            "what the template renders to is no UTF-8 at line {line} of its output: a function such as trunc cuts a character in two, \
-             b64dec gives bytes, or the template itself is in another encoding"
-        ),
+/// Rendered files as Go writes them in JSON.
+fn shown(rendered: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
+    let text = |bytes: Vec<u8>| {
+        String::from_utf8(bytes).unwrap_or_else(|error| capstan_template::text(error.as_bytes()).into_owned())
+    };
+    rendered.into_iter().map(|(name, bytes)| (name, text(bytes))).collect()
+}
+
+/// Why the piece at a line of a rendered file is no manifest.
+fn head_error(chart: &Chart, template: &str, line: usize, error: release::HeadError) -> RenderError {
+    let file = manifests::file_of(chart, template);
+    let located = |line| manifests::location(&file, line);
+    match error {
+        release::HeadError::NotText(error) => RenderError::Chart {
+            reason: format!(
+                "what the template renders to is no text at line {} of its output ({}): a function such as trunc cuts a \
+                 character in two, b64dec gives bytes, or the template itself is in another encoding",
+                line + error.line.saturating_sub(1),
+                error.message
+            ),
+            file,
+        },
+        release::HeadError::Yaml(error) => RenderError::RenderedYaml {
+            location: located(line + error.line.saturating_sub(1)),
+            error,
+        },
+        release::HeadError::Field(reason) => RenderError::Chart {
+            file: located(line).to_string(),
+            reason: format!("what the template renders to is no Kubernetes object: {reason}"),
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::Prepared;
 use super::chart::Chart;
-use crate::Glob;
+use crate::gobwas::{Gobwas, InvalidPattern};
 
 /// Values as templates see them: floats of YAML, integers of `--set`.
 pub(super) fn value(json: &Json) -> Value {
@@ -41,7 +41,7 @@ pub(super) fn release(prepared: &Prepared<'_>) -> Value {
 
 /// `.Chart`: the fields have Go's names.
 pub(super) fn chart(chart: &Chart, is_root: bool) -> Value {
-    let entry = |(name, text): (&String, &String)| (name.clone(), Value::from(text.as_str()));
+    let entry = |(name, text): (&String, &String)| (Text::from(name.as_str()), Value::from(text.as_str()));
     let annotations = match &chart.metadata.annotations {
         Some(annotations) => Map::typed(Element::Str, annotations.iter().map(entry).collect()),
         None => Map::nil(Element::Str),
@@ -74,30 +74,32 @@ impl Files {
         if bytes.is_empty() {
             return Err("runtime error: index out of range [-1]".into());
         }
-        let text = String::from_utf8_lossy(bytes);
-        Ok(Value::strings(text.strip_suffix('\n').unwrap_or(&text).split('\n')))
+        let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        Ok(Value::strings(text.split(|byte| *byte == b'\n')))
     }
 
     /// A pattern that cannot be compiled matches everything, as in Helm.
-    fn glob(&self, pattern: &str) -> Self {
-        let glob = Glob::gobwas(pattern, Some('/')).ok();
-        let matches = |name: &str| glob.as_ref().is_none_or(|glob| glob.matches(name));
-        Self(
-            self.0
-                .iter()
-                .filter(|(name, _)| matches(name))
-                .map(|(name, bytes)| (name.clone(), bytes.clone()))
-                .collect(),
-        )
+    fn glob(&self, pattern: &str) -> Result<Self, String> {
+        let glob = match Gobwas::new(pattern, Some('/')) {
+            Ok(glob) => Some(glob),
+            Err(InvalidPattern::Syntax) => None,
+            Err(error) => return Err(error.to_string()),
+        };
+        let mut found = BTreeMap::new();
+        for (name, bytes) in &self.0 {
+            let matches = glob.as_ref().map_or(Ok(true), |glob| glob.matches(name));
+            if matches.map_err(|error| error.to_string())? {
+                found.insert(name.clone(), bytes.clone());
+            }
+        }
+        Ok(Self(found))
     }
 
-    fn yaml(&self, show: impl Fn(&[u8]) -> String) -> Value {
+    fn yaml(&self, show: impl Fn(&[u8]) -> Text) -> Value {
         let base = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
-        let entries = self
-            .0
-            .iter()
-            .map(|(name, bytes)| (base(name), Json::String(show(bytes))));
-        let text = capstan_yaml::to_go_yaml(&Json::Object(entries.collect()));
+        let entries = self.0.iter();
+        let map = Value::map(entries.map(|(name, bytes)| (base(name), Value::Str(show(bytes)))));
+        let text = capstan_template::to_yaml(&map);
         Value::from(text.strip_suffix('\n').unwrap_or(&text))
     }
 }
@@ -123,10 +125,10 @@ impl Object for Files {
         Ok(match name {
             "Get" => Value::from(Text::from(&*self.bytes(&first))),
             "GetBytes" => Value::Bytes(self.bytes(&first)),
-            "Glob" => Value::Object(Rc::new(self.glob(&first))),
+            "Glob" => Value::Object(Rc::new(self.glob(&first)?)),
             "Lines" => self.lines(&first)?,
-            "AsConfig" => self.yaml(|bytes| String::from_utf8_lossy(bytes).into_owned()),
-            _ => self.yaml(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes)),
+            "AsConfig" => self.yaml(|bytes| bytes.into()),
+            _ => self.yaml(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes).into()),
         })
     }
 
@@ -134,7 +136,7 @@ impl Object for Files {
         let entries = self
             .0
             .iter()
-            .map(|(name, bytes)| (name.clone(), Value::Bytes(bytes.clone())))
+            .map(|(name, bytes)| (Text::from(name.as_str()), Value::Bytes(bytes.clone())))
             .collect();
         Some(Map::typed(Element::Bytes, entries))
     }

@@ -4,7 +4,7 @@
 //! as its head goes. What fails here fails in Helm; what comes out is read as objects elsewhere.
 
 use capstan_model::annotations::HELM_HOOK;
-use capstan_yaml::{Document, Mode, YamlError, parse_documents, parse_one};
+use capstan_yaml::{Document, Mode, YamlError, YamlErrorKind, parse_documents, parse_one};
 use serde_json::{Map, Value};
 
 use super::HelmDocument;
@@ -68,9 +68,20 @@ const EVENTS: &[&str] = &[
 /// Why a piece of a rendered file is no document.
 #[derive(Debug)]
 pub(super) enum HeadError {
+    /// Neither UTF-8 nor UTF-16, or of characters that are not allowed.
+    NotText(YamlError),
     Yaml(YamlError),
     /// A field, and what it is instead of what it has to be.
     Field(String),
+}
+
+impl HeadError {
+    fn of(error: YamlError) -> Self {
+        match error.kind {
+            YamlErrorKind::Encoding { .. } => Self::NotText(error),
+            _ => Self::Yaml(error),
+        }
+    }
 }
 
 /// What Helm reads of a document.
@@ -84,14 +95,14 @@ struct Head {
 /// A piece of a rendered file and the line it begins at, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
-    pub(super) text: &'a str,
+    pub(super) text: &'a [u8],
     pub(super) line: usize,
 }
 
 /// Adds the documents of one rendered file, in order; `Err` names the line at which the piece that cannot be read begins.
 pub(super) fn add(
     template: &str,
-    text: &str,
+    text: &[u8],
     manifests: &mut Vec<HelmDocument>,
     hooks: &mut Vec<HelmDocument>,
 ) -> Result<(), (usize, HeadError)> {
@@ -102,7 +113,7 @@ pub(super) fn add(
             .map(|hook| hook.split(',').map(|event| event.trim().to_lowercase()).collect());
         let document = HelmDocument {
             template: template.to_owned(),
-            text: piece.text.to_owned(),
+            text: piece.text.to_vec(),
             line: piece.line,
             kind: head.kind,
             is_test: events.iter().flatten().any(|event| event.starts_with("test")),
@@ -143,35 +154,47 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
 
+/// The text without the spaces at its beginning; a byte that is part of no character is no space.
+fn trim_start(text: &[u8]) -> &[u8] {
+    let valid = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    &text[valid.len() - valid.trim_start().len()..]
+}
+
+/// The text without the spaces at both ends.
+pub(super) fn trim(text: &[u8]) -> &[u8] {
+    let text = trim_start(text);
+    let valid = match text.utf8_chunks().last() {
+        Some(chunk) if chunk.invalid().is_empty() => chunk.valid(),
+        _ => "",
+    };
+    &text[..text.len() - (valid.len() - valid.trim_end().len())]
+}
+
 /// Splits at lines that begin with `---`; blank pieces are left out.
-pub(super) fn split(text: &str) -> Vec<Piece<'_>> {
-    let start = text.len() - text.trim_start().len();
-    let bytes = text.as_bytes();
+pub(super) fn split(text: &[u8]) -> Vec<Piece<'_>> {
+    let start = text.len() - trim_start(text).len();
     let skip = |mut at: usize| {
-        while at < bytes.len() && is_space(bytes[at]) {
+        while at < text.len() && is_space(text[at]) {
             at += 1;
         }
         at
     };
     let (mut pieces, mut from) = (Vec::new(), start);
-    if text[start..].starts_with("---") {
+    if text[start..].starts_with(b"---") {
         from = skip(start + 3);
     }
     let mut search = from;
     let mut add = |from: usize, to: usize| {
-        let piece = &text[from..to];
-        if !piece.trim().is_empty() {
-            let begin = from + piece.len() - piece.trim_start().len();
-            let line = 1 + bytes[..begin].iter().filter(|byte| **byte == b'\n').count();
-            pieces.push(Piece {
-                text: &text[begin..to],
-                line,
-            });
+        let piece = trim_start(&text[from..to]);
+        if !piece.is_empty() {
+            let before = &text[..to - piece.len()];
+            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            pieces.push(Piece { text: piece, line });
         }
     };
-    while let Some(found) = text[search..].find("\n---").map(|at| search + at) {
+    while let Some(found) = memchr::memmem::find(&text[search..], b"\n---").map(|at| search + at) {
         let mut end = found;
-        while end > from && is_space(bytes[end - 1]) {
+        while end > from && is_space(text[end - 1]) {
             end -= 1;
         }
         add(from, end);
@@ -183,11 +206,11 @@ pub(super) fn split(text: &str) -> Vec<Piece<'_>> {
 }
 
 /// Reads a piece. Helm reads its first document only, so what may follow that cannot make it fail here.
-fn read(text: &str) -> Result<(Head, Result<Vec<Document>, YamlError>), HeadError> {
-    let parsed = parse_documents(text, Mode::Kube11);
+fn read(bytes: &[u8]) -> Result<(Head, Result<Vec<Document>, YamlError>), HeadError> {
+    let parsed = parse_documents(bytes, Mode::Kube11);
     let head = match &parsed {
         Ok(documents) => head(documents.first().map_or(&Value::Null, |document| &document.value))?,
-        Err(_) => head(&parse_one(text, Mode::Kube11).map_err(HeadError::Yaml)?)?,
+        Err(_) => head(&parse_one(bytes, Mode::Kube11).map_err(HeadError::of)?)?,
     };
     Ok((head, parsed))
 }
@@ -267,8 +290,10 @@ fn name_of(value: &Value) -> &'static str {
 mod tests {
     use super::*;
 
-    fn texts(text: &str) -> Vec<(&str, usize)> {
-        split(text).iter().map(|piece| (piece.text, piece.line)).collect()
+    fn texts(text: &'static str) -> Vec<(&'static str, usize)> {
+        let pieces = split(text.as_bytes());
+        let text = |piece: &Piece<'static>| (std::str::from_utf8(piece.text).unwrap(), piece.line);
+        pieces.iter().map(text).collect()
     }
 
     #[test]
@@ -284,7 +309,7 @@ mod tests {
 
     #[test]
     fn heads_are_decoded_as_go_decodes_them() {
-        let head = |text: &str| read(text).map(|(head, _)| head);
+        let head = |text: &str| read(text.as_bytes()).map(|(head, _)| head);
         assert_eq!(head("kind: 3\n").unwrap().kind, "3");
         assert!(head("[1]").is_err());
         assert!(head("metadata: {annotations: {a: [1]}}").is_err());
@@ -298,7 +323,7 @@ mod tests {
     fn known_kinds_come_first_and_keep_their_order() {
         let document = |kind: &str| HelmDocument {
             template: String::new(),
-            text: String::new(),
+            text: Vec::new(),
             line: 1,
             kind: kind.into(),
             is_test: false,

@@ -298,7 +298,8 @@ impl Parser<'_> {
         if self.kind == SetKind::String {
             return Value::String(text);
         }
-        match text.to_lowercase().as_str() {
+        // A long s is an s in another case.
+        match text.to_lowercase().replace('\u{17f}', "s").as_str() {
             "true" => return json!(true),
             "false" => return json!(false),
             "null" => return Value::Null,

@@ -1,9 +1,9 @@
 //! All templates of all charts, parsed into one set and executed in Helm's order: deepest first, so that a parent's definition wins.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use capstan_model::{Digest, SourceLocation};
-use capstan_template::{Ambient, Context, Limits, Map, TemplateError, TemplateSet, Value, erase_no_value};
+use capstan_template::{Ambient, Context, Entries, Limits, Map, TemplateError, TemplateSet, Value, erase_no_value};
 
 use super::chart::Chart;
 use super::{Prepared, capabilities, objects};
@@ -18,17 +18,8 @@ struct Template<'a> {
     is_executed: bool,
 }
 
-/// What the templates of a release render to.
-#[derive(Debug, Default)]
-pub(super) struct Rendered {
-    /// The text of every template by Helm's name, partials left out.
-    pub(super) files: BTreeMap<String, String>,
-    /// Those whose bytes are no UTF-8: a template can cut a character in two.
-    pub(super) not_text: BTreeSet<String>,
-}
-
-/// Executes every template.
-pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<Rendered, RenderError> {
+/// Executes every template. Gives what each renders to by Helm's name of it, partials left out.
+pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let values = Map::named("common.Values", entries(&prepared.values));
     let shared = Shared {
         release: objects::release(prepared),
@@ -39,7 +30,7 @@ pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<Render
     let mut order: Vec<&String> = templates.keys().collect();
     order.sort_by_key(|name| std::cmp::Reverse((name.matches('/').count(), (*name).clone())));
     let set = parse(&order, &templates, prepared.cache)?;
-    let mut rendered = Rendered::default();
+    let mut rendered = BTreeMap::new();
     // Dropped last: it takes apart maps that became cyclic.
     let mut context = Context::new(Limits::default(), ambient);
     context.interrupt = prepared.interrupt.clone();
@@ -49,18 +40,14 @@ pub(super) fn render(prepared: &Prepared<'_>, ambient: Ambient) -> Result<Render
             continue;
         }
         let about = [("Name", name.as_str()), ("BasePath", template.base.as_str())];
-        let about = about.map(|(field, text)| (field.to_owned(), Value::from(text)));
-        let about = Map::named("common.Values", BTreeMap::from(about));
+        let about = about.map(|(field, text)| (field.into(), Value::from(text)));
+        let about = Map::named("common.Values", Entries::from(about));
         template.context.insert("Template", Value::Map(about));
         let root = Value::Map(template.context.under(Some("common.Values")));
         let bytes = set
             .execute_bytes(name, &root, &mut context)
             .map_err(|error| template_error(&error, name, &templates))?;
-        let (text, is_text) = capstan_template::text(bytes);
-        if !is_text {
-            rendered.not_text.insert((*name).clone());
-        }
-        rendered.files.insert((*name).clone(), erase_no_value(&text));
+        rendered.insert((*name).clone(), erase_no_value(bytes));
     }
     Ok(rendered)
 }
@@ -99,10 +86,10 @@ struct Shared {
     capabilities: Value,
 }
 
-fn entries(values: &serde_json::Map<String, serde_json::Value>) -> BTreeMap<String, Value> {
+fn entries(values: &serde_json::Map<String, serde_json::Value>) -> Entries {
     values
         .iter()
-        .map(|(name, value)| (name.clone(), objects::value(value)))
+        .map(|(name, value)| (name.as_str().into(), objects::value(value)))
         .collect()
 }
 
@@ -115,12 +102,12 @@ fn gather<'a>(
     shared: &Shared,
     templates: &mut BTreeMap<String, Template<'a>>,
 ) -> Value {
-    let context = Map::from_entries(BTreeMap::from([
-        ("Chart".to_owned(), objects::chart(chart, is_root)),
-        ("Files".to_owned(), objects::Files::of(chart)),
-        ("Release".to_owned(), shared.release.clone()),
-        ("Capabilities".to_owned(), shared.capabilities.clone()),
-        ("Values".to_owned(), Value::Map(values.clone())),
+    let context = Map::from_entries(Entries::from([
+        ("Chart".into(), objects::chart(chart, is_root)),
+        ("Files".into(), objects::Files::of(chart)),
+        ("Release".into(), shared.release.clone()),
+        ("Capabilities".into(), shared.capabilities.clone()),
+        ("Values".into(), Value::Map(values.clone())),
     ]));
     let subcharts = Map::new();
     context.insert("Subcharts", Value::Map(subcharts.clone()));

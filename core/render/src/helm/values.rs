@@ -23,9 +23,12 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Map<String, Value>, Rend
     };
     let mut merged = Map::new();
     for (above, piece) in documents(bytes).map_err(yaml)? {
-        // Empty lines for those above: an error's line is that of the file.
-        let text = "\n".repeat(above) + &capstan_yaml::decode(&piece).map_err(yaml)?;
-        let value = parse_one_with_floats(&text, Mode::Kube11).map_err(yaml)?;
+        let value = parse_one_with_floats(&piece, Mode::Kube11).map_err(|error| {
+            yaml(YamlError {
+                line: error.line + above,
+                ..error
+            })
+        })?;
         merge(&mut merged, mapping(file, value)?);
     }
     Ok(merged)
@@ -34,8 +37,8 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Map<String, Value>, Rend
 /// Splits at the lines that begin with `---`, whatever they are part of, as Helm does before it parses. Only a comment may follow on
 /// such a line. With each piece goes the number of the lines above it.
 ///
-/// Helm looks for lines in bytes, whatever their encoding, and ends each with a line break: that of the last one makes UTF-16 with the
-/// lower byte first unreadable.
+/// Helm looks for lines in bytes, whatever their encoding, and ends each with a line break: that of the last one is half a character in
+/// UTF-16 with the lower byte first, which is no matter where a document ends before it.
 fn documents(bytes: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, YamlError> {
     let mut pieces = Vec::new();
     let (mut above, mut piece) = (0, Vec::new());

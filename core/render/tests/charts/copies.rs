@@ -169,3 +169,132 @@ fn what_a_later_key_takes_the_place_of_is_not_judged() {
         rendered("x: {~: 1}\nx: 2\n"),
     ]);
 }
+
+#[test]
+fn files_are_found_by_the_library_s_rules() {
+    let patterns = [
+        "*",
+        "**",
+        "***",
+        "?",
+        "??",
+        "conf/*",
+        "conf/?",
+        "conf/{a*,b}.txt",
+        "a{a*,b}.txt",
+        "conf/**.txt",
+        "**/*.txt",
+        "[!c]*",
+        "[a-c]*",
+        "[a-c]{}",
+        "[ab]{}*",
+        "conf\\\\/a.txt",
+        "conf/a.txt\\\\",
+        "\\\\",
+        "{conf,other}/*",
+        "{*.txt,conf/**}",
+        "*{.txt,.yaml}",
+        "[a",
+        "[]",
+        "[a-]",
+        "{a",
+        "é*",
+        "?.txt",
+        "conf/[é-ü].txt",
+        "[!a]?.txt",
+        "*?",
+        "conf/?.txt",
+        "{**.txt,**.yaml}",
+        "{conf/a,conf/b}.txt",
+        "***.txt",
+        "[!/]*",
+        "conf/*é*",
+    ];
+    let mut cases = Vec::new();
+    for pattern in patterns {
+        let text = format!("{{{{ range $name, $_ := .Files.Glob \"{pattern}\" }}}}{{{{ $name }}}} {{{{ end }}}}");
+        let mut case = chart(&text, "");
+        for name in [
+            "a.txt",
+            "aab.txt",
+            "é.txt",
+            "b.yaml",
+            "conf/a.txt",
+            "conf/ab.txt",
+            "conf/b.txt",
+            "conf/é.txt",
+            "conf/deep/a.txt",
+            "other/c",
+            "c",
+        ] {
+            case = case.with(name, "x");
+        }
+        cases.push(case);
+    }
+    check_all(&cases);
+}
+
+#[test]
+fn built_in_values_in_every_notation() {
+    let mut expressions = Vec::new();
+    for value in [
+        ".Chart",
+        ".Chart.Dependencies",
+        ".Chart.Maintainers",
+        ".Chart.Annotations",
+        ".Chart.Keywords",
+        ".Release",
+        ".Capabilities",
+        ".Capabilities.KubeVersion",
+        ".Capabilities.HelmVersion",
+        ".Capabilities.APIVersions",
+        ".Template",
+        ".Files",
+        "(.Files.Glob \"*.md\")",
+        ".Subcharts.sub.Chart",
+        ".Values",
+        "(omit . \"Files\" \"Capabilities\" \"Subcharts\")",
+        "(dict \"a\" .Capabilities.HelmVersion)",
+        "(list .Capabilities.KubeVersion)",
+        "(semver \"1.2.3-a+b\")",
+        "(toDate \"2006-01-02\" \"2023-05-06\")",
+        "(urlParse \"http://u:p@h/x?y#z\")",
+    ] {
+        for notation in [
+            "toYaml",
+            "toYamlPretty",
+            "toJson",
+            "toPrettyJson",
+            "toRawJson",
+            "toToml",
+            "toString",
+            "quote",
+            "printf \"%v %+v\"",
+            "kindOf",
+            "typeOf",
+            "len",
+            "keys",
+            "deepCopy",
+            "empty",
+            "html",
+        ] {
+            expressions.push(match notation.starts_with("printf") {
+                true => format!("{notation} {value} {value}"),
+                false => format!("{notation} {value}"),
+            });
+        }
+    }
+    // The order of keys is that of a Go map, and the fields of structs are in the order of their names in `toYamlPretty`.
+    let is_left_out =
+        |text: &str| text.starts_with("keys") || text.starts_with("toYamlPretty") && text.contains(".Capabilities");
+    let shown = expressions.iter().filter(|text| !is_left_out(text));
+    let cases: Vec<Case> = shown
+        .map(|expression| {
+            let case = chart(&format!("{{{{ {expression} }}}}"), "a: 1\nm: {x: [1, null, 2.5]}\n");
+            let about = "apiVersion: v2\nname: top\nversion: 0.1.0\nannotations: {k: v}\nkeywords: [x, y]\nmaintainers: [{name: n, email: e}]\n\
+                         dependencies: [{name: sub, version: 1.0.0, repository: \"\", tags: [t], import-values: [d, {child: c, parent: p}]}]\n";
+            case.with("Chart.yaml", about).with("README.md", "x")
+        })
+        .collect();
+    check_all(&cases);
+}

@@ -14,6 +14,8 @@
 )]
 
 mod archives;
+mod bytes;
+mod characters;
 mod copies;
 mod generate;
 mod json_text;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use capstan_model::{ApplicationSource, HelmSource};
-use capstan_render::{MemoryTree, RenderRequest, helm_template};
+use capstan_render::{HelmOutput, MemoryTree, RenderRequest, helm_template};
 use serde_json::{Value, json};
 
 /// A chart's files, and the user's values.
@@ -122,25 +122,7 @@ impl Oracle {
 
     /// What Helm makes of a case.
     pub(crate) fn helm(&self, case: &Case) -> Outcome {
-        let chart = self.folder.path().join("chart");
-        drop(std::fs::remove_dir_all(&chart));
-        std::fs::create_dir_all(&chart).unwrap();
-        for (name, content) in &case.files {
-            let path = chart.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, content).unwrap();
-        }
-        for (name, target) in &case.links {
-            let path = chart.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::os::unix::fs::symlink(target, path).unwrap();
-        }
-        let values = self.folder.path().join("values.yaml");
-        let mut files = Vec::new();
-        if let Some(text) = &case.values {
-            std::fs::write(&values, text).unwrap();
-            files.push(values);
-        }
+        let (chart, files) = self.write(case);
         let asked = json!({ "chart": chart, "values": files, "name": "rel", "namespace": "team" });
         let mut running = self.running.borrow_mut();
         let line = running.ask(&format!("{asked}\n"));
@@ -160,10 +142,54 @@ impl Oracle {
             error => Err(error.to_owned()),
         }
     }
+
+    /// What `helm template` prints of a case.
+    fn printed(&self, case: &Case) -> Result<Vec<u8>, String> {
+        let (chart, files) = self.write(case);
+        let mut command = Command::new(self.program.with_file_name("helm"));
+        command.args(["template", "rel", "--namespace", "team", "--include-crds"]);
+        let output = command
+            .arg(chart)
+            .args(files.iter().map(|file| format!("--values={}", file.display())))
+            .output()
+            .unwrap();
+        match output.status.success() {
+            true => Ok(output.stdout),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// Puts a case where Helm reads it: the chart, and the files of the user's values.
+    fn write(&self, case: &Case) -> (PathBuf, Vec<PathBuf>) {
+        let chart = self.folder.path().join("chart");
+        drop(std::fs::remove_dir_all(&chart));
+        std::fs::create_dir_all(&chart).unwrap();
+        for (name, content) in &case.files {
+            let path = chart.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        for (name, target) in &case.links {
+            let path = chart.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(target, path).unwrap();
+        }
+        let values = self.folder.path().join("values.yaml");
+        let mut files = Vec::new();
+        if let Some(text) = &case.values {
+            std::fs::write(&values, text).unwrap();
+            files.push(values);
+        }
+        (chart, files)
+    }
 }
 
 /// What Capstan makes of a case.
 pub(crate) fn capstan(case: &Case) -> Outcome {
+    output(case).map(|output| output.files)
+}
+
+fn output(case: &Case) -> Result<HelmOutput, String> {
     let mut tree = MemoryTree::from_files(case.files.iter().map(|(name, text)| (format!("app/{name}"), text)));
     for (name, target) in &case.links {
         tree.link(format!("app/{name}"), target);
@@ -183,9 +209,7 @@ pub(crate) fn capstan(case: &Case) -> Outcome {
         namespace: "team",
         ..RenderRequest::new("rel", &source)
     };
-    helm_template(&request, &tree)
-        .map(|output| output.files)
-        .map_err(|error| error.to_string())
+    helm_template(&request, &tree).map_err(|error| error.to_string())
 }
 
 /// Both, held against each other; `Err` says how they differ. Texts of errors are not compared.
@@ -196,6 +220,22 @@ pub(crate) fn agree(oracle: &Oracle, case: &Case) -> Result<Outcome, String> {
         (Ok(helm), Ok(capstan)) if helm == capstan => Ok(ours),
         _ => Err(format!("helm:    {theirs:#?}\ncapstan: {ours:#?}\n{}", case.show())),
     }
+}
+
+/// As [`agree`], and what the commands print is the same to the byte.
+fn agree_printed(oracle: &Oracle, case: &Case) -> Result<Outcome, String> {
+    let (theirs, ours) = (oracle.printed(case), output(case));
+    match (&theirs, ours) {
+        (Err(_), Err(_)) => {}
+        (Ok(helm), Ok(capstan)) if *helm == capstan.to_yaml(true) => {}
+        (theirs, ours) => {
+            let shown = |bytes: &[u8]| bytes.escape_ascii().to_string();
+            let theirs = theirs.as_deref().map(shown);
+            let ours = ours.map(|ours| shown(&ours.to_yaml(true)));
+            return Err(format!("helm:    {theirs:#?}\ncapstan: {ours:#?}\n{}", case.show()));
+        }
+    }
+    agree(oracle, case)
 }
 
 /// How many charts to look at: what `CAPSTAN_CASES` says.
@@ -209,6 +249,18 @@ const SAMPLE: usize = 60;
 
 /// Holds the cases of a table, and prints all that differ.
 pub(crate) fn check_all<'c>(cases: impl IntoIterator<Item = (String, &'c Case)>) {
+    check_by(agree, cases);
+}
+
+/// As [`check_all`], and what the commands print is the same, too.
+pub(crate) fn check_printed<'c>(cases: impl IntoIterator<Item = (String, &'c Case)>) {
+    check_by(agree_printed, cases);
+}
+
+fn check_by<'c>(
+    agree: fn(&Oracle, &Case) -> Result<Outcome, String>,
+    cases: impl IntoIterator<Item = (String, &'c Case)>,
+) {
     let Some(oracle) = Oracle::start() else { return };
     let cases: Vec<_> = cases.into_iter().collect();
     let step = cases.len().div_ceil(count(SAMPLE).max(1));

@@ -220,7 +220,7 @@ fn index_one(item: &Value, key: &Value) -> Result<Value> {
     }
     if let Some(map) = item.as_map() {
         return match key {
-            Value::Str(name) => Ok(map.get(&name.lossy()).unwrap_or_else(|| map.element().zero())),
+            Value::Str(name) => Ok(map.get(name).unwrap_or_else(|| map.element().zero())),
             Value::Nil => error("value is nil; should be of type string"),
             other => error(format!("value has type {}; should be string", other.type_name())),
         };
@@ -263,6 +263,11 @@ fn escape(env: &mut Env<'_>, args: &[Value], one: fn(&mut Vec<u8>, &[u8])) -> Re
     pay(env, args)?;
     let source = match args {
         [Value::Str(text)] => text.clone(),
+        // Go follows a pointer that it prints.
+        [value @ Value::Object(object)] if object.kind() == "ptr" && !object.is_stringer() => {
+            let text = crate::gofmt::sprint_v(value, env.context.limits.output);
+            Text::from(text.strip_prefix(b"&").unwrap_or(&text))
+        }
         _ => {
             let absent = |value: &Value| {
                 if value.is_nil() {
@@ -303,7 +308,7 @@ fn js(out: &mut Vec<u8>, source: &[u8]) {
                 '"' => out.extend_from_slice(b"\\\""),
                 '<' | '>' | '&' | '=' => out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes()),
                 '\u{7f}' => out.push(0x7f),
-                _ if c < ' ' || !crate::gofmt::is_printable(c) => {
+                _ if c < ' ' || !crate::characters::is_printable(c) => {
                     out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes());
                 }
                 _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),

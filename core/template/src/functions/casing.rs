@@ -1,95 +1,90 @@
 //! Upper and lower case, and the conversions between naming styles.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
-use super::{Function, bytes, fixed, text_result};
+use super::{Function, bytes, fixed, string, text_result};
+use crate::characters::{
+    is_digit, is_letter, is_lower, is_number, is_punctuation, is_title, is_upper, lower, title, upper,
+};
 use crate::signature::Type::Str;
+use crate::value::text;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("upper", &[Str], |env, args| {
-        text_result(env, mapped(bytes(args, 0), upper))
+        let text: String = string(args, 0).chars().map(upper).collect();
+        text_result(env, text)
     }),
     fixed("lower", &[Str], |env, args| {
-        text_result(env, mapped(bytes(args, 0), lower))
+        let text: String = string(args, 0).chars().map(lower).collect();
+        text_result(env, text)
     }),
     fixed("title", &[Str], |env, args| {
-        let mut previous = ' ';
-        let title = mapped(bytes(args, 0), |c| {
-            let changed = if separates(previous) { upper(c) } else { c };
-            previous = c;
-            changed
-        });
-        text_result(env, title)
+        let text = titled(&string(args, 0));
+        text_result(env, text)
     }),
     fixed("untitle", &[Str], |env, args| {
-        let mut at_start = true;
-        let untitled = mapped(bytes(args, 0), |c| {
-            if c.is_whitespace() {
-                at_start = true;
-                c
-            } else if std::mem::take(&mut at_start) {
-                lower(c)
-            } else {
-                c
-            }
-        });
-        text_result(env, untitled)
+        let text = untitled(&string(args, 0));
+        text_result(env, text)
     }),
     fixed("swapcase", &[Str], |env, args| {
-        let swapped = mapped(bytes(args, 0), |c| {
-            if c.is_uppercase() {
-                lower(c)
-            } else if c.is_lowercase() {
-                upper(c)
-            } else {
-                c
-            }
-        });
-        text_result(env, swapped)
+        let text = swapped(&string(args, 0));
+        text_result(env, text)
     }),
     fixed("snakecase", &[Str], |env, args| {
-        text_result(env, words_joined(bytes(args, 0), b'_'))
+        text_result(env, words_joined(bytes(args, 0), '_'))
     }),
     fixed("kebabcase", &[Str], |env, args| {
-        text_result(env, words_joined(bytes(args, 0), b'-'))
+        text_result(env, words_joined(bytes(args, 0), '-'))
     }),
     fixed("camelcase", &[Str], |env, args| {
-        text_result(env, pascal_case(bytes(args, 0)))
+        let name = pascal_case(&string(args, 0));
+        text_result(env, name)
     }),
 ];
 
-/// Changes every character; broken bytes become U+FFFD.
-fn mapped(text: &[u8], change: impl FnMut(char) -> char) -> String {
-    characters(text).map(change).collect()
+/// The first character of every word as a capital.
+fn titled(text: &str) -> String {
+    let mut previous = ' ';
+    let changed = text
+        .chars()
+        .map(|c| match separates(std::mem::replace(&mut previous, c)) {
+            true => title(c),
+            false => c,
+        });
+    changed.collect()
 }
 
-/// The characters of a text, one U+FFFD for every broken byte.
-fn characters(text: &[u8]) -> impl Iterator<Item = char> {
-    text.utf8_chunks().flat_map(|chunk| {
-        let broken = chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER);
-        chunk.valid().chars().chain(broken)
-    })
+/// The first character of every word as a small letter.
+fn untitled(text: &str) -> String {
+    let mut at_start = true;
+    let changed = text.chars().map(|c| {
+        if c.is_whitespace() {
+            at_start = true;
+            c
+        } else if std::mem::take(&mut at_start) {
+            lower(c)
+        } else {
+            c
+        }
+    });
+    changed.collect()
 }
 
-/// One character for one, as Go maps runes: what would become several stays.
-fn upper(c: char) -> char {
-    let mut upper = c.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(only), None) => only,
-        _ => c,
-    }
-}
-
-fn lower(c: char) -> char {
-    let mut lower = c.to_lowercase();
-    match (lower.next(), lower.next()) {
-        (Some(only), None) => only,
-        // Dotted capital I: the only one whose small form is two characters.
-        _ if c == '\u{130}' => 'i',
-        _ => c,
-    }
+fn swapped(text: &str) -> String {
+    let mut at_start = true;
+    let changed = text.chars().map(|c| {
+        if is_upper(c) || is_title(c) {
+            at_start = false;
+            lower(c)
+        } else if is_lower(c) {
+            match std::mem::take(&mut at_start) {
+                true => title(c),
+                false => upper(c),
+            }
+        } else {
+            at_start = c.is_whitespace();
+            c
+        }
+    });
+    changed.collect()
 }
 
 /// Whether a character separates words for `title`.
@@ -97,7 +92,7 @@ fn separates(c: char) -> bool {
     if c.is_ascii() {
         return !(c.is_ascii_alphanumeric() || c == '_');
     }
-    !c.is_alphanumeric() && c.is_whitespace()
+    !(is_letter(c) || is_digit(c)) && c.is_whitespace()
 }
 
 fn is_connector(c: char) -> bool {
@@ -116,31 +111,22 @@ enum Kind {
     Other,
 }
 
-static PUNCTUATION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{P}$").ok());
-
-fn is_punctuation(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_punctuation() && !matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~');
-    }
-    PUNCTUATION
-        .as_ref()
-        .is_some_and(|pattern| pattern.is_match(c.encode_utf8(&mut [0; 4])))
-}
-
+/// A letter that is not Chinese: those are words of their own.
 fn is_alphabet(c: char) -> bool {
-    c.is_alphabetic()
+    is_letter(c) && !matches!(c, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}')
 }
 
-/// The next character that is not broken, and the bytes up to behind it; `previous` when there is none.
+/// The next character that is not broken, and the bytes up to behind it; `previous` when there is none. U+FFFD is taken for a broken one.
 fn next_valid(text: &[u8], previous: char) -> (char, usize) {
     let mut size = 0;
     for chunk in text.utf8_chunks() {
-        if let Some(c) = chunk.valid().chars().next()
-            && c != char::REPLACEMENT_CHARACTER
-        {
-            return (c, size + c.len_utf8());
+        for c in chunk.valid().chars() {
+            size += c.len_utf8();
+            if c != char::REPLACEMENT_CHARACTER {
+                return (c, size);
+            }
         }
-        size += chunk.valid().len() + chunk.invalid().len();
+        size += chunk.invalid().len();
     }
     (previous, size)
 }
@@ -165,16 +151,16 @@ fn next_word(text: &[u8]) -> (Kind, usize) {
         }
         offset
     };
-    let small = |c: char, _: usize| is_alphabet(c) && !c.is_uppercase();
+    let small = |c: char, _: usize| is_alphabet(c) && !is_upper(c);
     match first {
         _ if is_connector(first) => (Kind::Connector, run(size, first, &|c, _| is_connector(c))),
         _ if is_punctuation(first) => (Kind::Punctuation, run(size, first, &|c, _| is_punctuation(c))),
-        _ if first.is_uppercase() => (Kind::Upper, upper_word(text, first, size)),
+        _ if is_upper(first) => (Kind::Upper, upper_word(text, first, size)),
         _ if is_alphabet(first) => (Kind::Alphabet, run(size, first, &small)),
-        _ if first.is_numeric() => (Kind::Number, run(size, first, &|c, _| c.is_numeric())),
+        _ if is_number(first) => (Kind::Number, run(size, first, &|c, _| is_number(c))),
         _ => {
             let other = |c: char, size: usize| {
-                size != 0 && !(is_connector(c) || is_alphabet(c) || c.is_numeric() || is_punctuation(c))
+                size != 0 && !(is_connector(c) || is_alphabet(c) || is_number(c) || is_punctuation(c))
             };
             (Kind::Other, run(size, first, &other))
         }
@@ -189,12 +175,12 @@ fn upper_word(text: &[u8], first: char, size: usize) -> usize {
         return offset;
     }
     let (mut c, mut size) = next_valid(&text[offset..], first);
-    if c.is_uppercase() {
+    if is_upper(c) {
         let mut previous = size;
         offset += size;
         while offset < text.len() {
             (c, size) = next_valid(&text[offset..], c);
-            if !c.is_uppercase() {
+            if !is_upper(c) {
                 break;
             }
             previous = size;
@@ -209,7 +195,7 @@ fn upper_word(text: &[u8], first: char, size: usize) -> usize {
         offset += size;
         while offset < text.len() {
             (c, size) = next_valid(&text[offset..], c);
-            if !is_alphabet(c) || c.is_uppercase() {
+            if !is_alphabet(c) || is_upper(c) {
                 break;
             }
             offset += size;
@@ -223,7 +209,7 @@ struct Words<'a> {
     rest: &'a [u8],
     kind: Kind,
     word: &'a [u8],
-    separator: u8,
+    separator: char,
     out: Vec<u8>,
 }
 
@@ -239,18 +225,24 @@ impl<'a> Words<'a> {
             self.out.extend_from_slice(word);
             return;
         }
-        for c in characters(word) {
-            if is_connector(c) {
-                self.out.push(self.separator);
-            } else {
-                self.out.extend_from_slice(lower(c).encode_utf8(&mut [0; 4]).as_bytes());
-            }
+        for c in text(word).chars() {
+            let written = match c {
+                _ if is_connector(c) => self.separator,
+                _ if is_upper(c) => lower(c),
+                _ => c,
+            };
+            self.out.extend_from_slice(written.encode_utf8(&mut [0; 4]).as_bytes());
         }
+    }
+
+    fn separate(&mut self) {
+        self.out
+            .extend_from_slice(self.separator.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
     fn separate_unless(&mut self, kinds: &[Kind]) {
         if !kinds.contains(&self.kind) {
-            self.out.push(self.separator);
+            self.separate();
         }
     }
 
@@ -279,7 +271,7 @@ impl<'a> Words<'a> {
                 let number = self.word;
                 self.advance();
                 if self.kind == Kind::Alphabet {
-                    self.out.push(self.separator);
+                    self.separate();
                     self.write(Kind::Number, number);
                     self.tail();
                 } else {
@@ -293,7 +285,7 @@ impl<'a> Words<'a> {
 }
 
 /// The words of a name in lower case with a separator between.
-fn words_joined(text: &[u8], separator: u8) -> Vec<u8> {
+fn words_joined(text: &[u8], separator: char) -> Vec<u8> {
     let mut words = Words {
         rest: text,
         kind: Kind::Invalid,
@@ -310,14 +302,14 @@ fn words_joined(text: &[u8], separator: u8) -> Vec<u8> {
 }
 
 /// Capitals at the start and after connectors, which vanish between letters; further capitals of a word become small.
-fn pascal_case(text: &[u8]) -> String {
+fn pascal_case(name: &str) -> String {
     let mut out = String::new();
-    let mut rest = characters(text).peekable();
+    let mut rest = name.chars().peekable();
     let (mut current, mut first_is_upper) = (None, false);
     for c in rest.by_ref() {
         current = Some(c);
         if !is_connector(c) {
-            first_is_upper = c.is_uppercase();
+            first_is_upper = is_upper(c);
             current = Some(upper(c));
             break;
         }
@@ -338,11 +330,11 @@ fn pascal_case(text: &[u8]) -> String {
             continue;
         }
         if is_connector(previous) {
-            first_is_upper = c.is_uppercase();
+            first_is_upper = is_upper(c);
             current = upper(c);
         } else {
             if first_is_upper {
-                if c.is_uppercase() {
+                if is_upper(c) {
                     current = lower(c);
                 } else {
                     first_is_upper = false;
@@ -370,8 +362,8 @@ mod tests {
             ("FOO_BAR", "foo_bar", "FooBar"),
             ("", "", ""),
         ] {
-            assert_eq!(words_joined(name.as_bytes(), b'_'), snake.as_bytes());
-            assert_eq!(pascal_case(name.as_bytes()), pascal);
+            assert_eq!(words_joined(name.as_bytes(), '_'), snake.as_bytes());
+            assert_eq!(pascal_case(name), pascal);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Dates. `now` is the clock the caller froze; the local zone is UTC, the other zones come from a database that is linked in.
 
-use super::{Function, error, fixed, string};
+use super::{Function, bytes, error, fixed, string};
 use crate::exec::{Env, Result};
 use crate::signature::Type::{Any, Str, Time as TimeType};
 use crate::time;
@@ -9,19 +9,19 @@ use crate::value::{Time, Value};
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("now", &[], |env, _| Ok(Value::from(env.context.now("now")?))),
     fixed("date", &[Str, Any], |env, args| {
-        zoned(env, "date", &string(args, 0), &args[1], "Local")
+        zoned(env, "date", bytes(args, 0), &args[1], "Local")
     }),
     fixed("dateInZone", &[Str, Any, Str], |env, args| {
-        zoned(env, "dateInZone", &string(args, 0), &args[1], &string(args, 2))
+        zoned(env, "dateInZone", bytes(args, 0), &args[1], &string(args, 2))
     }),
     fixed("date_in_zone", &[Str, Any, Str], |env, args| {
-        zoned(env, "date_in_zone", &string(args, 0), &args[1], &string(args, 2))
+        zoned(env, "date_in_zone", bytes(args, 0), &args[1], &string(args, 2))
     }),
     fixed("htmlDate", &[Any], |env, args| {
-        zoned(env, "htmlDate", "2006-01-02", &args[0], "Local")
+        zoned(env, "htmlDate", b"2006-01-02", &args[0], "Local")
     }),
     fixed("htmlDateInZone", &[Any, Str], |env, args| {
-        zoned(env, "htmlDateInZone", "2006-01-02", &args[0], &string(args, 1))
+        zoned(env, "htmlDateInZone", b"2006-01-02", &args[0], &string(args, 1))
     }),
     fixed("dateModify", &[Str, TimeType], |_, args| {
         Ok(modify(args).unwrap_or_else(|_| args[1].clone()))
@@ -84,10 +84,10 @@ fn moment(env: &Env<'_>, function: &str, value: &Value) -> Result<Time> {
 }
 
 /// An unknown zone is UTC.
-fn zoned(env: &Env<'_>, function: &str, layout: &str, value: &Value, zone: &str) -> Result<Value> {
+fn zoned(env: &Env<'_>, function: &str, layout: &[u8], value: &Value, zone: &str) -> Result<Value> {
     let moment = moment(env, function, value)?;
     let local = time::in_zone(&moment, zone).unwrap_or_else(|| Time::utc(moment.nanoseconds));
-    Ok(Value::from(time::format(&local, layout)))
+    Ok(Value::Str(time::format_bytes(&local, layout).into()))
 }
 
 fn modify(args: &[Value]) -> Result<Value> {

@@ -8,30 +8,29 @@ use crate::value::{Element, List, Map, Value};
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("fromYaml", &[Str], |env, args| {
         pay(env, args)?;
-        let map = into_map(read_yaml(bytes(args, 0)), Value::Map(Map::new()));
+        let map = into_map(read_yaml(bytes(args, 0)), FROM_YAML, Value::Map(Map::new()));
         paid(env, map)
     }),
     fixed("fromYamlArray", &[Str], |env, args| {
         pay(env, args)?;
-        let list = into_list(read_yaml(bytes(args, 0)), Value::list(Vec::new()));
+        let list = into_list(read_yaml(bytes(args, 0)), FROM_YAML, Value::list(Vec::new()));
         paid(env, list)
     }),
     fixed("fromJson", &[Str], |env, args| {
         pay(env, args)?;
-        Ok(into_map(read_json(bytes(args, 0)), Value::Map(Map::nil(Element::Any))))
+        let null = Value::Map(Map::nil(Element::Any));
+        Ok(into_map(json::read(bytes(args, 0)), FROM_JSON, null))
     }),
     fixed("fromJsonArray", &[Str], |env, args| {
         pay(env, args)?;
-        Ok(into_list(
-            read_json(bytes(args, 0)),
-            Value::List(List::nil(Element::Any)),
-        ))
+        let null = Value::List(List::nil(Element::Any));
+        Ok(into_list(json::read(bytes(args, 0)), FROM_JSON, null))
     }),
     fixed("mustFromJson", &[Str], |env, args| {
         pay(env, args)?;
         match json::read(bytes(args, 0)) {
-            Ok(value) => Ok(value),
-            Err(message) => error(message),
+            Ok((value, None)) => Ok(value),
+            Ok((_, Some(message))) | Err(message) => error(message),
         }
     }),
 ];
@@ -47,12 +46,12 @@ fn paid(env: &mut Env<'_>, value: Value) -> Result<Value> {
     Ok(value)
 }
 
-fn read_yaml(text: &[u8]) -> std::result::Result<Value, String> {
-    let Ok(text) = std::str::from_utf8(text) else {
-        return Err("error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned());
-    };
+/// A document that was read, with a complaint about a part of it; or why it cannot be read.
+type Read = std::result::Result<(Value, Option<String>), String>;
+
+fn read_yaml(text: &[u8]) -> Read {
     match capstan_yaml::parse_one_with_floats(text, capstan_yaml::Mode::Kube11) {
-        Ok(document) => Ok(Value::from_document(&document)),
+        Ok(document) => Ok((Value::from_document(&document), None)),
         // Keys are looked at in a second step.
         Err(problem)
             if problem.go_message.starts_with("unsupported map key") || problem.go_message.starts_with("json: ") =>
@@ -61,16 +60,6 @@ fn read_yaml(text: &[u8]) -> std::result::Result<Value, String> {
         }
         Err(problem) => Err(format!("error converting YAML to JSON: yaml: {}", problem.go_message)),
     }
-}
-
-/// As [`json::read`], for a wanted map or list: a number that no float can hold is first of all a number.
-fn read_json(text: &[u8]) -> std::result::Result<Value, String> {
-    let read = json::read(text);
-    let out_of_range = matches!(&read, Err(message) if message.starts_with("json: cannot unmarshal number"));
-    if out_of_range && !text.trim_ascii_start().starts_with(b"[") && !text.trim_ascii_start().starts_with(b"{") {
-        return Ok(Value::Float(0.0));
-    }
-    read
 }
 
 /// How Go names the JSON kind of a value.
@@ -84,40 +73,38 @@ fn json_kind(value: &Value) -> &'static str {
     }
 }
 
-/// A map, what `null` stands for, or a complaint.
-fn into_map(read: std::result::Result<Value, String>, null: Value) -> Value {
+/// What stands before the complaint that a document is of another kind: YAML is decoded in two steps.
+const FROM_YAML: &str = "error unmarshaling JSON: while decoding JSON: ";
+const FROM_JSON: &str = "";
+
+/// A map, what `null` stands for, or a complaint, which is in the map where a part of it is at fault.
+fn into_map(read: Read, prefix: &str, null: Value) -> Value {
     let message = match read {
-        Ok(value @ Value::Map(_)) => return value,
-        Ok(Value::Nil) => return null,
-        Ok(other) => mismatch(&other, "map[string]interface {}", &null),
+        Ok((Value::Map(map), unfit)) => {
+            if let Some(message) = unfit {
+                map.insert("Error", Value::from(message));
+            }
+            return Value::Map(map);
+        }
+        Ok((Value::Nil, None)) => return null,
+        Ok((other, _)) => mismatch(&other, prefix, "map[string]interface {}"),
         Err(message) => message,
     };
     Value::map([("Error", Value::from(message))])
 }
 
 /// A list, what `null` stands for, or a complaint.
-fn into_list(read: std::result::Result<Value, String>, null: Value) -> Value {
+fn into_list(read: Read, prefix: &str, null: Value) -> Value {
     let message = match read {
-        Ok(value @ Value::List(_)) => return value,
-        Ok(Value::Nil) => return null,
-        Ok(other) => mismatch(&other, "[]interface {}", &null),
-        Err(message) => message,
+        Ok((value @ Value::List(_), None)) => return value,
+        Ok((Value::Nil, None)) => return null,
+        Ok((Value::List(_), Some(message))) | Err(message) => message,
+        Ok((other, _)) => mismatch(&other, prefix, "[]interface {}"),
     };
     Value::list(vec![Value::from(message)])
 }
 
-fn mismatch(value: &Value, wanted: &str, null: &Value) -> String {
-    // YAML is decoded in two steps, which the complaint tells.
-    let from_json = match null {
-        Value::Map(map) => map.is_nil(),
-        Value::List(list) => list.is_nil(),
-        _ => false,
-    };
-    let prefix = if from_json {
-        ""
-    } else {
-        "error unmarshaling JSON: while decoding JSON: "
-    };
+fn mismatch(value: &Value, prefix: &str, wanted: &str) -> String {
     format!(
         "{prefix}json: cannot unmarshal {} into Go value of type {wanted}",
         json_kind(value)

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::convert::to_text;
 use super::flow::empty;
-use super::{Function, bytes, error, fixed, map, string, variadic};
+use super::{Function, bytes, error, fixed, map, variadic};
 use crate::exec::{Env, Result};
 use crate::signature::Type::{Any, Map as MapType, Str};
 use crate::stack::grow;
-use crate::value::{Element, List, Map, Value};
+use crate::value::{Element, List, Map, Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     variadic("dict", &[], Any, |env, args| {
@@ -21,12 +21,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         for pair in args.chunks(2) {
             env.context.charge_value(&pair[0])?;
             let value = pair.get(1).cloned().unwrap_or_else(|| Value::from(""));
-            entries.insert(to_text(&pair[0], limit).lossy().into_owned(), value);
+            entries.insert(to_text(&pair[0], limit), value);
         }
         Ok(Value::Map(Map::from_entries(entries)))
     }),
     fixed("get", &[MapType, Str], |_, args| {
-        Ok(map(args, 0).get(&string(args, 1)).unwrap_or_else(|| Value::from("")))
+        Ok(map(args, 0).get(bytes(args, 1)).unwrap_or_else(|| Value::from("")))
     }),
     fixed("set", &[MapType, Str, Any], |env, args| {
         let Value::Map(target) = &args[0] else {
@@ -35,21 +35,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         if target.is_nil() {
             return error("assignment to entry in nil map");
         }
-        put(env, target, string(args, 1).into_owned(), args[2].clone())?;
+        put(env, target, bytes(args, 1).into(), args[2].clone())?;
         Ok(args[0].clone())
     }),
     fixed("unset", &[MapType, Str], |_, args| {
-        map(args, 0).remove(&string(args, 1));
+        map(args, 0).remove(bytes(args, 1));
         Ok(args[0].clone())
     }),
     fixed("hasKey", &[MapType, Str], |_, args| {
-        Ok(Value::Bool(map(args, 0).contains_key(&string(args, 1))))
+        Ok(Value::Bool(map(args, 0).contains_key(bytes(args, 1))))
     }),
     variadic("pluck", &[Str], MapType, |env, args| {
         env.context.charge_items(args.len() as u64)?;
-        let key = string(args, 0);
+        let key = bytes(args, 0);
         Ok(Value::list(
-            (1..args.len()).filter_map(|i| map(args, i).get(&key)).collect(),
+            (1..args.len()).filter_map(|i| map(args, i).get(key)).collect(),
         ))
     }),
     variadic("keys", &[], MapType, |env, args| {
@@ -68,15 +68,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("pick", &[MapType], Str, |env, args| {
         env.context.charge_items(args.len() as u64)?;
         let source = map(args, 0);
-        let keys = (1..args.len()).map(|i| string(args, i).into_owned());
+        let keys = (1..args.len()).map(|i| bytes(args, i));
         Ok(Value::map(
-            keys.filter_map(|key| source.get(&key).map(|value| (key, value))),
+            keys.filter_map(|key| source.get(key).map(|value| (key, value))),
         ))
     }),
     variadic("omit", &[MapType], Str, |env, args| {
         let entries = map(args, 0).entries();
         env.context.charge_items(entries.len() as u64)?;
-        let omitted = |key: &str| (1..args.len()).any(|i| bytes(args, i) == key.as_bytes());
+        let omitted = |key: &Text| (1..args.len()).any(|i| bytes(args, i) == key.bytes());
         Ok(Value::map(entries.into_iter().filter(|(key, _)| !omitted(key))))
     }),
     variadic("merge", &[MapType], MapType, |env, args| merge_all(env, args, false)),
@@ -105,8 +105,8 @@ pub(super) fn equal(env: &Env<'_>, a: &Value, b: &Value) -> bool {
 }
 
 /// Sets an entry; a container may close a cycle, which the context breaks at its end.
-fn put(env: &mut Env<'_>, target: &Map, key: String, value: Value) -> Result<()> {
-    env.context.charge(12 + key.len() as u64 / 8)?;
+fn put(env: &mut Env<'_>, target: &Map, key: Text, value: Value) -> Result<()> {
+    env.context.charge(12 + key.bytes().len() as u64 / 8)?;
     if matches!(value, Value::Map(_) | Value::List(_)) {
         env.context.watched.push(target.watch());
     }
@@ -173,7 +173,7 @@ fn deep_copy(value: &Value) -> Value {
             list.items().iter().map(|item| grow(|| deep_copy(item))).collect(),
         )),
         Value::Map(map) => {
-            let entries: BTreeMap<String, Value> = map
+            let entries = map
                 .entries()
                 .into_iter()
                 .map(|(key, value)| (key, grow(|| deep_copy(&value))))
@@ -196,7 +196,7 @@ fn dig(args: &[Value]) -> Result<Value> {
         let Value::Str(key) = key else {
             return error(not_convertible(key, "string"));
         };
-        names.push(key.lossy());
+        names.push(key);
     }
     for (i, name) in names.iter().enumerate() {
         match current.get(name) {

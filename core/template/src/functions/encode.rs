@@ -9,7 +9,7 @@ use crate::exec::{Env, Result};
 use crate::float::json_float;
 use crate::signature::Type::{Any, Str};
 use crate::stack::grow;
-use crate::value::{List, Value};
+use crate::value::{List, Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("toJson", &[Any], |env, args| json(env, args, COMPACT)),
@@ -213,14 +213,14 @@ impl JsonWriter {
         Ok(())
     }
 
-    fn entries(&mut self, entries: &[(String, Value)], level: usize) -> std::result::Result<(), String> {
+    fn entries(&mut self, entries: &[(Text, Value)], level: usize) -> std::result::Result<(), String> {
         self.out.push(b'{');
         for (i, (key, item)) in entries.iter().enumerate() {
             if i > 0 {
                 self.out.push(b',');
             }
             self.line(level + 1);
-            self.string(key.as_bytes());
+            self.string(key.bytes());
             self.out
                 .extend_from_slice(if self.style.indent.is_some() { b": " } else { b":" });
             grow(|| self.value(item, level + 1))?;
@@ -267,11 +267,9 @@ impl JsonWriter {
 }
 
 /// A value as Go's library writes it, with the line break at its end; nothing for what cannot be written.
-pub(crate) fn go_yaml(value: &Value) -> Value {
-    document(value).map_or_else(
-        |_| Value::from(""),
-        |document| Value::from(capstan_yaml::to_go_yaml(&document).as_str()),
-    )
+#[must_use]
+pub fn to_yaml(value: &Value) -> String {
+    document(value).map_or_else(|_| String::new(), |document| capstan_yaml::to_go_yaml(&document))
 }
 
 fn yaml(env: &mut Env<'_>, args: &[Value], must: bool) -> Result<Value> {
@@ -305,16 +303,6 @@ fn pretty_yaml(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
         text.pop();
     }
     text_result(env, text)
-}
-
-/// A text with U+FFFD for every broken byte, as Go's encoder has it.
-fn lossy(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    out
 }
 
 /// What becomes of a text on Helm's way to YAML: it is written as JSON, and that is read as YAML, where some characters that JSON leaves
@@ -372,7 +360,7 @@ fn document(value: &Value) -> std::result::Result<Json, String> {
             Some(number) => Json::Number(number),
             None => return finite(*f).map(Json::String),
         },
-        Value::Str(text) => Json::String(through_json(&lossy(text.bytes()), false)?),
+        Value::Str(text) => Json::String(through_json(&text.lossy(), false)?),
         Value::Bytes(bytes) => Json::String(STANDARD.encode(bytes)),
         Value::Time(time) => Json::String(crate::time::format(time, "2006-01-02T15:04:05.999999999Z07:00")),
         Value::List(list) if list.is_nil() => Json::Null,
@@ -386,7 +374,7 @@ fn document(value: &Value) -> std::result::Result<Json, String> {
         Value::Map(map) => {
             let mut entries = serde_json::Map::new();
             for (key, item) in map.entries() {
-                entries.insert(through_json(&key, true)?, grow(|| document(&item))?);
+                entries.insert(through_json(&key.lossy(), true)?, grow(|| document(&item))?);
             }
             Json::Object(entries)
         }
@@ -397,7 +385,7 @@ fn document(value: &Value) -> std::result::Result<Json, String> {
 /// A value as `toYamlPretty` sees it, which does not go through JSON.
 fn direct_document(value: &Value) -> std::result::Result<Json, String> {
     Ok(match value {
-        Value::Str(text) => Json::String(lossy(text.bytes())),
+        Value::Str(text) => Json::String(text.lossy().into_owned()),
         Value::Duration(n) => Json::String(crate::time::duration_text(*n)),
         Value::Complex(..) => return Err("cannot marshal type: complex128".to_owned()),
         Value::List(list) if !list.is_nil() => {
@@ -409,10 +397,22 @@ fn direct_document(value: &Value) -> std::result::Result<Json, String> {
         Value::Map(map) => {
             let mut entries = serde_json::Map::new();
             for (key, item) in map.entries() {
-                entries.insert(key, grow(|| direct_document(&item))?);
+                entries.insert(key.lossy().into_owned(), grow(|| direct_document(&item))?);
             }
             Json::Object(entries)
         }
+        Value::Object(object) => match object.exported_fields() {
+            // Under the names of Go's fields in small letters.
+            Some(fields) if !object.is_stringer() || object.kind() == "struct" => {
+                let mut entries = serde_json::Map::new();
+                for (name, item) in fields {
+                    entries.insert(name.lossy().to_lowercase(), grow(|| direct_document(&item))?);
+                }
+                Json::Object(entries)
+            }
+            _ if object.underlying().is_some() || object.items().is_some() => direct_document(&object.document())?,
+            _ => document(value)?,
+        },
         other => document(other)?,
     })
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{Function, error, fixed, string, text_result, variadic};
 use crate::error::{ExecError, Limit, TemplateError, mark};
 use crate::exec::{Env, Exec, Result};
-use crate::set::{ROOT, Scope, parse};
+use crate::set::{ROOT, Scope, erase_no_value, parse};
 use crate::signature::Type::{Any, Bool, Str};
 use crate::value::Value;
 
@@ -77,7 +77,7 @@ fn tpl(env: &mut Env<'_>, source: &Value, data: &Value) -> Result<Value> {
         return Ok(Value::from(""));
     };
     let source = text.bytes();
-    if memchr::memmem::find(source, b"{{").is_none() && memchr::memmem::find(source, NO_VALUE).is_none() {
+    if memchr::memmem::find(source, b"{{").is_none() && memchr::memmem::find(source, b"<no value>").is_none() {
         return Ok(Value::Str(text.clone()));
     }
     // The parsed form is much larger than the text.
@@ -99,7 +99,7 @@ fn tpl(env: &mut Env<'_>, source: &Value, data: &Value) -> Result<Value> {
     let result = Exec::run(env, &template, data.clone());
     env.scope = outer;
     match result {
-        Ok(bytes) => text_result(env, without_no_value(bytes)),
+        Ok(bytes) => text_result(env, erase_no_value(bytes)),
         Err(inner) if inner.limit.is_some() => Err(inner),
         Err(inner) => {
             let message = format!("error during tpl function execution for {}: {}", shown(), inner.message);
@@ -110,23 +110,4 @@ fn tpl(env: &mut Env<'_>, source: &Value, data: &Value) -> Result<Value> {
             })
         }
     }
-}
-
-/// What Go prints for absent values.
-const NO_VALUE: &[u8] = b"<no value>";
-
-/// The text without Go's marks for absent values.
-fn without_no_value(text: Vec<u8>) -> Vec<u8> {
-    let finder = memchr::memmem::Finder::new(NO_VALUE);
-    let Some(first) = finder.find(&text) else {
-        return text;
-    };
-    let (mut out, mut rest, mut next) = (Vec::with_capacity(text.len()), text.as_slice(), Some(first));
-    while let Some(at) = next {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at + NO_VALUE.len()..];
-        next = finder.find(rest);
-    }
-    out.extend_from_slice(rest);
-    out
 }

@@ -1,23 +1,26 @@
 //! Reading JSON as Go does, with Go's complaints: broken characters become U+FFFD, of two equal keys the last wins, numbers are `float64`.
 
-use std::collections::BTreeMap;
-
 use crate::stack::grow;
-use crate::value::{Map, Value};
+use crate::value::{Entries, Map, Value};
 
 /// How deep arrays and objects may nest, in Go and here.
 const MAX_DEPTH: usize = 10_000;
 
 type Read<T> = Result<T, String>;
 
-/// A document, or Go's complaint.
-pub(super) fn read(text: &[u8]) -> Read<Value> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
+/// A document and the complaint about its first number that no float can hold, which is null; or the complaint about what is no JSON.
+pub(super) fn read(text: &[u8]) -> Read<(Value, Option<String>)> {
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+        unfit: None,
+    };
     reader.skip_spaces();
     let value = reader.value()?;
     reader.skip_spaces();
     match reader.peek() {
-        None => Ok(value),
+        None => Ok((value, reader.unfit)),
         Some(_) => Err(reader.invalid("after top-level value")),
     }
 }
@@ -26,6 +29,7 @@ struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     depth: usize,
+    unfit: Option<String>,
 }
 
 /// A byte as Go's complaints quote it.
@@ -109,7 +113,7 @@ impl Reader<'_> {
     }
 
     fn object(&mut self) -> Read<Value> {
-        let mut entries = BTreeMap::new();
+        let mut entries = Entries::new();
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(Value::Map(Map::new()));
@@ -126,7 +130,7 @@ impl Reader<'_> {
             }
             self.at += 1;
             self.skip_spaces();
-            entries.insert(key, self.value()?);
+            entries.insert(key.into(), self.value()?);
             self.skip_spaces();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -187,9 +191,11 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(&self.text[start..self.at]).into_owned();
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
-            _ => Err(format!(
-                "json: cannot unmarshal number {text} into Go value of type float64"
-            )),
+            _ => {
+                let complaint = || format!("json: cannot unmarshal number {text} into Go value of type float64");
+                self.unfit.get_or_insert_with(complaint);
+                Ok(Value::Nil)
+            }
         }
     }
 

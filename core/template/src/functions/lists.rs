@@ -224,7 +224,7 @@ fn chunk(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     // A negative size that gives chunks at all gives one, of everything.
     let size = match usize::try_from(size) {
         Ok(size) => size,
-        Err(_) if items.is_empty() => return error(OUT_OF_RANGE),
+        Err(_) if items.is_empty() || size == -1 => return error(OUT_OF_RANGE),
         Err(_) => items.len(),
     };
     let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();

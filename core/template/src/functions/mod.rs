@@ -28,7 +28,7 @@ pub(crate) use pattern::Pattern;
 pub use pattern::{PatternError, check_pattern, compile_pattern};
 pub use semver::matches_constraint;
 
-pub(crate) use encode::go_yaml;
+pub use encode::to_yaml;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -36,7 +36,7 @@ use std::sync::LazyLock;
 use crate::error::ExecError;
 use crate::exec::{Env, Result};
 use crate::signature::Type;
-use crate::value::{Map, Text, Value};
+use crate::value::{Map, Text, Value, text};
 
 /// A function and what it takes.
 #[derive(Clone, Copy)]
@@ -126,7 +126,7 @@ fn bytes(args: &[Value], i: usize) -> &[u8] {
 
 /// A string argument as text.
 fn string(args: &[Value], i: usize) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes(args, i))
+    text(bytes(args, i))
 }
 
 /// An `int` argument.

@@ -169,18 +169,12 @@ fn numbers(env: &mut Env<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i6
     if (stop < start) == (step >= 0) || step == 0 {
         return Ok(numbers);
     }
-    let count = (i128::from(stop) - i128::from(start))
-        .unsigned_abs()
-        .div_ceil(u128::from(step.unsigned_abs()));
-    env.context.charge_items(u64::try_from(count).unwrap_or(u64::MAX))?;
-    let mut next = i128::from(start);
-    while if step > 0 {
-        next < i128::from(stop)
-    } else {
-        next > i128::from(stop)
-    } {
-        numbers.push(i64::try_from(next).unwrap_or(i64::MAX));
-        next += i128::from(step);
+    // Go's integers wrap.
+    let mut next = start;
+    while if step > 0 { next < stop } else { next > stop } {
+        env.context.charge_items(1)?;
+        numbers.push(next);
+        next = next.wrapping_add(step);
     }
     Ok(numbers)
 }
@@ -205,7 +199,7 @@ fn seq(env: &mut Env<'_>, args: &[Value]) -> Result<Value> {
     if direction < 0 && step.is_some_and(|step| step > 0) {
         return Ok(Value::from(""));
     }
-    let numbers = numbers(env, start, end.saturating_add(direction), step.unwrap_or(direction))?;
+    let numbers = numbers(env, start, end.wrapping_add(direction), step.unwrap_or(direction))?;
     let shown: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     text_result(env, shown.join(" "))
 }

@@ -2,13 +2,17 @@
 //!
 //! Both engines are of the same family; the differences that charts meet are rewritten (`go_regex`).
 
-use regex::bytes::{Regex, RegexBuilder};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use regex::{Regex, RegexBuilder};
 
 use super::{Function, bytes, error, fixed, int, string, text_result};
+use crate::characters::{is_digit, is_letter};
 use crate::error::ExecError;
 use crate::exec::{Env, Result};
 use crate::signature::Type::{Int, Str};
-use crate::value::{Element, List, Value};
+use crate::value::{Element, List, Value, text};
 use crate::{go_regex, go_syntax, grow};
 
 /// A compiled expression with what it costs to search with it.
@@ -29,13 +33,13 @@ const KEPT: usize = 64;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("regexMatch", &[Str, Str], |env, args| match must(env, args) {
-        Ok(regex) => Ok(Value::Bool(regex.is_match(bytes(args, 1)))),
+        Ok(regex) => Ok(Value::Bool(regex.is_match(&string(args, 1)))),
         Err(problem) if problem.limit.is_some() => Err(problem),
         Err(_) => Ok(Value::Bool(false)),
     }),
     fixed("mustRegexMatch", &[Str, Str], |env, args| {
         let regex = must(env, args)?;
-        Ok(Value::Bool(regex.is_match(bytes(args, 1))))
+        Ok(Value::Bool(regex.is_match(&string(args, 1))))
     }),
     fixed("regexFind", &[Str, Str], |env, args| {
         let regex = panicking(env, args)?;
@@ -97,7 +101,7 @@ fn compile(env: &mut Env<'_>, pattern: &str) -> Result<std::result::Result<(Rege
     env.context.charge_bytes(pattern.len().saturating_mul(80))?;
     for (size, cost, weight) in SIZES {
         env.context.charge(cost)?;
-        match compile_pattern(pattern, size) {
+        match compile_for_characters(pattern, size) {
             Ok(regex) => {
                 if env.context.patterns.len() >= KEPT {
                     env.context.patterns.clear();
@@ -139,14 +143,35 @@ pub fn check_pattern(pattern: &str) -> std::result::Result<(), String> {
 ///
 /// # Errors
 /// What Go says about an expression that is none.
-pub fn compile_pattern(pattern: &str, size: usize) -> std::result::Result<Regex, PatternError> {
-    /// Groups in each other, as in Go.
-    const NESTED: u32 = 1000;
+pub fn compile_pattern(pattern: &str, size: usize) -> std::result::Result<regex::bytes::Regex, PatternError> {
+    built(pattern, |translated| {
+        let mut builder = regex::bytes::RegexBuilder::new(translated);
+        builder.size_limit(size).dfa_size_limit(DFA_SIZE).nest_limit(NESTED);
+        builder.build()
+    })
+}
+
+/// As [`compile_pattern`], to search characters: no match begins or ends within one.
+fn compile_for_characters(pattern: &str, size: usize) -> std::result::Result<Regex, PatternError> {
+    built(pattern, |translated| {
+        let mut builder = RegexBuilder::new(translated);
+        builder.size_limit(size).dfa_size_limit(DFA_SIZE).nest_limit(NESTED);
+        builder.build()
+    })
+}
+
+const DFA_SIZE: usize = 1 << 20;
+
+/// Groups in each other: Go takes 1000, and classes that are one in Go are several here.
+const NESTED: u32 = 1010;
+
+fn built<R>(
+    pattern: &str,
+    build: impl FnOnce(&str) -> std::result::Result<R, regex::Error>,
+) -> std::result::Result<R, PatternError> {
     let invalid = |problem: String| PatternError::Invalid(format!("error parsing regexp: {problem}"));
     let translated = go_regex::translate(pattern).map_err(invalid)?;
-    let mut builder = RegexBuilder::new(&translated);
-    builder.size_limit(size).dfa_size_limit(1 << 20).nest_limit(NESTED);
-    grow(|| builder.build()).map_err(|problem| match problem {
+    grow(|| build(&translated)).map_err(|problem| match problem {
         regex::Error::CompiledTooBig(_) => PatternError::TooLarge,
         // What only the engine here refuses.
         other => invalid(other.to_string()),
@@ -155,7 +180,11 @@ pub fn compile_pattern(pattern: &str, size: usize) -> std::result::Result<Regex,
 
 /// The expression of a call, whose search of the text is paid for.
 fn must(env: &mut Env<'_>, args: &[Value]) -> Result<Regex> {
-    match compile(env, &string(args, 0))? {
+    let Ok(pattern) = std::str::from_utf8(bytes(args, 0)) else {
+        let shown = string(args, 0);
+        return error(format!("error parsing regexp: invalid UTF-8: `{shown}`"));
+    };
+    match compile(env, pattern)? {
         Ok((regex, weight)) => {
             env.context
                 .charge((bytes(args, 1).len() as u64 / 16 + 1).saturating_mul(weight))?;
@@ -181,15 +210,58 @@ fn panicking(env: &mut Env<'_>, args: &[Value]) -> Result<Regex> {
 /// Quoted with backquotes where that is possible.
 fn quoted_pattern(pattern: &[u8]) -> String {
     if crate::gofmt::can_backquote(pattern) {
-        format!("`{}`", String::from_utf8_lossy(pattern))
+        format!("`{}`", text(pattern))
     } else {
         crate::gofmt::quote(pattern)
     }
 }
 
+/// A text to search: characters, one for each byte that is part of none, as Go reads it.
+struct Searched<'t> {
+    bytes: &'t [u8],
+    text: Cow<'t, str>,
+    /// Where in `text` a character of three bytes stands for one byte.
+    stand_ins: Vec<usize>,
+}
+
+impl<'t> Searched<'t> {
+    fn new(bytes: &'t [u8]) -> Self {
+        let text = text(bytes);
+        let mut stand_ins = Vec::new();
+        if let Cow::Owned(_) = text {
+            let mut at = 0;
+            for chunk in bytes.utf8_chunks() {
+                at += chunk.valid().len();
+                for _ in chunk.invalid() {
+                    stand_ins.push(at);
+                    at += char::REPLACEMENT_CHARACTER.len_utf8();
+                }
+            }
+        }
+        Self { bytes, text, stand_ins }
+    }
+
+    fn range(&self, found: Range<usize>) -> Range<usize> {
+        let place = |at| at - 2 * self.stand_ins.partition_point(|start| *start < at);
+        place(found.start)..place(found.end)
+    }
+
+    /// The matches as Go finds them: an empty match right behind another match does not count.
+    fn matches<'r>(&'r self, regex: &'r Regex) -> impl Iterator<Item = Range<usize>> + use<'r, 't> {
+        let mut end = None;
+        let found = regex.find_iter(&self.text).filter(move |found| {
+            let counts = !(found.is_empty() && end == Some(found.start()));
+            end = Some(found.end());
+            counts
+        });
+        found.map(|found| self.range(found.range()))
+    }
+}
+
 fn find_first(env: &mut Env<'_>, args: &[Value], regex: &Regex) -> Result<Value> {
-    let found = regex.find(bytes(args, 1)).map_or(&b""[..], |m| m.as_bytes());
-    text_result(env, found)
+    let searched = Searched::new(bytes(args, 1));
+    let found = regex.find(&searched.text).map(|found| searched.range(found.range()));
+    text_result(env, &searched.bytes[found.unwrap_or_default()])
 }
 
 /// At most `count` things; a negative count means all.
@@ -197,32 +269,12 @@ fn at_most(count: i64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// The matches as Go finds them: an empty match right behind another match does not count.
-fn matches<'r, 't>(regex: &'r Regex, text: &'t [u8]) -> impl Iterator<Item = regex::bytes::Match<'t>> + use<'r, 't> {
-    let mut end = None;
-    regex.find_iter(text).filter(move |found| {
-        let counts = !(found.is_empty() && (end == Some(found.start()) || is_inside(text, found.start())));
-        end = Some(found.end());
-        counts
-    })
-}
-
-/// Whether a position is inside a character.
-fn is_inside(text: &[u8], at: usize) -> bool {
-    let start = at.saturating_sub(3);
-    text.get(at).is_some_and(|b| b & 0xc0 == 0x80)
-        && (start..at).any(|from| {
-            let head = &text[from..text.len().min(from + 4)];
-            let first = head.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
-            first.is_some_and(|c| from + c.len_utf8() > at)
-        })
-}
-
 fn find_all(env: &mut Env<'_>, args: &[Value], regex: &Regex) -> Result<Value> {
+    let searched = Searched::new(bytes(args, 1));
     let mut found = Vec::new();
-    for part in matches(regex, bytes(args, 1)).take(at_most(int(args, 2))) {
+    for part in searched.matches(regex).take(at_most(int(args, 2))) {
         env.context.charge_items(1)?;
-        found.push(part.as_bytes());
+        found.push(&searched.bytes[part]);
     }
     if found.is_empty() {
         return Ok(Value::List(List::nil(Element::Str)));
@@ -231,44 +283,50 @@ fn find_all(env: &mut Env<'_>, args: &[Value], regex: &Regex) -> Result<Value> {
 }
 
 fn replace(env: &mut Env<'_>, args: &[Value], regex: &Regex, expand: bool) -> Result<Value> {
-    let (text, replacement) = (bytes(args, 1), bytes(args, 2));
+    let (searched, replacement) = (Searched::new(bytes(args, 1)), bytes(args, 2));
     let pieces = if expand {
-        template(regex, replacement)
+        template(&string(args, 0), replacement)
     } else {
         vec![Piece::Literal(replacement)]
     };
     let (mut out, mut end) = (Vec::new(), 0);
     let mut last_match = None;
-    for found in regex.captures_iter(text) {
-        let Some(whole) = found.get(0) else { continue };
-        if whole.is_empty() && (last_match == Some(whole.start()) || is_inside(text, whole.start())) {
+    for found in regex.captures_iter(&searched.text) {
+        let group = |group| found.get(group).map_or(0..0, |part| searched.range(part.range()));
+        let whole = group(0);
+        if whole.is_empty() && last_match == Some(whole.start) {
             continue;
         }
-        last_match = Some(whole.end());
-        out.extend_from_slice(&text[end..whole.start()]);
-        end = whole.end();
+        last_match = Some(whole.end);
+        out.extend_from_slice(&searched.bytes[end..whole.start]);
+        end = whole.end;
         let before = out.len();
         for piece in &pieces {
             match piece {
                 Piece::Literal(literal) => out.extend_from_slice(literal),
-                Piece::Group(group) => out.extend_from_slice(found.get(*group).map_or(b"", |m| m.as_bytes())),
+                // Of groups with one name the first that has part in the match.
+                Piece::Groups(numbers) => {
+                    let number = numbers.iter().find(|number| found.get(**number).is_some());
+                    out.extend_from_slice(&searched.bytes[number.map_or(0..0, |number| group(*number))]);
+                }
             }
             env.context.check_size(out.len())?;
         }
         env.context.charge((out.len() - before) as u64 / 8 + 1)?;
     }
-    out.extend_from_slice(&text[end..]);
+    out.extend_from_slice(&searched.bytes[end..]);
     text_result(env, out)
 }
 
 /// A part of a replacement.
 enum Piece<'a> {
     Literal(&'a [u8]),
-    Group(usize),
+    /// What a group stands for, by its number or a name that several may have.
+    Groups(Vec<usize>),
 }
 
 /// Go's templates for replacements: `$1`, `$name`, `${name}`, `$$`.
-fn template<'a>(regex: &Regex, mut rest: &'a [u8]) -> Vec<Piece<'a>> {
+fn template<'a>(pattern: &str, mut rest: &'a [u8]) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
     while let Some(at) = memchr::memchr(b'$', rest) {
         pieces.push(Piece::Literal(&rest[..at]));
@@ -288,19 +346,17 @@ fn template<'a>(regex: &Regex, mut rest: &'a [u8]) -> Vec<Piece<'a>> {
             continue;
         }
         rest = &body[name.len() + usize::from(braced)..];
-        let name = String::from_utf8_lossy(name);
+        let name = text(name);
         let number = name
             .bytes()
             .all(|b| b.is_ascii_digit())
             .then(|| name.parse::<usize>().unwrap_or(usize::MAX));
-        // A number with a leading zero or out of range is a name that no group has.
-        let group = match number {
-            Some(number) if number < 100_000_000 => Some(number),
-            _ => regex.capture_names().position(|known| known == Some(&name)),
-        };
-        if let Some(group) = group {
-            pieces.push(Piece::Group(group));
-        }
+        // A number with a leading zero or out of range is a name.
+        let is_padded = name.len() > 1 && name.starts_with('0');
+        pieces.push(Piece::Groups(match number {
+            Some(number) if number < 100_000_000 && !is_padded => vec![number],
+            _ => go_regex::groups(pattern, &name),
+        }));
     }
     pieces.push(Piece::Literal(rest));
     pieces
@@ -311,7 +367,7 @@ fn word(text: &[u8]) -> &[u8] {
     let mut end = 0;
     if let Some(chunk) = text.utf8_chunks().next() {
         for c in chunk.valid().chars() {
-            if !(c == '_' || c.is_alphanumeric()) {
+            if !(c == '_' || is_letter(c) || is_digit(c)) {
                 break;
             }
             end += c.len_utf8();
@@ -328,17 +384,18 @@ fn split(env: &mut Env<'_>, args: &[Value], regex: &Regex) -> Result<Value> {
     if args[0].truth() && text.is_empty() {
         return Ok(Value::strings([text]));
     }
+    let searched = Searched::new(text);
     let (mut parts, mut begin, mut end): (Vec<&[u8]>, usize, usize) = (Vec::new(), 0, 0);
-    for found in matches(regex, text).take(at_most(count)) {
+    for found in searched.matches(regex).take(at_most(count)) {
         if count > 0 && parts.len() + 1 == at_most(count) {
             break;
         }
-        end = found.start();
-        if found.end() != 0 {
+        end = found.start;
+        if found.end != 0 {
             env.context.charge_items(1)?;
             parts.push(&text[begin..end]);
         }
-        begin = found.end();
+        begin = found.end;
     }
     if end != text.len() {
         parts.push(&text[begin..]);

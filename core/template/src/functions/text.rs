@@ -1,11 +1,9 @@
 //! Strings. Lengths and positions are in bytes, as in Go.
 
-use std::collections::BTreeMap;
-
 use super::{Function, bytes, error, fixed, int, string, text_result};
 use crate::exec::{Env, Result};
 use crate::signature::Type::{Int, Str};
-use crate::value::{Element, Map, Value};
+use crate::value::{Element, Entries, Map, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("trim", &[Str], |env, args| {
@@ -202,10 +200,10 @@ pub(super) fn split<'a>(env: &mut Env<'_>, text: &'a [u8], separator: &[u8], cou
 /// `map[string]string` with the keys `_0`, `_1`, ….
 fn numbered(env: &mut Env<'_>, parts: Vec<&[u8]>) -> Result<Value> {
     env.context.charge_items(parts.len() as u64)?;
-    let entries: BTreeMap<String, Value> = parts
+    let entries: Entries = parts
         .into_iter()
         .enumerate()
-        .map(|(i, part)| (format!("_{i}"), Value::Str(part.into())))
+        .map(|(i, part)| (format!("_{i}").into(), Value::Str(part.into())))
         .collect();
     Ok(Value::Map(Map::typed(Element::Str, entries)))
 }

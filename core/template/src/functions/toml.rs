@@ -4,7 +4,7 @@ use super::{Function, bytes, error, fixed, text_result};
 use crate::exec::{Env, Result};
 use crate::signature::Type::{Any, Str};
 use crate::stack::grow;
-use crate::value::{Element, List, Time, Value, Zone};
+use crate::value::{Element, List, Text, Time, Value, Zone};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("toToml", &[Any], |env, args| match encode(env, &args[0])? {
@@ -88,7 +88,7 @@ fn kind(value: &Value) -> Encoded<Kind> {
 }
 
 /// The entries of a map or a struct.
-fn entries(value: &Value) -> Option<Vec<(String, Value)>> {
+fn entries(value: &Value) -> Option<Entries> {
     match value {
         Value::Map(map) => Some(map.entries()),
         Value::Object(object) => match object.underlying() {
@@ -99,15 +99,11 @@ fn entries(value: &Value) -> Option<Vec<(String, Value)>> {
     }
 }
 
-fn key(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    if bare {
-        name.to_owned()
-    } else {
-        String::from_utf8_lossy(&quoted(name.as_bytes())).into_owned()
+fn key(name: &Text) -> Vec<u8> {
+    let is_bare = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    match name.bytes() {
+        bytes if !bytes.is_empty() && bytes.iter().all(is_bare) => bytes.to_vec(),
+        bytes => quoted(bytes),
     }
 }
 
@@ -134,7 +130,7 @@ struct Writer {
     /// Bytes after which nothing more is written; the caller checks.
     limit: usize,
     /// The keys down to the value that is being written.
-    path: Vec<String>,
+    path: Vec<Vec<u8>>,
 }
 
 impl Writer {
@@ -148,6 +144,14 @@ impl Writer {
         if !self.out.is_empty() {
             self.write("\n");
         }
+    }
+
+    fn header(&mut self, open: &str, close: &str) {
+        self.write(self.indentation());
+        self.write(open);
+        self.write(self.path.join(&b'.'));
+        self.write(close);
+        self.newline();
     }
 
     fn indentation(&self) -> String {
@@ -165,9 +169,7 @@ impl Writer {
                     self.newline();
                 }
                 if !self.path.is_empty() {
-                    let header = format!("{}[{}]", self.indentation(), self.path.join("."));
-                    self.write(header);
-                    self.newline();
+                    self.header("[", "]");
                 }
                 self.table(value)
             }
@@ -178,9 +180,7 @@ impl Writer {
                 let Value::List(list) = value else { return Ok(()) };
                 for item in list.items() {
                     self.newline();
-                    let header = format!("{}[[{}]]", self.indentation(), self.path.join("."));
-                    self.write(header);
-                    self.newline();
+                    self.header("[[", "]]");
                     grow(|| self.table(item))?;
                 }
                 Ok(())
@@ -189,11 +189,12 @@ impl Writer {
     }
 
     fn plain(&mut self, value: &Value) -> Encoded<()> {
-        let Some(name) = self.path.last() else {
+        let Some(name) = self.path.last().cloned() else {
             return self.element(value);
         };
-        let start = format!("{}{name} = ", self.indentation());
-        self.write(start);
+        self.write(self.indentation());
+        self.write(name);
+        self.write(" = ");
         self.element(value)?;
         self.newline();
         Ok(())
@@ -257,7 +258,8 @@ impl Writer {
                 if matches!(kind(&item)?, Kind::Nil) {
                     continue;
                 }
-                self.write(format!("{} = ", key(&name)));
+                self.write(key(&name));
+                self.write(" = ");
                 grow(|| self.element(&item))?;
                 if followed || i + 1 != count {
                     self.write(", ");
@@ -269,7 +271,7 @@ impl Writer {
     }
 }
 
-type Entries = Vec<(String, Value)>;
+type Entries = Vec<(Text, Value)>;
 
 /// The entries that are not tables and those that are, and whether there are any of the latter.
 fn ordered(value: &Value) -> Encoded<([Entries; 2], bool)> {
@@ -362,9 +364,9 @@ mod tests {
 
     #[test]
     fn keys_are_quoted_where_they_must_be() {
-        assert_eq!(key("a-b_1"), "a-b_1");
-        assert_eq!(key("a b"), "\"a b\"");
-        assert_eq!(key(""), "\"\"");
+        for (name, written) in [("a-b_1", "a-b_1"), ("a b", "\"a b\""), ("", "\"\"")] {
+            assert_eq!(key(&name.into()), written.as_bytes());
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod quote;
 mod shape;
 
 pub(crate) use format::sprintf;
-pub(crate) use quote::{can_backquote, describe, is_printable, quote};
+pub(crate) use quote::{can_backquote, describe, quote};
 
 use crate::value::Value;
 use print::Printer;

@@ -1,8 +1,6 @@
 //! Go's `strconv.Quote` and its kin.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
+use crate::characters::is_printable;
 
 /// Go's `%q`: a double-quoted string with escapes.
 pub(crate) fn quote(bytes: &[u8]) -> String {
@@ -43,20 +41,6 @@ fn escape_char(out: &mut String, c: char, quote: char, ascii: bool) {
         _ if u32::from(c) < 0x1_0000 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
         _ => out.push_str(&format!("\\U{:08x}", u32::from(c))),
     }
-}
-
-/// Letters, marks, numbers, punctuation and symbols of the Unicode version that Go knows.
-static PRINTABLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^[[\p{L}\p{M}\p{N}\p{P}\p{S}]&&\p{age:15.0}]$").ok());
-
-/// Go's `strconv.IsPrint`.
-pub(crate) fn is_printable(c: char) -> bool {
-    if c.is_ascii() {
-        return matches!(c, ' '..='~');
-    }
-    PRINTABLE
-        .as_ref()
-        .is_some_and(|printable| printable.is_match(c.encode_utf8(&mut [0; 4])))
 }
 
 /// Go's `strconv.CanBackquote`.

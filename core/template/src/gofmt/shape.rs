@@ -1,7 +1,8 @@
 //! Numbers and texts within the width, the precision and the flags of a verb.
 
 use super::Bounded;
-use super::quote::{can_backquote, is_printable, quote_with};
+use super::quote::{can_backquote, quote_with};
+use crate::characters::is_printable;
 use crate::float::format_float;
 
 /// Flags of a verb.

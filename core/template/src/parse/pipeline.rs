@@ -178,10 +178,13 @@ impl Parser<'_, '_> {
             }
             Kind::Field => ExprKind::Field(vec![token.val[1..].to_owned()]),
             Kind::Bool => ExprKind::Bool(token.val == "true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => match number(token.kind, &token.val) {
-                Ok(number) => ExprKind::Number(number),
-                Err(message) => return self.error(message),
-            },
+            Kind::CharConstant | Kind::Complex | Kind::Number => {
+                let text = self.reading.text(token.val.as_bytes());
+                match number(token.kind, &String::from_utf8_lossy(&text)) {
+                    Ok(number) => ExprKind::Number(number),
+                    Err(message) => return self.error(message),
+                }
+            }
             Kind::LeftParen => {
                 let pipe = self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
                 ExprKind::Pipe(Box::new(pipe))

@@ -92,6 +92,16 @@ pub(crate) fn format(time: &Time, layout: &str) -> String {
     out
 }
 
+/// As [`format`], with a layout that need not be UTF-8: no element of one is anything but ASCII.
+pub(crate) fn format_bytes(time: &Time, layout: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(layout.len());
+    for chunk in layout.utf8_chunks() {
+        out.extend_from_slice(format(time, chunk.valid()).as_bytes());
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
 /// A number with leading zeros; the sign comes first.
 fn padded(value: i64, width: usize) -> String {
     let sign = if value < 0 { "-" } else { "" };

@@ -1,7 +1,7 @@
 //! The methods of times and durations that templates can call with the values they have.
 
 use super::civil::Civil;
-use super::{SECOND, ZERO, duration_text, format, month_text, time_text, unix, weekday_text};
+use super::{SECOND, ZERO, duration_text, format, format_bytes, month_text, time_text, unix, weekday_text};
 use crate::object::Record;
 use crate::signature::Type;
 use crate::value::{Time, Value, Zone};
@@ -114,7 +114,7 @@ fn moved(time: &Time, name: &str, arguments: &[Value]) -> Value {
         _ => 0,
     };
     match (name, &arguments[0]) {
-        ("Format", Value::Str(layout)) => Value::from(format(time, &layout.lossy())),
+        ("Format", Value::Str(layout)) => Value::Str(format_bytes(time, layout.bytes()).into()),
         ("AddDate", _) => Value::from(with_date(time, number(0), number(1), number(2))),
         ("Add", _) => Value::from(Time {
             nanoseconds: time.nanoseconds + i128::from(number(0)),

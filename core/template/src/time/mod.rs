@@ -9,7 +9,7 @@ mod methods;
 mod parse;
 
 pub(crate) use duration::{duration_text, parse_duration, rounded};
-pub(crate) use layout::format;
+pub(crate) use layout::{format, format_bytes};
 pub(crate) use methods::{call_method, method};
 pub(crate) use parse::parse;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use super::Value;
+use super::{Text, Value};
 
 /// The declared element type of a list or a map: what Go's reflection sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,9 @@ impl Drop for ListData {
     }
 }
 
+/// The entries of a map by their keys, which are Go strings: any bytes.
+pub type Entries = BTreeMap<Text, Value>;
+
 /// A shared, mutable map with keys in byte order.
 #[derive(Clone)]
 pub struct Map(
@@ -134,7 +137,7 @@ struct MapData {
     element: Element,
     /// Go's nil map: empty, `null` in JSON, and cannot be written to.
     nil: bool,
-    entries: RefCell<BTreeMap<String, Value>>,
+    entries: RefCell<Entries>,
 }
 
 impl Drop for MapData {
@@ -150,18 +153,18 @@ impl Map {
     /// An empty `map[string]interface {}`.
     #[must_use]
     pub fn new() -> Self {
-        Self::from_entries(BTreeMap::new())
+        Self::from_entries(Entries::new())
     }
 
     /// A `map[string]interface {}`.
     #[must_use]
-    pub fn from_entries(entries: BTreeMap<String, Value>) -> Self {
+    pub fn from_entries(entries: Entries) -> Self {
         Self::typed(Element::Any, entries)
     }
 
     /// A map with a declared element type.
     #[must_use]
-    pub fn typed(element: Element, entries: BTreeMap<String, Value>) -> Self {
+    pub fn typed(element: Element, entries: Entries) -> Self {
         let data = MapData {
             element,
             nil: false,
@@ -189,7 +192,7 @@ impl Map {
 
     /// A `map[string]interface {}` of a named Go type, which `typeOf` shows.
     #[must_use]
-    pub fn named(type_name: &'static str, entries: BTreeMap<String, Value>) -> Self {
+    pub fn named(type_name: &'static str, entries: Entries) -> Self {
         Self::from_entries(entries).under(Some(type_name))
     }
 
@@ -200,7 +203,7 @@ impl Map {
     }
 
     /// A map of the same Go type.
-    pub(crate) fn same_type(&self, entries: BTreeMap<String, Value>) -> Self {
+    pub(crate) fn same_type(&self, entries: Entries) -> Self {
         let data = MapData {
             element: self.0.element,
             nil: false,
@@ -211,25 +214,25 @@ impl Map {
 
     /// The value of a key.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<Value> {
-        self.0.entries.borrow().get(key).cloned()
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
+        self.0.entries.borrow().get(key.as_ref()).cloned()
     }
 
     /// Whether the key is there, even with a nil value.
     #[must_use]
-    pub fn contains_key(&self, key: &str) -> bool {
-        self.0.entries.borrow().contains_key(key)
+    pub fn contains_key(&self, key: impl AsRef<[u8]>) -> bool {
+        self.0.entries.borrow().contains_key(key.as_ref())
     }
 
     /// Sets a key, for all who share the map.
-    pub fn insert(&self, key: impl Into<String>, value: Value) {
+    pub fn insert(&self, key: impl Into<Text>, value: Value) {
         let old = self.0.entries.borrow_mut().insert(key.into(), value);
         drop(old);
     }
 
     /// Removes a key, for all who share the map.
-    pub fn remove(&self, key: &str) {
-        let old = self.0.entries.borrow_mut().remove(key);
+    pub fn remove(&self, key: impl AsRef<[u8]>) {
+        let old = self.0.entries.borrow_mut().remove(key.as_ref());
         drop(old);
     }
 
@@ -247,7 +250,7 @@ impl Map {
 
     /// The entries as they are now, in key order.
     #[must_use]
-    pub fn entries(&self) -> Vec<(String, Value)> {
+    pub fn entries(&self) -> Vec<(Text, Value)> {
         self.0
             .entries
             .borrow()
@@ -257,7 +260,7 @@ impl Map {
     }
 
     /// Shows every entry in key order. The map must not be changed meanwhile.
-    pub(crate) fn for_each(&self, mut show: impl FnMut(&str, &Value)) {
+    pub(crate) fn for_each(&self, mut show: impl FnMut(&Text, &Value)) {
         for (key, value) in self.0.entries.borrow().iter() {
             show(key, value);
         }
@@ -265,7 +268,7 @@ impl Map {
 
     /// The keys as they are now, in order.
     #[must_use]
-    pub fn keys(&self) -> Vec<String> {
+    pub fn keys(&self) -> Vec<Text> {
         self.0.entries.borrow().keys().cloned().collect()
     }
 

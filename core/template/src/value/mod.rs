@@ -12,8 +12,8 @@ mod collections;
 mod text;
 
 pub(crate) use collections::WatchedMap;
-pub use collections::{Element, List, Map};
-pub use text::Text;
+pub use collections::{Element, Entries, List, Map};
+pub use text::{Text, text};
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -126,7 +126,7 @@ impl Value {
 
     /// A `map[string]interface {}`.
     #[must_use]
-    pub fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
+    pub fn map<K: Into<Text>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
         Self::Map(Map::from_entries(
             entries.into_iter().map(|(k, v)| (k.into(), v)).collect(),
         ))
@@ -330,6 +330,12 @@ fn objects_equal(a: &Rc<dyn Object>, b: &Rc<dyn Object>, depth: usize) -> Option
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::Str(Text::from(text))
+    }
+}
+
+impl From<Text> for Value {
+    fn from(text: Text) -> Self {
+        Self::Str(text)
     }
 }
 

@@ -4,7 +4,9 @@
 
 mod words;
 
-use words::{CONSTRAINTS, DICTS, FUNCTIONS, NUMBERS, OTHERS, REGEXES, STRINGS, TIMES, TOKENS, VERSIONS};
+use words::{
+    CONSTRAINTS, DICTS, DOCUMENTS, FUNCTIONS, NUMBERS, OTHERS, PIECES, REGEXES, STRINGS, TIMES, TOKENS, VERSIONS,
+};
 
 /// A source of templates.
 pub(crate) struct Generator<R> {
@@ -292,6 +294,36 @@ impl<R: FnMut() -> u64> Generator<R> {
         text
     }
 
+    /// A document of YAML or JSON of which some characters are others, as a literal.
+    fn document(&mut self) -> String {
+        let mut text: Vec<char> = self.pick(DOCUMENTS).chars().collect();
+        for _ in 0..self.below(4) {
+            let at = self.below(text.len() + 1);
+            match self.below(4) {
+                0 => text.truncate(at.max(1)),
+                1 if at < text.len() => {
+                    text.remove(at);
+                }
+                _ => {
+                    let piece = self.pick(PIECES);
+                    text.splice(at..at, piece.chars());
+                }
+            }
+        }
+        let mut literal = "\"".to_owned();
+        for c in text {
+            match c {
+                '"' | '\\' => literal.extend(['\\', c]),
+                '\n' => literal.push_str("\\n"),
+                '\t' => literal.push_str("\\t"),
+                '\r' => literal.push_str("\\r"),
+                _ if c.is_control() => literal.push_str(&format!("\\x{:02x}", u32::from(c))),
+                _ => literal.push(c),
+            }
+        }
+        literal + "\""
+    }
+
     /// A template.
     pub(crate) fn template(&mut self) -> String {
         match self.below(20) {
@@ -324,6 +356,12 @@ impl<R: FnMut() -> u64> Generator<R> {
                 let text = self.string();
                 format!(
                     "{{{{ toYaml {text} }}}}|{{{{ toYaml (dict {text} {text}) }}}}|{{{{ toYaml (list (list {text})) }}}}|{{{{ fromYaml {text} | toJson }}}}"
+                )
+            }
+            10 => {
+                let text = self.document();
+                format!(
+                    "{{{{ fromYaml {text} | toJson }}}}|{{{{ fromYamlArray {text} | toJson }}}}|{{{{ fromJson {text} | toJson }}}}|{{{{ fromJsonArray {text} | toJson }}}}"
                 )
             }
             _ => {

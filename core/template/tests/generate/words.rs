@@ -56,11 +56,16 @@ pub(super) const STRINGS: &[&str] = &[
     "https://example.com/a/very/long/path/that/does/not/have/any/spaces/in/it/at/all/and/goes/on/and/on/for/ever", "aGVsbG8=", "aGVsbG8", "NBSWY3DP", "!!",
     "string", "int", "float64", "map[string]interface {}", "[]interface {}", "slice", "%!", "9223372036854775808", "1.0", "Infinity", "NaN", ".inf", "0b11", "0o17", "\\r\\n", "a\\r\\nb", "\\u00a0x", "\\u0085", "a\\tb",
     "foo: {{ . }}", "x = 1\\n[t]\\ny = \\\"s\\\"", "---\\na: 1\\n---\\nb: 2", "a #b", "a:b", "a: ", ":", "-", "- ", "?", "? a", "'a'", "\\\"a\\\"", "a'b", "a\\\\b", "=", "<<", ".", "+1", "-.5", "1.", "1e400", "0.1e-5", "0888", "12e03",
+    "ǆ ǅ Ǆ ᾳ İi ΣΑΣ ß", "ⓐ Ⅷ ª", "a\\u0301", "語 漢字かな", "aǅ-ΣB_é", "é", "\\xc3", "\\ud7ff\\uffff", "a\\u007f",
+    "{\\\"a\\\":", "[1,]", "{a: b: c}", "a: [", "\\t- x", "a: *x", "{\\\"a\\\":1}x", "tru", "nul", "\\\"\\\\u12\\\"", "01", "1e", "- a\\nb", "%YAML 1.1", "a: !!int x",
+    "? [a]\\n: b", "<<: 1", "a: &x [*x]", "'", "a: 'b", "[a", "}", "a: b\\n c: d", "--- >", "|", "a: !!binary x=", "a: !!float b", "a: @b", "`", "%", "\\tx", "{", "]",
+    "a:\\n- b\\n c", "a: 1\\na: 2", "{1: 2, ~: 3}", "a: .nan", "- - - a\\n  - b", "a: \\\"\\\\/\\\"", "\\\"a\\n b\\\"", "[[1], {\\\"b\\\": {}}]", "1 2", "{\\\"a\\\" 1}", "-", "-1.5e3", "{\\\"a\\\":1,}",
 ];
 
 #[rustfmt::skip]
 pub(super) const REGEXES: &[&str] = &[
     "a", "[a-z]+", "(\\\\w+)@(\\\\d+)", "^a|b$", "", "a*", "(", "[", "z+", "\\\\bfoo\\\\b", "(?i)HELLO", "(?P<n>o+)", "x{2,3}", "\\\\s", "[^,]+", ".", "\\\\pL+", "[[:alpha:]]+", "(a)(b)?", "\\\\Qa.b\\\\E", "a{,2}", "\\\\", "*", "a**", "(?m)^b", "\\\\z", "[\\\\d.]+", "o|l", "(?s).", "(?U)a+", "\\\\x{41}", "\\\\1", "a{1001}", "(?=a)", "\\\\C", "[z-a]", "\\\\d+", "\\\\W", "(?:)", "$", "(?i)ß", "é",
+    "(?i)\\\\pL+", "a(?i)*", "(?U)a+?b", "\\\\P{Greek}", "[^\\\\x00-\\\\x7F]", "\\\\B", "(?i-s:A.)", "(?P<n>a)|(?P<n>b)", "\\\\p{uppercase letter}", "[\\\\D&&a]", "\\\\x{FFFD}", "(?i)[k-s]",
 ];
 
 #[rustfmt::skip]
@@ -122,4 +127,19 @@ pub(super) const TOKENS: &[&str] = &[
     "{{/* c */}}", "{{- /* c */ -}}", "text", "'", "\\", "`", "1i", "1_0", "0b2", "09", "é", "☃", "\u{1}", "%", "\t",
     "\r\n", "$x.y", ".é", "a.b", "(.)", "[", "{", "*/}}", "\"b\\n\"", "'\\x41'", "'\\''", "\"\\q\"", "1e", "1.e5",
     "..", "$.",
+];
+
+/// Documents of YAML and JSON, right and wrong.
+#[rustfmt::skip]
+pub(super) const DOCUMENTS: &[&str] = &[
+    "a: 1\nb:\n  - x\n  - y: [1, 2]\n    z: {q: r}\n", "- a\n- b: c\n- - d\n  - e\n", "{\"a\": [1, 2.5, null, true, \"s\\u00e9\\n\"], \"b\": {}}", "[1, \"a\", {\"b\": false}]",
+    "a: |\n  text\n  more\nb: >-\n  folded\n  text\n", "a: &x {b: 1}\nc: *x\nd:\n  <<: *x\n", "%YAML 1.1\n---\na: 1\n...\n---\nb: 2\n", "a: 'x''y'\nb: \"q\\t\\x41\"\n# c\n",
+    "!!map {a: !!str 1, b: !!int \"2\", c: !x y}", "a: {b: [c, d], \"e\": f,}\n", "\"text\"", "plain text\n  goes on\n", "12", "", "null", "a: b: c\n", "key: [unclosed\nother: 1\n", "a:\n\t- b\n", "a: 1\n b: 2\n",
+    "[a:, b]", "{a:, b: c}", "\"it\\'s\": \"a\\'b\"", "{\"a\": 1e400, \"b\": [2e999]}", "[01]", "{\"a\" 1}", "tru", "\"\\ud83d\\ude00\\ud800\"", "{a: 1, 1: 2, true: 3, ~: 4, 1.5: 5}", "a: 2001-12-14\nb: 0o17\nc: 0x1F\nd: 1_000\ne: .inf\n",
+];
+
+/// What gets into documents where it does not belong.
+#[rustfmt::skip]
+pub(super) const PIECES: &[&str] = &[
+    "\"", "'", "[", "]", "{", "}", ":", ": ", ",", "-", "- ", "\n", "\n  ", "\t", " ", "#", " #", "&a ", "*a", "!!int ", "|", ">", "%", "@", "`", "\\", "\\u12", "0", "1", "e", ".", "~", "<<: ", "---\n", "...\n", "é", "\u{1}", "\r\n", "\u{85}",
 ];

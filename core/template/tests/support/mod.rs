@@ -1,19 +1,19 @@
 //! The objects Helm gives to a chart's templates, built by hand from a chart given as data.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use capstan_template::{
-    Ambient, Context, Element, Limits, Map, Object, Record, TemplateError, TemplateSet, Type, Value, erase_no_value,
+    Ambient, Context, Element, Entries, Limits, Map, Object, Record, TemplateError, TemplateSet, Type, Value,
+    erase_no_value,
 };
 
 /// `.Files` of a chart whose patterns are a folder and `*` or `**`.
-pub(crate) struct Files(BTreeMap<String, Value>);
+pub(crate) struct Files(Entries);
 
 impl Files {
     fn text(&self, name: &str) -> String {
-        match self.0.get(name) {
+        match self.0.get(name.as_bytes()) {
             Some(Value::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
             _ => String::new(),
         }
@@ -24,7 +24,7 @@ impl Files {
         Self(
             self.0
                 .iter()
-                .filter(|(name, _)| name.starts_with(folder))
+                .filter(|(name, _)| name.bytes().starts_with(folder.as_bytes()))
                 .map(|(n, v)| (n.clone(), v.clone()))
                 .collect(),
         )
@@ -32,8 +32,9 @@ impl Files {
 
     fn yaml(&self, show: impl Fn(&str) -> String) -> Value {
         let entries = self.0.keys().map(|name| {
-            let base = name.rsplit('/').next().unwrap_or(name);
-            (base.to_owned(), serde_json::Value::String(show(&self.text(name))))
+            let name = name.lossy();
+            let base = name.rsplit('/').next().unwrap_or(&name);
+            (base.to_owned(), serde_json::Value::String(show(&self.text(&name))))
         });
         let text = capstan_yaml::to_go_yaml(&serde_json::Value::Object(entries.collect()));
         Value::from(text.trim_end_matches('\n'))
@@ -63,7 +64,7 @@ impl Object for Files {
             "Get" => Value::from(self.text(&first)),
             "GetBytes" => self
                 .0
-                .get(&first)
+                .get(first.as_bytes())
                 .cloned()
                 .unwrap_or_else(|| Value::Bytes(Arc::from(&b""[..]))),
             "Glob" => Value::Object(Rc::new(self.glob(&first))),
@@ -114,18 +115,18 @@ fn capabilities() -> Value {
         .build()
 }
 
-fn annotations(meta: &serde_json::Value) -> BTreeMap<String, Value> {
+fn annotations(meta: &serde_json::Value) -> Entries {
     meta["annotations"]
         .as_object()
         .map(|map| {
             map.iter()
-                .map(|(k, v)| (k.clone(), Value::from(v.as_str().unwrap_or_default())))
+                .map(|(k, v)| (k.as_str().into(), Value::from(v.as_str().unwrap_or_default())))
                 .collect()
         })
         .unwrap_or_default()
 }
 
-fn files(chart: &serde_json::Value) -> BTreeMap<String, Value> {
+fn files(chart: &serde_json::Value) -> Entries {
     chart["files"]
         .as_object()
         .map(|files| {
@@ -133,7 +134,7 @@ fn files(chart: &serde_json::Value) -> BTreeMap<String, Value> {
                 .iter()
                 .map(|(k, v)| {
                     (
-                        k.clone(),
+                        k.as_str().into(),
                         Value::Bytes(Arc::from(v.as_str().unwrap_or_default().as_bytes())),
                     )
                 })
@@ -211,5 +212,5 @@ pub(crate) fn render(text: &str, root: &Value) -> Result<String, TemplateError> 
     set.parse("c/templates/t.txt", text)?;
     let mut context = Context::new(Limits::default(), Ambient::frozen(1_700_000_000, b"test"));
     set.execute("c/templates/t.txt", root, &mut context)
-        .map(|text| erase_no_value(&text))
+        .map(|text| String::from_utf8_lossy(&erase_no_value(text.into_bytes())).into_owned())
 }
