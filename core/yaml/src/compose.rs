@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::merge::{is_merge_key, merge_sources};
 use crate::node::{Anchor, Node};
 use crate::number::{Floats, go_float_key, unwritable_key};
-use crate::problem::{check_flow_text, error_at, go_syntax, go_value, line, position, syntax_error, unsupported_key};
+use crate::problem::{
+    alias_key, check_flow_text, error_at, go_syntax, go_value, line, position, syntax_error, unsupported_key,
+};
 use crate::reader::{Readable, Tail};
 use crate::repair::{Place, with_repairs};
 use crate::scalar::{Scalar, resolve};
@@ -455,12 +457,7 @@ impl<'b> Composer<'b> {
                 }
             },
             Value::Null => Err(unsupported_key(mark, "null", "%!s(<nil>), key: <nil>")),
-            Value::Array(_) | Value::Object(_) => {
-                {
-                    let message = "unsupported map key: an alias of a list or a mapping".to_owned();
-                    return Err(error_at(mark, YamlErrorKind::Key, message));
-                };
-            }
+            Value::Array(_) | Value::Object(_) => return Err(alias_key(mark)),
         })
     }
 

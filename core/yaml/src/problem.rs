@@ -105,6 +105,11 @@ pub(crate) fn unsupported_key(mark: Mark, what: &str, go: &str) -> YamlError {
     }
 }
 
+pub(crate) fn alias_key(mark: Mark) -> YamlError {
+    let message = "unsupported map key: an alias of a list or a mapping".to_owned();
+    error_at(mark, YamlErrorKind::Key, message)
+}
+
 /// A value as Go's `%+#v` prints it in a complaint.
 pub(crate) fn go_value(value: &Value) -> String {
     match value {
