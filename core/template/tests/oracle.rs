@@ -380,8 +380,7 @@ fn as_real_helm_at_random() {
         }
     }
     // A process for each of these: only some.
-    let wanted = 15 + failed.len() / 50;
-    let some = failed.iter().step_by((failed.len() / wanted).max(1));
+    let some = failed.iter().step_by((failed.len() / (15 + failed.len() / 50)).max(1));
     let mut refusals = 0;
     for case in some {
         refusals += 1;

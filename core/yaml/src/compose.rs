@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::merge::{is_merge_key, merge_sources};
 use crate::node::{Anchor, Node};
 use crate::number::{Floats, go_float_key, unwritable_key};
-use crate::problem::{check_flow_text, error_at, go_syntax, go_value, line, position, syntax_error};
+use crate::problem::{
+    alias_key, check_flow_text, error_at, go_syntax, go_value, line, position, syntax_error, unsupported_key,
+};
 use crate::reader::{Readable, Tail};
 use crate::repair::{Place, with_repairs};
 use crate::scalar::{Scalar, resolve};
@@ -442,7 +444,6 @@ impl<'b> Composer<'b> {
             self.visits.node(mark)?;
             return Ok(Ok(key.to_owned()));
         }
-        let unsupported = |what: &str| error_at(mark, YamlErrorKind::Key, format!("unsupported map key: {what}"));
         let node = self.node(event, depth)?;
         Ok(match node.value {
             Value::String(key) => Ok(key),
@@ -450,19 +451,13 @@ impl<'b> Composer<'b> {
             Value::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(integer), _) if !is_float => Ok(integer.to_string()),
                 (_, Some(float)) if is_float || number.is_f64() => Ok(go_float_key(float)),
-                _ => Err(YamlError {
-                    go_message: format!(
-                        "unsupported map key of type: uint64, key: {:#x}, value: ",
-                        number.as_u64().unwrap_or_default()
-                    ),
-                    ..unsupported("an integer above 9223372036854775807")
-                }),
+                _ => {
+                    let key = format!("uint64, key: {:#x}", number.as_u64().unwrap_or_default());
+                    Err(unsupported_key(mark, "an integer above 9223372036854775807", &key))
+                }
             },
-            Value::Null => Err(YamlError {
-                go_message: "unsupported map key of type: %!s(<nil>), key: <nil>, value: ".to_owned(),
-                ..unsupported("null")
-            }),
-            Value::Array(_) | Value::Object(_) => return Err(unsupported("an alias of a list or a mapping")),
+            Value::Null => Err(unsupported_key(mark, "null", "%!s(<nil>), key: <nil>")),
+            Value::Array(_) | Value::Object(_) => return Err(alias_key(mark)),
         })
     }
 

@@ -97,6 +97,19 @@ pub(crate) fn go_syntax(value: &Value) -> String {
     }
 }
 
+/// A key that JSON has no form for; Go's complaint ends with the value, which is not known yet.
+pub(crate) fn unsupported_key(mark: Mark, what: &str, go: &str) -> YamlError {
+    YamlError {
+        go_message: format!("unsupported map key of type: {go}, value: "),
+        ..error_at(mark, YamlErrorKind::Key, format!("unsupported map key: {what}"))
+    }
+}
+
+pub(crate) fn alias_key(mark: Mark) -> YamlError {
+    let message = "unsupported map key: an alias of a list or a mapping".to_owned();
+    error_at(mark, YamlErrorKind::Key, message)
+}
+
 /// A value as Go's `%+#v` prints it in a complaint.
 pub(crate) fn go_value(value: &Value) -> String {
     match value {

@@ -20,7 +20,7 @@ pub(crate) enum Format {
 }
 
 /// Prints data. A reader that went away (`| head`) is no error.
-pub(crate) fn print(text: impl AsRef<[u8]>) {
+pub(crate) fn print(text: &(impl AsRef<[u8]> + ?Sized)) {
     use std::io::Write;
     let text = text.as_ref();
     let mut out = std::io::stdout().lock();

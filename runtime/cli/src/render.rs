@@ -308,7 +308,7 @@ fn show(arguments: &Arguments) -> Result<(), CommandError> {
         Format::Yaml if source.is_chart()? => {
             let output = source.template()?;
             warn(&output.warnings);
-            print(output.to_yaml(arguments.include_crds));
+            print(&output.to_yaml(arguments.include_crds));
         }
         format => {
             let output = source.render(!arguments.include_crds)?;

@@ -170,48 +170,50 @@ fn what_a_later_key_takes_the_place_of_is_not_judged() {
     ]);
 }
 
+#[rustfmt::skip]
+const PATTERNS: &[&str] = &[
+    "*",
+    "**",
+    "***",
+    "?",
+    "??",
+    "conf/*",
+    "conf/?",
+    "conf/{a*,b}.txt",
+    "a{a*,b}.txt",
+    "conf/**.txt",
+    "**/*.txt",
+    "[!c]*",
+    "[a-c]*",
+    "[a-c]{}",
+    "[ab]{}*",
+    "conf\\\\/a.txt",
+    "conf/a.txt\\\\",
+    "\\\\",
+    "{conf,other}/*",
+    "{*.txt,conf/**}",
+    "*{.txt,.yaml}",
+    "[a",
+    "[]",
+    "[a-]",
+    "{a",
+    "é*",
+    "?.txt",
+    "conf/[é-ü].txt",
+    "[!a]?.txt",
+    "*?",
+    "conf/?.txt",
+    "{**.txt,**.yaml}",
+    "{conf/a,conf/b}.txt",
+    "***.txt",
+    "[!/]*",
+    "conf/*é*",
+];
+
 #[test]
 fn files_are_found_by_the_library_s_rules() {
-    let patterns = [
-        "*",
-        "**",
-        "***",
-        "?",
-        "??",
-        "conf/*",
-        "conf/?",
-        "conf/{a*,b}.txt",
-        "a{a*,b}.txt",
-        "conf/**.txt",
-        "**/*.txt",
-        "[!c]*",
-        "[a-c]*",
-        "[a-c]{}",
-        "[ab]{}*",
-        "conf\\\\/a.txt",
-        "conf/a.txt\\\\",
-        "\\\\",
-        "{conf,other}/*",
-        "{*.txt,conf/**}",
-        "*{.txt,.yaml}",
-        "[a",
-        "[]",
-        "[a-]",
-        "{a",
-        "é*",
-        "?.txt",
-        "conf/[é-ü].txt",
-        "[!a]?.txt",
-        "*?",
-        "conf/?.txt",
-        "{**.txt,**.yaml}",
-        "{conf/a,conf/b}.txt",
-        "***.txt",
-        "[!/]*",
-        "conf/*é*",
-    ];
     let mut cases = Vec::new();
-    for pattern in patterns {
+    for pattern in PATTERNS {
         let text = format!("{{{{ range $name, $_ := .Files.Glob \"{pattern}\" }}}}{{{{ $name }}}} {{{{ end }}}}");
         let mut case = chart(&text, "");
         for name in [
@@ -234,50 +236,54 @@ fn files_are_found_by_the_library_s_rules() {
     check_all(&cases);
 }
 
+const VALUES: &[&str] = &[
+    ".Chart",
+    ".Chart.Dependencies",
+    ".Chart.Maintainers",
+    ".Chart.Annotations",
+    ".Chart.Keywords",
+    ".Release",
+    ".Capabilities",
+    ".Capabilities.KubeVersion",
+    ".Capabilities.HelmVersion",
+    ".Capabilities.APIVersions",
+    ".Template",
+    ".Files",
+    "(.Files.Glob \"*.md\")",
+    ".Subcharts.sub.Chart",
+    ".Values",
+    "(omit . \"Files\" \"Capabilities\" \"Subcharts\")",
+    "(dict \"a\" .Capabilities.HelmVersion)",
+    "(list .Capabilities.KubeVersion)",
+    "(semver \"1.2.3-a+b\")",
+    "(toDate \"2006-01-02\" \"2023-05-06\")",
+    "(urlParse \"http://u:p@h/x?y#z\")",
+];
+
+const NOTATIONS: &[&str] = &[
+    "toYaml",
+    "toYamlPretty",
+    "toJson",
+    "toPrettyJson",
+    "toRawJson",
+    "toToml",
+    "toString",
+    "quote",
+    "printf \"%v %+v\"",
+    "kindOf",
+    "typeOf",
+    "len",
+    "keys",
+    "deepCopy",
+    "empty",
+    "html",
+];
+
 #[test]
 fn built_in_values_in_every_notation() {
     let mut expressions = Vec::new();
-    for value in [
-        ".Chart",
-        ".Chart.Dependencies",
-        ".Chart.Maintainers",
-        ".Chart.Annotations",
-        ".Chart.Keywords",
-        ".Release",
-        ".Capabilities",
-        ".Capabilities.KubeVersion",
-        ".Capabilities.HelmVersion",
-        ".Capabilities.APIVersions",
-        ".Template",
-        ".Files",
-        "(.Files.Glob \"*.md\")",
-        ".Subcharts.sub.Chart",
-        ".Values",
-        "(omit . \"Files\" \"Capabilities\" \"Subcharts\")",
-        "(dict \"a\" .Capabilities.HelmVersion)",
-        "(list .Capabilities.KubeVersion)",
-        "(semver \"1.2.3-a+b\")",
-        "(toDate \"2006-01-02\" \"2023-05-06\")",
-        "(urlParse \"http://u:p@h/x?y#z\")",
-    ] {
-        for notation in [
-            "toYaml",
-            "toYamlPretty",
-            "toJson",
-            "toPrettyJson",
-            "toRawJson",
-            "toToml",
-            "toString",
-            "quote",
-            "printf \"%v %+v\"",
-            "kindOf",
-            "typeOf",
-            "len",
-            "keys",
-            "deepCopy",
-            "empty",
-            "html",
-        ] {
+    for value in VALUES {
+        for notation in NOTATIONS {
             expressions.push(match notation.starts_with("printf") {
                 true => format!("{notation} {value} {value}"),
                 false => format!("{notation} {value}"),
