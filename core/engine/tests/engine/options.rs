@@ -108,7 +108,7 @@ fn another_attempt_comes_whatever_was_due_before_it() {
 
 /// Asking a repository again that did not answer is no news: the status goes on to say that nothing is known.
 #[test]
-fn a_source_that_fails_stays_unknown_while_it_is_asked_again() {
+pub(crate) fn a_source_that_fails_stays_unknown_while_it_is_asked_again() {
     let mut run = Rig::new(vec![config("a", 0, "1")]).start(Vec::new());
     run.settle(MINUTE);
     run.rig.commits.push(("f".repeat(40), Err("cannot be rendered".into())));

@@ -1,7 +1,9 @@
 //! Each guard and each law is broken on purpose, and its law turns red within a bounded number of cases, while the engine that is whole
 //! stays green with the very same ones. A knock-out that nobody sees is a law that is not tested.
 
-use capstan_engine::sabotage::{Sabotage, set};
+use std::collections::BTreeSet;
+
+use capstan_engine::sabotage::{Sabotage, SeenBy, set};
 
 use crate::evidence::Timeline;
 use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature};
@@ -165,101 +167,118 @@ fn are_seen(bias: Bias, knockouts: &[(Sabotage, &str)]) {
     assert!(unseen.is_empty(), "{}", unseen.join("\n"));
 }
 
+const OF_ORDER: &[(Sabotage, &str)] = &[
+    (Sabotage::SkipsHealth, "I-WAVE"),
+    (Sabotage::OverlapsPhases, "I-PHASE"),
+    (Sabotage::AlwaysRunsSyncFail, "I-PHASE"),
+    (Sabotage::LeavesNamespacesLate, "I-DEP"),
+    (Sabotage::DoesNotAwaitDefinitions, "I-DEP"),
+];
+
 #[test]
 fn of_order() {
-    are_seen(
-        Bias::Order,
-        &[
-            (Sabotage::SkipsHealth, "I-WAVE"),
-            (Sabotage::OverlapsPhases, "I-PHASE"),
-            (Sabotage::AlwaysRunsSyncFail, "I-PHASE"),
-            (Sabotage::LeavesNamespacesLate, "I-DEP"),
-            (Sabotage::DoesNotAwaitDefinitions, "I-DEP"),
-        ],
-    );
+    are_seen(Bias::Order, OF_ORDER);
 }
+
+const OF_PRUNES: &[(Sabotage, &str)] = &[
+    (Sabotage::PrunesInOrder, "I-PRUNEORD"),
+    (Sabotage::DoesNotAwaitPrunes, "I-PRUNEORD"),
+    (Sabotage::PrunesLastFirst, "I-PRUNEORD"),
+    (Sabotage::DeletesUntracked, "I-TRACK"),
+    (Sabotage::DeletesProtected, "I-TRACK"),
+    (Sabotage::PrunesDeclared, "I-TRACK"),
+    (Sabotage::NoPreconditions, "I-CAS"),
+    (Sabotage::DeletesUnfenced, "I-CAS"),
+    (Sabotage::BlindReplace, "I-CAS"),
+];
 
 #[test]
 fn of_prunes() {
-    are_seen(
-        Bias::Prunes,
-        &[
-            (Sabotage::PrunesInOrder, "I-PRUNEORD"),
-            (Sabotage::DoesNotAwaitPrunes, "I-PRUNEORD"),
-            (Sabotage::PrunesLastFirst, "I-PRUNEORD"),
-            (Sabotage::DeletesUntracked, "I-TRACK"),
-            (Sabotage::DeletesProtected, "I-TRACK"),
-            (Sabotage::PrunesDeclared, "I-TRACK"),
-            (Sabotage::NoPreconditions, "I-CAS"),
-            (Sabotage::DeletesUnfenced, "I-CAS"),
-            (Sabotage::BlindReplace, "I-CAS"),
-        ],
-    );
+    are_seen(Bias::Prunes, OF_PRUNES);
 }
+
+const OF_WHAT_IS_NOT_KNOWN: &[(Sabotage, &str)] = &[
+    (Sabotage::PrunesUnlisted, "I-UNK"),
+    (Sabotage::CallsUnreadableMissing, "I-UNK"),
+    (Sabotage::EmptiesBrokenRender, "I-UNK"),
+    (Sabotage::WipesWhenEmpty, "I-UNK"),
+    (Sabotage::ForgetsFailure, "I-UNK"),
+];
 
 #[test]
 fn of_what_is_not_known() {
-    are_seen(
-        Bias::Prunes,
-        &[
-            (Sabotage::PrunesUnlisted, "I-UNK"),
-            (Sabotage::CallsUnreadableMissing, "I-UNK"),
-            (Sabotage::EmptiesBrokenRender, "I-UNK"),
-            (Sabotage::WipesWhenEmpty, "I-UNK"),
-            (Sabotage::ForgetsFailure, "I-UNK"),
-        ],
-    );
+    are_seen(Bias::Prunes, OF_WHAT_IS_NOT_KNOWN);
 }
+
+const OF_HOOKS: &[(Sabotage, &str)] = &[
+    (Sabotage::RenamesHooks, "I-HOOK1"),
+    (Sabotage::CreatesUnrecorded, "I-HOOK1"),
+    (Sabotage::TrustsEarlierHook, "I-HOOKEV"),
+    (Sabotage::CreatesAgain, "I-AMB"),
+    (Sabotage::AssumesFailure, "I-AMB"),
+];
 
 #[test]
 fn of_hooks() {
-    are_seen(
-        Bias::Hooks,
-        &[
-            (Sabotage::RenamesHooks, "I-HOOK1"),
-            (Sabotage::CreatesUnrecorded, "I-HOOK1"),
-            (Sabotage::TrustsEarlierHook, "I-HOOKEV"),
-            (Sabotage::CreatesAgain, "I-AMB"),
-            (Sabotage::AssumesFailure, "I-AMB"),
-        ],
-    );
+    are_seen(Bias::Hooks, OF_HOOKS);
 }
+
+const OF_PEOPLE: &[(Sabotage, &str)] = &[
+    (Sabotage::WritesAfterStop, "I-WIN"),
+    (Sabotage::DryRunWrites, "I-WIN"),
+    (Sabotage::WritesWithoutLead, "I-WIN"),
+    (Sabotage::WritesSuspended, "I-WIN"),
+    (Sabotage::NeverExpires, "L-END"),
+];
 
 #[test]
 fn of_people() {
-    are_seen(
-        Bias::People,
-        &[
-            (Sabotage::WritesAfterStop, "I-WIN"),
-            (Sabotage::DryRunWrites, "I-WIN"),
-            (Sabotage::WritesWithoutLead, "I-WIN"),
-            (Sabotage::WritesSuspended, "I-WIN"),
-            (Sabotage::NeverExpires, "L-END"),
-        ],
-    );
+    are_seen(Bias::People, OF_PEOPLE);
 }
+
+const OF_THE_STORY: &[(Sabotage, &str)] = &[
+    (Sabotage::FollowsTheBranch, "I-PIN"),
+    (Sabotage::WritesUnchanged, "I-NOOP"),
+    (Sabotage::RepeatsStatus, "I-STAT"),
+    (Sabotage::CallsEverythingSynced, "I-STAT"),
+    (Sabotage::RewritesHistory, "I-STAT"),
+];
 
 #[test]
 fn of_the_story() {
-    are_seen(
-        Bias::Any,
-        &[
-            (Sabotage::FollowsTheBranch, "I-PIN"),
-            (Sabotage::WritesUnchanged, "I-NOOP"),
-            (Sabotage::RepeatsStatus, "I-STAT"),
-            (Sabotage::CallsEverythingSynced, "I-STAT"),
-            (Sabotage::RewritesHistory, "I-STAT"),
-        ],
-    );
+    are_seen(Bias::Any, OF_THE_STORY);
 }
+
+const OF_RESTARTS: Sabotage = Sabotage::ForgetsOperation;
 
 /// I-RES has a search of its own: a crash at every step.
 #[test]
 fn of_restarts() {
     let case = restore::full_case();
     let steps = (0..110).find(|steps| {
-        let _broken = Broken::so(Sabotage::ForgetsOperation);
+        let _broken = Broken::so(OF_RESTARTS);
         restore::holds_at(&case, *steps, 0).is_err()
     });
-    assert!(steps.is_some(), "ForgetsOperation is not seen by I-RES");
+    assert!(steps.is_some(), "{OF_RESTARTS:?} is not seen by I-RES");
+}
+
+#[test]
+fn every_switch_of_a_law_is_thrown() {
+    let lists = [
+        OF_ORDER,
+        OF_PRUNES,
+        OF_WHAT_IS_NOT_KNOWN,
+        OF_HOOKS,
+        OF_PEOPLE,
+        OF_THE_STORY,
+    ];
+    let thrown: BTreeSet<Sabotage> = lists
+        .into_iter()
+        .flatten()
+        .map(|(switch, _)| *switch)
+        .chain([OF_RESTARTS])
+        .collect();
+    let all = Sabotage::ALL.iter().filter(|switch| switch.seen_by() == SeenBy::Law);
+    let missed: Vec<&Sabotage> = all.filter(|switch| !thrown.contains(switch)).collect();
+    assert!(missed.is_empty(), "no law is held against {missed:?}");
 }

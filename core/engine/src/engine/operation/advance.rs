@@ -125,6 +125,9 @@ impl Engine {
                 .anew(Work::new(&operation.plan, &operation.tasks, &operation.recorded));
         }
         operation.work.wake_due(now);
+        if prunes_after_failure(operation, TaskAction::Prune) {
+            operation.work.wake_all();
+        }
         let mut last = None;
         loop {
             let has_place = app.writes_in_flight() < MAX_WRITES_IN_FLIGHT;
@@ -169,8 +172,9 @@ impl Engine {
         let is_stopped = !fails && operation.work.has_failed();
         let is_last_resort = phase == SyncPhase::SyncFail;
         let is_wanted = is_last_resort == fails || sabotage::is(Sabotage::AlwaysRunsSyncFail);
-        let is_its_turn = operation.work.is_its_turn(position);
-        if is_wanted && !is_stopped && is_its_turn && self.may_write(app) {
+        let is_its_turn = operation.work.is_its_turn(position) && !is_stopped;
+        let is_its_turn = is_its_turn || prunes_after_failure(operation, action);
+        if is_wanted && is_its_turn && self.may_write(app) {
             self.launch(now, app, operation, node, gate);
             self.begin_waiting(now, app, operation, node);
         }
@@ -279,6 +283,11 @@ impl Engine {
         operation.message = waiting_message(operation, true);
         operation.brief = waiting_message(operation, false);
     }
+}
+
+/// Broken on purpose: a failure does not stop what is to be deleted.
+fn prunes_after_failure(operation: &OperationRun, action: TaskAction) -> bool {
+    action == TaskAction::Prune && operation.work.has_failed() && sabotage::is(Sabotage::PrunesAfterFailure)
 }
 
 /// What failed, as far as a status holds it.

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::{DeleteReason, is_protected};
+use crate::guard::{DeleteReason, may_not_be_recreated};
 use crate::machine::{TaskState, WriteTask};
 
 impl Engine {
@@ -30,7 +30,7 @@ impl Engine {
             .target
             .and_then(|index| operation.targets.as_ref()?.objects().get(index));
         let own = target.and_then(|target| target.meta.sync_options.force) == Some(true);
-        let forced = own || operation.is_forced() && !is_protected(&task.key);
+        let forced = own || operation.is_forced() && !may_not_be_recreated(&task.key);
         let uid = self
             .cluster(app)
             .and_then(|cluster| cluster.node(&task.key))

@@ -1,18 +1,23 @@
 //! Every guard of deletes: what it holds, how it is approved, that a person's sync passes or does not, and what `guards: argo` leaves of it.
 //! What is not deleted is read off the cluster; that everything else of the sync went on, too.
 
+mod complete_views;
 mod contended;
 mod destination;
 mod kill_switch;
+mod knockouts;
 mod mass_prune;
 mod namespaces_and_definitions;
+mod ownership;
 mod protected_kinds;
 mod rewritten_history;
 mod second_render;
+mod tried;
 mod warm_up;
 
 use std::time::Duration;
 
+use capstan_engine::effect::EffectKind;
 use capstan_engine::event::{Descent, Discovery, SourceFailure};
 use capstan_engine::guard::Pause;
 use capstan_engine::settings::Guards;
