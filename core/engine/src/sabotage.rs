@@ -149,9 +149,9 @@ switches! {
     /// The journal does not say why something goes.
     DeletesUntold: Scenario,
     /// Windows forbid nothing.
-    IgnoresWindows: Scenario,
+    IgnoresWindows: Law,
     /// What runs when a window shuts goes on.
-    OverrunsWindows: Scenario,
+    OverrunsWindows: Law,
 }
 
 #[cfg(feature = "sabotage")]

@@ -14,6 +14,7 @@ mod fleet;
 mod generate;
 mod grounds;
 mod guards;
+mod hooks;
 mod late;
 mod options;
 mod outlook;

@@ -337,7 +337,8 @@ fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
     };
     let first = format!("{what} {}", task.key);
     let why = run.message.as_str();
-    let is_told = !why.is_empty() && (with_progress || why.starts_with("Degraded"));
+    let is_news = why.starts_with("Degraded") || why.starts_with("waiting for the list of");
+    let is_told = !why.is_empty() && (with_progress || is_news);
     let why = if is_told { format!(" ({why})") } else { String::new() };
     let times = match (run.begun, run.until) {
         (Some(since), Some(until)) => format!(", since {since}, until {until}"),
