@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use capstan_engine::sabotage::{Sabotage, SeenBy, set};
 
 use crate::evidence::Timeline;
-use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature};
+use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature, Opening, Speaks, Window};
 use crate::restore;
 use crate::search::{self, Check};
 use crate::world;
@@ -124,6 +124,15 @@ fn of_time(what: Sabotage) -> Vec<Case> {
                 case
             })
             .collect(),
+        Sabotage::IgnoresWindows => vec![windowed(Window {
+            minutes: 900,
+            ..at_nine()
+        })],
+        // Two minutes after nine a window shuts while a rollout is waited for.
+        Sabotage::OverrunsWindows => vec![windowed(Window {
+            opens: Opening::Daily { hour: 9, minute: 1 },
+            ..at_nine()
+        })],
         Sabotage::WritesSuspended => (0..40)
             .map(|steps| {
                 let mut case = restore::full_case();
@@ -132,8 +141,77 @@ fn of_time(what: Sabotage) -> Vec<Case> {
                 case
             })
             .collect(),
+        _ => of_luck(what),
+    }
+}
+
+/// Those for which one has to be lucky otherwise: a crash, a lost answer or a stop at the right moment.
+fn of_luck(what: Sabotage) -> Vec<Case> {
+    let config = |name, wave| Item::new(Kind::Config, name, wave);
+    match what {
+        Sabotage::RenamesHooks => {
+            let mut hook = Item::hook("PreSync", 0, "");
+            hook.hook = hook.hook.map(|hook| Hook { unnamed: true, ..hook });
+            let crash = |steps| {
+                let mut case = Case::of(vec![vec![hook.clone(), config(0, "")]]);
+                case.script = vec![(steps, Action::Crash { unheard: 0, down: 0 })];
+                case
+            };
+            (5..40).map(crash).collect()
+        }
+        // Each request of a sync with a hook is lost once, carried out or not.
+        Sabotage::CreatesAgain | Sabotage::AssumesFailure => (1..30)
+            .flat_map(|number| [4, 6].map(|fault| (number, fault)))
+            .map(|planned| {
+                let mut case = Case::of(vec![vec![Item::hook("PreSync", 0, ""), config(0, "")]]);
+                (case.faults, case.planned) = (1, vec![planned]);
+                case.script = vec![(u8::MAX, Action::Wait(9))];
+                case
+            })
+            .collect(),
+        Sabotage::WritesAfterStop => (0..60)
+            .map(|steps| {
+                let waves = ["0", "1", "2", "5"].into_iter().zip(0..);
+                let mut case = Case::of(vec![waves.map(|(wave, name)| config(name, wave)).collect()]);
+                case.script = vec![(steps, Action::Terminate)];
+                case
+            })
+            .collect(),
+        Sabotage::PrunesUnlisted => {
+            let rollout = Item::new(Kind::Deployment, 0, "");
+            let mut case = Case::of(vec![vec![rollout, config(0, "")], vec![config(0, "")]]);
+            case.script = vec![
+                (u8::MAX, Action::Wait(2)),
+                (0, Action::Readable(false)),
+                (0, Action::Push),
+            ];
+            case.script.push((200, Action::Wait(2)));
+            vec![case]
+        }
         _ => Vec::new(),
     }
+}
+
+/// Nothing may be synced for an hour from nine on, which is when a case begins.
+fn at_nine() -> Window {
+    Window {
+        allows: false,
+        opens: Opening::Daily { hour: 9, minute: 0 },
+        minutes: 60,
+        zone: "",
+        speaks: Speaks::Us,
+        manual: false,
+        overrun: false,
+    }
+}
+
+/// A sync of two waves, the first of which takes a minute and a half, in a project with this window.
+fn windowed(window: Window) -> Case {
+    let rollout = Item::new(Kind::Deployment, 0, "");
+    let mut case = Case::of(vec![vec![rollout, Item::new(Kind::Config, 0, "1")]]);
+    (case.natures, case.windows) = (vec![Nature::Slow], vec![window]);
+    case.script = vec![(u8::MAX, Action::Wait(9))];
+    case
 }
 
 #[expect(clippy::print_stdout, reason = "what `--nocapture` shows")]
@@ -228,6 +306,8 @@ const OF_PEOPLE: &[(Sabotage, &str)] = &[
     (Sabotage::DryRunWrites, "I-WIN"),
     (Sabotage::WritesWithoutLead, "I-WIN"),
     (Sabotage::WritesSuspended, "I-WIN"),
+    (Sabotage::IgnoresWindows, "I-WIN"),
+    (Sabotage::OverrunsWindows, "I-WIN"),
     (Sabotage::NeverExpires, "L-END"),
 ];
 

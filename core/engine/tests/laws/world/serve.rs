@@ -55,7 +55,9 @@ impl World {
                 request(key, ask)
             }
             EffectKind::Delete { permit, .. } => request(permit.key().clone(), Ask::Delete),
-            EffectKind::RemoveFinalizer { key, .. } => request(key.clone(), Ask::Release),
+            EffectKind::RemoveFinalizer { key, .. } | EffectKind::MigrateFields { key, .. } => {
+                request(key.clone(), Ask::Release)
+            }
             EffectKind::Observe { key, .. } => request(key.clone(), Ask::Read),
             EffectKind::PatchStatus { .. } => request(ResourceKey::default(), Ask::Status),
             EffectKind::PatchApplication { .. } => request(ResourceKey::default(), Ask::Application),
@@ -305,6 +307,7 @@ fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
         EffectKind::Apply(_) => Outcome::Applied(Err(error)),
         EffectKind::Delete { .. } => Outcome::Deleted(Err(error)),
         EffectKind::Observe { .. } => Outcome::Observed(Err(error)),
+        EffectKind::TraceDescent { .. } => Outcome::Descent(Err(unreachable_source())),
         _ => Outcome::Patched(Err(error)),
     }
 }
