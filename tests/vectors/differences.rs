@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::sync_order::case::{Case, key_of};
+use super::sync_order::end::{End, Way};
 
 /// One difference.
 pub(crate) struct Rule {
@@ -47,32 +48,95 @@ pub(crate) const ARGO: &[Rule] = &[
     },
 ];
 
+/// One difference of the safe defaults, as it shows in one object.
+pub(crate) struct EndRule {
+    pub(crate) name: &'static str,
+    /// May it show in this case?
+    pub(crate) holds: fn(&Case) -> bool,
+    /// Is this how it shows: in this object, at these ends?
+    pub(crate) shows: fn(&Case, &End, &str, Way) -> bool,
+    pub(crate) reason: &'static str,
+}
+
+impl PartialEq for EndRule {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// For each object that ends otherwise the rule that explains it.
+pub(crate) fn of_end(case: &Case, end: &End) -> Vec<Option<&'static EndRule>> {
+    let mut rules: Vec<Option<&EndRule>> = Vec::new();
+    for (key, way) in &end.ways {
+        let rule = DEFAULT
+            .iter()
+            .find(|rule| (rule.holds)(case) && (rule.shows)(case, end, key, *way));
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    rules
+}
+
+/// Ours is not at its end, and what it has not come to is as it was; or Argo CD is not, and what ours has come to is as it is declared. What
+/// runs when a sync fails runs with the one that failed.
+fn is_further(case: &Case, end: &End, key: &str, way: Way) -> bool {
+    let of_failure = is_of_failure(case, key) && (end.is_short() || end.argo_is_short());
+    way.is_held() && end.is_short() || way.is_done() && end.argo_is_short() || of_failure
+}
+
 /// Differences of the safe defaults, as they show in how a sync ends.
-pub(crate) const DEFAULT: &[Rule] = &[
-    Rule {
+pub(crate) const DEFAULT: &[EndRule] = &[
+    EndRule {
+        name: "what-is-not-valid-is-not-begun",
+        holds: |_| true,
+        shows: |_, end, _, way| end.says("are not valid, and nothing was written") && way.is_held(),
+        reason: "a sync of which an object is of no known kind is refused as a whole before anything is written; Argo CD makes the \
+                 application's Namespace, and goes on where a dry run was skipped",
+    },
+    EndRule {
         name: "stopped-at-another-point",
         holds: |case| case.script.terminate_at.is_some(),
+        shows: |case, end, key, way| {
+            let is_stopped = end.says("terminat") || end.argo_says("terminat");
+            is_stopped && (is_further(case, end, key, way) || way == Way::Deleted && end.argo_is_short())
+        },
         reason: "what does not depend on each other runs at once and waves follow without a pause, so that a sync is further, or waits for \
                  something else, when somebody stops it",
     },
-    Rule {
+    EndRule {
         name: "no-wave-hook",
         holds: |case| case.script.wave_hook_fails.is_some(),
+        shows: |case, end, key, way| {
+            end.argo_is_short() && (way.is_done() || way == Way::Deleted) || is_further(case, end, key, way)
+        },
         reason: "there is no pause between waves that could fail",
     },
-    Rule {
+    EndRule {
         name: "the-server-has-the-word",
         holds: |case| fails(case, "dry-run"),
+        shows: |case, end, key, way| match way.is_done() {
+            true => end.argo_says("failed to apply (dry run)") && is_further(case, end, key, way),
+            false => says_why(case, end, key, &["fail"]) && is_further(case, end, key, way),
+        },
         reason: "no client-side dry run of everything before everything: the server is asked before a sync that deletes, and otherwise \
                  its answer to the write itself counts",
     },
-    Rule {
+    EndRule {
         name: "a-failure-stops-what-has-not-begun",
-        holds: |case| fails(case, "apply") || fails(case, "delete") || fails(case, "finalizer"),
+        holds: |case| {
+            ["apply", "delete", "finalizer", "deny"]
+                .iter()
+                .any(|op| fails(case, op))
+        },
+        shows: |case, end, key, way| match way.is_held() {
+            true => says_why(case, end, key, &["fail"]) && is_further(case, end, key, way),
+            false => is_further(case, end, key, way),
+        },
         reason: "after a failure nothing new begins; Argo CD writes the rest of the wave, kind by kind, and prunes before it writes. Kinds \
                  that do not depend on each other are written at once, so that something may have been written that Argo CD had not reached",
     },
-    Rule {
+    EndRule {
         name: "only-a-known-outcome-counts",
         holds: |case| {
             let all = case
@@ -83,34 +147,45 @@ pub(crate) const DEFAULT: &[Rule] = &[
                 .chain(case.script.live_health.values());
             all.into_iter().any(|status| status != "Healthy")
         },
+        shows: |case, end, key, way| match way.is_done() {
+            true => is_further(case, end, key, way),
+            false => says_why(case, end, key, &["waiting for", "fail"]) && is_further(case, end, key, way),
+        },
         reason: "Degraded may pass and is waited for until a deadline; a hook of unknown health, or whose check broke, neither succeeded nor \
                  failed; the last wave has to be healthy where there are several",
     },
-    Rule {
+    EndRule {
         name: "what-somebody-deletes-is-written-again",
         holds: |case| !case.script.vanish.is_empty() || case.live.iter().any(|live| live.deleting),
+        shows: |case, end, key, way| is_taken(case, key) || is_further(case, end, key, way),
         reason: "an object that disappears during a sync is written again; Argo CD fails, or waits for it",
     },
-    Rule {
+    EndRule {
         name: "an-earlier-run-of-a-hook-goes-first",
         holds: |case| {
             case.desired
                 .iter()
                 .any(|object| phases(object) > 0 && case.live.iter().any(|live| key_of(&live.obj) == key_of(object)))
         },
+        shows: |case, end, key, way| is_further(case, end, key, way),
         reason: "a hook is created, never applied over an earlier run, and only what this application tracks is deleted for it",
     },
-    Rule {
+    EndRule {
         name: "prunes-come-after-applies",
         holds: |case| case.op.prune && is_pruned(case),
+        shows: |case, end, key, way| match way {
+            Way::Deleted => end.argo_is_short(),
+            way => is_further(case, end, key, way),
+        },
         reason: "prunes come after every apply, in reverse waves, each wave once the one before is gone",
     },
-    Rule {
+    EndRule {
         name: "a-definition-may-come-from-elsewhere",
         holds: |case| mentions(case, "SkipDryRunOnMissingResource=true"),
+        shows: |case, end, key, way| is_further(case, end, key, way),
         reason: "with SkipDryRunOnMissingResource an object waits until its kind is served; Argo CD tries to write it, and fails",
     },
-    Rule {
+    EndRule {
         name: "a-hook-is-declared",
         holds: |case| {
             let hooks = case.desired.iter().filter(|object| is_hook(object));
@@ -120,34 +195,57 @@ pub(crate) const DEFAULT: &[Rule] = &[
                     .any(|live| key_of(&live.obj) == key_of(object) && !is_hook(&live.obj))
             })
         },
+        shows: |case, _, key, way| {
+            way == Way::Kept
+                && case
+                    .desired
+                    .iter()
+                    .any(|object| key_of(object) == key && is_hook(object))
+        },
         reason: "an object that has become a hook, even one that never runs, is declared: it is not pruned",
     },
-    Rule {
+    EndRule {
         name: "untracked-is-out-of-sync",
         holds: |case| has_option(case, "ApplyOutOfSyncOnly=true"),
+        shows: |_, _, _, way| way == Way::Changed,
         reason: "a person's sync writes everything; what is as desired costs a request and changes nothing",
     },
-    Rule {
+    EndRule {
         name: "confirmation-holds-back-its-own-prune",
         holds: |case| mentions(case, "Prune=confirm"),
+        shows: |case, end, key, way| {
+            way == Way::Kept && says(case, key, "Prune=confirm") || is_further(case, end, key, way)
+        },
         reason: "a prune that waits for its confirmation keeps nothing else from being done; without `prune` nothing is confirmed",
     },
-    Rule {
+    EndRule {
         name: "misspelt-prune-protects-nothing-away",
         holds: |case| {
             case.live
                 .iter()
                 .any(|live| options(&live.obj).iter().any(|word| is_misspelt_prune(word)))
         },
+        shows: |case, _, key, way| way == Way::Kept && case.live.iter().any(|live| key_of(&live.obj) == key),
         reason: "as with `guards: argo`",
     },
 ];
 
+/// Names and reasons.
+fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let argo = ARGO.iter().map(|rule| (rule.name, rule.reason));
+    argo.chain(DEFAULT.iter().map(|rule| (rule.name, rule.reason)))
+}
+
+/// Does ours say one of these words? What runs when a sync fails needs none: ours did not fail.
+fn says_why(case: &Case, end: &End, key: &str, words: &[&str]) -> bool {
+    words.iter().any(|words| end.says(words)) || is_of_failure(case, key)
+}
+
 /// Prints how often which rule was needed.
 pub(crate) fn tell(test: &str, by_rule: &BTreeMap<&str, usize>, total: usize) {
     for (rule, count) in by_rule {
-        let known = ARGO.iter().chain(DEFAULT).find(|other| other.name == *rule);
-        let reason = known.map_or("nobody knows why", |known| known.reason);
+        let known = rules().find(|(name, _)| name == rule);
+        let reason = known.map_or("nobody knows why", |(_, reason)| reason);
         println!("{test}: {count} of {total} differ by {rule}: {reason}");
     }
 }
@@ -157,13 +255,57 @@ pub(crate) fn tell(test: &str, by_rule: &BTreeMap<&str, usize>, total: usize) {
 fn users_are_told_every_difference() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/argo-differences.md");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    for rule in ARGO.iter().chain(DEFAULT) {
-        assert!(
-            text.contains(&format!("| `{}` |", rule.name)),
-            "{} is not told",
-            rule.name
-        );
+    for (name, _) in rules() {
+        assert!(text.contains(&format!("| `{name}` |")), "{name} is not told");
     }
+}
+
+/// Is it a hook that runs when a sync fails?
+fn is_of_failure(case: &Case, key: &str) -> bool {
+    let is_it = |object: &&Value| {
+        let prefix = object["metadata"]["generateName"].as_str().unwrap_or_default();
+        format!("{}{prefix}", key_of(object)) == key
+    };
+    let mut declared = case.desired.iter().filter(is_it);
+    declared.any(|object| {
+        let words = annotation(object, "argocd.argoproj.io/hook").unwrap_or_default();
+        words.split(',').any(|word| word.trim() == "SyncFail")
+    })
+}
+
+/// Does somebody else delete it, or what it lives in, or what defines it?
+fn is_taken(case: &Case, key: &str) -> bool {
+    let going = case
+        .live
+        .iter()
+        .filter(|live| live.deleting)
+        .map(|live| key_of(&live.obj));
+    let taken: Vec<String> = case
+        .script
+        .vanish
+        .iter()
+        .map(|vanish| vanish.key.clone())
+        .chain(going)
+        .collect();
+    let mut parts = key.split('/');
+    let (group, _, namespace) = (
+        parts.next().unwrap_or_default(),
+        parts.next(),
+        parts.next().unwrap_or_default(),
+    );
+    let holds = |other: &String| {
+        let is_definition = other.starts_with("apiextensions.k8s.io/CustomResourceDefinition//");
+        let defines = is_definition && !group.is_empty() && other.ends_with(&format!(".{group}"));
+        other == key || *other == format!("/Namespace//{namespace}") || defines
+    };
+    taken.iter().any(holds)
+}
+
+/// Does an object, as it is declared or live, or the application say this option?
+fn says(case: &Case, key: &str, option: &str) -> bool {
+    let objects = case.desired.iter().chain(case.live.iter().map(|live| &live.obj));
+    let mut of_key = objects.filter(|object| key_of(object) == key);
+    has_option(case, option) || of_key.any(|object| options(object).contains(&option))
 }
 
 fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
@@ -212,7 +354,7 @@ fn is_pruned(case: &Case) -> bool {
 }
 
 /// In how many phases of a sync a hook runs.
-fn phases(object: &Value) -> usize {
+pub(crate) fn phases(object: &Value) -> usize {
     let known = [
         "PreSync",
         "Sync",

@@ -7,15 +7,40 @@ use serde_json::Value;
 use super::case::{Case, key_of};
 use super::replay::Played;
 
+/// How one object is other with our way than with Argo CD's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    /// It is there; Argo CD deleted it.
+    Kept,
+    /// It is as it was; Argo CD wrote it.
+    Unchanged,
+    /// It is not there, as before; Argo CD made it.
+    NotMade,
+    /// It is as it is declared; Argo CD left it as it was.
+    Changed,
+    /// It is there, as it is declared; Argo CD did not make it.
+    Made,
+    /// It is gone; Argo CD kept it.
+    Deleted,
+}
+
+impl Way {
+    /// Less was done than Argo CD does.
+    pub(crate) fn is_held(self) -> bool {
+        matches!(self, Self::Kept | Self::Unchanged | Self::NotMade)
+    }
+
+    /// It is as it is declared, and Argo CD did not come to it.
+    pub(crate) fn is_done(self) -> bool {
+        matches!(self, Self::Made | Self::Changed)
+    }
+}
+
 /// The ends of a case.
 #[derive(Debug)]
 pub(crate) struct End {
-    /// Objects that are there with Argo CD's way and not with ours.
-    missing: BTreeSet<String>,
-    /// The other way round.
-    more: BTreeSet<String>,
-    /// Objects that are not the same.
-    changed: BTreeSet<String>,
+    /// Each object that is not the same, and each hook that ran with one of them only.
+    pub(crate) ways: BTreeMap<String, Way>,
     /// Ours deleted them, and nothing that the case declares allows that.
     wrongly_deleted: BTreeSet<String>,
     /// They are neither as they were nor as they are declared.
@@ -30,11 +55,7 @@ impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [argo, ours] = &self.phases;
         let [argo_says, says] = &self.messages;
-        write!(
-            f,
-            "missing {:?}, more {:?}, changed {:?}; ",
-            self.missing, self.more, self.changed
-        )?;
+        write!(f, "{:?}; ", self.ways)?;
         write!(f, "Argo CD {argo} {argo_says:?}, ours {ours} {says:?}")
     }
 }
@@ -71,14 +92,29 @@ impl End {
         let says = ours.message.contains("waiting for ")
             && ours.message.contains(", since ")
             && ours.message.contains(", until ");
+        let was_there = |key: &String| before.contains_key(key);
+        let is_as_before = |key: &String, object: &Value| before.get(key).is_some_and(|was| payload(was) == *object);
+        let missing = theirs.keys().filter(|key| !mine.contains_key(*key));
+        let missing = missing.map(|key| (key.clone(), if was_there(key) { Way::Deleted } else { Way::NotMade }));
+        let more = mine.keys().filter(|key| !theirs.contains_key(*key));
+        let more = more.map(|key| (key.clone(), if was_there(key) { Way::Kept } else { Way::Made }));
+        let changed = mine
+            .iter()
+            .filter(|(key, value)| theirs.get(*key).is_some_and(|other| other != *value));
+        let changed = changed.map(|(key, value)| {
+            let way = if is_as_before(key, value) {
+                Way::Unchanged
+            } else {
+                Way::Changed
+            };
+            (key.clone(), way)
+        });
+        let (theirs_ran, ran) = (hooks_run(case, argo), hooks_run(case, ours));
+        let hooks = theirs_ran.symmetric_difference(&ran);
+        let hooks = hooks.map(|key| (key.clone(), if ran.contains(key) { Way::Made } else { Way::NotMade }));
+        let ways = missing.chain(more).chain(changed).chain(hooks).collect();
         Self {
-            missing: theirs.keys().filter(|key| !mine.contains_key(*key)).cloned().collect(),
-            more: mine.keys().filter(|key| !theirs.contains_key(*key)).cloned().collect(),
-            changed: mine
-                .iter()
-                .filter(|(key, value)| theirs.get(*key).is_some_and(|other| other != *value))
-                .map(|(key, _)| key.clone())
-                .collect(),
+            ways,
             wrongly_deleted,
             spoilt,
             phases: [argo.phase.clone(), ours.phase.clone()],
@@ -87,8 +123,26 @@ impl End {
         }
     }
 
+    pub(crate) fn argo_says(&self, words: &str) -> bool {
+        self.messages[0].contains(words)
+    }
+
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.messages[1].contains(words)
+    }
+
+    /// Argo CD's sync did not come to its end: it failed, was stopped, or waits.
+    pub(crate) fn argo_is_short(&self) -> bool {
+        self.phases[0] != "Succeeded"
+    }
+
+    /// Ours did not come to its end: what is held is held by that.
+    pub(crate) fn is_short(&self) -> bool {
+        self.phases[1] != "Succeeded"
+    }
+
     pub(crate) fn is_same(&self) -> bool {
-        self.missing.is_empty() && self.more.is_empty() && self.changed.is_empty()
+        self.ways.is_empty()
     }
 
     /// Why ours is worse, or does not say what it waits for.
@@ -120,6 +174,26 @@ fn state(case: &Case, played: &Played) -> BTreeMap<String, Value> {
     ordinary
         .map(|(key, object)| (key.clone(), object.value["metadata"]["labels"].clone()))
         .collect()
+}
+
+/// Declared hooks of which a run was made, by their keys; one without a name by what its name begins with.
+fn hooks_run(case: &Case, played: &Played) -> BTreeSet<String> {
+    let rows = played.rounds.iter().flat_map(|round| round.ops.iter().flatten());
+    let made = rows.filter(|row| matches!(row.op.as_str(), "create" | "apply" | "replace") && !row.has("fail"));
+    let hooks: Vec<(String, bool)> = case
+        .desired
+        .iter()
+        .filter(|object| crate::differences::phases(object) > 0)
+        .map(|object| match object["metadata"]["generateName"].as_str() {
+            Some(prefix) => (format!("{}{prefix}", key_of(object)), true),
+            None => (key_of(object), false),
+        })
+        .collect();
+    let hook_of = |key: &String| {
+        let is_it = |(hook, is_prefix): &&(String, bool)| hook == key || *is_prefix && key.starts_with(hook);
+        hooks.iter().find(is_it).map(|(hook, _)| hook.clone())
+    };
+    made.filter_map(|row| hook_of(&row.key)).collect()
 }
 
 fn is_hook(object: &Value) -> bool {

@@ -71,7 +71,8 @@ impl Cluster {
     fn stranger(&self, discovery: &Discovery) -> Option<String> {
         let known = &self.discovery.as_ref()?.cluster_uid;
         let found = &discovery.cluster_uid;
-        let is_other = !known.is_empty() && !found.is_empty() && known != found;
+        let is_other =
+            !known.is_empty() && !found.is_empty() && known != found && !sabotage::is(Sabotage::SpeaksToStrangers);
         is_other.then(|| {
             format!(
                 "another cluster answers at its address: the namespace kube-system has UID {found}, not {known}; nothing is done there. \

@@ -63,7 +63,9 @@ impl Engine {
             }
             (InFlight::Finalizer, Outcome::Patched(result)) => self.finalizer_removed(now, app, result),
             (InFlight::RefreshAnnotation | InFlight::OperationField, Outcome::Patched(result)) => {
-                app.said_version = result.unwrap_or_else(|_| std::mem::take(&mut app.said_version));
+                if let Ok(version) = result {
+                    app.wrote(version);
+                }
             }
             // An executor that answers something else than was asked has a bug; what it says cannot be used.
             (_, _) => self.late_completions += 1,
@@ -122,10 +124,9 @@ impl Engine {
     ) {
         match result {
             Ok(version) => {
-                if !sabotage::is(Sabotage::RepeatsStatus) {
+                if app.wrote(version) && !sabotage::is(Sabotage::RepeatsStatus) {
                     app.said = patch.status;
                 }
-                app.said_version = version;
                 app.status_retry = None;
                 let Some(mut operation) = app.operation.take() else {
                     return;

@@ -21,6 +21,7 @@ use crate::guard::{
 use crate::journal::Cause;
 use crate::machine::Refresh;
 use crate::plan::runs_in_a_sync;
+use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 use crate::targets::Targets;
 use crate::view::HoldView;
@@ -398,6 +399,9 @@ impl Engine {
 
     /// Why deletes of this application are paused.
     pub(super) fn paused(&self, app: &ApplicationState) -> Option<String> {
+        if sabotage::is(Sabotage::DeletesWhilePaused) {
+            return None;
+        }
         let project = self.projects.get(app.application.spec.project());
         self.pause.of_application(&app.application, project)
     }
@@ -405,6 +409,7 @@ impl Engine {
     /// Until when an automated prune waits because the process is young; `Some(None)` when that is not known yet.
     pub(super) fn warming_up(&self, app: &ApplicationState) -> Option<Option<Timestamp>> {
         match app.guarding.warm_up {
+            _ if sabotage::is(Sabotage::SkipsWarmUp) => None,
             WarmUp::Warm => None,
             other => Some(other.until(self.settings.warm_up)),
         }

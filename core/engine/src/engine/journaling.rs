@@ -6,6 +6,7 @@ use super::Engine;
 use super::state::ApplicationState;
 use crate::event::ResolvedRevision;
 use crate::journal::{Cause, JournalEntry};
+use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     #[expect(
@@ -23,6 +24,9 @@ impl Engine {
         message: String,
         cause: Cause,
     ) {
+        if to == "Deleting" && sabotage::is(Sabotage::DeletesUntold) {
+            return;
+        }
         self.journal.append(JournalEntry {
             sequence: 0,
             time: now,

@@ -402,15 +402,29 @@ impl ApplicationState {
         }
     }
 
+    /// Is this version of before what is known?
+    fn is_over(&self, version: &str) -> bool {
+        match (version.parse::<u64>(), self.said_version.parse::<u64>()) {
+            (Ok(version), Ok(said)) => version < said,
+            _ => false,
+        }
+    }
+
+    /// A write of the resource made this version of it. What was read of a newer one before the answer came stays what is known. Gives
+    /// whether this is the newest.
+    pub(crate) fn wrote(&mut self, version: String) -> bool {
+        let is_newest = !self.is_over(&version);
+        if is_newest {
+            self.said_version = version;
+        }
+        is_newest
+    }
+
     /// Its resource was read again. What a read from before our own last status write says about the status is old.
     pub(crate) fn observe(&mut self, application: Application) {
         self.invalid = None;
         let version = &application.metadata.resource_version;
-        let is_older = match (version.parse::<u64>(), self.said_version.parse::<u64>()) {
-            (Ok(version), Ok(said)) => version < said,
-            _ => false,
-        };
-        if !is_older {
+        if !self.is_over(version) {
             let said = serde_json::to_value(&application.status).unwrap_or_default();
             if said != self.said {
                 self.said = said;

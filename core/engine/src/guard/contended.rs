@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use capstan_model::Timestamp;
 
+use crate::sabotage::{self, Sabotage};
+
 /// A field that is put right more often than this within [`WITHIN`] is left.
 const REVERTS: usize = 10;
 /// See [`REVERTS`].
@@ -44,7 +46,7 @@ impl Contention {
         while field.reverts.front().is_some_and(|at| now.since(*at) >= WITHIN) {
             field.reverts.pop_front();
         }
-        field.is_left |= field.reverts.len() >= REVERTS;
+        field.is_left |= field.reverts.len() >= REVERTS && !sabotage::is(Sabotage::FightsForEver);
         !field.is_left
     }
 

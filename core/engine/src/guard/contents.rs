@@ -125,8 +125,8 @@ pub(super) fn others(found: &[Content], ours: &BTreeSet<ResourceKey>) -> Vec<Res
 /// Is it looked into before an object is deleted? A person's word is enough for a namespace; for the objects of a kind it is not.
 pub(crate) fn is_looked_into(key: &ResourceKey, by_person: bool) -> bool {
     match key.kind.as_str() {
-        "Namespace" => !by_person,
-        "CustomResourceDefinition" => true,
+        "Namespace" => !by_person && !sabotage::is(Sabotage::DeletesNamespacesInUse),
+        "CustomResourceDefinition" => !sabotage::is(Sabotage::DeletesDefinitionsInUse),
         _ => false,
     }
 }
@@ -149,7 +149,10 @@ pub(crate) const RESERVED: &str = "left as it is: namespaces of Kubernetes and o
 /// Namespaces that no application deletes, whatever it says: Kubernetes' own, the default one, the controller's.
 pub(crate) fn is_reserved(key: &ResourceKey, control_namespace: &str) -> bool {
     let is_namespace = key.group.is_empty() && key.kind == "Namespace";
-    is_namespace && (key.name.starts_with("kube-") || key.name == "default" || key.name == control_namespace)
+    let is_whole = !sabotage::is(Sabotage::DeletesReserved);
+    is_namespace
+        && is_whole
+        && (key.name.starts_with("kube-") || key.name == "default" || key.name == control_namespace)
 }
 
 #[cfg(test)]

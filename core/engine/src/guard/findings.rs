@@ -9,6 +9,7 @@ use super::grounds::DeleteReason;
 use super::hold::{Finding, Rule};
 use super::mass_prune::PruneLimits;
 use super::protected;
+use crate::sabotage::{self, Sabotage};
 
 /// An object that would be pruned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +79,22 @@ pub(crate) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     }
     findings.extend(findings_of_contents(facts.doomed, facts.in_use, DeleteReason::Prune));
     findings.retain(|finding| !facts.by_person || finding.rule.binds_people());
+    findings.retain(|finding| !sabotage::is(knock_out(finding.rule)));
     findings
+}
+
+/// What takes a rule out: each has one.
+const fn knock_out(rule: Rule) -> Sabotage {
+    match rule {
+        Rule::MassPrune(_) => Sabotage::PrunesMuch,
+        Rule::NonDeterministicRender => Sabotage::TrustsOneRender,
+        Rule::ProtectedKind => Sabotage::PrunesProtectedKinds,
+        Rule::RewrittenHistory => Sabotage::PrunesRewrittenHistory,
+        Rule::DestinationReplaced => Sabotage::DeletesInAnotherCluster,
+        Rule::NamespaceInUse => Sabotage::DeletesNamespacesInUse,
+        Rule::DefinitionInUse => Sabotage::DeletesDefinitionsInUse,
+        Rule::DeletesPaused => Sabotage::DeletesWhilePaused,
+    }
 }
 
 fn mass_prune(facts: &Facts<'_>) -> Option<String> {

@@ -239,7 +239,8 @@ pub(crate) fn refusal(
     };
     let other = expected.into_iter().find(|(annotation, expected)| {
         let is_other = !expected.is_empty() && found(annotation) != *expected;
-        is_other && !sabotage::is(Sabotage::DeletesUntracked)
+        let is_waived = *annotation == INSTALLATION_ID && sabotage::is(Sabotage::IgnoresInstallation);
+        is_other && !is_waived && !sabotage::is(Sabotage::DeletesUntracked)
     });
     if let Some((annotation, expected)) = other {
         return Some(DeleteRefusal::NotTracked {

@@ -5,6 +5,8 @@
 
 use capstan_model::ResourceKey;
 
+use crate::sabotage::{self, Sabotage};
+
 /// Namespace, CustomResourceDefinition, PersistentVolumeClaim, PersistentVolume.
 pub(crate) fn is_protected(key: &ResourceKey) -> bool {
     match key.group.as_str() {
@@ -15,6 +17,11 @@ pub(crate) fn is_protected(key: &ResourceKey) -> bool {
         "apiextensions.k8s.io" => key.kind == "CustomResourceDefinition",
         _ => false,
     }
+}
+
+/// Is it deleted and made anew by its own word only?
+pub(crate) fn may_not_be_recreated(key: &ResourceKey) -> bool {
+    is_protected(key) && !sabotage::is(Sabotage::RecreatesProtected)
 }
 
 #[cfg(test)]

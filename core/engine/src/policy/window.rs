@@ -11,6 +11,7 @@ use capstan_model::{AppProject, Application, ClusterId, SyncWindow, Timestamp, g
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::cron::Schedule;
+use crate::sabotage::{self, Sabotage};
 
 /// So many openings of a window are looked at for its end; one that is open for longer counts as open for good.
 const OPENINGS: usize = 64;
@@ -56,12 +57,13 @@ pub fn decide(project: &AppProject, application: &Application, now: Timestamp, a
             let by_hand = manual && all(&forbidding, |window| window.manual_sync);
             let overrun = all(&forbidding, |window| window.sync_overrun);
             let at_start = || if manual { Attempt::Manual } else { Attempt::Automated };
-            by_hand || overrun && decide(project, application, since, at_start()).refusal.is_none()
+            let goes_on = sabotage::is(Sabotage::OverrunsWindows);
+            by_hand || goes_on || overrun && decide(project, application, since, at_start()).refusal.is_none()
         }
     };
     let refusal = forbidding
         .first()
-        .filter(|_| !is_lifted)
+        .filter(|_| !is_lifted && !sabotage::is(Sabotage::IgnoresWindows))
         .map(|known| known.text(forbidding.len() - 1));
     WindowDecision { refusal, next_change }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Cluster {
     pub(crate) broken: BTreeSet<String>,
     /// Objects that the server refuses to write, by name.
     pub(crate) refused: BTreeSet<String>,
+    /// Objects that the server would write, and refuses when it comes to that, by name.
+    pub(crate) refused_late: BTreeSet<String>,
     /// Objects that cannot be changed once they are there, by name.
     pub(crate) immutable: BTreeSet<String>,
     /// Claims that bind when something mounts them, by name.
@@ -116,7 +118,10 @@ impl Cluster {
         self.asked.insert(key.clone(), task.clone());
         let create = task.mode == ApplyMode::Create;
         let old = self.objects.get(&key).cloned();
-        if self.refused.contains(&key.name) || self.immutable.contains(&key.name) && old.is_some() {
+        let is_late = task.dry_run == DryRun::No && self.refused_late.contains(&key.name);
+        // Without being asked the server cannot say so.
+        let is_fixed = task.dry_run != DryRun::Client && self.immutable.contains(&key.name) && old.is_some();
+        if is_late || is_fixed || self.refused.contains(&key.name) {
             return Err(WriteError::Invalid(format!(
                 "{key} is invalid: spec: field is immutable"
             )));

@@ -57,7 +57,7 @@ const RULES: &str = "DeletesPaused, DestinationReplaced, MassPrune (over 50 %, 1
                      NonDeterministicRender, ProtectedKind";
 
 #[test]
-fn a_prune_names_operation_commit_objects_and_rules() {
+pub(crate) fn a_prune_names_operation_commit_objects_and_rules() {
     let mut run = settled(maps(0..3), Settings::default());
     run.push(maps(0..2));
     run.settle(MINUTE);

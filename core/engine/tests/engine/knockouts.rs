@@ -1,14 +1,15 @@
-//! Each guard is broken on purpose, and its test turns red: the laws' knock-outs are beside the laws.
+//! What a story of the engine rests on is broken on purpose, and the story turns red. The knock-outs of guards are beside the guards, those of laws
+//! beside the laws.
 
 use std::panic::catch_unwind;
 
-use capstan_engine::sabotage::{Sabotage, set};
+use capstan_engine::sabotage::{Sabotage, SeenBy, set};
 
 use crate::guards::{approvals, becomes_hook, needed};
-use crate::{cascade, depends_on, recreate, selective};
+use crate::{cascade, depends_on, recreate, rehearsal, selective};
 
 /// What is broken, and the test that sees it.
-const SEEN_BY: [(Sabotage, fn()); 8] = [
+const SEEN_BY: [(Sabotage, fn()); 9] = [
     (
         Sabotage::DeletesInUse,
         cascade::a_namespace_with_others_objects_is_kept_and_everything_else_goes,
@@ -41,14 +42,29 @@ const SEEN_BY: [(Sabotage, fn()); 8] = [
         Sabotage::TakesOldForNewest,
         depends_on::a_commit_waits_for_the_one_that_comes_with_it,
     ),
+    (
+        Sabotage::TriesHooksInPlace,
+        rehearsal::a_changed_hook_is_no_obstacle_to_a_prune,
+    ),
 ];
 
 #[test]
-fn every_guard_that_is_broken_is_seen() {
+fn every_story_that_is_broken_is_seen() {
     for (what, test) in SEEN_BY {
         set(Some(what));
         let seen = catch_unwind(test).is_err();
         set(None);
         assert!(seen, "{what:?} is not seen");
+    }
+}
+
+#[test]
+fn every_switch_of_a_story_is_thrown() {
+    let of_stories = Sabotage::ALL.iter().filter(|switch| switch.seen_by() == SeenBy::Story);
+    for switch in of_stories {
+        assert!(
+            SEEN_BY.iter().any(|(what, _)| what == switch),
+            "{switch:?} is not thrown"
+        );
     }
 }

@@ -17,6 +17,7 @@ mod fleet;
 mod generate;
 mod grounds;
 mod guards;
+mod hooks;
 mod knockouts;
 mod late;
 mod namespace;

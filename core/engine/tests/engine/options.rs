@@ -108,7 +108,7 @@ fn another_attempt_comes_whatever_was_due_before_it() {
 
 /// Asking a repository again that did not answer is no news: the status goes on to say that nothing is known.
 #[test]
-fn a_source_that_fails_stays_unknown_while_it_is_asked_again() {
+pub(crate) fn a_source_that_fails_stays_unknown_while_it_is_asked_again() {
     let mut run = Rig::new(vec![config("a", 0, "1")]).start(Vec::new());
     run.settle(MINUTE);
     run.rig.commits.push(("f".repeat(40), Err("cannot be rendered".into())));
@@ -428,4 +428,59 @@ fn an_object_of_another_application_fails_the_sync_where_that_is_asked_for() {
             "{message}"
         );
     }
+}
+
+#[test]
+fn what_has_failed_is_not_waited_for() {
+    let mut rig = Rig::new(vec![config("a", 0, "1"), hook("clean", "SyncFail")]);
+    rig.cluster.refused.insert("a".into());
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["operation"] = json!({"sync": {}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    let failing: Vec<&String> = run
+        .log
+        .iter()
+        .filter(|line| line.contains("one or more tasks failed"))
+        .collect();
+    assert!(
+        failing
+            .iter()
+            .any(|line| line.contains("waiting for completion of hook")),
+        "{failing:#?}"
+    );
+    assert!(
+        !failing.iter().any(|line| line.contains("waiting for write of")),
+        "{failing:#?}"
+    );
+    assert!(!run.rig.status("/operationState/message").contains("waiting for"));
+}
+
+/// A kind that cannot be listed: since when that is waited for is not told anew each time that somebody looks.
+#[test]
+fn a_sync_that_cannot_be_planned_says_since_when_and_until_when() {
+    let mut run = Rig::new(vec![config("a", 0, "1")]).start(Vec::new());
+    run.settle(MINUTE);
+    run.handle(capstan_engine::Event::KindUnavailable {
+        cluster: capstan_model::ClusterId::in_cluster(),
+        kind: capstan_model::GroupKind::new("", "ConfigMap"),
+        reason: "403 Forbidden".into(),
+    });
+    run.push(vec![config("a", 0, "2")]);
+    run.settle(MINUTE);
+    run.rig.resource["operation"] = json!({"sync": {}});
+    run.observe_application();
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        run.settle(MINUTE);
+        told.push(run.rig.status("/operationState/message").to_owned());
+        run.rig.now = run.rig.now + MINUTE;
+        run.handle(capstan_engine::Event::RefreshRequested {
+            id: crate::rig::id(),
+            hard: false,
+        });
+    }
+    let what =
+        "waiting for the list of ConfigMap: 403 Forbidden, since 2026-03-14T09:00:00Z, until 2026-03-15T09:00:00Z";
+    assert_eq!(told, [what, what]);
 }

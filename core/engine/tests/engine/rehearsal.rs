@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use capstan_engine::sabotage::{Sabotage, set};
 use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
@@ -56,7 +55,7 @@ fn has_map(run: &Run, name: &str) -> bool {
 }
 
 #[test]
-fn a_changed_hook_is_no_obstacle_to_a_prune() {
+pub(crate) fn a_changed_hook_is_no_obstacle_to_a_prune() {
     let run = pushed(
         with(migration("1"), &["a", "b", "c"]),
         with(migration("2"), &["a", "b"]),
@@ -76,17 +75,6 @@ fn a_changed_hook_is_no_obstacle_to_a_prune() {
         !tried.contains("Job/prod/migrate "),
         "under its own name there is one already: {tried}"
     );
-}
-
-#[test]
-fn knocked_out_it_is_one() {
-    set(Some(Sabotage::TriesHooksInPlace));
-    let run = pushed(
-        with(migration("1"), &["a", "b", "c"]),
-        with(migration("2"), &["a", "b"]),
-    );
-    set(None);
-    assert_eq!((image(&run, "migrate").as_str(), has_map(&run, "c")), ("1", true));
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn what_leaves_git_is_pruned_after_the_applies() {
 }
 
 #[test]
-fn an_empty_render_deletes_nothing() {
+pub(crate) fn an_empty_render_deletes_nothing() {
     let mut run = settled(vec![config("a", 0, "1")]);
     run.push(Vec::new());
     run.settle(MINUTE);
@@ -168,7 +168,7 @@ fn an_empty_render_deletes_nothing() {
 }
 
 #[test]
-fn a_broken_commit_keeps_the_last_good_state() {
+pub(crate) fn a_broken_commit_keeps_the_last_good_state() {
     let mut run = settled(vec![config("a", 0, "1")]);
     run.rig.commits.push((
         "cbroken0".into(),
@@ -280,7 +280,7 @@ fn nothing_is_done_when_nothing_changes() {
 }
 
 #[test]
-fn a_fight_is_slowed_and_never_given_up() {
+pub(crate) fn a_fight_is_slowed_and_never_given_up() {
     let mut run = settled(vec![config("a", 0, "1")]);
     let key = ResourceKey::new("", "ConfigMap", "prod", "a");
     let begun = run.rig.now;

@@ -29,7 +29,7 @@ fn deny(schedule: &str, fields: &Value) -> Value {
 }
 
 #[test]
-fn an_automated_sync_waits_for_the_window_and_begins_with_it() {
+pub(crate) fn an_automated_sync_waits_for_the_window_and_begins_with_it() {
     let mut fleet =
         fleet(&json!([{"kind": "allow", "schedule": "0 10 * * *", "duration": "1h", "namespaces": ["prod"]}]));
     fleet.create(application("shop"), vec![config("a", 0, "1")]);
@@ -62,7 +62,7 @@ fn an_automated_sync_waits_for_the_window_and_begins_with_it() {
 }
 
 #[test]
-fn a_person_is_refused_at_once_and_told_until_when() {
+pub(crate) fn a_person_is_refused_at_once_and_told_until_when() {
     let by_ada = json!({"operation": {"initiatedBy": {"username": "ada"}, "sync": {}}});
     for (manual, phase) in [(false, "Error"), (true, "Succeeded")] {
         let mut fleet = fleet(&deny("30 8 * * *", &json!({"manualSync": manual})));
@@ -123,7 +123,7 @@ fn recover(fleet: &mut Fleet) {
 }
 
 #[test]
-fn a_running_sync_is_paused_and_its_deadlines_stand_still() {
+pub(crate) fn a_running_sync_is_paused_and_its_deadlines_stand_still() {
     let mut fleet = running(&deny("0 10 * * *", &json!({"duration": "3h"})));
     let message = fleet.status("shop", "/operationState/message").to_owned();
     assert_eq!(
@@ -203,7 +203,7 @@ fn a_deletion_is_no_sync() {
 }
 
 #[test]
-fn a_window_that_cannot_be_understood_is_told() {
+pub(crate) fn a_window_that_cannot_be_understood_is_told() {
     let mut fleet = fleet(&deny("0 25 * * *", &json!({})));
     fleet.create(application("shop"), vec![config("a", 0, "1")]);
     fleet.settle(HOUR);

@@ -35,6 +35,14 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             } if timeline.sent[request].1.ask == Ask::Read => {
                 unclear.remove(&timeline.sent[request].1.key);
             }
+            // What became of a delete was seen since.
+            Fact::Seen { key, .. } | Fact::SeenGone { key, .. }
+                if unclear
+                    .get(key)
+                    .is_some_and(|since| is_delete_answered(timeline, *since)) =>
+            {
+                unclear.remove(key);
+            }
             // Whoever comes after a crash looks at everything first.
             Fact::Died => unclear.clear(),
             Fact::Sent(request) => {
@@ -66,6 +74,11 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         }
     }
     Ok(found)
+}
+
+fn is_delete_answered(timeline: &Timeline<'_>, at: usize) -> bool {
+    let fact = &timeline.record.history[at].fact;
+    matches!(fact, Fact::Answered { request, .. } if timeline.sent[request].1.ask == Ask::Delete)
 }
 
 fn failed_hooks(status: &Value) -> Vec<ResourceKey> {

@@ -5,7 +5,7 @@ use capstan_model::ResourceKey;
 use serde_json::Value;
 
 use crate::evidence::Timeline;
-use crate::history::{Fact, Request};
+use crate::history::{Actor, Fact, Request};
 use crate::objects::{HOME, Health, health, key_of, uid};
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
@@ -100,7 +100,8 @@ fn must_come_first(timeline: &Timeline<'_>, request: &Request, object: &Value, n
     of.peek().is_some() && of.all(|objects| declares(objects))
 }
 
-/// Is it there, or gone without the controller having been told?
+/// Is it there, or gone without the controller having been told, or taken away by somebody after it was there? What was written into it is
+/// written again then, and the API says what is missing.
 fn is_thought_there(timeline: &Timeline<'_>, key: &ResourceKey, at: usize) -> bool {
     if timeline.live(key, at).is_some() {
         return true;
@@ -110,6 +111,10 @@ fn is_thought_there(timeline: &Timeline<'_>, key: &ResourceKey, at: usize) -> bo
         _ => None,
     });
     let Some(last) = last.last() else { return false };
+    let is_taken = |fact: &Fact| matches!(fact, Fact::Written { by: Actor::Somebody, object, .. } if uid(object) == last && crate::objects::is_going(object));
+    if timeline.record.facts().take(at).any(|(_, fact)| is_taken(fact)) {
+        return true;
+    }
     let was_told = |fact: &Fact| matches!(fact, Fact::SeenGone { uid, .. } if *uid == last);
     !timeline.record.facts().take(at).any(|(_, fact)| was_told(fact))
 }

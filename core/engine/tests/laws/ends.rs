@@ -7,10 +7,13 @@ use capstan_model::Timestamp;
 use serde_json::Value;
 
 use crate::evidence::Timeline;
-use crate::history::{Answer, Fact, Record};
+use crate::history::{Answer, Ask, Fact};
 use crate::objects::text;
+use crate::openings::{may_begin, word};
 use crate::world::{SYNC, number, running};
 
+/// What is told comes a little after its time.
+const MOMENT: Duration = Duration::from_secs(5);
 /// For what is under way at the deadline, and for writing it down.
 const ROOM: Duration = Duration::from_mins(2);
 
@@ -20,30 +23,38 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let mut status: &Value = &Value::Null;
     // Nobody can end what nobody may work on.
     let mut hindered: Option<Timestamp> = None;
-    let (mut leads, mut reachable, mut suspended) = (true, true, false);
+    let (mut leads, mut reachable, mut suspended, mut has_windows) = (true, true, false, true);
     let mut is_writing = 0i64;
+    let mut last = record.history.first().map_or(record.end, |entry| entry.at);
     for (at, entry) in record.history.iter().enumerate() {
         match &entry.fact {
             Fact::Status { after, .. } => status = after,
             Fact::Leads(now) => leads = *now,
             Fact::Reachable(now) => reachable = *now,
             Fact::Suspended(now) => suspended = *now,
+            Fact::Windows(now) => has_windows = *now,
             Fact::Sent(_) => is_writing += 1,
             Fact::Answered { .. } => is_writing -= 1,
             Fact::Died | Fact::Started { .. } => is_writing = 0,
             Fact::Resting if running(status).is_some() && is_writing == 0 => {
                 found += 1;
                 let message = text(status, "/operationState/message");
-                let is_dull = message.is_empty() || !names_something(record, message);
-                if leads && reachable && !suspended && is_dull && was_written(timeline, status) {
+                let dull = dull(message, entry.at).filter(|_| leads && reachable && !suspended);
+                if let Some(what) = dull.filter(|_| was_written(timeline, at)) {
                     return Err(format!(
-                        "[{at}] operation {} waits and does not say for what: {message:?}",
+                        "[{at}] operation {} waits and does not say {what}: {message:?}",
                         number(status)
                     ));
                 }
             }
             _ => {}
         }
+        let by_hand = status["operationState"]["operation"]["initiatedBy"]["automated"] != true;
+        let is_shut = |at: &Timestamp| has_windows && !may_begin(word(&record.case.windows, *at), by_hand);
+        // The last moment at which windows forbade to go on, since the last entry.
+        let shut = minutes(last, entry.at).filter(is_shut).max();
+        last = entry.at;
+        hindered = hindered.max(shut);
         if !leads || !reachable || suspended {
             hindered = Some(entry.at);
         }
@@ -64,26 +75,47 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     }
 }
 
-/// A commit that is read, an object, a wait until a time.
-fn names_something(record: &Record, message: &str) -> bool {
-    let commits = record.commits.iter().filter_map(|(_, objects)| objects.as_ref());
-    let declared = commits.flatten().any(|object| {
-        let name = crate::objects::key_of(object).name;
-        let prefix = text(object, "/metadata/generateName");
-        !name.is_empty() && message.contains(&name) || !prefix.is_empty() && message.contains(prefix)
-    });
-    declared
-        || ["waiting for", "attempt", "at 2026"]
-            .iter()
-            .any(|words| message.contains(words))
+/// The minutes from one moment to another, both included.
+fn minutes(from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let count = to.since(from).as_secs() / 60;
+    (0..=count).map(move |ago| to - Duration::from_secs(60 * ago))
 }
 
-/// Is the status the newest that could be written? One whose write fails says what it said.
-fn was_written(timeline: &Timeline<'_>, _: &Value) -> bool {
-    !timeline.record.history.iter().any(|entry| {
-        matches!(entry.fact, Fact::Answered { request, answer, .. }
-            if answer != Answer::Done && timeline.sent[&request].1.ask == crate::history::Ask::Status)
-    })
+/// What is wrong with what an operation says of itself while nothing moves: it has to say since when and until when it waits, or when it
+/// is tried again, and that must not be over.
+fn dull(message: &str, now: Timestamp) -> Option<String> {
+    let times = |word: &str| -> Vec<Timestamp> {
+        let after = message.split(word).skip(1);
+        let time = |text: &str| text.get(..20)?.parse().ok();
+        after.filter_map(time).collect()
+    };
+    let (since, until) = (times("since "), [times("until "), times(" at ")].concat());
+    let for_ever = ["is always active", "never is"]
+        .iter()
+        .any(|words| message.contains(words));
+    let is_tried_again = message.contains("attempt ") && !times(" at ").is_empty();
+    match () {
+        () if since.is_empty() && !is_tried_again => Some("since when".into()),
+        () if until.is_empty() && !for_ever => Some("until when".into()),
+        () if !for_ever && until.iter().all(|until| *until + MOMENT < now) => {
+            Some(format!("why it still waits at {now}"))
+        }
+        () => since
+            .iter()
+            .find(|since| **since > now)
+            .map(|since| format!("why since {since}, which is to come")),
+    }
+}
+
+/// Is the status the newest that could be written? One whose write failed says what it said before.
+fn was_written(timeline: &Timeline<'_>, at: usize) -> bool {
+    let facts = timeline.record.history[..at].iter().rev();
+    let last = facts.filter_map(|entry| match entry.fact {
+        Fact::Answered { request, answer, .. } if timeline.sent[&request].1.ask == Ask::Status => Some(answer),
+        Fact::Died | Fact::Started { .. } => Some(Answer::Passing),
+        _ => None,
+    });
+    last.into_iter().next() == Some(Answer::Done)
 }
 
 crate::search::law!(check, crate::generate::Bias::People);

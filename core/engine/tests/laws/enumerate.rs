@@ -1,7 +1,8 @@
-//! Small scopes, completely: before anything is drawn at random, every application of up to three objects and one hook in two waves, with
+//! Small scopes, completely: before anything is drawn at random, every application of up to four objects and one hook in two waves, with
 //! the prune of one of them; and every way in which one or two requests of a sync that has everything can go wrong.
 
-use crate::generate::{Action, Case, Item, Kind};
+use crate::generate::{Action, Case, Item, Kind, Nature, Opening, Speaks, Window, Wish};
+use crate::history::{Actor, Entry, Fact};
 use crate::restore::full_case;
 use crate::search;
 use crate::world;
@@ -46,7 +47,7 @@ fn hold(case: &Case, held: &mut [usize; search::LAWS.len()]) {
 fn small_applications() {
     let mut held = [0; search::LAWS.len()];
     let mut cases = 0;
-    for objects in sets(3) {
+    for objects in sets(4) {
         for hook in [
             None,
             Some(("PreSync", "")),
@@ -63,7 +64,7 @@ fn small_applications() {
             cases += 1;
         }
     }
-    assert_eq!(cases, 170);
+    assert_eq!(cases, 345);
     let law = |name: &str| {
         search::LAWS
             .iter()
@@ -85,11 +86,11 @@ fn requests() -> (u64, u64) {
     let moved = record
         .history
         .iter()
-        .position(|entry| matches!(entry.fact, crate::history::Fact::Moved { .. }));
+        .position(|entry| matches!(entry.fact, Fact::Moved { .. }));
     let numbers = record.history[moved.unwrap_or(0)..]
         .iter()
         .filter_map(|entry| match &entry.fact {
-            crate::history::Fact::Sent(request) => Some(request.number),
+            Fact::Sent(request) => Some(request.number),
             _ => None,
         });
     let numbers: Vec<u64> = numbers.collect();
@@ -119,10 +120,54 @@ fn two_answers_are_lost() {
     let (first, last) = requests();
     let mut held = [0; search::LAWS.len()];
     for one in first..last {
-        for other in one + 1..=last.min(one + 4) {
+        for other in one + 1..=last.min(one + 3) {
             for (a, b) in LOST.into_iter().flat_map(|a| LOST.map(|b| (a, b))) {
                 hold(&disturbed(&[(one, a), (other, b)]), &mut held);
             }
         }
     }
+}
+
+/// A window that is shut, opens or shuts while a sync of two waves is under way, or is held: of each kind, for people and for nobody, with
+/// what lifts it. The windows stay; what they allow is done while they do, and nothing else.
+#[test]
+fn one_window() {
+    let mut held = [0; search::LAWS.len()];
+    let mut done = [0, 0];
+    for (allows, opens) in [false, true]
+        .into_iter()
+        .flat_map(|allows| [(8, 30), (9, 1), (9, 30)].map(|at| (allows, at)))
+    {
+        for flags in 0..8u8 {
+            let [manual, overrun, by_hand] = [1, 2, 4].map(|flag| flags & flag != 0);
+            let window = Window {
+                allows,
+                opens: Opening::Daily {
+                    hour: opens.0,
+                    minute: opens.1,
+                },
+                minutes: 60,
+                zone: "",
+                speaks: Speaks::Us,
+                manual,
+                overrun,
+            };
+            let mut case = Case::of(vec![vec![
+                Item::new(Kind::Deployment, 0, ""),
+                Item::new(Kind::Config, 0, "1"),
+            ]]);
+            (case.windows, case.natures, case.policy.automated) = (vec![window], vec![Nature::Slow], !by_hand);
+            if by_hand {
+                case.script.push((0, Action::Sync(Wish::default())));
+            }
+            case.script.push((u8::MAX, Action::Wait(150)));
+            hold(&case, &mut held);
+            let record = world::run(&case);
+            let before_quiet = record.history.iter().take_while(|entry| entry.fact != Fact::Quiet);
+            let is_late = |entry: &&Entry| matches!(&entry.fact, Fact::Written { by: Actor::Us, object, .. } if object["kind"] == "ConfigMap");
+            done[usize::from(before_quiet.filter(is_late).count() > 0)] += 1;
+        }
+    }
+    // Those that a person asked for while it was shut are refused, and not done later.
+    assert_eq!(done, [6, 42]);
 }

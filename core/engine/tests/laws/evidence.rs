@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::ResourceKey;
+use capstan_model::{ResourceKey, Timestamp};
 use serde_json::Value;
 
 use crate::history::{Actor, Ask, Fact, Record, Request};
@@ -22,6 +22,8 @@ pub(crate) struct Attempt {
     /// `operation.sync`: what was asked for.
     pub(crate) sync: Value,
     pub(crate) automated: bool,
+    /// When its operation began.
+    pub(crate) started: Timestamp,
     /// Where in H its intent was written, and by which request.
     pub(crate) begun: usize,
     pub(crate) intent: u64,
@@ -169,6 +171,7 @@ impl<'r> Timeline<'r> {
             revision,
             sync: state["operation"]["sync"].clone(),
             automated: state["operation"]["initiatedBy"]["automated"] == true,
+            started: text(state, "/startedAt").parse().unwrap_or(self.record.history[at].at),
             begun: at,
             intent,
         });
@@ -272,9 +275,9 @@ impl<'r> Timeline<'r> {
         }
     }
 
-    /// The identity of the object that this attempt made of a hook.
+    /// The object that this attempt made of a hook; the last one, where somebody deleted the one before.
     pub(crate) fn created(&self, attempt: &Attempt, step: Step<'r>, to: usize) -> Option<&'r Value> {
-        self.record.facts().take(to).find_map(|(_, fact)| {
+        let created = self.record.facts().take(to).filter_map(|(_, fact)| {
             let Fact::Written {
                 by: Actor::Us,
                 request: Some(request),
@@ -288,7 +291,8 @@ impl<'r> Timeline<'r> {
             let is_of = (of.number, of.attempt) == (attempt.number, attempt.attempt);
             let is_it = phase_written(object) == Some(step.phase) && is_written_as(step.declared, object);
             (is_of && is_it).then_some(object)
-        })
+        });
+        created.last()
     }
 
     fn hook_settled(&self, attempt: &Attempt, step: Step<'r>, to: usize) -> Result<(), String> {

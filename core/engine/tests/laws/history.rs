@@ -34,7 +34,7 @@ pub(crate) enum Ask {
         version: String,
     },
     Delete,
-    /// A finalizer is taken off.
+    /// A finalizer is taken off, or fields are taken over.
     Release,
     /// Fields that others applied become the engine's: the object itself stays as it is.
     HandOver,
@@ -139,6 +139,8 @@ pub(crate) enum Fact {
     Leads(bool),
     /// The controller was told to leave the application alone, or no longer.
     Suspended(bool),
+    /// The controller was told of the project: with its windows, or without.
+    Windows(bool),
     /// The controller was told to stop the operation.
     Terminated,
     /// The application's source moved to this commit.

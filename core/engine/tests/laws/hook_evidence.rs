@@ -35,6 +35,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                     && Some(step.phase) == phase
                     && is_named
                     && key_of(step.declared).kind == text(result, "/kind")
+                    && key_of(step.declared).namespace == text(result, "/namespace")
             });
             let Some(step) = step else {
                 return Err(format!(

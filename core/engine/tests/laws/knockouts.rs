@@ -1,10 +1,12 @@
 //! Each guard and each law is broken on purpose, and its law turns red within a bounded number of cases, while the engine that is whole
 //! stays green with the very same ones. A knock-out that nobody sees is a law that is not tested.
 
-use capstan_engine::sabotage::{Sabotage, set};
+use std::collections::BTreeSet;
+
+use capstan_engine::sabotage::{Sabotage, SeenBy, set};
 
 use crate::evidence::Timeline;
-use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature, Wish};
+use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature, Opening, Speaks, Window, Wish};
 use crate::restore;
 use crate::search::{self, Check};
 use crate::world;
@@ -137,6 +139,15 @@ fn of_time(what: Sabotage) -> Vec<Case> {
                 case
             })
             .collect(),
+        Sabotage::IgnoresWindows => vec![windowed(Window {
+            minutes: 900,
+            ..at_nine()
+        })],
+        // Two minutes after nine a window shuts while a rollout is waited for.
+        Sabotage::OverrunsWindows => vec![windowed(Window {
+            opens: Opening::Daily { hour: 9, minute: 1 },
+            ..at_nine()
+        })],
         Sabotage::WritesSuspended => (0..40)
             .map(|steps| {
                 let mut case = restore::full_case();
@@ -145,8 +156,77 @@ fn of_time(what: Sabotage) -> Vec<Case> {
                 case
             })
             .collect(),
+        _ => of_luck(what),
+    }
+}
+
+/// Those for which one has to be lucky otherwise: a crash, a lost answer or a stop at the right moment.
+fn of_luck(what: Sabotage) -> Vec<Case> {
+    let config = |name, wave| Item::new(Kind::Config, name, wave);
+    match what {
+        Sabotage::RenamesHooks => {
+            let mut hook = Item::hook("PreSync", 0, "");
+            hook.hook = hook.hook.map(|hook| Hook { unnamed: true, ..hook });
+            let crash = |steps| {
+                let mut case = Case::of(vec![vec![hook.clone(), config(0, "")]]);
+                case.script = vec![(steps, Action::Crash { unheard: 0, down: 0 })];
+                case
+            };
+            (5..40).map(crash).collect()
+        }
+        // Each request of a sync with a hook is lost once, carried out or not.
+        Sabotage::CreatesAgain | Sabotage::AssumesFailure => (1..30)
+            .flat_map(|number| [4, 6].map(|fault| (number, fault)))
+            .map(|planned| {
+                let mut case = Case::of(vec![vec![Item::hook("PreSync", 0, ""), config(0, "")]]);
+                (case.faults, case.planned) = (1, vec![planned]);
+                case.script = vec![(u8::MAX, Action::Wait(9))];
+                case
+            })
+            .collect(),
+        Sabotage::WritesAfterStop => (0..60)
+            .map(|steps| {
+                let waves = ["0", "1", "2", "5"].into_iter().zip(0..);
+                let mut case = Case::of(vec![waves.map(|(wave, name)| config(name, wave)).collect()]);
+                case.script = vec![(steps, Action::Terminate)];
+                case
+            })
+            .collect(),
+        Sabotage::PrunesUnlisted => {
+            let rollout = Item::new(Kind::Deployment, 0, "");
+            let mut case = Case::of(vec![vec![rollout, config(0, "")], vec![config(0, "")]]);
+            case.script = vec![
+                (u8::MAX, Action::Wait(2)),
+                (0, Action::Readable(false)),
+                (0, Action::Push),
+            ];
+            case.script.push((200, Action::Wait(2)));
+            vec![case]
+        }
         _ => Vec::new(),
     }
+}
+
+/// Nothing may be synced for an hour from nine on, which is when a case begins.
+fn at_nine() -> Window {
+    Window {
+        allows: false,
+        opens: Opening::Daily { hour: 9, minute: 0 },
+        minutes: 60,
+        zone: "",
+        speaks: Speaks::Us,
+        manual: false,
+        overrun: false,
+    }
+}
+
+/// A sync of two waves, the first of which takes a minute and a half, in a project with this window.
+fn windowed(window: Window) -> Case {
+    let rollout = Item::new(Kind::Deployment, 0, "");
+    let mut case = Case::of(vec![vec![rollout, Item::new(Kind::Config, 0, "1")]]);
+    (case.natures, case.windows) = (vec![Nature::Slow], vec![window]);
+    case.script = vec![(u8::MAX, Action::Wait(9))];
+    case
 }
 
 #[expect(clippy::print_stdout, reason = "what `--nocapture` shows")]
@@ -180,102 +260,121 @@ fn are_seen(bias: Bias, knockouts: &[(Sabotage, &str)]) {
     assert!(unseen.is_empty(), "{}", unseen.join("\n"));
 }
 
+const OF_ORDER: &[(Sabotage, &str)] = &[
+    (Sabotage::SkipsHealth, "I-WAVE"),
+    (Sabotage::OverlapsPhases, "I-PHASE"),
+    (Sabotage::AlwaysRunsSyncFail, "I-PHASE"),
+    (Sabotage::LeavesNamespacesLate, "I-DEP"),
+    (Sabotage::DoesNotAwaitDefinitions, "I-DEP"),
+    (Sabotage::ForgetsNeeded, "I-DEP"),
+];
+
 #[test]
 fn of_order() {
-    are_seen(
-        Bias::Order,
-        &[
-            (Sabotage::SkipsHealth, "I-WAVE"),
-            (Sabotage::OverlapsPhases, "I-PHASE"),
-            (Sabotage::AlwaysRunsSyncFail, "I-PHASE"),
-            (Sabotage::LeavesNamespacesLate, "I-DEP"),
-            (Sabotage::DoesNotAwaitDefinitions, "I-DEP"),
-            (Sabotage::ForgetsNeeded, "I-DEP"),
-        ],
-    );
+    are_seen(Bias::Order, OF_ORDER);
 }
+
+const OF_PRUNES: &[(Sabotage, &str)] = &[
+    (Sabotage::PrunesInOrder, "I-PRUNEORD"),
+    (Sabotage::DoesNotAwaitPrunes, "I-PRUNEORD"),
+    (Sabotage::PrunesLastFirst, "I-PRUNEORD"),
+    (Sabotage::DeletesUntracked, "I-TRACK"),
+    (Sabotage::DeletesProtected, "I-TRACK"),
+    (Sabotage::PrunesDeclared, "I-TRACK"),
+    (Sabotage::NoPreconditions, "I-CAS"),
+    (Sabotage::DeletesUnfenced, "I-CAS"),
+    (Sabotage::BlindReplace, "I-CAS"),
+];
 
 #[test]
 fn of_prunes() {
-    are_seen(
-        Bias::Prunes,
-        &[
-            (Sabotage::PrunesInOrder, "I-PRUNEORD"),
-            (Sabotage::DoesNotAwaitPrunes, "I-PRUNEORD"),
-            (Sabotage::PrunesLastFirst, "I-PRUNEORD"),
-            (Sabotage::DeletesUntracked, "I-TRACK"),
-            (Sabotage::DeletesProtected, "I-TRACK"),
-            (Sabotage::PrunesDeclared, "I-TRACK"),
-            (Sabotage::NoPreconditions, "I-CAS"),
-            (Sabotage::DeletesUnfenced, "I-CAS"),
-            (Sabotage::BlindReplace, "I-CAS"),
-        ],
-    );
+    are_seen(Bias::Prunes, OF_PRUNES);
 }
+
+const OF_WHAT_IS_NOT_KNOWN: &[(Sabotage, &str)] = &[
+    (Sabotage::PrunesUnlisted, "I-UNK"),
+    (Sabotage::CallsUnreadableMissing, "I-UNK"),
+    (Sabotage::EmptiesBrokenRender, "I-UNK"),
+    (Sabotage::WipesWhenEmpty, "I-UNK"),
+    (Sabotage::ForgetsFailure, "I-UNK"),
+];
 
 #[test]
 fn of_what_is_not_known() {
-    are_seen(
-        Bias::Prunes,
-        &[
-            (Sabotage::PrunesUnlisted, "I-UNK"),
-            (Sabotage::CallsUnreadableMissing, "I-UNK"),
-            (Sabotage::EmptiesBrokenRender, "I-UNK"),
-            (Sabotage::WipesWhenEmpty, "I-UNK"),
-            (Sabotage::ForgetsFailure, "I-UNK"),
-        ],
-    );
+    are_seen(Bias::Prunes, OF_WHAT_IS_NOT_KNOWN);
 }
+
+const OF_HOOKS: &[(Sabotage, &str)] = &[
+    (Sabotage::RenamesHooks, "I-HOOK1"),
+    (Sabotage::CreatesUnrecorded, "I-HOOK1"),
+    (Sabotage::TrustsEarlierHook, "I-HOOKEV"),
+    (Sabotage::CreatesAgain, "I-AMB"),
+    (Sabotage::AssumesFailure, "I-AMB"),
+];
 
 #[test]
 fn of_hooks() {
-    are_seen(
-        Bias::Hooks,
-        &[
-            (Sabotage::RenamesHooks, "I-HOOK1"),
-            (Sabotage::CreatesUnrecorded, "I-HOOK1"),
-            (Sabotage::TrustsEarlierHook, "I-HOOKEV"),
-            (Sabotage::CreatesAgain, "I-AMB"),
-            (Sabotage::AssumesFailure, "I-AMB"),
-        ],
-    );
+    are_seen(Bias::Hooks, OF_HOOKS);
 }
+
+const OF_PEOPLE: &[(Sabotage, &str)] = &[
+    (Sabotage::WritesAfterStop, "I-WIN"),
+    (Sabotage::DryRunWrites, "I-WIN"),
+    (Sabotage::WritesWithoutLead, "I-WIN"),
+    (Sabotage::WritesSuspended, "I-WIN"),
+    (Sabotage::IgnoresWindows, "I-WIN"),
+    (Sabotage::OverrunsWindows, "I-WIN"),
+    (Sabotage::NeverExpires, "L-END"),
+];
 
 #[test]
 fn of_people() {
-    are_seen(
-        Bias::People,
-        &[
-            (Sabotage::WritesAfterStop, "I-WIN"),
-            (Sabotage::DryRunWrites, "I-WIN"),
-            (Sabotage::WritesWithoutLead, "I-WIN"),
-            (Sabotage::WritesSuspended, "I-WIN"),
-            (Sabotage::NeverExpires, "L-END"),
-        ],
-    );
+    are_seen(Bias::People, OF_PEOPLE);
 }
+
+const OF_THE_STORY: &[(Sabotage, &str)] = &[
+    (Sabotage::FollowsTheBranch, "I-PIN"),
+    (Sabotage::WritesUnchanged, "I-NOOP"),
+    (Sabotage::RepeatsStatus, "I-STAT"),
+    (Sabotage::CallsEverythingSynced, "I-STAT"),
+    (Sabotage::RewritesHistory, "I-STAT"),
+];
 
 #[test]
 fn of_the_story() {
-    are_seen(
-        Bias::Any,
-        &[
-            (Sabotage::FollowsTheBranch, "I-PIN"),
-            (Sabotage::WritesUnchanged, "I-NOOP"),
-            (Sabotage::RepeatsStatus, "I-STAT"),
-            (Sabotage::CallsEverythingSynced, "I-STAT"),
-            (Sabotage::RewritesHistory, "I-STAT"),
-        ],
-    );
+    are_seen(Bias::Any, OF_THE_STORY);
 }
+
+const OF_RESTARTS: Sabotage = Sabotage::ForgetsOperation;
 
 /// I-RES has a search of its own: a crash at every step.
 #[test]
 fn of_restarts() {
     let case = restore::full_case();
     let steps = (0..110).find(|steps| {
-        let _broken = Broken::so(Sabotage::ForgetsOperation);
+        let _broken = Broken::so(OF_RESTARTS);
         restore::holds_at(&case, *steps, 0).is_err()
     });
-    assert!(steps.is_some(), "ForgetsOperation is not seen by I-RES");
+    assert!(steps.is_some(), "{OF_RESTARTS:?} is not seen by I-RES");
+}
+
+#[test]
+fn every_switch_of_a_law_is_thrown() {
+    let lists = [
+        OF_ORDER,
+        OF_PRUNES,
+        OF_WHAT_IS_NOT_KNOWN,
+        OF_HOOKS,
+        OF_PEOPLE,
+        OF_THE_STORY,
+    ];
+    let thrown: BTreeSet<Sabotage> = lists
+        .into_iter()
+        .flatten()
+        .map(|(switch, _)| *switch)
+        .chain([OF_RESTARTS])
+        .collect();
+    let all = Sabotage::ALL.iter().filter(|switch| switch.seen_by() == SeenBy::Law);
+    let missed: Vec<&Sabotage> = all.filter(|switch| !thrown.contains(switch)).collect();
+    assert!(missed.is_empty(), "no law is held against {missed:?}");
 }

@@ -19,6 +19,7 @@ mod hook_once;
 mod knockouts;
 mod no_op;
 mod objects;
+mod openings;
 mod phase;
 mod pinned;
 mod preconditions;

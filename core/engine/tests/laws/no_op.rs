@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::evidence::Timeline;
+use crate::generate::{Action, Case, Item, Kind, Wish};
 use crate::history::{Actor, Answer, Ask, Fact, Record};
 use crate::objects::{annotation, has_option, is_as_declared, is_going, version};
 
@@ -128,7 +129,7 @@ fn was_asked(record: &Record, from: usize, to: usize) -> bool {
             .case
             .script
             .iter()
-            .any(|(_, action)| matches!(action, crate::generate::Action::Sync(_)))
+            .any(|(_, action)| matches!(action, Action::Sync(_)))
 }
 
 fn still(record: &Record) -> Result<(), String> {
@@ -155,3 +156,59 @@ fn still(record: &Record) -> Result<(), String> {
 }
 
 crate::search::law!(check, crate::generate::Bias::Any);
+
+/// Synced once, an application is synced again by a person, and by a new process in between, with each option that says how it is written:
+/// nothing is committed that second time.
+#[test]
+fn a_second_sync_commits_nothing() {
+    const OPTIONS: [&[&str]; 7] = [
+        &[],
+        &["ServerSideApply=true"],
+        &["ServerSideApply=false"],
+        &["Replace=true"],
+        &["CreateNamespace=true"],
+        &["Force=true"],
+        &["ApplyOutOfSyncOnly=true", "PruneLast=true"],
+    ];
+    for (options, dies) in OPTIONS
+        .into_iter()
+        .flat_map(|options| [false, true].map(|dies| (options, dies)))
+    {
+        let items = [Kind::Config, Kind::Deployment, Kind::Namespace].map(|kind| Item::new(kind, 0, ""));
+        let mut case = Case::of(vec![items.to_vec()]);
+        case.policy.options = options;
+        case.script = vec![(u8::MAX, Action::Wait(5))];
+        if dies {
+            case.script.push((0, Action::Crash { unheard: 0, down: 0 }));
+            case.script.push((200, Action::Wait(2)));
+        }
+        let wish = Wish {
+            prune: true,
+            by_request: true,
+            ..Wish::default()
+        };
+        case.script.extend([(0, Action::Sync(wish)), (200, Action::Wait(5))]);
+        let record = crate::world::run(&case);
+        let first = record.history.iter().position(|entry| entry.fact == Fact::Resting);
+        let started = record
+            .history
+            .iter()
+            .rposition(|entry| matches!(entry.fact, Fact::Started { .. }));
+        let late = &record.history[if dies { started } else { first }.unwrap_or(0)..];
+        let by_us = late.iter().filter(|entry| {
+            matches!(
+                entry.fact,
+                Fact::Written { by: Actor::Us, .. } | Fact::Removed { by: Actor::Us, .. }
+            )
+        });
+        assert_eq!(by_us.count(), 0, "{options:?}, {dies}\n{}", record.story());
+        let asked = late
+            .iter()
+            .filter(|entry| matches!(&entry.fact, Fact::Sent(request) if request.ask.is_mutating()));
+        assert!(
+            asked.count() > 0,
+            "{options:?}: nobody synced a second time\n{}",
+            record.story()
+        );
+    }
+}

@@ -80,6 +80,10 @@ fn has_failed(timeline: &Timeline<'_>, attempt: &Attempt, to: usize) -> bool {
         let live = timeline.live(&key_of(step.declared), to);
         is_hook(step.declared) && live.is_some_and(|live| !is_tracked(live))
     });
+    let was_bad = timeline.steps(attempt).iter().any(|step| {
+        let known = timeline.known(&key_of(step.declared), attempt.begun);
+        known.and_then(health) == Some(Health::Bad)
+    });
     let failed = |fact: &Fact| match fact {
         Fact::Answered { request, answer, .. } => matches!(answer, Answer::Refused | Answer::Left) && is_own(request),
         Fact::Seen { version, .. } => timeline.state(*version).and_then(health) == Some(Health::Bad),
@@ -91,6 +95,7 @@ fn has_failed(timeline: &Timeline<'_>, attempt: &Attempt, to: usize) -> bool {
     let (from, until) = (attempt.begun, to);
     history[to].at.since(since) >= OBJECT
         || is_foreign_hook
+        || was_bad
         || history[from..until].iter().any(|entry| failed(&entry.fact))
 }
 

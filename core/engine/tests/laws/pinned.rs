@@ -29,7 +29,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             continue;
         }
         found += 1;
-        match timeline.attempt(request) {
+        // Another attempt that refreshes, and is of one wave, is not recorded first either.
+        let attempt = timeline.attempt(request);
+        match attempt.filter(|attempt| !attempt.revision.is_empty()) {
             Some(attempt) => {
                 let objects = record.objects_of(&attempt.revision).unwrap_or_default();
                 if !objects.iter().any(|declared| is_copy(declared, object)) {

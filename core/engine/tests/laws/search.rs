@@ -94,3 +94,20 @@ macro_rules! law {
     };
 }
 pub(crate) use law;
+
+/// Every law against the same cases, of every bias: more of them, and other ones, where `CAPSTAN_LAWS_CASES` and `PROPTEST_RNG_SEED` say so.
+#[test]
+fn every_law_holds_in_every_case() {
+    let config = config();
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => SEED,
+    };
+    let biases = [Bias::Any, Bias::Order, Bias::Prunes, Bias::Hooks, Bias::People];
+    for (number, bias) in (0..).zip(biases) {
+        for case in cases(bias, seed + number).take(config.cases as usize) {
+            let record = world::run(&case);
+            all(&record).unwrap_or_else(|why| panic!("{why}\n{case:?}\n{}", record.story()));
+        }
+    }
+}

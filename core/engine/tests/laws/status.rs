@@ -8,7 +8,7 @@ use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use serde_json::Value;
 
 use crate::evidence::Timeline;
-use crate::history::Fact;
+use crate::history::{Answer, Ask, Fact};
 use crate::objects::{is_as_declared, is_ordinary, is_tracked, key_of, text};
 use crate::world::number;
 
@@ -34,7 +34,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             continue;
         };
         found += 1;
-        if before == after {
+        if before == after && !is_made_sure_of(timeline, at) {
             return Err(format!("[{at}] the status was written and says what it said"));
         }
         let (old, new) = (
@@ -61,6 +61,18 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         }
     }
     Ok(found)
+}
+
+/// Nobody knows what became of the write before: it is made again, until it is known.
+fn is_made_sure_of(timeline: &Timeline<'_>, at: usize) -> bool {
+    let last = timeline.record.history[..at]
+        .iter()
+        .rev()
+        .find_map(|entry| match entry.fact {
+            Fact::Answered { request, answer, .. } if timeline.sent[&request].1.ask == Ask::Status => Some(answer),
+            _ => None,
+        });
+    last == Some(Answer::Unknown)
 }
 
 /// Rows leave at the front, and come at the end, with growing ids.

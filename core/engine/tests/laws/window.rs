@@ -1,18 +1,21 @@
-//! I-WIN: nothing is written while this replica does not lead, while the application is suspended, by a dry run, or by an operation that
-//! was told to stop (but for the clean-up of its hooks).
+//! I-WIN: nothing is written while this replica does not lead, while the application is suspended, while windows of the project forbid it,
+//! by a dry run, or by an operation that was told to stop (but for the clean-up of its hooks).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use capstan_model::ResourceKey;
 
 use crate::evidence::{Timeline, is_delete};
-use crate::history::{Answer, Fact, Request};
+use crate::generate::Action;
+use crate::history::{Answer, Fact, Record, Request};
 use crate::objects::{annotation, is_as_declared, is_hook};
+use crate::openings::{Word, may_begin, word};
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
     let mut found = 0;
-    let (mut leads, mut is_suspended) = (true, false);
+    let (mut leads, mut is_suspended, mut has_windows) = (true, false, true);
     // Which epoch was told to stop, and when.
     let mut stopped: Option<(usize, u64, usize)> = None;
     let mut last: Option<(usize, u64)> = None;
@@ -20,6 +23,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         match fact {
             Fact::Leads(now) => (leads, found) = (*now, found + 1),
             Fact::Suspended(now) => is_suspended = *now,
+            Fact::Windows(now) => has_windows = *now,
             Fact::Started { .. } => (stopped, last) = (None, None),
             Fact::Terminated => {
                 stopped = last.map(|(process, epoch)| (process, epoch, at));
@@ -39,6 +43,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                     ));
                 }
                 found += 1;
+                if has_windows {
+                    allowed_by_windows(timeline, request, stopped.is_some(), at)?;
+                }
                 let attempt = timeline.attempt(request);
                 if attempt.is_some_and(|attempt| attempt.sync["dryRun"] == true) {
                     return Err(format!("[{at}] {} is written by a dry run", request.key));
@@ -55,13 +62,53 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     Ok(found)
 }
 
-/// Hooks of the operation are cleaned up. And drift is put right after it, of what was as declared before.
-fn allowed_after_stop(timeline: &Timeline<'_>, request: &Request, since: usize, at: usize) -> Result<(), String> {
+/// An unrecorded sync is so short that it began at most so long ago.
+const SHORT: Duration = Duration::from_mins(10);
+
+fn allowed_by_windows(timeline: &Timeline<'_>, request: &Request, is_stopped: bool, at: usize) -> Result<(), String> {
+    let (record, now) = (timeline.record, timeline.record.history[at].at);
+    let windows = &record.case.windows;
+    let word = word(windows, now);
+    let attempt = timeline.attempt(request);
+    let by_hand = attempt.map_or_else(|| may_be_by_hand(record), |attempt| !attempt.automated);
+    let Word::Shut { overrun, .. } = word else {
+        return Ok(());
+    };
+    let began_free = || match attempt {
+        Some(attempt) => may_begin(crate::openings::word(windows, attempt.started), by_hand),
+        None => (0..SHORT.as_secs() / 60).any(|ago| {
+            may_begin(
+                crate::openings::word(windows, now - Duration::from_secs(60 * ago)),
+                by_hand,
+            )
+        }),
+    };
+    let cleans_up = is_stopped && is_delete(request) && is_hook_object(timeline, request, at);
+    match may_begin(word, by_hand) || overrun && began_free() || cleans_up {
+        true => Ok(()),
+        false => Err(format!(
+            "[{at}] {} is written at {now} while windows forbid it",
+            request.key
+        )),
+    }
+}
+
+/// A sync of one wave is not recorded before it writes: did anybody ask for one?
+fn may_be_by_hand(record: &Record) -> bool {
+    let asks = |(_, action): &(u8, Action)| matches!(action, Action::Sync(_));
+    record.case.script.iter().any(asks)
+}
+
+fn is_hook_object(timeline: &Timeline<'_>, request: &Request, at: usize) -> bool {
     let live = timeline
         .live(&request.key, at)
         .or_else(|| timeline.known(&request.key, at));
-    let is_of_hook = live.is_some_and(|live| is_hook(live) || annotation(live, "capstan.dev/operation").is_some());
-    if is_delete(request) && is_of_hook {
+    live.is_some_and(|live| is_hook(live) || annotation(live, "capstan.dev/operation").is_some())
+}
+
+/// Hooks of the operation are cleaned up. And drift is put right after it, of what was as declared before.
+fn allowed_after_stop(timeline: &Timeline<'_>, request: &Request, since: usize, at: usize) -> Result<(), String> {
+    if is_delete(request) && is_hook_object(timeline, request, at) {
         return Ok(());
     }
     let heals = timeline.record.case.policy.automated && timeline.record.case.policy.heals;
@@ -81,13 +128,16 @@ fn allowed_after_stop(timeline: &Timeline<'_>, request: &Request, since: usize, 
     ))
 }
 
+/// Written by what was sent before, whenever it was answered.
 fn written_before(timeline: &Timeline<'_>, since: usize) -> BTreeSet<ResourceKey> {
-    let done = timeline.record.facts().take(since).filter_map(|(_, fact)| match fact {
+    let done = timeline.record.facts().filter_map(|(_, fact)| match fact {
         Fact::Answered {
             request,
             answer: Answer::Done,
             ..
-        } => Some(timeline.sent[request].1),
+        } => Some(timeline.sent[request])
+            .filter(|(sent, _)| *sent < since)
+            .map(|(_, request)| request),
         _ => None,
     });
     done.filter(|request| request.ask.written().is_some())

@@ -17,6 +17,7 @@ use crate::guard::{Approval, CompleteLive, DeletePermit, DeleteReason, is_looked
 use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, NAMED_IN_MESSAGE};
 use crate::machine::write_backoff;
+use crate::sabotage::{self, Sabotage};
 
 /// How what is said of an object that waits for its approval begins.
 pub(super) const CONFIRM: &str = "Delete=confirm: ";
@@ -180,6 +181,7 @@ impl Engine {
                 _ => return Err(self.not_listed(app, key)),
             };
             let is_definition = key.kind == "CustomResourceDefinition" && key.group == "apiextensions.k8s.io";
+            let is_definition = is_definition && !sabotage::is(Sabotage::CascadesDefinitions);
             let is_kept = is_definition || is_reserved(key, &self.settings.control_namespace);
             if node.tracked_by() != Some(&id) || node.is_owned() || is_kept || app.deletion_left.contains(key) {
                 continue;

@@ -65,7 +65,9 @@ impl Engine {
         result: Result<String, WriteError>,
     ) {
         match result {
-            Ok(version) => app.said_version = version,
+            Ok(version) => {
+                app.wrote(version);
+            }
             // Another version of it, or its end, is about to be observed.
             Err(WriteError::Conflict(_) | WriteError::NotFound(_)) => {}
             Err(_) => app.deletion_retry = Some((1, now + write_backoff(5))),

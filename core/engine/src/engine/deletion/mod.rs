@@ -345,7 +345,9 @@ impl Engine {
     ) {
         match result {
             // Until it is observed without them, it must not be looked at as if it had them.
-            Ok(version) => app.said_version = version,
+            Ok(version) => {
+                app.wrote(version);
+            }
             Err(WriteError::NotFound(_)) => {}
             Err(_) => app.deletion_retry = Some((1, now + write_backoff(1))),
         }

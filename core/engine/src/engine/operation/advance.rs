@@ -127,6 +127,9 @@ impl Engine {
                 .anew(Work::new(&operation.plan, &operation.tasks, &operation.recorded));
         }
         operation.work.wake_due(now);
+        if prunes_after_failure(operation, TaskAction::Prune) {
+            operation.work.wake_all();
+        }
         let mut last = None;
         loop {
             let has_place = app.writes_in_flight() < MAX_WRITES_IN_FLIGHT;
@@ -171,8 +174,9 @@ impl Engine {
         let is_stopped = !fails && operation.work.has_failed();
         let is_last_resort = phase == SyncPhase::SyncFail;
         let is_wanted = is_last_resort == fails || sabotage::is(Sabotage::AlwaysRunsSyncFail);
-        let is_its_turn = operation.work.is_its_turn(position);
-        if is_wanted && !is_stopped && is_its_turn && self.may_write(app) {
+        let is_its_turn = operation.work.is_its_turn(position) && !is_stopped;
+        let is_its_turn = is_its_turn || prunes_after_failure(operation, action);
+        if is_wanted && is_its_turn && self.may_write(app) {
             self.launch(now, app, operation, node, gate);
             self.begin_waiting(now, app, operation, node);
         }
@@ -283,6 +287,11 @@ impl Engine {
     }
 }
 
+/// Broken on purpose: a failure does not stop what is to be deleted.
+fn prunes_after_failure(operation: &OperationRun, action: TaskAction) -> bool {
+    action == TaskAction::Prune && operation.work.has_failed() && sabotage::is(Sabotage::PrunesAfterFailure)
+}
+
 /// What failed, as far as a status holds it.
 fn failed_message(operation: &OperationRun) -> String {
     let mut message = "one or more tasks failed: ".to_owned();
@@ -332,7 +341,8 @@ fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
     let first = format!("{what} {}", task.key);
     let why = run.message.as_str();
     let is_failure = run.state.attempts().is_some_and(|attempts| attempts > 0) || why.starts_with("Degraded");
-    let is_told = !why.is_empty() && (with_progress || is_failure);
+    let is_news = is_failure || why.starts_with("waiting for the list of");
+    let is_told = !why.is_empty() && (with_progress || is_news);
     let why = if is_told { format!(" ({why})") } else { String::new() };
     let times = match (run.begun, run.until) {
         (Some(since), Some(until)) => format!(", since {since}, until {until}"),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use capstan_model::{OperationPhase, Timestamp};
+use capstan_model::{GroupKind, OperationPhase, Timestamp};
+use petgraph::stable_graph::NodeIndex;
 
 use super::{INFO_NOT_BEGUN, OperationRun, Stage, Work};
 use crate::engine::Engine;
@@ -38,12 +39,7 @@ impl Engine {
             return self.refuse(now, app, operation);
         }
         let reasons: Vec<String> = app.hold.waits.iter().cloned().chain(window).collect();
-        let since = operation.started_at;
-        let until = operation
-            .until
-            .map_or_else(String::new, |until| format!(", until {until}"));
-        operation.message = format!("{}, since {since}{until}", reasons.join("; "));
-        operation.brief.clone_from(&operation.message);
+        operation.wait(operation.started_at, &reasons.join("; "));
         true
     }
 
@@ -86,6 +82,21 @@ impl Engine {
         app.is_paused = operation.paused.is_some();
     }
 
+    /// The task goes on once its kind is listed.
+    pub(super) fn await_list(
+        &self,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        kind: &GroupKind,
+    ) {
+        let why = self.cluster(app).and_then(|cluster| cluster.unavailable.get(kind));
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        if let Some(run) = operation.tasks.get_mut(&node) {
+            run.message = format!("waiting for the list of {kind}{why}");
+        }
+    }
+
     fn note_pause(&mut self, now: Timestamp, app: &ApplicationState, from: &str, to: &str, why: String) {
         self.note(now, app, None, "operation", from, to, why, Cause::Timer);
     }
@@ -97,6 +108,18 @@ impl Engine {
             let text = format!("paused since {since}: {why}");
             operation.brief.clone_from(&text);
             operation.message = text;
+        }
+    }
+}
+
+impl OperationRun {
+    /// As a whole it waits for something, from now on if it did not before: that, since when and until when is all that it says.
+    pub(super) fn wait(&mut self, now: Timestamp, what: &str) {
+        let told = format!("{what}, since ");
+        if !self.message.starts_with(&told) {
+            let until = self.until.map_or_else(String::new, |until| format!(", until {until}"));
+            self.message = format!("{told}{now}{until}");
+            self.brief.clone_from(&self.message);
         }
     }
 }

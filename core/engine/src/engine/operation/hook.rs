@@ -58,6 +58,10 @@ impl Engine {
                 self.set_hook(now, app, operation, node, HookTask::Running { uid });
                 self.evolve_hook(now, app, operation, node, gate);
             }
+            // Whose it is, is known only of what is listed.
+            (_, Some(_)) if !cluster.live.is_complete(&task.key.group_kind()) => {
+                self.await_list(app, operation, node, &task.key.group_kind());
+            }
             (_, Some(live)) => {
                 let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held_by_argo(live));
                 if !is_deleting && self.is_ordinary(app, &task.key) {
@@ -72,11 +76,7 @@ impl Engine {
                 self.delete_previous(now, app, operation, node, uid);
             }
             (Existence::Missing, None) => self.create_hook(now, app, operation, node, &identity),
-            _ => set_message(
-                operation,
-                node,
-                format!("waiting for the list of {}", task.key.group_kind()),
-            ),
+            _ => self.await_list(app, operation, node, &task.key.group_kind()),
         }
     }
 

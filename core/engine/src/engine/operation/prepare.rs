@@ -49,7 +49,7 @@ impl Engine {
         if self.hold_back(now, app, operation, gate) {
             return;
         }
-        let Some(targets) = self.operation_targets(app, operation) else {
+        let Some(targets) = self.operation_targets(now, app, operation) else {
             return;
         };
         operation.set_info(INFO_PLAN, targets.digest().to_string());
@@ -69,10 +69,7 @@ impl Engine {
                 operation.brief.clear();
                 self.install(now, app, operation, plan);
             }
-            Err(Obstacle::Wait(message)) => {
-                operation.brief.clone_from(&message);
-                operation.message = message;
-            }
+            Err(Obstacle::Wait(what)) => operation.wait(now, &what),
             Err(Obstacle::Fail(phase, message, results)) => {
                 operation.message = message;
                 operation.refused = results;
@@ -92,9 +89,8 @@ impl Engine {
         targets: &Targets,
     ) -> bool {
         let Some(holds) = self.holds_of_operation(now, app, operation, targets) else {
-            let message = "making sure of what would be deleted: a second render, and the history of commits";
-            message.clone_into(&mut operation.message);
-            operation.brief.clone_from(&operation.message);
+            let what = "making sure of what would be deleted: a second render, and the history of commits";
+            operation.wait(now, what);
             return false;
         };
         self.pin_destination(app, operation, &holds);
@@ -118,9 +114,10 @@ impl Engine {
         // Argo CD's passes take no prune for itself: they begin when it may be done.
         let waits = self.settings.guards == Guards::Argo && operation.is_automated() && operation.prunes();
         if waits && app.guarding.prunes() && self.warming_up(app).is_some() {
-            "the controller has just started: a sync that deletes begins in a moment"
-                .clone_into(&mut operation.message);
-            operation.brief.clone_from(&operation.message);
+            operation.wait(
+                now,
+                "the controller has just started: a sync that deletes begins in a moment",
+            );
             return false;
         }
         true
@@ -145,7 +142,12 @@ impl Engine {
     }
 
     /// The objects at the pinned commits; asks for what is missing.
-    fn operation_targets(&mut self, app: &mut ApplicationState, operation: &mut OperationRun) -> Option<Targets> {
+    fn operation_targets(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+    ) -> Option<Targets> {
         if let Some(targets) = &operation.targets {
             return Some(targets.clone());
         }
@@ -163,7 +165,7 @@ impl Engine {
         }
         // The refresh that is under way may bring just what is needed.
         if app.desired.is_none() && !matches!(app.refresh, Refresh::Failed { .. }) {
-            operation.message = "waiting for the sources to be read".into();
+            operation.wait(now, "waiting for the sources to be read");
             return None;
         }
         if app.is_in_flight(|what| matches!(what, InFlight::OperationResolve | InFlight::OperationRender)) {

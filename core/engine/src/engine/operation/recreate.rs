@@ -12,7 +12,7 @@ use crate::engine::gate::Gate;
 use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::{DeleteReason, DeleteRefusal, is_protected};
+use crate::guard::{DeleteReason, DeleteRefusal, may_not_be_recreated};
 use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::TaskAction;
 use crate::sabotage::{self, Sabotage};
@@ -54,7 +54,7 @@ impl Engine {
         let task = operation.plan.task(node);
         let target = operation.targets.as_ref()?.objects().get(task.target?)?;
         let own = target.meta.sync_options.force == Some(true);
-        let forced = own || operation.is_forced() && !is_protected(&task.key);
+        let forced = own || operation.is_forced() && !may_not_be_recreated(&task.key);
         let live = self.cluster(app)?.node(&task.key)?;
         let is_ours = live.tracked_by() == Some(&app.id());
         (task.action == TaskAction::Apply && forced && is_ours).then(|| live.uid())

@@ -43,7 +43,7 @@ impl Engine {
             let is_skipped = operation.tasks.get(&node).is_some_and(|run| run.state.is_settled());
             task.action == TaskAction::Prune && !is_skipped
         });
-        if !operation.is_dry_run() && !prunes {
+        if !operation.is_dry_run() && (!prunes || sabotage::is(Sabotage::DeletesUntried)) {
             return None;
         }
         let brought: BTreeSet<&ResourceKey> = operation

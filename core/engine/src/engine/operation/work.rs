@@ -46,15 +46,15 @@ struct Facts {
 impl Facts {
     fn of(task: &SyncTask, run: &TaskRun, gate: HealthGate, is_recorded: bool) -> Self {
         let state = &run.state;
-        let settled = state.is_settled();
+        let (settled, failed) = (state.is_settled(), state.failure().is_some());
         let is_milestone = task.action == TaskAction::Milestone;
         let is_written = matches!(state, TaskState::Write(WriteTask::AwaitingHealth { .. }));
         Self {
             applied: state.is_applied(),
             settled,
-            failed: state.failure().is_some(),
+            failed,
             active: state.is_active(),
-            told: !(is_milestone || settled || state.is_blocked() && run.message.is_empty()),
+            told: !(is_milestone || settled || failed || state.is_blocked() && run.message.is_empty()),
             done: is_milestone
                 || task.phase == SyncPhase::SyncFail
                 || settled

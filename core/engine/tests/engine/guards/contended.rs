@@ -20,7 +20,7 @@ fn repairs(run: &Run) -> usize {
 }
 
 #[test]
-fn a_field_that_somebody_keeps_changing_is_left_to_them_and_they_are_named() {
+pub(crate) fn a_field_that_somebody_keeps_changing_is_left_to_them_and_they_are_named() {
     for settings in [Settings::default(), argo()] {
         let mut run = Rig::new(vec![config("a", 0, "1")]).start_with(settings, Vec::new());
         run.settle(MINUTE);

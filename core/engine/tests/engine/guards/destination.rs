@@ -22,7 +22,7 @@ fn moved(settings: Settings) -> Run {
 }
 
 #[test]
-fn nothing_is_deleted_in_another_cluster_than_the_one_that_was_synced_to() {
+pub(crate) fn nothing_is_deleted_in_another_cluster_than_the_one_that_was_synced_to() {
     for settings in [Settings::default(), argo()] {
         let mut run = moved(settings);
         assert_eq!(
@@ -61,7 +61,7 @@ fn a_cluster_that_was_built_anew_is_taken_over_when_nothing_is_to_be_deleted() {
 
 /// In one process, another cluster behind the address is a mistake or an attack: nothing is written there, and nothing it says counts.
 #[test]
-fn a_stranger_is_not_spoken_to() {
+pub(crate) fn a_stranger_is_not_spoken_to() {
     let mut run = Rig::new(maps(0..3)).start(Vec::new());
     run.settle(MINUTE);
     let writes = run.rig.cluster.history.len();

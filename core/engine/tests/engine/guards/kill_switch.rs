@@ -10,7 +10,7 @@ fn everywhere() -> Pause {
 }
 
 #[test]
-fn a_pause_holds_and_its_end_lets_go() {
+pub(crate) fn a_pause_holds_and_its_end_lets_go() {
     for settings in [Settings::default(), argo()] {
         let mut run = Rig::new(maps(0..3)).start_with(settings, Vec::new());
         run.settle(MINUTE);
@@ -33,7 +33,7 @@ fn a_pause_holds_and_its_end_lets_go() {
 }
 
 #[test]
-fn a_project_and_an_application_are_paused_by_annotation() {
+pub(crate) fn a_project_and_an_application_are_paused_by_annotation() {
     let mut run = Rig::new(maps(0..3)).start(Vec::new());
     run.settle(MINUTE);
     let project = |paused: &str| {
@@ -59,7 +59,7 @@ fn a_project_and_an_application_are_paused_by_annotation() {
 
 /// Paused after the plan was made, between one delete and the next.
 #[test]
-fn a_pause_holds_at_once() {
+pub(crate) fn a_pause_holds_at_once() {
     let waves = (0..4).map(|n| config(&format!("m{n}"), n, "1"));
     let mut run = Rig::new(waves.collect()).start(Vec::new());
     run.settle(MINUTE);
@@ -82,7 +82,7 @@ fn a_pause_holds_at_once() {
 }
 
 #[test]
-fn a_person_s_sync_passes_and_a_cascade_waits() {
+pub(crate) fn a_person_s_sync_passes_and_a_cascade_waits() {
     let mut run = Rig::new(maps(0..3)).start(Vec::new());
     run.settle(MINUTE);
     run.handle(Event::DeletesPaused(everywhere()));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn much_at_once_is_held_and_everything_else_goes_on() {
+pub(crate) fn much_at_once_is_held_and_everything_else_goes_on() {
     let mut second = maps(12..20);
     second.push(config("new", 0, "1"));
     let run = pushed(maps(0..20), second);
@@ -30,7 +30,7 @@ fn much_at_once_is_held_and_everything_else_goes_on() {
 
 /// What the sync that held them wrote makes them less than half: they are held all the same, by the next process, too.
 #[test]
-fn what_is_held_stays_held_until_it_is_approved() {
+pub(crate) fn what_is_held_stays_held_until_it_is_approved() {
     let second: Vec<Value> = (50..90).map(|n| config(&format!("m{n}"), 0, "1")).collect();
     let mut run = pushed(maps(0..12), second.clone());
     assert_eq!((count(&run), rules(&run).len()), (52, 1), "{}", run.journal());
@@ -76,7 +76,7 @@ fn an_approval_counts_for_the_objects_that_were_held_and_runs_no_hook_again() {
 }
 
 #[test]
-fn more_that_is_to_go_needs_another_approval() {
+pub(crate) fn more_that_is_to_go_needs_another_approval() {
     let mut run = pushed(maps(0..30), maps(12..30));
     assert_eq!(
         (count(&run), rules(&run).len()),
@@ -122,7 +122,7 @@ fn a_person_and_argo_cd_s_guards_pass() {
 }
 
 #[test]
-fn an_application_sets_its_own_limits() {
+pub(crate) fn an_application_sets_its_own_limits() {
     let limited = |options: Value| {
         let mut rig = Rig::new(maps(0..20));
         rig.resource["spec"]["syncPolicy"]["syncOptions"] = options;

@@ -3,19 +3,24 @@
 
 pub(crate) mod approvals;
 pub(crate) mod becomes_hook;
+mod complete_views;
 mod contended;
 mod destination;
 mod kill_switch;
+mod knockouts;
 mod mass_prune;
 mod namespaces_and_definitions;
 pub(crate) mod needed;
+mod ownership;
 mod protected_kinds;
 mod rewritten_history;
 mod second_render;
+mod tried;
 mod warm_up;
 
 use std::time::Duration;
 
+use capstan_engine::effect::EffectKind;
 use capstan_engine::event::{Descent, Discovery, SourceFailure};
 use capstan_engine::guard::Pause;
 use capstan_engine::settings::Guards;

@@ -31,7 +31,7 @@ fn team() -> ResourceKey {
 }
 
 #[test]
-fn a_namespace_with_others_objects_is_held() {
+pub(crate) fn a_namespace_with_others_objects_is_held() {
     for settings in [Settings::default(), argo()] {
         let mut run = shared(settings);
         assert!(run.rig.cluster.objects.contains_key(&team()), "{}", run.journal());
@@ -45,7 +45,7 @@ fn a_namespace_with_others_objects_is_held() {
 }
 
 #[test]
-fn it_goes_once_it_is_empty_and_somebody_looks() {
+pub(crate) fn it_goes_once_it_is_empty_and_somebody_looks() {
     let mut run = shared(Settings::default());
     run.delete(&ResourceKey::new("", "Secret", "team", "theirs"));
     run.settle(MINUTE);
@@ -63,7 +63,7 @@ fn a_person_s_word_is_enough() {
 }
 
 #[test]
-fn what_cannot_be_listed_is_not_empty() {
+pub(crate) fn what_cannot_be_listed_is_not_empty() {
     let mut rig = Rig::new(vec![config("a", 0, "1"), namespace("team")]);
     rig.cluster.forbids_lists = true;
     let run = pushed_with(rig, Settings::default(), vec![config("a", 0, "1")]);
@@ -76,7 +76,7 @@ fn what_cannot_be_listed_is_not_empty() {
 }
 
 #[test]
-fn namespaces_of_kubernetes_and_of_the_controller_are_never_deleted() {
+pub(crate) fn namespaces_of_kubernetes_and_of_the_controller_are_never_deleted() {
     for settings in [Settings::default(), argo()] {
         for name in ["kube-system", "default", "argocd"] {
             let first = vec![config("a", 0, "1"), namespace(name)];
@@ -90,7 +90,7 @@ fn namespaces_of_kubernetes_and_of_the_controller_are_never_deleted() {
 }
 
 #[test]
-fn a_cascade_leaves_reserved_namespaces() {
+pub(crate) fn a_cascade_leaves_reserved_namespaces() {
     let mut run = Rig::new(vec![config("a", 0, "1"), namespace("default")]).start(Vec::new());
     run.settle(MINUTE);
     run.rig.resource["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
@@ -108,7 +108,19 @@ fn a_cascade_leaves_reserved_namespaces() {
 }
 
 #[test]
-fn a_definition_with_objects_of_others_is_held_whoever_asks() {
+pub(crate) fn a_cascade_leaves_definitions() {
+    let mut run = Rig::new(vec![config("a", 0, "1"), definition()]).start(Vec::new());
+    run.settle(MINUTE);
+    run.rig.resource["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    run.rig.resource["metadata"]["deletionTimestamp"] = json!("2026-03-14T10:00:00Z");
+    run.observe_application();
+    run.settle(MINUTE);
+    let left: Vec<&str> = run.rig.cluster.objects.keys().map(|key| key.kind.as_str()).collect();
+    assert_eq!(left, ["CustomResourceDefinition"], "{}", run.journal());
+}
+
+#[test]
+pub(crate) fn a_definition_with_objects_of_others_is_held_whoever_asks() {
     for settings in [Settings::default(), argo()] {
         let mut rig = Rig::new(vec![config("a", 0, "1"), definition()]);
         let theirs = foreign(object("a.io/v1", "Thing", "elsewhere", "t"));
@@ -123,7 +135,7 @@ fn a_definition_with_objects_of_others_is_held_whoever_asks() {
 }
 
 #[test]
-fn a_definition_goes_with_its_own_objects() {
+pub(crate) fn a_definition_goes_with_its_own_objects() {
     let first = vec![
         config("a", 0, "1"),
         definition(),

@@ -9,7 +9,7 @@ fn diverged(settings: Settings, descent: Descent) -> Run {
 }
 
 #[test]
-fn a_branch_that_was_moved_elsewhere_prunes_nothing() {
+pub(crate) fn a_branch_that_was_moved_elsewhere_prunes_nothing() {
     let mut run = diverged(Settings::default(), Descent::Diverged);
     assert_eq!(
         (count(&run), rules(&run)),
@@ -32,7 +32,7 @@ fn a_branch_that_was_moved_elsewhere_prunes_nothing() {
 }
 
 #[test]
-fn not_known_is_held_and_where_there_is_no_branch_nothing_is() {
+pub(crate) fn not_known_is_held_and_where_there_is_no_branch_nothing_is() {
     let run = diverged(Settings::default(), Descent::Unknown("a shallow clone".into()));
     assert_eq!(count(&run), 3);
     assert!(held(&run).contains("a shallow clone"), "{}", held(&run));

@@ -9,7 +9,7 @@ fn run(second: Result<Vec<Value>, SourceFailure>, settings: Settings) -> Run {
 }
 
 #[test]
-fn two_renders_that_disagree_are_held() {
+pub(crate) fn two_renders_that_disagree_are_held() {
     for settings in [Settings::default(), argo()] {
         let mut run = run(Ok(maps(0..3)), settings);
         assert_eq!(
@@ -36,7 +36,7 @@ fn a_person_is_not_asked_for_a_second_render() {
 }
 
 #[test]
-fn a_second_render_that_fails_is_tried_again() {
+pub(crate) fn a_second_render_that_fails_is_tried_again() {
     let failure = SourceFailure {
         message: "the server does not answer".into(),
         transient: true,

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn after_a_start_deletes_wait_until_the_same_was_seen_twice() {
+pub(crate) fn after_a_start_deletes_wait_until_the_same_was_seen_twice() {
     for settings in [Settings::default(), argo()] {
         let mut run = Rig::new(maps(0..3)).start(Vec::new());
         run.settle(MINUTE);
@@ -35,7 +35,7 @@ fn a_person_s_sync_does_not_wait() {
 }
 
 #[test]
-fn who_leads_anew_warms_up_anew() {
+pub(crate) fn who_leads_anew_warms_up_anew() {
     let mut run = pushed(maps(0..3), maps(0..3));
     run.handle(Event::LeadershipChanged {
         leads: false,

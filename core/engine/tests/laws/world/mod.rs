@@ -2,6 +2,7 @@
 //! the tape; everything that happens is written into H.
 
 mod actors;
+mod resource;
 mod script;
 mod serve;
 mod store;
@@ -16,8 +17,10 @@ use serde_json::{Value, json};
 
 use crate::generate::{Case, manifests};
 use crate::history::{Fact, Record};
-use crate::objects::{HOME, text, uid, version};
+use crate::objects::{uid, version};
 use actors::Timer;
+use resource::{is_of_source, project, resource};
+pub(crate) use resource::{number, running};
 use store::{Change, Store, widgets};
 
 /// How long an object, a wave, a sync and a confirmation are waited for in this world.
@@ -50,6 +53,8 @@ pub(crate) struct World {
     engine: Engine,
     process: usize,
     requests: u64,
+    /// The newest question about the source: answers to earlier ones say nothing any more.
+    asked_source: u64,
     /// Asked for and not carried out.
     pending: Vec<(Effect, u64)>,
     /// Carried out, and not answered yet.
@@ -65,6 +70,7 @@ pub(crate) struct World {
     is_readable: bool,
     source_works: bool,
     leads: bool,
+    has_windows: bool,
     /// Who leads, in the cluster's words.
     lease: Value,
     steps: usize,
@@ -93,7 +99,7 @@ fn settings() -> Settings {
 
 impl World {
     pub(crate) fn new(case: &Case) -> Self {
-        let now = Timestamp::from_seconds(1_773_478_800);
+        let now = Timestamp::from_seconds(case.begins);
         let commits = case.revisions.iter().enumerate();
         let commits = commits.map(|(n, items)| (commit_id(n + 1), items.as_deref().map(manifests)));
         Self {
@@ -105,6 +111,7 @@ impl World {
             engine: Engine::new(settings()),
             process: 0,
             requests: 0,
+            asked_source: 0,
             pending: Vec::new(),
             answers: VecDeque::new(),
             told: VecDeque::new(),
@@ -117,6 +124,7 @@ impl World {
             is_readable: true,
             source_works: true,
             leads: true,
+            has_windows: true,
             lease: json!({"spec": {"holderIdentity": "us", "leaseTransitions": 0}}),
             steps: 0,
             case: case.clone(),
@@ -166,6 +174,7 @@ impl World {
         self.store.unlisted.clear();
         self.told.clear();
         self.note_start(true);
+        self.tell_project();
         self.handle(Event::ProjectsListed);
         if self.is_reachable {
             let discovery = self.discovery();
@@ -230,9 +239,19 @@ impl World {
             }
             self.requests += 1;
             let number = self.requests;
+            if is_of_source(&effect.kind) {
+                self.asked_source = number;
+            }
             self.note_sent(&effect, number);
             self.pending.push((effect, number));
         }
+    }
+
+    fn tell_project(&mut self) {
+        let windows = if self.has_windows { &self.case.windows[..] } else { &[] };
+        let project = project(windows);
+        self.store.note(Fact::Windows(self.has_windows));
+        self.handle(Event::ProjectObserved(Box::new(project)));
     }
 
     fn observe(&mut self, resource: &Value) {
@@ -367,7 +386,9 @@ impl World {
         let Some((id, number, outcome)) = self.answers.remove(at) else {
             return;
         };
-        self.note_answer(number, &outcome);
+        if !matches!(outcome, Outcome::Resolved(_) | Outcome::Rendered(_)) || number >= self.asked_source {
+            self.note_answer(number, &outcome);
+        }
         self.handle(Event::Completed(id, outcome));
     }
 
@@ -432,47 +453,6 @@ impl World {
         }
         self.resource_version.to_string()
     }
-}
-
-/// The operation that runs by this status: its number, and the attempt.
-pub(crate) fn running(status: &Value) -> Option<(u64, u64)> {
-    let state = &status["operationState"];
-    let is_over = matches!(text(state, "/phase"), "" | "Succeeded" | "Failed" | "Error");
-    (!is_over).then(|| (number(status), state["retryCount"].as_u64().unwrap_or(0)))
-}
-
-/// The number of the operation that this status speaks of.
-pub(crate) fn number(status: &Value) -> u64 {
-    let info = status
-        .pointer("/operationState/operation/info")
-        .and_then(Value::as_array);
-    let entry = info
-        .into_iter()
-        .flatten()
-        .find(|entry| text(entry, "/name") == "capstan.dev/epoch");
-    entry.and_then(|entry| text(entry, "/value").parse().ok()).unwrap_or(0)
-}
-
-fn resource(case: &Case) -> Value {
-    let policy = &case.policy;
-    let mut spec = json!({
-        "project": "default",
-        "source": {"repoURL": "https://example.com/infra.git", "path": "shop", "targetRevision": "main"},
-        "destination": {"server": ClusterId::IN_CLUSTER, "namespace": HOME},
-        "syncPolicy": {
-            "syncOptions": policy.options,
-            "retry": {"limit": policy.retries, "refresh": policy.refreshes, "backoff": {"duration": "5s", "maxDuration": "1m"}}
-        }
-    });
-    if policy.automated {
-        spec["syncPolicy"]["automated"] =
-            json!({"prune": policy.prune, "selfHeal": policy.heals, "allowEmpty": policy.allow_empty});
-    }
-    json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-        "metadata": {"name": "shop", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1", "generation": 1},
-        "spec": spec
-    })
 }
 
 /// The uid of the live object, for those who act on it.

@@ -41,6 +41,7 @@ impl World {
             Action::Reachable(true),
             Action::Leads(true),
             Action::Suspend(false),
+            Action::Windows(false),
         ] {
             self.act(&action);
         }
@@ -75,6 +76,10 @@ impl World {
             }
             Action::Leads(leads) => self.lead(leads),
             Action::Reachable(reachable) => self.reach(reachable),
+            Action::Windows(has) => {
+                self.has_windows = has;
+                self.tell_project();
+            }
             Action::Readable(readable) => self.make_readable(readable),
             Action::Source(works) => {
                 self.source_works = works;
@@ -149,9 +154,14 @@ impl World {
     fn suspend(&mut self, suspended: bool) {
         let value = suspended.to_string();
         self.patch(|resource| resource["metadata"]["annotations"][format!("{PREFIX}skip-reconcile")] = json!(value));
-        // What it was told before goes first.
+        // What it was told before goes first; what it does because it may again comes after that.
+        if !suspended {
+            self.store.note(Fact::Suspended(false));
+        }
         self.tell_application();
-        self.store.note(Fact::Suspended(suspended));
+        if suspended {
+            self.store.note(Fact::Suspended(true));
+        }
     }
 
     fn confirm(&mut self) {

@@ -327,6 +327,7 @@ fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
         EffectKind::Apply(_) => Outcome::Applied(Err(error)),
         EffectKind::Delete { .. } => Outcome::Deleted(Err(error)),
         EffectKind::Observe { .. } => Outcome::Observed(Err(error)),
+        EffectKind::TraceDescent { .. } => Outcome::Descent(Err(unreachable_source())),
         _ => Outcome::Patched(Err(error)),
     }
 }

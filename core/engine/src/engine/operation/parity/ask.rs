@@ -14,7 +14,7 @@ use crate::engine::operation::OperationRun;
 use crate::engine::operation::prune::propagation;
 use crate::engine::state::ApplicationState;
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
-use crate::guard::{CompleteLive, CompleteRender, DeletePermit, DeleteReason, is_protected};
+use crate::guard::{CompleteLive, CompleteRender, DeletePermit, DeleteReason, may_not_be_recreated};
 use crate::targets::namespace_object;
 use crate::writing::FormerFields;
 
@@ -41,7 +41,7 @@ impl Engine {
             return may_go.then(permit).flatten();
         }
         // What holds others, or data, is not deleted to be made anew because the whole application says `Force`.
-        if !task.is_hook && is_protected(&task.key) && !task.forces_itself {
+        if !task.is_hook && may_not_be_recreated(&task.key) && !task.forces_itself {
             return None;
         }
         let (reason, why) = match task.is_hook {

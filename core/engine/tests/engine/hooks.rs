@@ -1,0 +1,91 @@
+//! Hooks that meet what the properties do not make up.
+
+use std::time::Duration;
+
+use capstan_engine::{Effect, EffectKind, Event};
+use capstan_model::{ClusterId, GroupKind, ResourceKey};
+use serde_json::json;
+
+use crate::rig::{Rig, hook, workload};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The earlier run of a hook is in the way of its next phase, and its kind cannot be listed any more: whose it is is not known then, and
+/// that is waited for. It is not called somebody else's.
+#[test]
+fn an_earlier_run_that_cannot_be_seen_is_waited_for() {
+    let objects = vec![hook("both", "PreSync,PostSync"), workload("Deployment", "web", 0, "1")];
+    let mut run = Rig::new(objects).start(Vec::new());
+    let web = ResourceKey::new("apps", "Deployment", "prod", "web");
+    while !run.rig.cluster.objects.contains_key(&web) {
+        let effect = run.pending.pop_front();
+        match effect {
+            Some(effect) => run.perform(&effect),
+            None => assert!(!run.drive(1), "the Job of PreSync is worked on"),
+        }
+    }
+    let (cluster, kind) = (ClusterId::in_cluster(), GroupKind::new("batch", "Job"));
+    run.handle(Event::KindUnavailable {
+        cluster: cluster.clone(),
+        kind: kind.clone(),
+        reason: "403 Forbidden".into(),
+    });
+    run.settle(MINUTE);
+    let message = run.rig.status("/operationState/message").to_owned();
+    assert!(
+        message.contains("waiting for the list of Job.batch"),
+        "{message}\n{}",
+        run.journal()
+    );
+    assert!(!run.journal().contains("does not belong"), "{}", run.journal());
+    let of_kind = run
+        .rig
+        .cluster
+        .objects
+        .iter()
+        .filter(|(key, _)| key.group_kind() == kind);
+    let objects = of_kind.map(|(_, object)| object.clone()).collect();
+    run.handle(Event::Relisted { cluster, kind, objects });
+    run.settle(MINUTE);
+    assert_eq!(
+        run.rig.status("/operationState/phase"),
+        "Succeeded",
+        "{}",
+        run.journal()
+    );
+}
+
+/// The answer to a write of the status may come after something newer was read: what was read stays what is known, or every later write
+/// would insist on a version that is over, for ever.
+#[test]
+fn an_answer_that_is_older_than_what_was_read_changes_nothing() {
+    let objects = vec![
+        hook("before", "PreSync"),
+        hook("after", "PostSync"),
+        workload("Deployment", "web", 0, "1"),
+    ];
+    let mut run = Rig::new(objects).start(Vec::new());
+    let is_status = |effect: &Effect| matches!(effect.kind, EffectKind::PatchStatus { version: Some(_), .. });
+    while !run.pending.iter().any(is_status) {
+        let effect = run.pending.pop_front().expect("an operation with hooks is recorded");
+        run.perform(&effect);
+    }
+    let at = run.pending.iter().position(is_status).expect("it is there");
+    let effect = run.pending.remove(at).expect("it is there");
+    let outcome = run.carry_out(&effect).expect("it is answered");
+    run.rig.resource["metadata"]["annotations"]["example.com/note"] = json!("somebody was here");
+    run.rig.resource["metadata"]["resourceVersion"] = json!("1000");
+    run.observe_application();
+    run.complete(&effect, outcome);
+    let next = loop {
+        match run.pending.pop_front() {
+            Some(effect) if is_status(&effect) => break effect,
+            Some(effect) => run.perform(&effect),
+            None => assert!(!run.drive(1), "it goes on"),
+        }
+    };
+    let EffectKind::PatchStatus { version, .. } = next.kind else {
+        unreachable!("that was looked for")
+    };
+    assert_eq!(version.as_deref(), Some("1000"));
+}

@@ -1,0 +1,313 @@
+//! The strategies: what is drawn how often.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::windows;
+use super::{Action, Bias, Case, Hook, Item, Kind, Nature, Policy, Wish};
+
+const WAVES: [&str; 16] = [
+    "",
+    "",
+    "",
+    "",
+    "0",
+    "0",
+    "1",
+    "1",
+    "-1",
+    "2",
+    "-5",
+    "5",
+    "+3",
+    "one",
+    "99999999999999999999",
+    "1000000",
+];
+const OPTIONS: [&str; 14] = [
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "Prune=false",
+    "Prune=confirm",
+    "PruneLast=true",
+    "Replace=true",
+    "Force=true",
+    "Validate=false",
+    "SkipDryRunOnMissingResource=true",
+    "ServerSideApply=true",
+];
+const HOOKS: [&str; 10] = [
+    "PreSync",
+    "PreSync",
+    "Sync",
+    "PostSync",
+    "PostSync",
+    "SyncFail",
+    "SyncFail",
+    "PreSync,PostSync",
+    "Skip",
+    "Nonsense",
+];
+const POLICIES: [&str; 5] = [
+    "",
+    "",
+    "HookSucceeded",
+    "HookFailed",
+    "BeforeHookCreation,HookSucceeded",
+];
+
+fn item(bias: Bias) -> impl Strategy<Value = Item> {
+    let hooks = if bias == Bias::Hooks { 4 } else { 2 };
+    let hook = (
+        select(&HOOKS[..]),
+        select(&POLICIES[..]),
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.3),
+    )
+        .prop_map(|(types, policy, unnamed, vanishes)| Hook {
+            types,
+            policy,
+            unnamed,
+            vanishes,
+        });
+    let hook = prop_oneof![8 => Just(None), hooks => hook.prop_map(Some)];
+    let kind = prop_oneof![
+        5 => Just(Kind::Config), 5 => Just(Kind::Deployment), 2 => Just(Kind::Job), 2 => Just(Kind::Namespace),
+        1 => Just(Kind::Definition), 2 => Just(Kind::Widget),
+    ];
+    let away = prop::bool::weighted(if bias == Bias::Order { 0.35 } else { 0.15 });
+    let option = prop_oneof![2 => select(&OPTIONS[..]), u32::from(bias == Bias::Prunes) => Just("PruneLast=true")];
+    let held = prop::bool::weighted(if bias == Bias::Prunes { 0.3 } else { 0.1 });
+    (kind, 0u8..4, select(&WAVES[..]), 0u8..3, option, hook, away, held).prop_map(
+        |(kind, name, wave, value, option, hook, away, held)| {
+            let kind = match (kind, hook) {
+                (Kind::Namespace | Kind::Definition | Kind::Widget | Kind::Deployment, Some(_)) => Kind::Job,
+                (kind, _) => kind,
+            };
+            Item {
+                kind,
+                name,
+                wave,
+                value,
+                option,
+                hook,
+                away,
+                held,
+            }
+        },
+    )
+}
+
+/// One change that somebody makes to the source.
+#[derive(Clone, Debug)]
+enum Edit {
+    Add(Item),
+    Remove(usize),
+    Change(usize, u8),
+    Move(usize, &'static str),
+    Empty,
+    Break,
+}
+
+fn edit(bias: Bias) -> impl Strategy<Value = Edit> {
+    let removes = if bias == Bias::Prunes { 8 } else { 3 };
+    prop_oneof![
+        3 => item(bias).prop_map(Edit::Add),
+        removes => (0usize..60).prop_map(Edit::Remove),
+        4 => (0usize..60, 0u8..3).prop_map(|(at, value)| Edit::Change(at, value)),
+        2 => (0usize..60, select(&WAVES[..])).prop_map(|(at, wave)| Edit::Move(at, wave)),
+        u32::from(bias == Bias::Prunes) + 1 => Just(Edit::Empty),
+        1 => Just(Edit::Break),
+    ]
+}
+
+fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
+    let first = prop_oneof![40 => vec(item(bias), 1..8), 1 => vec(item(bias), 8..60)];
+    let first = (first, prop::bool::weighted(0.75)).prop_map(|(items, is_whole)| match is_whole {
+        true => whole(items),
+        false => items,
+    });
+    (first, vec(vec(edit(bias), 1..4), 0..4)).prop_map(|(first, edits)| {
+        let mut revisions = vec![Some(first.clone())];
+        let mut now = first;
+        for edits in edits {
+            let is_broken = edits.iter().any(|edit| matches!(edit, Edit::Break));
+            for edit in edits {
+                let length = now.len().max(1);
+                match edit {
+                    Edit::Add(item) => now.push(item),
+                    Edit::Remove(at) if !now.is_empty() => drop(now.remove(at % length)),
+                    Edit::Change(at, value) if !now.is_empty() => now[at % length].value = value,
+                    Edit::Move(at, wave) if !now.is_empty() => now[at % length].wave = wave,
+                    Edit::Empty => now.clear(),
+                    _ => {}
+                }
+            }
+            revisions.push((!is_broken).then(|| now.clone()));
+        }
+        revisions
+    })
+}
+
+/// With the namespace and the definition that its objects need: most applications bring what they live in.
+fn whole(mut items: Vec<Item>) -> Vec<Item> {
+    let needs = |kind: Kind| match kind {
+        Kind::Namespace => items.iter().any(|item| item.away),
+        _ => items.iter().any(|item| item.kind == Kind::Widget),
+    };
+    let brought: Vec<Kind> = [Kind::Namespace, Kind::Definition]
+        .into_iter()
+        .filter(|kind| needs(*kind) && !items.iter().any(|item| item.kind == *kind))
+        .collect();
+    items.extend(brought.into_iter().map(|kind| Item::new(kind, 0, "")));
+    items
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let flag = |share| prop::bool::weighted(share);
+    (
+        flag(0.7),
+        flag(0.25),
+        flag(0.2),
+        flag(0.15),
+        prop::option::weighted(0.2, 0u8..4),
+        flag(0.5),
+    )
+        .prop_map(|(prune, dry, force, selective, revision, by_request)| Wish {
+            prune,
+            dry,
+            force,
+            selective,
+            revision,
+            by_request,
+        })
+}
+
+fn action(bias: Bias) -> impl Strategy<Value = Action> {
+    let more = |of: Bias| if bias == of { 4 } else { 1 };
+    prop_oneof![
+        6 => Just(Action::Push),
+        1 => (0u8..4).prop_map(Action::Revert),
+        2 + more(Bias::People) => wish().prop_map(Action::Sync),
+        1 + more(Bias::People) => Just(Action::Terminate),
+        1 => any::<bool>().prop_map(|hard| Action::Refresh { hard }),
+        1 => any::<bool>().prop_map(Action::Suspend),
+        1 + more(Bias::Prunes) / 2 => Just(Action::Confirm),
+        2 + more(Bias::Hooks) => (0u8..4, select(&[0u8, 0, 5, 200][..])).prop_map(|(unheard, down)| Action::Crash { unheard, down }),
+        more(Bias::People) => any::<bool>().prop_map(Action::Leads),
+        1 => any::<bool>().prop_map(Action::Windows),
+        1 => any::<bool>().prop_map(Action::Reachable),
+        more(Bias::Prunes) => any::<bool>().prop_map(Action::Readable),
+        1 => any::<bool>().prop_map(Action::Source),
+        3 => (0u8..8).prop_map(Action::Edit),
+        1 => (0u8..8).prop_map(Action::Delete),
+        more(Bias::Prunes) => (0u8..8).prop_map(Action::Strip),
+        more(Bias::Prunes) => (0u8..8).prop_map(Action::Protect),
+        more(Bias::Prunes) => (0u8..3).prop_map(Action::Plant),
+        1 => (1u8..20).prop_map(Action::Wait),
+    ]
+}
+
+/// What belongs together: a sync, and what gets in its way.
+fn story(bias: Bias) -> impl Strategy<Value = Vec<(u8, Action)>> {
+    let disturbed = (
+        0u8..25,
+        prop_oneof![
+            2 => action(bias),
+            1 => (0u8..4).prop_map(|unheard| Action::Crash { unheard, down: 5 }),
+            1 => Just(Action::Suspend(true)),
+            1 => Just(Action::Terminate),
+        ],
+    );
+    let blinded = prop_oneof![Just(Action::Readable(false)), Just(Action::Source(false))];
+    let settled = vec![(u8::MAX, Action::Wait(2)), (0, Action::Push), (200, Action::Wait(2))];
+    prop_oneof![
+        if bias == Bias::Prunes { 3 } else { 1 } => Just(settled),
+        4 => (0u8..40, action(bias)).prop_map(|one| vec![one]),
+        2 => disturbed.prop_map(|after| vec![(200, Action::Push), after]),
+        1 => (0u8..5, blinded).prop_map(|(after, blinded)| vec![(200, blinded), (after, Action::Push), (40, Action::Wait(1))]),
+    ]
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    const OPTIONS: [&[&str]; 6] = [
+        &[],
+        &[],
+        &["PruneLast=true"],
+        &["CreateNamespace=true"],
+        &["Prune=confirm"],
+        &["Replace=true"],
+    ];
+    let flag = |share| prop::bool::weighted(share);
+    (
+        flag(0.75),
+        flag(0.8),
+        flag(0.6),
+        flag(0.5),
+        select(&OPTIONS[..]),
+        0u8..3,
+        flag(0.2),
+    )
+        .prop_map(
+            |(automated, prune, heals, allow_empty, options, retries, refreshes)| Policy {
+                automated,
+                prune,
+                heals,
+                allow_empty,
+                options,
+                retries,
+                refreshes,
+            },
+        )
+}
+
+/// Any case.
+pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
+    const NATURES: [Nature; 10] = [
+        Nature::Prompt,
+        Nature::Prompt,
+        Nature::Prompt,
+        Nature::Prompt,
+        Nature::Prompt,
+        Nature::Slow,
+        Nature::Recovers,
+        Nature::Fails,
+        Nature::Silent,
+        Nature::Flaps,
+    ];
+    let tape = prop_oneof![1 => Just(Vec::new()), 4 => vec(prop_oneof![2 => Just(0), 3 => any::<u32>()], 0..300)];
+    let world = (windows::begins(), prop_oneof![2 => Just(0u8), 3 => 1u8..5], tape);
+    (
+        revisions(bias),
+        vec(select(&NATURES[..]), 4),
+        policy(),
+        vec(story(bias), 0..5).prop_map(|stories| stories.concat()),
+        windows::windows(bias),
+        world,
+    )
+        .prop_map(
+            |(revisions, mut natures, policy, mut script, windows, (begins, faults, tape))| {
+                if !windows.is_empty() {
+                    // Long enough for one of them to open or to shut, with something that is waited for meanwhile.
+                    natures[0] = Nature::Silent;
+                    script.push((u8::MAX, Action::Wait(45)));
+                }
+                Case {
+                    revisions,
+                    natures,
+                    policy,
+                    windows: windows.iter().map(|window| window.near(begins)).collect(),
+                    begins,
+                    script,
+                    faults,
+                    planned: Vec::new(),
+                    tape,
+                }
+            },
+        )
+}
