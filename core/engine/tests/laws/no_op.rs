@@ -129,7 +129,7 @@ fn was_asked(record: &Record, from: usize, to: usize) -> bool {
             .case
             .script
             .iter()
-            .any(|(_, action)| matches!(action, crate::generate::Action::Sync(_)))
+            .any(|(_, action)| matches!(action, Action::Sync(_)))
 }
 
 fn still(record: &Record) -> Result<(), String> {
