@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::evidence::Timeline;
 use crate::generate::{Action, Case, Item, Kind, Wish};
-use crate::history::{Actor, Answer, Ask, Fact, Record};
+use crate::history::{Actor, Answer, Ask, Entry, Fact, Record};
 use crate::objects::{annotation, has_option, is_as_declared, is_going, version};
 
 /// At the end of the quiet, so long nothing happens.
@@ -202,12 +202,21 @@ fn a_second_sync_commits_nothing() {
             )
         });
         assert_eq!(by_us.count(), 0, "{options:?}, {dies}\n{}", record.story());
-        let asked = late
-            .iter()
-            .filter(|entry| matches!(&entry.fact, Fact::Sent(request) if request.ask.is_mutating()));
+        let sent = |wanted: fn(&Ask) -> bool| {
+            let is_wanted = |entry: &&Entry| matches!(&entry.fact, Fact::Sent(request) if wanted(&request.ask));
+            late.iter().filter(is_wanted).count()
+        };
+        // That it was synced is told, whatever was asked for.
         assert!(
-            asked.count() > 0,
+            sent(|ask| matches!(ask, Ask::Status)) > 0,
             "{options:?}: nobody synced a second time\n{}",
+            record.story()
+        );
+        let is_frugal = options.contains(&"ApplyOutOfSyncOnly=true");
+        assert_eq!(
+            sent(Ask::is_mutating) == 0,
+            is_frugal,
+            "{options:?}\n{}",
             record.story()
         );
     }
