@@ -27,7 +27,7 @@ pub struct Fence {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("nothing is deleted: {fence}, and now it is {found}")]
 pub struct LostLease {
-    fence: Fence,
+    fence: Box<Fence>,
     found: String,
 }
 
@@ -35,7 +35,7 @@ impl Fence {
     /// Holds the fence against the Lease as it was just read; `None`: there is none.
     pub fn check(&self, lease: Option<&Value>) -> Result<(), LostLease> {
         let lost = |found: String| LostLease {
-            fence: self.clone(),
+            fence: Box::new(self.clone()),
             found,
         };
         let Some(lease) = lease else {

@@ -88,7 +88,7 @@ fn has_all(live: &Value, object: &Value) -> bool {
 /// The last quarter of a minute before a write: what was known for so long was compared by then.
 fn beginning(record: &Record, at: usize) -> Option<usize> {
     let now = record.history[at].at;
-    let enough = |entry: &crate::history::Entry| now.since(entry.at) >= Duration::from_millis(500);
+    let enough = |entry: &Entry| now.since(entry.at) >= Duration::from_millis(500);
     let started = record.history[..at]
         .iter()
         .rposition(|entry| matches!(entry.fact, Fact::Started { .. } | Fact::Died))?;
@@ -133,7 +133,7 @@ fn was_asked(record: &Record, from: usize, to: usize) -> bool {
 }
 
 fn still(record: &Record) -> Result<(), String> {
-    let late = |entry: &&crate::history::Entry| record.end.since(entry.at) < STILL;
+    let late = |entry: &&Entry| record.end.since(entry.at) < STILL;
     let ours = |fact: &Fact| {
         matches!(
             fact,

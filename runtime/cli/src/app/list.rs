@@ -45,7 +45,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
         })
         .collect();
     match arguments.output {
-        Format::Name => rows.iter().filter_map(|row| row.first()).for_each(|name| print(name)),
+        Format::Name => rows.iter().filter_map(|row| row.first()).for_each(print),
         Format::Wide => print(&table(
             &[
                 "NAME",
