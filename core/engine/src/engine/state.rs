@@ -347,8 +347,7 @@ impl ApplicationState {
 impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
-        let status = &application.status;
-        let running = running(&application);
+        let (status, running) = (&application.status, running(&application));
         Self {
             invalid: None,
             epoch: recorded_number(status) + 1,

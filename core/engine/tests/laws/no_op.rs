@@ -157,6 +157,25 @@ fn still(record: &Record) -> Result<(), String> {
 
 crate::search::law!(check, crate::generate::Bias::Any);
 
+/// Synced by itself, and then by a person; between the two the process may die.
+fn synced_twice(options: &'static [&'static str], dies: bool) -> Case {
+    let items = [Kind::Config, Kind::Deployment, Kind::Namespace].map(|kind| Item::new(kind, 0, ""));
+    let mut case = Case::of(vec![items.to_vec()]);
+    case.policy.options = options;
+    case.script = vec![(u8::MAX, Action::Wait(5))];
+    if dies {
+        case.script.push((0, Action::Crash { unheard: 0, down: 0 }));
+        case.script.push((200, Action::Wait(2)));
+    }
+    let wish = Wish {
+        prune: true,
+        by_request: true,
+        ..Wish::default()
+    };
+    case.script.extend([(0, Action::Sync(wish)), (200, Action::Wait(5))]);
+    case
+}
+
 /// Synced once, an application is synced again by a person, and by a new process in between, with each option that says how it is written:
 /// nothing is committed that second time.
 #[test]
@@ -174,20 +193,7 @@ fn a_second_sync_commits_nothing() {
         .into_iter()
         .flat_map(|options| [false, true].map(|dies| (options, dies)))
     {
-        let items = [Kind::Config, Kind::Deployment, Kind::Namespace].map(|kind| Item::new(kind, 0, ""));
-        let mut case = Case::of(vec![items.to_vec()]);
-        case.policy.options = options;
-        case.script = vec![(u8::MAX, Action::Wait(5))];
-        if dies {
-            case.script.push((0, Action::Crash { unheard: 0, down: 0 }));
-            case.script.push((200, Action::Wait(2)));
-        }
-        let wish = Wish {
-            prune: true,
-            by_request: true,
-            ..Wish::default()
-        };
-        case.script.extend([(0, Action::Sync(wish)), (200, Action::Wait(5))]);
+        let case = synced_twice(options, dies);
         let record = crate::world::run(&case);
         let first = record.history.iter().position(|entry| entry.fact == Fact::Resting);
         let started = record
