@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capstan_engine::Event;
-use capstan_model::{ApplicationId, ResourceKey};
+use capstan_model::{ApplicationId, ClusterId, GroupKind, ResourceKey};
 use serde_json::{Value, json};
 
 use crate::cluster::Fact;
@@ -191,6 +191,37 @@ fn a_failed_hook_holds_the_objects_is_told_and_is_tried_again() {
     assert!(!fleet.has("ConfigMap", "a"));
 }
 
+/// Its kind cannot be listed any more: whose the earlier run is, is not known then. It is not called somebody else's.
+#[test]
+fn an_earlier_run_that_cannot_be_seen_is_waited_for() {
+    let mut fleet = settled(vec![config("a", 0, "1"), hook("backup", "PreDelete")]);
+    fleet.cluster.broken.insert("backup".into());
+    fleet.delete("shop");
+    fleet.settle(Duration::from_secs(4));
+    assert!(
+        fleet.conditions("shop").contains("attempt 2 at"),
+        "{}",
+        fleet.conditions("shop")
+    );
+    let (cluster, kind) = (ClusterId::in_cluster(), GroupKind::new("batch", "Job"));
+    fleet.handle(Event::KindUnavailable {
+        cluster: cluster.clone(),
+        kind: kind.clone(),
+        reason: "forbidden".into(),
+    });
+    fleet.settle(MINUTE);
+    let sentence = fleet.view("shop").sentence;
+    assert!(sentence.contains("waiting for the list of Job.batch"), "{sentence}");
+    assert!(!fleet.journal().contains("does not belong"), "{}", fleet.journal());
+
+    fleet.cluster.broken.clear();
+    let of_kind = fleet.cluster.objects.iter().filter(|(key, _)| key.group_kind() == kind);
+    let objects = of_kind.map(|(_, object)| object.clone()).collect();
+    fleet.handle(Event::Relisted { cluster, kind, objects });
+    fleet.settle(5 * MINUTE);
+    assert!(!fleet.resources.contains_key("shop"), "{}", fleet.journal());
+}
+
 #[test]
 fn somebody_may_delete_without_the_hooks() {
     let mut fleet = settled(vec![config("a", 0, "1"), hook("backup", "PreDelete")]);
@@ -315,10 +346,7 @@ fn whoever_holds_an_object_is_named() {
     let object = fleet.cluster.objects.get_mut(&key).unwrap();
     object["metadata"]["finalizers"] = json!(["example.com/hold"]);
     let object = object.clone();
-    fleet.handle(Event::LiveObserved(
-        capstan_model::ClusterId::in_cluster(),
-        Box::new(object),
-    ));
+    fleet.handle(Event::LiveObserved(ClusterId::in_cluster(), Box::new(object)));
     fleet.delete("shop");
     fleet.settle(Duration::from_secs(5));
     let sentence = fleet.view("shop").sentence;
@@ -350,8 +378,8 @@ fn whoever_holds_an_object_is_named() {
 fn what_cannot_be_seen_is_waited_for_by_name() {
     let mut fleet = settled(vec![config("a", 0, "1")]);
     fleet.handle(Event::KindUnavailable {
-        cluster: capstan_model::ClusterId::in_cluster(),
-        kind: capstan_model::GroupKind::new("", "ConfigMap"),
+        cluster: ClusterId::in_cluster(),
+        kind: GroupKind::new("", "ConfigMap"),
         reason: "forbidden".into(),
     });
     fleet.delete("shop");
@@ -454,10 +482,7 @@ fn a_hook_without_a_name_gets_one_and_has_an_end() {
     let mut object = fleet.cluster.objects[&pod].clone();
     object["status"] = json!({"phase": "Running"});
     fleet.cluster.objects.insert(pod.clone(), object.clone());
-    fleet.handle(Event::LiveObserved(
-        capstan_model::ClusterId::in_cluster(),
-        Box::new(object),
-    ));
+    fleet.handle(Event::LiveObserved(ClusterId::in_cluster(), Box::new(object)));
     fleet.settle(MINUTE);
     let conditions = fleet.conditions("shop");
     assert!(

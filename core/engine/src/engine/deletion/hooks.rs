@@ -54,6 +54,8 @@ impl HookRun {
     }
 }
 
+const IN_THE_WAY: &str = "an earlier run of the hook is in its way";
+
 impl Engine {
     /// Runs the hooks of `phase`. Gives whether all of them have succeeded.
     pub(super) fn run_hooks(
@@ -116,10 +118,7 @@ impl Engine {
                 false
             }
             _ => {
-                let kind = key.group_kind();
-                app.deletion
-                    .waits
-                    .push(format!("waiting for the list of {kind}, for {phase:?} hook {key}"));
+                await_list(app, phase, key);
                 false
             }
         }
@@ -149,6 +148,12 @@ impl Engine {
         if live.operation == identity(app, phase) && !is_failed && !is_going {
             return self.watch_hook_of_deletion(now, app, phase, key, hook, live);
         }
+        // Whose it is, is known only of what is listed.
+        let cluster = self.cluster(app);
+        if !cluster.is_some_and(|cluster| cluster.live.is_complete(&key.group_kind())) {
+            await_list(app, phase, key);
+            return false;
+        }
         if live.is_ordinary && !is_going {
             let why = format!("{key} exists as an ordinary object, which no hook replaces: delete it");
             self.hook_of_deletion_failed(now, app, phase, key, &why, None);
@@ -168,14 +173,7 @@ impl Engine {
             app.deletion.waits.push(format!(
                 "waiting for an earlier {key} to be gone, before {phase:?} hook {key}"
             ));
-        } else if !self.delete_hook(
-            now,
-            app,
-            phase,
-            key,
-            &live.uid,
-            "an earlier run of the hook is in its way",
-        ) {
+        } else if !self.delete_hook(now, app, phase, key, &live.uid, IN_THE_WAY) {
             let why = format!("{key} exists and does not belong to this application: delete it");
             self.hook_of_deletion_failed(now, app, phase, key, &why, None);
         }
@@ -486,4 +484,13 @@ fn gate_text(gate: &Gate) -> &str {
         Gate::Waiting(why) | Gate::Refused(why) => why,
         Gate::Open(_) => "",
     }
+}
+
+/// Nothing can be said of it before its kind is listed, and what failed before is over.
+fn await_list(app: &mut ApplicationState, phase: HookType, key: &ResourceKey) {
+    app.deletion_errors.remove(key);
+    let kind = key.group_kind();
+    app.deletion
+        .waits
+        .push(format!("waiting for the list of {kind}, for {phase:?} hook {key}"));
 }
