@@ -85,3 +85,25 @@ fn retry_with_argo_cd_s_guards() {
     let waited = waits(&json!({"limit": 3}), false, Guards::Argo, 60 * MINUTE);
     assert_eq!(waited, [10, 20, 40]);
 }
+
+/// What dies meanwhile does not begin to wait anew, and does not try at once.
+#[test]
+fn a_restart_neither_shortens_nor_repeats_the_wait() {
+    let mut rig = Rig::new(vec![config("a", 0, "1")]);
+    rig.cluster.refused.insert("a".into());
+    rig.resource["spec"]["syncPolicy"]["retry"] =
+        json!({"limit": 2, "backoff": {"duration": "10m", "maxDuration": "1h"}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    let first = run.rig.status("/operationState/message").to_owned();
+    assert!(first.contains("attempt 2 of 3 at "), "{first}");
+    let begun = run.rig.now;
+    run.rig.now = begun + 5 * MINUTE;
+    let mut run = run.rig.start(Vec::new());
+    run.settle(4 * MINUTE);
+    assert_eq!(run.rig.status("/operationState/message"), first, "it waits");
+    run.rig.now = begun + 9 * MINUTE;
+    run.settle(2 * MINUTE);
+    let second = run.rig.status("/operationState/message");
+    assert!(second.contains("attempt 3 of 3 at "), "{second}");
+}

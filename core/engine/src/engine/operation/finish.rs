@@ -6,7 +6,7 @@ use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, RevisionHisto
 use petgraph::stable_graph::NodeIndex;
 
 use super::prune::hook_propagation;
-use super::{OperationRun, Stage};
+use super::{INFO_RETRY_AT, OperationRun, Stage};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::grounds::{delete, of_operation};
@@ -36,6 +36,7 @@ impl Engine {
                 limit_text(retry.limit)
             );
             operation.brief.clone_from(&operation.message);
+            operation.set_info(INFO_RETRY_AT, until.to_string());
             self.enter(now, app, &mut operation, Stage::BackingOff { until });
             app.last_operation = Some(operation.record(None));
             app.operation = Some(operation);

@@ -61,6 +61,8 @@ pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
 /// Entry of `operation.info` of an operation that is no sync of everything: what was synced before it as a whole, by the digest of its
 /// objects, and how that ended.
 pub(crate) const INFO_BEFORE: &str = "capstan.dev/before";
+/// Entry of `operation.info`: when it is tried again.
+pub(crate) const INFO_RETRY_AT: &str = "capstan.dev/retry-at";
 /// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
 pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
 
@@ -375,6 +377,10 @@ impl OperationRun {
         run.revisions = revisions;
         run.restored = result.resources;
         run.is_durable = true;
+        let retry_at = info(&state.operation, INFO_RETRY_AT).and_then(|text| text.parse().ok());
+        if let Some(until) = retry_at {
+            run.stage = Stage::BackingOff { until };
+        }
         run.message.clone_from(&state.message);
         run.brief.clone_from(&state.message);
         run
@@ -383,6 +389,7 @@ impl OperationRun {
     /// Enters another attempt.
     pub(crate) fn begin_attempt(&mut self) {
         self.attempt += 1;
+        self.operation.info.retain(|info| info.name != INFO_RETRY_AT);
         self.stage = Stage::Planning;
         self.plan = Plan::default();
         self.tasks.clear();
