@@ -14,4 +14,5 @@ mod real_cluster;
 mod render;
 mod restart;
 mod rollout;
+mod terminate;
 mod undelete;

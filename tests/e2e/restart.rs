@@ -8,7 +8,7 @@ use crate::harness::{CAPSTAN, Clone, Kubectl, Process, eventually, has, run};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn controller(folder: &Path) -> Process {
+pub(crate) fn controller(folder: &Path) -> Process {
     let mut command = Command::new(CAPSTAN);
     command
         .args([
@@ -26,7 +26,7 @@ fn controller(folder: &Path) -> Process {
     Process::start(&mut command)
 }
 
-fn job(name: &str, annotations: &str, seconds: u32) -> String {
+pub(crate) fn job(name: &str, annotations: &str, seconds: u32) -> String {
     format!(
         "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n  annotations: {annotations}\nspec:\n  backoffLimit: 0\n  \
          template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - {{name: c, image: 'tool:1', command: [sleep, '{seconds}']}}\n"

@@ -23,7 +23,7 @@ use super::drift::{Drift, Fights, Heals};
 use super::guarding::Guarding;
 use super::hold::Hold;
 use super::inventory::Inventory;
-use super::operation::OperationRun;
+use super::operation::{OperationRun, Stage};
 use super::telling::Telling;
 use super::touched::Touched;
 use super::underway::Underway;
@@ -439,7 +439,20 @@ impl ApplicationState {
         if application.operation.is_none() {
             self.taken = None;
         }
+        self.take_termination(&application.status);
         self.application = application;
+    }
+
+    /// Somebody ends the operation that runs as Argo CD is asked to: by the phase of its state.
+    fn take_termination(&mut self, status: &capstan_model::ApplicationStatus) {
+        let Some(running) = &self.operation else { return };
+        let is_under_way = !matches!(running.stage, Stage::Terminating { .. } | Stage::Ended(_));
+        if is_under_way
+            && recorded_number(status) == running.number
+            && let Some(by) = stopping(status)
+        {
+            self.terminate_by.get_or_insert(by);
+        }
     }
 }
 
@@ -459,7 +472,7 @@ fn recorded_number(status: &capstan_model::ApplicationStatus) -> u64 {
     state.map_or(0, super::operation::recorded_number)
 }
 
-/// An operation that was being stopped is stopped again; by whom is not recorded.
+/// An operation is being stopped; by whom is not recorded.
 fn stopping(status: &capstan_model::ApplicationStatus) -> Option<String> {
     let state = status.operation_state.as_ref()?;
     (state.phase == OperationPhase::Terminating).then(String::new)

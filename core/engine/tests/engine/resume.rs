@@ -133,6 +133,29 @@ fn what_a_person_ended_or_asked_for_is_not_begun_anew() {
     assert_eq!(started(&run), asked);
 }
 
+/// As Argo CD is asked to: by the phase of the operation's state.
+#[test]
+fn an_operation_can_be_ended_by_its_phase() {
+    let mut rig = Rig::new(vec![config("a", 0, "1")]);
+    rig.cluster.refused.insert("a".into());
+    let mut run = rig.start(Vec::new());
+    run.settle(Duration::from_secs(1));
+    assert_eq!(run.rig.status("/operationState/phase"), "Running");
+    let patch = json!({"operationState": {"phase": "Terminating"}});
+    run.rig.patch_resource(&["status"], &patch);
+    run.observe_application();
+    pass(&mut run, MINUTE);
+    assert_eq!(run.rig.status("/operationState/phase"), "Failed");
+    assert_eq!(run.rig.status("/operationState/message"), "operation terminated");
+    let before = started(&run);
+    // What it said then does not end a later one.
+    run.rig.resource["operation"] = json!({"sync": {}, "retry": {"limit": 3}});
+    run.observe_application();
+    pass(&mut run, Duration::from_secs(1));
+    assert_ne!(started(&run), before);
+    assert_eq!(run.rig.status("/operationState/phase"), "Running");
+}
+
 #[test]
 fn a_dry_run_or_a_sync_of_some_objects_does_not_end_it() {
     for sync in [

@@ -134,7 +134,7 @@ impl Rig {
         run
     }
 
-    fn patch_resource(&mut self, field: &[&str], patch: &Value) -> String {
+    pub(crate) fn patch_resource(&mut self, field: &[&str], patch: &Value) -> String {
         let mut at = &mut self.resource;
         for name in field {
             at = &mut at[*name];

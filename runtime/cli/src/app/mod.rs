@@ -6,6 +6,7 @@ mod history;
 mod list;
 mod rollback;
 mod sync;
+mod terminate;
 mod wait;
 
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Command {
     Get(get::Arguments),
     /// Ask for a sync, and wait for its end.
     Sync(sync::Arguments),
+    /// Stop the operation that runs. What was not begun is not begun; its running hooks are deleted, its objects stay as they are.
+    Terminate(terminate::Arguments),
     /// Wait until an Application is Synced and Healthy.
     Wait(wait::Arguments),
     /// What differs between Git and the cluster, and who wrote it. Exit code 1 when something does.
@@ -60,6 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::List(arguments) => list::run(session, &arguments).await,
         Command::Get(arguments) => get::run(session, &arguments).await,
         Command::Sync(arguments) => sync::run(session, &arguments).await,
+        Command::Terminate(arguments) => terminate::run(session, &arguments).await,
         Command::Wait(arguments) => wait::run(session, &arguments).await,
         Command::Diff(arguments) => diff::run(session, &arguments).await,
         Command::History(arguments) => history::run(session, &arguments).await,
