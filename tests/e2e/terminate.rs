@@ -1,6 +1,6 @@
 //! `capstan app terminate`: a sync whose hook does not end is stopped.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,6 +21,26 @@ fn terminate(kubeconfig: &Path) -> (Option<i32>, String) {
     )
 }
 
+/// A hook of an hour, and an object after it.
+fn repository(folder: &Path) -> PathBuf {
+    let bare = folder.join("repository.git");
+    run(Command::new("git")
+        .args(["init", "-q", "--bare", "-b", "main"])
+        .arg(&bare));
+    let clone = Clone {
+        path: folder.join("clone"),
+    };
+    run(Command::new("git").args(["clone", "-q"]).arg(&bare).arg(&clone.path));
+    let hook = job("migrate", "{argocd.argoproj.io/hook: PreSync}", 3600);
+    clone.write("app/migrate.yaml", &hook);
+    clone.write(
+        "app/config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: last\n",
+    );
+    clone.push("a hook of an hour");
+    bare
+}
+
 #[test]
 fn a_hook_that_does_not_end_is_stopped_and_nothing_after_it_begins() {
     if !has("kubectl") || !has("git") {
@@ -37,21 +57,7 @@ fn a_hook_that_does_not_end_is_stopped_and_nothing_after_it_begins() {
     kubectl.run(&["apply", "-f", definitions.to_str().expect("text")]);
     kubectl.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n");
 
-    let bare = folder.path().join("repository.git");
-    run(Command::new("git")
-        .args(["init", "-q", "--bare", "-b", "main"])
-        .arg(&bare));
-    let clone = Clone {
-        path: folder.path().join("clone"),
-    };
-    run(Command::new("git").args(["clone", "-q"]).arg(&bare).arg(&clone.path));
-    let hook = job("migrate", "{argocd.argoproj.io/hook: PreSync}", 3600);
-    clone.write("app/migrate.yaml", &hook);
-    clone.write(
-        "app/config.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: last\n",
-    );
-    clone.push("a hook of an hour");
+    let bare = repository(folder.path());
     let _controller = controller(folder.path());
     kubectl.apply(&format!(
         "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: app, namespace: argocd}}\nspec:\n  project: default\n  \
