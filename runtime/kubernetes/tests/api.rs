@@ -122,10 +122,10 @@ async fn writes(cluster: &Cluster) {
     assert_eq!(apply(cluster, &bad_name).await.unwrap_err().name(), "Invalid");
     let unserved =
         json!({"apiVersion": "example.org/v1", "kind": "Thing", "metadata": {"name": "x", "namespace": "api-test"}});
-    assert_eq!(apply(cluster, &unserved).await.unwrap_err().name(), "NotFound");
+    assert_eq!(apply(cluster, &unserved).await.unwrap_err().name(), "PathNotFound");
     let mut homeless = settings_map("x", "1");
     homeless["metadata"]["namespace"] = json!("no-such-namespace");
-    assert_eq!(apply(cluster, &homeless).await.unwrap_err().name(), "NotFound");
+    assert_eq!(apply(cluster, &homeless).await.unwrap_err().name(), "PathNotFound");
 }
 
 async fn finalizers(cluster: &Cluster) {

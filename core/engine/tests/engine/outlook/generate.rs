@@ -157,6 +157,12 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
     let objects = prop_oneof![
         9 => vec(item(), 0..7).prop_flat_map(|first| (Just(first.clone()), second(first))),
         1 => vec(item(), 1..5).prop_map(|first| (first, Vec::new())),
+        // The definition leaves Git, and an object of its kind stays.
+        1 => (select(&OBJECT_OPTIONS[..]), vec(item(), 0..4)).prop_map(|(option, others)| {
+            let of = |kind, option| Item { kind, name: 0, value: 0, option };
+            let stays: Vec<Item> = std::iter::once(of("Thing", "")).chain(others).collect();
+            (std::iter::once(of("Definition", option)).chain(stays.clone()).collect(), stays)
+        }),
     ];
     let project = prop_oneof![
         12 => Just(Project::Permissive), 2 => Just(Project::ForbidsSecrets), 1 => Just(Project::ForbidsNamespaces),
