@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Engine;
 use super::inquiry::Inquiries;
+use super::namespace::own_namespace;
 use super::operation::{Approved, INFO_DESTINATION, OperationRun, approved, info};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
@@ -388,11 +389,12 @@ impl Engine {
             .collect()
     }
 
-    /// Live objects that the application tracks.
+    /// Live objects that the application tracks. The namespace that it makes is none of them, though its manifest may have left Git only now.
     fn tracked(&self, app: &ApplicationState) -> usize {
         let Some(cluster) = self.cluster(app) else { return 0 };
         let id = app.id();
-        let objects = app.assessment.objects.keys();
+        let made = own_namespace(app);
+        let objects = app.assessment.objects.keys().filter(|key| made.as_ref() != Some(*key));
         let is_tracked = |key: &&ResourceKey| cluster.node(key).is_some_and(|node| node.tracked_by() == Some(&id));
         objects.filter(is_tracked).count()
     }

@@ -22,7 +22,7 @@ use crate::plan::{Plan, PlanRequest, PruneItem, SyncTask, TaskAction};
 use crate::policy::{SkipReason, shared_resource, would_wipe};
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
-use crate::targets::Targets;
+use crate::targets::{Targets, made_namespace};
 
 /// What stands in the way of a plan.
 pub(super) enum Obstacle {
@@ -328,7 +328,11 @@ impl Engine {
                         .is_some_and(|(_, meta)| meta.sync_options.prune_last == Some(true)),
             })
             .collect();
-        let empties = !items.is_empty() && !targets.declare_resources();
+        // The namespace that is made stays, whatever declared it before.
+        let spec = &app.application.spec;
+        let made = made_namespace(targets, &spec.destination.namespace, &operation.options(spec));
+        let goes = |item: &PruneItem| made.as_ref() != Some(&item.key);
+        let empties = items.iter().any(goes) && !targets.declare_resources();
         let automated = app.application.spec.sync_policy.automation();
         if operation.is_automated() && would_wipe(automated, empties) {
             let message = SkipReason::WouldWipe.to_string();

@@ -150,19 +150,28 @@ pub(super) fn second(first: Vec<Item>) -> impl Strategy<Value = Vec<Item>> {
     })
 }
 
-pub(super) fn case() -> impl Strategy<Value = Case> {
-    let bulk = prop_oneof![
-        3 => Just((0, 0)), 1 => (10u8..13).prop_map(|n| (n, 0)), 1 => (20u8..23, 8u8..11), 1 => (1u8..6).prop_map(|n| (n, n)),
-    ];
-    let objects = prop_oneof![
+/// The first objects, and the second.
+fn objects() -> impl Strategy<Value = (Vec<Item>, Vec<Item>)> {
+    prop_oneof![
         9 => vec(item(), 0..7).prop_flat_map(|first| (Just(first.clone()), second(first))),
         1 => vec(item(), 1..5).prop_map(|first| (first, Vec::new())),
+        // The namespace leaves Git, and is made by an option from now on, or not.
+        1 => (select(&OBJECT_OPTIONS[..]), vec(item(), 0..4)).prop_map(|(option, others)| {
+            let namespace = Item { kind: "Namespace", name: 2, value: 0, option };
+            (std::iter::once(namespace).chain(others.clone()).collect(), others)
+        }),
         // The definition leaves Git, and an object of its kind stays.
         1 => (select(&OBJECT_OPTIONS[..]), vec(item(), 0..4)).prop_map(|(option, others)| {
             let of = |kind, option| Item { kind, name: 0, value: 0, option };
             let stays: Vec<Item> = std::iter::once(of("Thing", "")).chain(others).collect();
             (std::iter::once(of("Definition", option)).chain(stays.clone()).collect(), stays)
         }),
+    ]
+}
+
+pub(super) fn case() -> impl Strategy<Value = Case> {
+    let bulk = prop_oneof![
+        3 => Just((0, 0)), 1 => (10u8..13).prop_map(|n| (n, 0)), 1 => (20u8..23, 8u8..11), 1 => (1u8..6).prop_map(|n| (n, n)),
     ];
     let project = prop_oneof![
         12 => Just(Project::Permissive), 2 => Just(Project::ForbidsSecrets), 1 => Just(Project::ForbidsNamespaces),
@@ -178,7 +187,7 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
         any::<bool>(),
     );
     let rest = (project, often(0.1), often(0.2), often(0.1));
-    (bulk, objects, vec(deed(), 0..5), policy, rest).prop_map(|(bulk, (first, second), deeds, policy, rest)| {
+    (bulk, objects(), vec(deed(), 0..5), policy, rest).prop_map(|(bulk, (first, second), deeds, policy, rest)| {
         let (automated, prune, allow_empty, by_person, options, metadata) = policy;
         let (project, pause, protects_secrets, is_named) = rest;
         Case {
