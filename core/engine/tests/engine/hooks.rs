@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use capstan_engine::event::{Outcome, WriteError};
 use capstan_engine::{Effect, EffectKind, Event};
 use capstan_model::{ClusterId, GroupKind, ResourceKey};
 use serde_json::json;
@@ -88,4 +89,45 @@ fn an_answer_that_is_older_than_what_was_read_changes_nothing() {
         unreachable!("that was looked for")
     };
     assert_eq!(version.as_deref(), Some("1000"));
+}
+
+/// Neither the answer to its creation nor the one to the look after it comes: the hook is looked at until it is seen, and never created again.
+#[test]
+fn a_hook_that_may_have_been_created_is_looked_at_until_it_is_seen() {
+    let mut run = Rig::new(vec![hook("before", "PreSync"), workload("Deployment", "web", 0, "1")]).start(Vec::new());
+    let lost = || WriteError::OutcomeUnknown("timeout".into());
+    let (mut creations, mut looks) = (0, 0);
+    for _ in 0..200 {
+        let Some(effect) = run.pending.pop_front() else {
+            match run.engine.poll_timeout() {
+                Some(at) if looks < 5 => {
+                    run.rig.now = at;
+                    run.handle_timeout();
+                    continue;
+                }
+                _ => break,
+            }
+        };
+        match &effect.kind {
+            EffectKind::Apply(task) if task.key.kind == "Job" => {
+                creations += 1;
+                // It arrives, and nothing is heard of it, by the watch neither.
+                run.rig.cluster.watched.clear();
+                let _ = run.carry_out(&effect);
+                run.complete(&effect, Outcome::Applied(Err(lost())));
+            }
+            EffectKind::Observe { .. } if looks < 4 => {
+                looks += 1;
+                run.complete(&effect, Outcome::Observed(Err(lost())));
+            }
+            EffectKind::Observe { .. } => {
+                looks += 1;
+                run.perform(&effect);
+            }
+            _ => run.perform(&effect),
+        }
+    }
+    assert_eq!((creations, looks), (1, 5), "{}", run.log.join("\n"));
+    let message = run.rig.status("/operationState/message");
+    assert_eq!(run.rig.status("/operationState/phase"), "Running", "{message}");
 }

@@ -272,6 +272,9 @@ impl Engine {
             HookTask::Recording if operation.recorded.contains(&node) && self.may_write(app) => {
                 self.launch_hook(now, app, operation, node, gate);
             }
+            HookTask::BackingOff { until, .. } if until <= now && operation.unlooked.remove(&node) => {
+                self.look_at_created(now, app, operation, node);
+            }
             HookTask::BackingOff { until, .. } if until <= now && self.may_write(app) => {
                 self.launch_hook(now, app, operation, node, gate);
             }
@@ -350,63 +353,14 @@ impl Engine {
             }
             // It may be ours: look before anything else.
             Err(WriteError::Conflict(_) | WriteError::OutcomeUnknown(_)) => {
-                let task = operation.plan.task(node).clone();
-                let effect = EffectKind::Observe {
-                    cluster: app.application.spec.destination.cluster(),
-                    key: task.key,
-                    gvk: task.gvk,
-                };
-                self.emit(app, effect, InFlight::Task(node));
-                self.set_hook(now, app, &mut operation, node, HookTask::Looking);
+                self.look_at_created(now, app, &mut operation, node);
             }
             Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
         }
         app.operation = Some(operation);
     }
 
-    /// The answer to a look.
-    pub(in crate::engine) fn hook_looked_at(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        node: NodeIndex,
-        result: Result<Option<Box<Value>>, WriteError>,
-    ) {
-        let Some(mut operation) = app.operation.take() else {
-            return;
-        };
-        match result {
-            Ok(found) => {
-                if let Some(object) = &found {
-                    let cluster = app.application.spec.destination.cluster();
-                    self.observed(&cluster, object);
-                }
-                let identity = operation.hook_identity(&app.application.metadata.uid, operation.plan.task(node).phase);
-                let ours = found.filter(|object| {
-                    let annotations = object.pointer("/metadata/annotations");
-                    annotations.and_then(|all| all.get(OPERATION)).and_then(Value::as_str) == Some(&identity)
-                });
-                match ours {
-                    Some(object) => {
-                        let uid = object
-                            .pointer("/metadata/uid")
-                            .and_then(Value::as_str)
-                            .unwrap_or_default()
-                            .to_owned();
-                        self.set_hook(now, app, &mut operation, node, HookTask::Running { uid });
-                    }
-                    None => {
-                        let error = WriteError::Conflict("the hook could not be created".into());
-                        self.hook_put_off(now, app, &mut operation, node, &error);
-                    }
-                }
-            }
-            Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
-        }
-        app.operation = Some(operation);
-    }
-
-    fn hook_put_off(
+    pub(super) fn hook_put_off(
         &mut self,
         now: Timestamp,
         app: &ApplicationState,

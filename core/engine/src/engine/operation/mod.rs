@@ -15,6 +15,7 @@ mod deadline;
 mod finish;
 mod held;
 mod hook;
+mod looking;
 mod ordinary;
 mod parity;
 mod prepare;
@@ -153,6 +154,8 @@ pub(crate) struct OperationRun {
     pub(crate) restored: Vec<ResourceResult>,
     /// Hooks that an earlier process may have created.
     pub(crate) maybe_created: BTreeSet<NodeIndex>,
+    /// Hooks of which it is not known whether they were created, and that could not be looked at: they are before anything else.
+    pub(crate) unlooked: BTreeSet<NodeIndex>,
     /// With `guards: argo`: the operation as Argo CD carries it out.
     pub(crate) parity: Option<Parity>,
     /// What is tried before anything is written.
@@ -205,6 +208,7 @@ impl OperationRun {
             recorded: BTreeSet::new(),
             restored: Vec::new(),
             maybe_created: BTreeSet::new(),
+            unlooked: BTreeSet::new(),
             parity: None,
             rehearsal: None,
             waves_begun: BTreeMap::new(),
@@ -396,6 +400,7 @@ impl OperationRun {
         self.work = Work::default();
         self.recorded.clear();
         self.maybe_created.clear();
+        self.unlooked.clear();
         self.parity = None;
         self.rehearsal = None;
         self.waves_begun.clear();

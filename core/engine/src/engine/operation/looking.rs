@@ -1,0 +1,87 @@
+//! Looking at a hook of which it is not known whether it was created.
+//!
+//! **Invariants.** It is neither created again nor called failed before it was seen, or seen not to be there: a look that fails is made again,
+//! until the hook's deadline.
+
+use capstan_model::Timestamp;
+use capstan_model::annotations::OPERATION;
+use petgraph::stable_graph::NodeIndex;
+use serde_json::Value;
+
+use super::OperationRun;
+use super::write::{attempts, located, retry_at};
+use crate::effect::EffectKind;
+use crate::engine::Engine;
+use crate::engine::state::{ApplicationState, InFlight};
+use crate::event::WriteError;
+use crate::machine::{HookTask, write_backoff};
+
+impl Engine {
+    pub(super) fn look_at_created(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+    ) {
+        let task = operation.plan.task(node).clone();
+        let effect = EffectKind::Observe {
+            cluster: app.application.spec.destination.cluster(),
+            key: task.key,
+            gvk: task.gvk,
+        };
+        self.emit(app, effect, InFlight::Task(node));
+        self.set_hook(now, app, operation, node, HookTask::Looking);
+    }
+
+    /// The answer to a look.
+    pub(in crate::engine) fn hook_looked_at(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        node: NodeIndex,
+        result: Result<Option<Box<Value>>, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        match result {
+            Ok(found) => {
+                if let Some(object) = &found {
+                    let cluster = app.application.spec.destination.cluster();
+                    self.observed(&cluster, object);
+                }
+                let identity = operation.hook_identity(&app.application.metadata.uid, operation.plan.task(node).phase);
+                let ours = found.filter(|object| {
+                    let annotations = object.pointer("/metadata/annotations");
+                    annotations.and_then(|all| all.get(OPERATION)).and_then(Value::as_str) == Some(&identity)
+                });
+                match ours {
+                    Some(object) => {
+                        let uid = object
+                            .pointer("/metadata/uid")
+                            .and_then(Value::as_str)
+                            .unwrap_or_default()
+                            .to_owned();
+                        self.set_hook(now, app, &mut operation, node, HookTask::Running { uid });
+                    }
+                    None => {
+                        let error = WriteError::Conflict("the hook could not be created".into());
+                        self.hook_put_off(now, app, &mut operation, node, &error);
+                    }
+                }
+            }
+            // Neither created nor failed: it is looked at again, until its deadline.
+            Err(error) => {
+                let attempts = attempts(&operation, node) + 1;
+                let again = retry_at(now, attempts, &error).unwrap_or((attempts, now + write_backoff(attempts)));
+                let (attempts, until) = again;
+                let why = located(&operation, node, &error.to_string());
+                operation.unlooked.insert(node);
+                let state = HookTask::BackingOff { attempts, until, why };
+                self.set_hook(now, app, &mut operation, node, state);
+            }
+        }
+        app.operation = Some(operation);
+    }
+}
