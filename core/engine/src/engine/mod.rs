@@ -42,12 +42,14 @@ mod journaling;
 mod namespace;
 mod operation;
 mod refresh;
+mod release;
 mod state;
 mod status;
 mod take_over;
 mod telling;
 mod touched;
 mod underway;
+mod verdict;
 mod view;
 mod watch;
 
@@ -67,6 +69,7 @@ use crate::view::ApplicationView;
 use cluster::Cluster;
 use gate::Gate;
 use state::{ApplicationState, InFlight};
+use touched::Touched;
 
 /// The engine. Plain data: no clock, no I/O, no thread.
 #[derive(Debug)]
@@ -242,6 +245,7 @@ impl Engine {
         app.guarding.approval = Approval::of(&app.application, now);
         if app.application.metadata.deletion_timestamp.is_some() {
             self.step_deletion(now, app, &gate);
+            self.step_release(now, app, &Touched::everything());
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
             let touched = self.step_assess(app);
@@ -249,6 +253,7 @@ impl Engine {
             self.step_hold(now, app, &gate);
             self.step_guard(now, app, &touched);
             self.step_operation(now, app, &gate);
+            self.step_release(now, app, &touched);
             self.step_heal(now, app, &gate, touched);
             self.tell_hold(now, app);
             self.step_keep_hooks(now, app);
@@ -276,6 +281,7 @@ impl Engine {
             app.hold.next_change,
             app.guarding.deadline(&self.settings),
             self.resume_deadline(app),
+            app.releases.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -321,7 +327,7 @@ impl Engine {
 }
 
 /// What happened to an object is news for the tasks of it.
-fn wake(app: &mut ApplicationState, touched: &touched::Touched) {
+fn wake(app: &mut ApplicationState, touched: &Touched) {
     let Some(operation) = &mut app.operation else { return };
     if touched.all {
         return operation.work.wake_all();

@@ -24,6 +24,7 @@ use super::guarding::Guarding;
 use super::hold::Hold;
 use super::inventory::Inventory;
 use super::operation::{OperationRun, Stage};
+use super::release::Releases;
 use super::telling::Telling;
 use super::touched::Touched;
 use super::underway::Underway;
@@ -158,6 +159,8 @@ pub(crate) enum InFlight {
     Descent(Digest),
     /// A finished hook is being cleaned up.
     Cleanup(ResourceKey),
+    /// A finished hook is being let go.
+    Release(ResourceKey),
     /// An object is being deleted with its application.
     Cascade(ResourceKey),
     Status(StatusPatch),
@@ -186,6 +189,7 @@ impl InFlight {
                 | Self::Heal(_)
                 | Self::HealTakeOver(_)
                 | Self::Cleanup(_)
+                | Self::Release(_)
                 | Self::Cascade(_)
                 | Self::DeletionHook(..)
         )
@@ -252,6 +256,8 @@ pub(crate) struct ApplicationState {
     pub(crate) readiness: Option<Option<String>>,
     pub(crate) heal: Heals,
     pub(crate) drift: Drift,
+    /// Hooks that are held until it is recorded how they ended.
+    pub(crate) releases: Releases,
     /// Fields that others keep changing.
     pub(crate) contention: Fights,
     /// What is held of what would be deleted.
@@ -331,6 +337,12 @@ impl ApplicationState {
         }
     }
 
+    /// An operation ended, or is told as it is.
+    pub(crate) fn remember(&mut self, state: OperationState) {
+        self.releases.remember(Some(&state));
+        self.last_operation = Some(state);
+    }
+
     /// Asks for a refresh; the most demanding wish counts.
     pub(crate) fn want_refresh(&mut self, freshness: Freshness, bypass_cache: bool) {
         let wanted = self.wanted.get_or_insert(Wanted {
@@ -379,6 +391,7 @@ impl ApplicationState {
             readiness: None,
             heal: Heals::default(),
             drift: Drift::default(),
+            releases: Releases::of(status.operation_state.as_ref()),
             contention: Fights::default(),
             guarding: Guarding::restore(&status.conditions),
             conditions: status.conditions.clone(),
@@ -446,7 +459,10 @@ impl ApplicationState {
     /// Somebody ends the operation that runs as Argo CD is asked to: by the phase of its state.
     fn take_termination(&mut self, status: &capstan_model::ApplicationStatus) {
         let Some(running) = &self.operation else { return };
-        let is_under_way = !matches!(running.stage, Stage::Terminating { .. } | Stage::Ended(_));
+        let is_under_way = !matches!(
+            running.stage,
+            Stage::Terminating { .. } | Stage::CleaningUp(_) | Stage::Ended(_)
+        );
         if is_under_way
             && recorded_number(status) == running.number
             && let Some(by) = stopping(status)

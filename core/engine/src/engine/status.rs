@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, ConditionType, HealthStatus,
-    HealthStatusCode, ResourceKey, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
+    ApplicationCondition, ApplicationStatus, ApplicationSummary, ConditionType, ResourceKey, ResourceStatus,
+    SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Map, Value};
@@ -18,6 +18,7 @@ use super::gate::Gate;
 use super::operation::{Stage, clipped};
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling, difference, name_some, warnings};
+use super::verdict::{told_health, told_sync, verdicts};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::guard::parse;
@@ -41,7 +42,8 @@ impl Engine {
             .as_ref()
             .is_some_and(|operation| operation.stage == Stage::PersistingIntent);
         let hooks = hooks_to_record(app);
-        let is_barrier = intent || !hooks.is_empty();
+        let is_awaited = app.operation.as_ref().is_some_and(|operation| operation.awaits_record);
+        let is_barrier = intent || is_awaited || !hooks.is_empty();
         if !is_barrier && !self.is_quiet(app, gate) {
             return;
         }
@@ -57,7 +59,7 @@ impl Engine {
         };
         let news = if is_barrier { News::Urgent } else { news };
         if app.telling.may_tell(now, news) {
-            self.tell(now, app, gate, summary, (intent, hooks));
+            self.tell(now, app, gate, summary, (intent, is_barrier, hooks));
         }
     }
 
@@ -74,17 +76,16 @@ impl Engine {
         app: &mut ApplicationState,
         gate: &Gate,
         summary: Summary,
-        (intent, hooks): (bool, Vec<NodeIndex>),
+        (intent, is_barrier, hooks): (bool, bool, Vec<NodeIndex>),
     ) {
         let status = self.compose(app, gate);
         Telling::told(app, now, summary, rows(&status));
         let status = serde_json::to_value(&status).unwrap_or_default();
         let patch = match difference(&app.said, &status) {
             Some(patch) => patch,
-            None if intent || !hooks.is_empty() => Value::Object(Map::new()),
+            None if is_barrier => Value::Object(Map::new()),
             None => return,
         };
-        let is_barrier = intent || !hooks.is_empty();
         let kind = EffectKind::PatchStatus {
             uid: app.application.metadata.uid.clone(),
             patch,
@@ -226,6 +227,7 @@ impl Engine {
             Some(reason @ SkipReason::WouldWipe) => conditions.push((ConditionType::SyncError, reason.to_string())),
             _ => {}
         }
+        name_some(conditions, ConditionType::SyncError, app.releases.refused());
         let differing = &app.assessment.tally.differing;
         let unhealed = app.heal.failed().iter().filter(|key| differing.contains(*key));
         let unhealed = unhealed.filter_map(|key| Some((key, app.heal.get(key)?)));
@@ -244,7 +246,6 @@ impl Engine {
     }
 
     fn compose(&self, app: &ApplicationState, gate: &Gate) -> ApplicationStatus {
-        let spec = &app.application.spec;
         // What is not settled stays as it was told.
         let said: ApplicationStatus = serde_json::from_value(app.said.clone()).unwrap_or_default();
         let (sync, health) = verdicts(app, gate);
@@ -255,36 +256,8 @@ impl Engine {
             .map(|operation| operation.record(None))
             .or_else(|| app.last_operation.clone());
         let desired = app.desired.as_ref();
-        let is_multi = spec.sources().len() > 1;
-        let revisions: Vec<String> = desired
-            .iter()
-            .flat_map(|desired| &desired.revisions)
-            .map(|revision| capstan_model::shown_revision(&revision.revision).to_owned())
-            .collect();
-        let compared_to = match desired {
-            Some(desired) => ComparedTo {
-                source: (!is_multi).then(|| desired.sources.first().cloned()).flatten(),
-                sources: if is_multi { desired.sources.clone() } else { Vec::new() },
-                destination: spec.destination.clone(),
-                ignore_differences: spec.ignore_differences.clone(),
-            },
-            None => said.sync.compared_to.clone(),
-        };
         ApplicationStatus {
-            sync: SyncStatus {
-                status: sync,
-                compared_to,
-                revision: match (is_multi, desired) {
-                    (true, _) => String::new(),
-                    (false, None) => said.sync.revision.clone(),
-                    (false, Some(_)) => revisions.first().cloned().unwrap_or_default(),
-                },
-                revisions: match (is_multi, desired) {
-                    (false, _) => Vec::new(),
-                    (true, None) => said.sync.revisions.clone(),
-                    (true, Some(_)) => revisions,
-                },
-            },
+            sync: told_sync(app, gate, sync, said.sync),
             health: told_health(&health, app),
             resources: if is_known { resources(app) } else { said.resources },
             history: app.history.clone(),
@@ -338,31 +311,6 @@ fn contended(key: &ResourceKey, path: &str, manager: &str) -> String {
         "{key}: {path} is left to {who}, who changed it back more than ten times within an hour; remove it from Git, ignore it by \
          spec.ignoreDifferences, or stop {who} and sync"
     )
-}
-
-/// The verdict and the health that may be told now.
-pub(super) fn verdicts(app: &ApplicationState, gate: &Gate) -> (SyncStatusCode, HealthStatus) {
-    match gate {
-        Gate::Open(_) if app.assessment.settled => (app.assessment.sync, app.assessment.health.clone()),
-        Gate::Open(_) => (app.told.0, HealthStatus::new(app.told.1, "")),
-        Gate::Waiting(_) | Gate::Refused(_) => (
-            SyncStatusCode::Unknown,
-            HealthStatus::new(HealthStatusCode::Unknown, ""),
-        ),
-    }
-}
-
-/// How far a rollout is would be written with every pod; what is wrong is written once.
-fn told_health(health: &HealthStatus, app: &ApplicationState) -> HealthStatus {
-    let message = match health.status {
-        HealthStatusCode::Degraded => clipped(&health.message),
-        _ => String::new(),
-    };
-    HealthStatus {
-        status: health.status,
-        message,
-        last_transition_time: app.health_since.map(Timestamp::truncated),
-    }
 }
 
 /// The inventory. Health of single objects is not in it, as in Argo CD 3: it would be written with every pod that starts.

@@ -1,11 +1,12 @@
 //! What is known of an application, for readers.
 
-use capstan_model::{HookType, OperationPhase, ResourceKey};
+use capstan_model::{HookType, ResourceKey};
 
 use super::Engine;
-use super::operation::{OperationRun, Stage};
+use super::operation::OperationRun;
 use super::state::{ApplicationState, Existence};
-use super::status::{sentence, verdicts};
+use super::status::sentence;
+use super::verdict::verdicts;
 use crate::plan::TaskAction;
 use crate::view::{ApplicationView, AutomatedView, OperationView, ResourceView, TaskView};
 
@@ -160,11 +161,7 @@ fn running_view(operation: &OperationRun) -> OperationView {
     });
     let passes = operation.parity.iter().flat_map(super::operation::Parity::views);
     OperationView {
-        phase: match operation.stage {
-            Stage::Ended(phase) => phase,
-            Stage::Terminating { .. } => OperationPhase::Terminating,
-            _ => OperationPhase::Running,
-        },
+        phase: operation.phase(),
         message: operation.message.clone(),
         initiated_by: initiator(&operation.operation),
         revision: operation.revision().to_owned(),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::super::Engine;
 use super::super::gate::Gate;
-use super::super::operation::{hook_outcome, is_held_by_argo, retry_at};
+use super::super::operation::{hook_outcome, is_held, retry_at};
 use super::super::state::{ApplicationState, Existence, InFlight};
 use super::finalizer_of;
 use super::stored::DeletionHook;
@@ -444,7 +444,7 @@ impl Found {
             uid: node.uid(),
             operation: node.operation().unwrap_or_default().to_owned(),
             is_deleting: node.is_deleting(),
-            is_held: is_held_by_argo(node),
+            is_held: is_held(node),
             created_at: node.created_at(),
             outcome: hook_outcome(node),
             message: node.health().map(|health| health.message).unwrap_or_default(),

@@ -3,9 +3,10 @@
 use capstan_model::{OperationPhase, SyncPhase, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
+use super::deadline::INFO_EXPIRED;
 use super::resume::INFO_STOPPED;
 use super::work::{Work, wants_place};
-use super::{OperationRun, Stage};
+use super::{OperationRun, Stage, info};
 use crate::effect::Freshness;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -24,6 +25,11 @@ impl Engine {
         operation: &mut OperationRun,
         gate: &Gate,
     ) {
+        // It is looked at again whether all is cleaned up.
+        if let Stage::CleaningUp(phase) = operation.stage {
+            operation.stage = Stage::Ended(phase);
+            return;
+        }
         // Of what an earlier process began, the hooks that run must be known before they can be stopped.
         if !operation.has_unknown_hooks() {
             self.take_termination(now, app, operation);
@@ -93,7 +99,11 @@ impl Engine {
         if let Some(by) = app.terminate_by.take()
             && !matches!(operation.stage, Stage::Ended(_))
         {
-            operation.set_info(INFO_STOPPED, by.clone());
+            // Its deadline is nobody's word.
+            if info(&operation.operation, INFO_EXPIRED).is_none() {
+                operation.set_info(INFO_STOPPED, by.clone());
+            }
+            operation.is_stopping = true;
             self.enter(now, app, operation, Stage::Terminating { by });
         }
     }

@@ -143,7 +143,10 @@ impl Engine {
             .targets
             .as_ref()
             .is_some_and(|targets| targets.digest() != desired.targets.digest());
-        let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
+        let may_end = !matches!(
+            operation.stage,
+            Stage::CleaningUp(_) | Stage::Ended(_) | Stage::Terminating { .. }
+        );
         let is_safe = app.writes_in_flight() == 0 && !operation.is_active();
         if !(operation.is_automated() && is_newer && may_end && is_safe) {
             return;
