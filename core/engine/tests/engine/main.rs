@@ -7,6 +7,7 @@
 
 mod absence;
 mod cascade;
+mod clean_up;
 mod cluster;
 mod crash;
 mod deletion;
