@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use super::gate::Gate;
-use super::operation::{Stage, clipped};
+use super::operation::{Stage, clipped, short};
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling, difference, name_some, warnings};
 use crate::compare::Verdict;
@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// Is nothing under way that changes what there is to say?
-    fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
+    pub(super) fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
         let is_busy = app.writes_in_flight() > 0 || app.in_flight.is_comparing();
         match gate {
             Gate::Refused(_) => true,
@@ -118,10 +118,9 @@ impl Engine {
             false => Cause::Cluster,
         };
         if sync != old_sync {
-            let message = app
-                .desired
-                .as_ref()
-                .map_or_else(String::new, |desired| format!("compared with {}", desired.revision()));
+            let message = app.desired.as_ref().map_or_else(String::new, |desired| {
+                format!("compared with {}", short(desired.revision()))
+            });
             self.note(
                 now,
                 app,
@@ -453,9 +452,12 @@ fn sentence_of_deletion(app: &ApplicationState) -> String {
 }
 
 /// One sentence: what is the state, and why.
-pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
+pub(super) fn sentence(app: &ApplicationState, gate: &Gate, skipped: Option<&String>) -> String {
     if app.application.metadata.deletion_timestamp.is_some() {
         return sentence_of_deletion(app);
+    }
+    if let Some(skipped) = skipped.filter(|_| app.application.skips_reconcile()) {
+        return skipped.clone();
     }
     match gate {
         Gate::Refused(why) | Gate::Waiting(why) => return why.clone(),
@@ -492,8 +494,13 @@ pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
         (false, _) => "being compared".to_owned(),
         (true, SyncStatusCode::Synced) if health.message.is_empty() => format!("in sync, {}", health.status),
         (true, SyncStatusCode::Synced) => format!("in sync, {}: {}", health.status, health.message),
-        (true, SyncStatusCode::OutOfSync) if differing == 1 => "1 object differs from Git".to_owned(),
-        (true, SyncStatusCode::OutOfSync) => format!("{differing} objects differ from Git"),
+        (true, SyncStatusCode::OutOfSync) => {
+            let what = match differing {
+                1 => "1 object differs from Git".to_owned(),
+                _ => format!("{differing} objects differ from Git"),
+            };
+            skipped.map_or_else(|| what.clone(), |why| format!("{what}: {why}"))
+        }
         (true, SyncStatusCode::Unknown) => "not known".to_owned(),
     }
 }

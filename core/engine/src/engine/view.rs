@@ -3,6 +3,8 @@
 use capstan_model::{HookType, OperationPhase, ResourceKey};
 
 use super::Engine;
+use super::drift::Drift;
+use super::gate::Gate;
 use super::operation::{OperationRun, Stage};
 use super::state::{ApplicationState, Existence};
 use super::status::{sentence, verdicts};
@@ -14,6 +16,8 @@ impl Engine {
         let gate = self.gate(app);
         let (sync, health) = verdicts(app, &gate);
         let spec = &app.application.spec;
+        let drift = app.drift.as_known(app);
+        let skipped = self.skipped_text(app, &gate, &drift);
         let commit = app
             .desired
             .as_ref()
@@ -34,10 +38,11 @@ impl Engine {
             revision: commit.revision,
             author: commit.author,
             subject: commit.subject,
-            sentence: sentence(app, &gate),
+            sentence: sentence(app, &gate, skipped.as_ref()),
+            skipped,
             operation: operation_view(app),
             deletion: Self::deletion_view(app),
-            resources: self.resource_views(app),
+            resources: self.resource_views(app, &gate, &drift),
             conditions: app.conditions.clone(),
             holds: app.guarding.views().collect(),
             history: app.history.clone(),
@@ -45,7 +50,8 @@ impl Engine {
     }
 
     /// Managed objects that do not exist first, then the tree of what does.
-    fn resource_views(&self, app: &ApplicationState) -> Vec<ResourceView> {
+    fn resource_views(&self, app: &ApplicationState, gate: &Gate, drift: &Drift) -> Vec<ResourceView> {
+        let skipped = |key: &ResourceKey| Some(self.heal_skip(app, gate, drift, key)?.to_string());
         let mut views = Vec::new();
         let Some(cluster) = self.cluster(app) else { return views };
         let hooks: Vec<ResourceKey> = app
@@ -70,6 +76,7 @@ impl Engine {
                     wave: object.wave,
                     hook: false,
                     requires_pruning: object.requires_pruning,
+                    skipped: skipped(key),
                     live: match object.existence {
                         Existence::Present => Some(true),
                         Existence::Missing => Some(false),
@@ -91,6 +98,7 @@ impl Engine {
                 wave: object.map_or(0, |object| object.wave),
                 hook: is_root && object.is_none(),
                 requires_pruning: object.is_some_and(|object| object.requires_pruning),
+                skipped: skipped(&entry.key),
                 live: Some(true),
                 created_at: entry.node.created_at(),
                 differences: object.map(|_| app.differences(&entry.key).to_vec()).unwrap_or_default(),
