@@ -25,52 +25,52 @@ use Shown::{Engine, Scenario};
 
 /// A row a reason: a `match` that the compiler holds to be complete, and all rows.
 macro_rules! table {
-    ($name:ident, $of:ty, $($reason:pat => $shown:expr,)*) => {
+    ($name:ident, $of:ty, $($reason:pat => $($shown:expr),+;)*) => {
         const $name: &[Shown] = &{
-            const fn _complete(reason: &$of) -> Shown {
+            const fn _complete(reason: &$of) -> &'static [Shown] {
                 match reason {
-                    $($reason => $shown,)*
+                    $($reason => &[$($shown),+],)*
                 }
             }
-            [$($shown),*]
+            [$($($shown),+),*]
         };
     };
 }
 
 table! { OF_AUTO_SYNC, SkipReason,
-    SkipReason::Suspended => Scenario("suspended"),
-    SkipReason::NotAutomated => Scenario("not-automated"),
-    SkipReason::OperationPending => Scenario("operation-pending"),
-    SkipReason::Deleting => Scenario("deleting"),
-    SkipReason::Unknown => Scenario("unknown"),
-    SkipReason::Synced => Scenario("synced"),
-    SkipReason::PruneNotAllowed => Scenario("prune-not-allowed"),
-    SkipReason::Drifted => Scenario("self-heal-off"),
-    SkipReason::AlreadyFailed => Scenario("already-failed"),
-    SkipReason::WouldWipe => Scenario("would-wipe"),
-    SkipReason::Held => Scenario("held"),
-    SkipReason::Unwritable(Unwritable::NotLeading) => Engine("who_does_not_lead_neither_syncs_nor_heals"),
-    SkipReason::Unwritable(Unwritable::Unreachable) => Engine("a_cluster_that_does_not_answer_is_neither_synced_nor_healed"),
-    SkipReason::Refreshing => Engine("a_newer_commit_is_looked_at_before_an_older_one_is_synced"),
-    SkipReason::Writing => Engine("a_sync_waits_for_a_repair_that_is_under_way"),
+    SkipReason::Suspended => Scenario("suspended");
+    SkipReason::NotAutomated => Scenario("not-automated");
+    SkipReason::OperationPending => Scenario("operation-pending");
+    SkipReason::Deleting => Scenario("deleting");
+    SkipReason::Unknown => Scenario("unknown"), Engine("what_is_not_known_to_differ_is_neither_synced_nor_put_right");
+    SkipReason::Synced => Scenario("synced");
+    SkipReason::PruneNotAllowed => Scenario("prune-not-allowed");
+    SkipReason::Drifted => Scenario("self-heal-off");
+    SkipReason::AlreadyFailed => Scenario("already-failed");
+    SkipReason::WouldWipe => Scenario("would-wipe");
+    SkipReason::Held => Scenario("held");
+    SkipReason::Unwritable(Unwritable::NotLeading) => Engine("who_does_not_lead_neither_syncs_nor_heals");
+    SkipReason::Unwritable(Unwritable::Unreachable) => Engine("a_cluster_that_does_not_answer_is_neither_synced_nor_healed");
+    SkipReason::Refreshing => Engine("a_newer_commit_is_looked_at_before_an_older_one_is_synced");
+    SkipReason::Writing => Engine("a_sync_waits_for_a_repair_that_is_under_way");
 }
 
 table! { OF_SELF_HEAL, HealSkip,
-    HealSkip::Synced => Scenario("synced"),
-    HealSkip::Unknown => Engine("what_is_not_known_to_differ_is_not_put_right"),
-    HealSkip::NotDeclared => Scenario("prune-not-allowed"),
-    HealSkip::NotSynced => Scenario("already-failed"),
-    HealSkip::UnderWay => Engine("a_sync_waits_for_a_repair_that_is_under_way"),
-    HealSkip::Suspended => Scenario("suspended"),
-    HealSkip::Off => Scenario("self-heal-off"),
-    HealSkip::BeingDeleted => Scenario("being-deleted"),
-    HealSkip::Window(_) => Scenario("window"),
-    HealSkip::Unwritable(Unwritable::NotLeading) => Engine("who_does_not_lead_neither_syncs_nor_heals"),
-    HealSkip::Unwritable(Unwritable::Unreachable) => Engine("a_cluster_that_does_not_answer_is_neither_synced_nor_healed"),
-    HealSkip::Contended(_) => Scenario("contended"),
-    HealSkip::Refused(_) => Scenario("refused"),
-    HealSkip::Rival(_) => Scenario("rival"),
-    HealSkip::BackOff { .. } => Scenario("back-off"),
+    HealSkip::Synced => Scenario("synced");
+    HealSkip::Unknown => Engine("what_is_not_known_to_differ_is_neither_synced_nor_put_right");
+    HealSkip::NotDeclared => Scenario("prune-not-allowed");
+    HealSkip::NotSynced => Scenario("already-failed");
+    HealSkip::UnderWay => Engine("a_sync_waits_for_a_repair_that_is_under_way");
+    HealSkip::Suspended => Scenario("suspended");
+    HealSkip::Off => Scenario("self-heal-off");
+    HealSkip::BeingDeleted => Scenario("being-deleted");
+    HealSkip::Window(_) => Scenario("window");
+    HealSkip::Unwritable(Unwritable::NotLeading) => Engine("who_does_not_lead_neither_syncs_nor_heals");
+    HealSkip::Unwritable(Unwritable::Unreachable) => Engine("a_cluster_that_does_not_answer_is_neither_synced_nor_healed");
+    HealSkip::Contended(_) => Scenario("contended");
+    HealSkip::Refused(_) => Scenario("refused");
+    HealSkip::Rival(_) => Scenario("rival");
+    HealSkip::BackOff { .. } => Scenario("back-off");
 }
 
 fn all() -> impl Iterator<Item = Shown> {

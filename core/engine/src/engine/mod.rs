@@ -42,6 +42,7 @@ mod journaling;
 mod namespace;
 mod operation;
 mod refresh;
+mod sentence;
 mod skipped;
 mod state;
 mod status;

@@ -25,6 +25,14 @@ pub(crate) struct Skipped {
     pub(crate) text: String,
 }
 
+/// What the journal last told of the reasons of an application; empty where it is as Git says, or about to be.
+#[derive(Debug, Default)]
+pub(crate) struct ReasonsTold {
+    /// What keeps its syncs from beginning.
+    pub(crate) hold: String,
+    skipped: Option<Skipped>,
+}
+
 impl Skipped {
     fn of_sync(reason: SkipReason, text: String) -> Self {
         Self {
@@ -140,10 +148,10 @@ impl Engine {
             let is_told = ["Suspended", "NotAutomated", "PruneNotAllowed", "WouldWipe", "Off"];
             is_told.contains(&skipped.name) || self.unwritable(app).is_some_and(|why| why.name() == skipped.name)
         });
-        let from = app.skip_told.as_ref().map_or("", |told| told.name);
+        let from = app.reasons_told.skipped.as_ref().map_or("", |told| told.name);
         if let Some(skipped) = skipped
             .as_ref()
-            .filter(|skipped| app.skip_told.as_ref() != Some(skipped))
+            .filter(|skipped| app.reasons_told.skipped.as_ref() != Some(skipped))
         {
             let text = skipped.text.clone();
             self.note(
@@ -157,7 +165,7 @@ impl Engine {
                 Cause::Cluster,
             );
         }
-        app.skip_told = skipped;
+        app.reasons_told.skipped = skipped;
     }
 
     /// Tells the journal when an object that drifted begins to be left, or is for another reason. What is contended is told by its fields.

@@ -22,7 +22,6 @@ use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::guard::parse;
 use crate::journal::Cause;
-use crate::machine::Refresh;
 use crate::policy::SkipReason;
 
 impl Engine {
@@ -434,73 +433,4 @@ fn merged(
             }
         })
         .collect()
-}
-
-/// What a deletion waits for, or who is in its way.
-fn sentence_of_deletion(app: &ApplicationState) -> String {
-    let errors = app.deletion_errors.iter().map(|(key, why)| format!("{key}: {why}"));
-    let unread = app.deletion.unread.iter().map(|(_, _, why)| why.clone());
-    let waits = app.deletion.waits.iter().cloned().chain(app.guarding.messages());
-    let all: Vec<String> = errors.chain(unread).chain(waits).collect();
-    match all.first() {
-        None => "being deleted".to_owned(),
-        Some(first) => match all.len() - 1 {
-            0 => format!("being deleted: {first}"),
-            more => format!("being deleted: {first}; and {more} more"),
-        },
-    }
-}
-
-/// One sentence: what is the state, and why.
-pub(super) fn sentence(app: &ApplicationState, gate: &Gate, skipped: Option<&String>) -> String {
-    if app.application.metadata.deletion_timestamp.is_some() {
-        return sentence_of_deletion(app);
-    }
-    if let Some(skipped) = skipped.filter(|_| app.application.skips_reconcile()) {
-        return skipped.clone();
-    }
-    match gate {
-        Gate::Refused(why) | Gate::Waiting(why) => return why.clone(),
-        Gate::Open(_) => {}
-    }
-    if let Some(operation) = &app.operation {
-        let to = operation.revision_text();
-        return match operation.message.as_str() {
-            "" => format!("syncing to {to}"),
-            message => format!("syncing to {to}: {message}"),
-        };
-    }
-    if let Refresh::Failed { message, .. } = &app.refresh {
-        return message.clone();
-    }
-    if let Some(condition) = app
-        .conditions
-        .iter()
-        .find(|condition| condition.kind != ConditionType::ManifestWarning)
-    {
-        return match (condition.kind, condition.last_transition_time) {
-            (ConditionType::SyncHeld, Some(since)) => format!("{}, since {since}", condition.message),
-            _ => condition.message.clone(),
-        };
-    }
-    let health = &app.assessment.health;
-    let differing = app
-        .assessment
-        .objects
-        .values()
-        .filter(|object| object.sync == Some(SyncStatusCode::OutOfSync))
-        .count();
-    match (app.assessment.settled, app.assessment.sync) {
-        (false, _) => "being compared".to_owned(),
-        (true, SyncStatusCode::Synced) if health.message.is_empty() => format!("in sync, {}", health.status),
-        (true, SyncStatusCode::Synced) => format!("in sync, {}: {}", health.status, health.message),
-        (true, SyncStatusCode::OutOfSync) => {
-            let what = match differing {
-                1 => "1 object differs from Git".to_owned(),
-                _ => format!("{differing} objects differ from Git"),
-            };
-            skipped.map_or_else(|| what.clone(), |why| format!("{what}: {why}"))
-        }
-        (true, SyncStatusCode::Unknown) => "not known".to_owned(),
-    }
 }

@@ -6,8 +6,9 @@ use super::Engine;
 use super::drift::Drift;
 use super::gate::Gate;
 use super::operation::{OperationRun, Stage};
-use super::state::{ApplicationState, Existence};
-use super::status::{sentence, verdicts};
+use super::sentence::sentence;
+use super::state::{ApplicationState, Existence, ObjectState};
+use super::status::verdicts;
 use crate::plan::TaskAction;
 use crate::view::{ApplicationView, AutomatedView, OperationView, ResourceView, TaskView};
 
@@ -67,25 +68,7 @@ impl Engine {
             app.assessment.objects.keys().chain(&hooks).chain(tracked).collect();
         for (key, object) in &app.assessment.objects {
             if cluster.node(key).is_none() {
-                views.push(ResourceView {
-                    key: key.clone(),
-                    version: object.gvk.version.clone(),
-                    parent: None,
-                    sync: object.sync,
-                    health: object.health.clone(),
-                    wave: object.wave,
-                    hook: false,
-                    requires_pruning: object.requires_pruning,
-                    skipped: skipped(key),
-                    live: match object.existence {
-                        Existence::Present => Some(true),
-                        Existence::Missing => Some(false),
-                        Existence::Unlisted | Existence::Unavailable => None,
-                    },
-                    created_at: None,
-                    differences: Vec::new(),
-                    info: Vec::new(),
-                });
+                views.push(absent(key, object, skipped(key)));
             }
         }
         for entry in cluster.live.tree(roots) {
@@ -108,6 +91,29 @@ impl Engine {
             });
         }
         views
+    }
+}
+
+/// The row of a managed object that is not there, or not known to be.
+fn absent(key: &ResourceKey, object: &ObjectState, skipped: Option<String>) -> ResourceView {
+    ResourceView {
+        key: key.clone(),
+        version: object.gvk.version.clone(),
+        parent: None,
+        sync: object.sync,
+        health: object.health.clone(),
+        wave: object.wave,
+        hook: false,
+        requires_pruning: object.requires_pruning,
+        skipped,
+        live: match object.existence {
+            Existence::Present => Some(true),
+            Existence::Missing => Some(false),
+            Existence::Unlisted | Existence::Unavailable => None,
+        },
+        created_at: None,
+        differences: Vec::new(),
+        info: Vec::new(),
     }
 }
 

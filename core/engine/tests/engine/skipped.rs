@@ -162,7 +162,7 @@ fn a_sync_waits_for_a_repair_that_is_under_way() {
 }
 
 #[test]
-fn what_is_not_known_to_differ_is_not_put_right() {
+fn what_is_not_known_to_differ_is_neither_synced_nor_put_right() {
     let mut run = settled();
     run.handle(Event::KindUnavailable {
         cluster: ClusterId::in_cluster(),
@@ -178,10 +178,14 @@ fn what_is_not_known_to_differ_is_not_put_right() {
         run.rig.status("/conditions/0/message"),
         "ConfigMap cannot be listed: forbidden"
     );
+    run.push(vec![config("a", 0, "2")]);
+    run.settle(MINUTE);
+    assert!(!run.rig.cluster.objects.contains_key(&key()));
+    assert!(!run.journal().contains("sync to 00002cc"), "{}", run.journal());
 
     let kinds = run.rig.cluster.watched.clone();
     run.watch(&kinds);
     run.settle(MINUTE);
-    assert_eq!(live(&run), "1");
+    assert_eq!(live(&run), "2");
     assert_eq!(run.sync(), "Synced Healthy");
 }

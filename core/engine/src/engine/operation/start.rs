@@ -122,16 +122,8 @@ impl Engine {
                 action: "sync".into(),
             },
         };
-        self.note(
-            now,
-            app,
-            None,
-            "operation",
-            "",
-            "Planning",
-            run.intent(),
-            run.cause.clone(),
-        );
+        let (intent, cause) = (run.intent(), run.cause.clone());
+        self.note(now, app, None, "operation", "", "Planning", intent, cause);
         run
     }
 
