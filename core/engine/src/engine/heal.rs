@@ -170,10 +170,12 @@ impl Engine {
     }
 
     fn journal_drift(&mut self, now: Timestamp, app: &ApplicationState, key: &ResourceKey, attempts: u32) {
-        let times = if attempts > 1 {
-            format!(" again ({attempts} times in a row)")
-        } else {
-            String::new()
+        let has_failed = app.heal.get(key).is_some_and(|heal| !heal.failure.is_empty());
+        let times = match (attempts, has_failed) {
+            (..=1, _) => String::new(),
+            // Nobody changed it again: the tries before did not work.
+            (_, true) => format!(" (try {attempts})"),
+            (_, false) => format!(" again ({attempts} times in a row)"),
         };
         let repair = if app.is_missing(key) {
             "written again"
