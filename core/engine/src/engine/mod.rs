@@ -43,6 +43,8 @@ mod namespace;
 mod operation;
 mod refresh;
 mod release;
+mod sentence;
+mod skipped;
 mod state;
 mod status;
 mod take_over;
@@ -63,6 +65,7 @@ use crate::event::Event;
 use crate::guard::{Approval, Fence, Pause};
 use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
+use crate::policy::Unwritable;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Settings;
 use crate::view::ApplicationView;
@@ -238,7 +241,8 @@ impl Engine {
     }
 
     fn step(&mut self, now: Timestamp, app: &mut ApplicationState) {
-        if app.application.skips_reconcile() && !sabotage::is(Sabotage::WritesSuspended) {
+        if self.is_suspended(app) {
+            self.tell_skip(now, app);
             return;
         }
         let gate = self.gate(app);
@@ -260,6 +264,9 @@ impl Engine {
         }
         self.step_watch(app);
         self.step_status(now, app, &gate);
+        if matches!(gate, Gate::Open(_)) && self.is_quiet(app, &gate) {
+            self.tell_skip(now, app);
+        }
     }
 
     fn schedule(&mut self, now: Timestamp, id: &ApplicationId, app: &mut ApplicationState) {
@@ -319,10 +326,25 @@ impl Engine {
         self.clusters.get(&app.application.spec.destination.cluster())
     }
 
+    /// Is it left alone, as its annotation says?
+    fn is_suspended(&self, app: &ApplicationState) -> bool {
+        app.application.skips_reconcile() && !sabotage::is(Sabotage::WritesSuspended)
+    }
+
+    /// Why nothing can be written to the application's cluster now.
+    fn unwritable(&self, app: &ApplicationState) -> Option<Unwritable> {
+        let leads = self.leads || sabotage::is(Sabotage::WritesWithoutLead);
+        let is_reachable = self.cluster(app).is_some_and(Cluster::is_reachable);
+        match (leads, is_reachable) {
+            (false, _) => Some(Unwritable::NotLeading),
+            (true, false) => Some(Unwritable::Unreachable),
+            (true, true) => None,
+        }
+    }
+
     /// May anything be written to the application's cluster now?
     fn may_write(&self, app: &ApplicationState) -> bool {
-        let leads = self.leads || sabotage::is(Sabotage::WritesWithoutLead);
-        leads && !app.is_paused && self.cluster(app).is_some_and(Cluster::is_reachable)
+        !app.is_paused && self.unwritable(app).is_none()
     }
 }
 

@@ -25,6 +25,7 @@ use super::hold::Hold;
 use super::inventory::Inventory;
 use super::operation::{OperationRun, Stage};
 use super::release::Releases;
+use super::skipped::ReasonsTold;
 use super::telling::Telling;
 use super::touched::Touched;
 use super::underway::Underway;
@@ -250,8 +251,8 @@ pub(crate) struct ApplicationState {
     pub(crate) hold: Hold,
     /// Its operation is paused by a window.
     pub(crate) is_paused: bool,
-    /// What keeps its syncs from beginning, as the journal last told it.
-    pub(crate) hold_told: String,
+    /// What keeps it as it is, as the journal last told it.
+    pub(crate) reasons_told: ReasonsTold,
     /// Why it does not count as there for those that wait for it, as they were last told.
     pub(crate) readiness: Option<Option<String>>,
     pub(crate) heal: Heals,
@@ -387,7 +388,7 @@ impl ApplicationState {
             history: status.history.clone(),
             hold: Hold::default(),
             is_paused: false,
-            hold_told: String::new(),
+            reasons_told: ReasonsTold::default(),
             readiness: None,
             heal: Heals::default(),
             drift: Drift::default(),

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use super::gate::Gate;
-use super::operation::{Stage, clipped};
+use super::operation::{Stage, clipped, short};
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling, difference, name_some, warnings};
 use super::verdict::{told_health, told_sync, verdicts};
@@ -23,7 +23,6 @@ use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::guard::parse;
 use crate::journal::Cause;
-use crate::machine::Refresh;
 use crate::policy::SkipReason;
 
 impl Engine {
@@ -95,7 +94,7 @@ impl Engine {
     }
 
     /// Is nothing under way that changes what there is to say?
-    fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
+    pub(super) fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
         let is_busy = app.writes_in_flight() > 0 || app.in_flight.is_comparing();
         match gate {
             Gate::Refused(_) => true,
@@ -119,10 +118,9 @@ impl Engine {
             false => Cause::Cluster,
         };
         if sync != old_sync {
-            let message = app
-                .desired
-                .as_ref()
-                .map_or_else(String::new, |desired| format!("compared with {}", desired.revision()));
+            let message = app.desired.as_ref().map_or_else(String::new, |desired| {
+                format!("compared with {}", short(desired.revision()))
+            });
             self.note(
                 now,
                 app,
@@ -383,65 +381,4 @@ fn merged(
             }
         })
         .collect()
-}
-
-/// What a deletion waits for, or who is in its way.
-fn sentence_of_deletion(app: &ApplicationState) -> String {
-    let errors = app.deletion_errors.iter().map(|(key, why)| format!("{key}: {why}"));
-    let unread = app.deletion.unread.iter().map(|(_, _, why)| why.clone());
-    let waits = app.deletion.waits.iter().cloned().chain(app.guarding.messages());
-    let all: Vec<String> = errors.chain(unread).chain(waits).collect();
-    match all.first() {
-        None => "being deleted".to_owned(),
-        Some(first) => match all.len() - 1 {
-            0 => format!("being deleted: {first}"),
-            more => format!("being deleted: {first}; and {more} more"),
-        },
-    }
-}
-
-/// One sentence: what is the state, and why.
-pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
-    if app.application.metadata.deletion_timestamp.is_some() {
-        return sentence_of_deletion(app);
-    }
-    match gate {
-        Gate::Refused(why) | Gate::Waiting(why) => return why.clone(),
-        Gate::Open(_) => {}
-    }
-    if let Some(operation) = &app.operation {
-        let to = operation.revision_text();
-        return match operation.message.as_str() {
-            "" => format!("syncing to {to}"),
-            message => format!("syncing to {to}: {message}"),
-        };
-    }
-    if let Refresh::Failed { message, .. } = &app.refresh {
-        return message.clone();
-    }
-    if let Some(condition) = app
-        .conditions
-        .iter()
-        .find(|condition| condition.kind != ConditionType::ManifestWarning)
-    {
-        return match (condition.kind, condition.last_transition_time) {
-            (ConditionType::SyncHeld, Some(since)) => format!("{}, since {since}", condition.message),
-            _ => condition.message.clone(),
-        };
-    }
-    let health = &app.assessment.health;
-    let differing = app
-        .assessment
-        .objects
-        .values()
-        .filter(|object| object.sync == Some(SyncStatusCode::OutOfSync))
-        .count();
-    match (app.assessment.settled, app.assessment.sync) {
-        (false, _) => "being compared".to_owned(),
-        (true, SyncStatusCode::Synced) if health.message.is_empty() => format!("in sync, {}", health.status),
-        (true, SyncStatusCode::Synced) => format!("in sync, {}: {}", health.status, health.message),
-        (true, SyncStatusCode::OutOfSync) if differing == 1 => "1 object differs from Git".to_owned(),
-        (true, SyncStatusCode::OutOfSync) => format!("{differing} objects differ from Git"),
-        (true, SyncStatusCode::Unknown) => "not known".to_owned(),
-    }
 }

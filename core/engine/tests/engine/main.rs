@@ -34,6 +34,8 @@ mod retry;
 mod rig;
 mod rollback;
 mod selective;
+mod skipped;
+mod stories;
 mod sync_options;
 mod take_over;
 mod touched;

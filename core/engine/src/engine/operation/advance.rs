@@ -11,11 +11,16 @@ use crate::effect::Freshness;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
+use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, MESSAGE_LENGTH, NAMED_IN_MESSAGE};
 use crate::machine::{HookTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
+
+/// What the journal says of an operation that goes on from its intent, and of one that is rehearsed.
+const RECORDED: &str = "what is to be done is recorded in the status";
+const TRIED: &str = "every write is tried first, as a dry run of the server";
 
 impl Engine {
     pub(super) fn advance(
@@ -80,7 +85,10 @@ impl Engine {
             && until <= now
             && self.may_write(app)
         {
+            let from = operation.stage.name();
             operation.begin_attempt();
+            let message = format!("attempt {}", operation.attempt + 1);
+            self.note(now, app, None, "operation", from, "Planning", message, Cause::Timer);
             if operation.retry(&app.application.spec).refresh {
                 // What the branch is now, not what it was.
                 operation.revisions.clear();
@@ -118,8 +126,12 @@ impl Engine {
         let from = operation.stage.name();
         if from != to.name() && to != Stage::PersistingIntent {
             let cause = operation.cause.clone();
-            let message = match &to {
-                Stage::Terminating { by } => format!("terminated by {by}"),
+            let message = match (&operation.stage, &to) {
+                (_, Stage::Terminating { by }) => format!("terminated by {by}"),
+                (Stage::PersistingIntent, Stage::Running) => RECORDED.into(),
+                (Stage::PersistingIntent, Stage::Rehearsing) => format!("{RECORDED}; {TRIED}"),
+                (_, Stage::Rehearsing) => TRIED.into(),
+                (Stage::Rehearsing, Stage::Running) => "the server would accept what could be tried".into(),
                 _ => operation.message.clone(),
             };
             self.note(now, app, None, "operation", from, to.name(), message, cause);

@@ -25,21 +25,18 @@ impl Engine {
             // Argo CD counts the retry before it works out the wait for it.
             let step = number.saturating_add(u32::from(self.settings.guards == Guards::Argo));
             let until = now + retry.backoff.clone().unwrap_or_default().wait(step);
-            let why = std::mem::take(&mut operation.message);
-            operation.message = format!(
-                "{why}; attempt {} of {} at {until}",
-                number + 1,
-                limit_text(retry.limit)
-            );
-            operation.brief.clone_from(&operation.message);
+            let next = format!("attempt {} of {} at {until}", number + 1, limit_text(retry.limit));
+            let why = std::mem::replace(&mut operation.message, next.clone());
             operation.set_info(INFO_RETRY_AT, until.to_string());
             self.enter(now, app, &mut operation, Stage::BackingOff { until });
+            operation.message = format!("{why}; {next}");
+            operation.brief.clone_from(&operation.message);
             app.remember(operation.record(None));
             app.operation = Some(operation);
             return;
         }
         self.remember_namespace(app, &mut operation, phase);
-        self.tell_resume(now, &mut operation);
+        self.tell_resume(now, app, &mut operation);
         operation.brief.clone_from(&operation.message);
         if phase == OperationPhase::Succeeded && !operation.is_selective() && !operation.is_dry_run() {
             keep_history(app, &operation, now);
