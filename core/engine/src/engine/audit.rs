@@ -87,7 +87,7 @@ impl Engine {
     }
 
     fn audit_status(&self, app: &ApplicationState, gate: &Gate) -> Result<(), String> {
-        let is_waiting = app.in_flight.is_telling() || app.telling.due().is_some() || app.status_retry.is_some();
+        let is_waiting = app.in_flight.is_telling() || app.telling.due().is_some() || app.status_failure.is_some();
         if is_waiting || !self.leads || app.application.metadata.uid.is_empty() {
             return Ok(());
         }

@@ -5,10 +5,10 @@ use capstan_model::Timestamp;
 use super::Engine;
 use super::operation::Stage;
 use super::state::{ApplicationState, Compared, InFlight, StatusPatch};
+use super::telling::StatusFailure;
 use crate::compare::{PairVerdict, Verdict};
 use crate::effect::EffectId;
 use crate::event::{Outcome, WriteError};
-use crate::machine::write_backoff;
 use crate::sabotage::{self, Sabotage};
 
 impl Engine {
@@ -62,7 +62,7 @@ impl Engine {
             (InFlight::Finalizer, Outcome::Patched(result)) => self.finalizer_removed(now, app, result),
             (InFlight::RefreshAnnotation | InFlight::OperationField, Outcome::Patched(result)) => {
                 if let Ok(version) = result {
-                    app.wrote(version);
+                    app.said_version.wrote(version, false);
                 }
             }
             // An executor that answers something else than was asked has a bug; what it says cannot be used.
@@ -122,10 +122,10 @@ impl Engine {
     ) {
         match result {
             Ok(version) => {
-                if app.wrote(version) && !sabotage::is(Sabotage::RepeatsStatus) {
+                if app.said_version.wrote(version, patch.insists) && !sabotage::is(Sabotage::RepeatsStatus) {
                     app.said = patch.status;
                 }
-                app.status_retry = None;
+                app.status_failure = None;
                 let Some(mut operation) = app.operation.take() else {
                     return;
                 };
@@ -155,9 +155,8 @@ impl Engine {
             Err(WriteError::NotFound(_)) => {}
             Err(error) => {
                 app.telling.forget();
-                let attempts = app.status_retry.map_or(0, |(attempts, _)| attempts) + 1;
-                app.status_retry = Some((attempts, now + write_backoff(attempts)));
-                app.status_error = error.to_string();
+                let failure = StatusFailure::after(app.status_failure.as_ref(), now, error.to_string());
+                app.status_failure = Some(failure);
             }
         }
     }

@@ -12,7 +12,6 @@ use super::cluster::Cluster;
 use super::state::{ApplicationState, InFlight};
 use crate::effect::{EffectKind, Freshness};
 use crate::event::Event;
-use crate::guard::Fence;
 use crate::health::assess_with;
 use crate::journal::Cause;
 use crate::policy::dependencies;
@@ -228,7 +227,15 @@ impl Engine {
             .unwrap_or_default();
         self.index_dependencies(&id, &before, &named);
         match self.applications.get_mut(&id) {
-            Some(app) => app.observe(application),
+            Some(app) => {
+                let is_behind = app.is_behind(&application.status);
+                app.observe(application);
+                if !self.leads {
+                    app.follow_leader();
+                } else if is_behind {
+                    self.catch_up(now, &id);
+                }
+            }
             None => {
                 let app = ApplicationState::restore(application);
                 self.journal_restored(now, &app);
@@ -297,23 +304,6 @@ impl Engine {
 
     /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself. Whoever gets it starts from what
     /// the resource says now, not from what it said when he had it last: another led meanwhile.
-    fn leadership_changed(&mut self, leads: bool, fence: Option<Fence>) {
-        if self.leads == leads && self.fence == fence {
-            return;
-        }
-        (self.leads, self.fence) = (leads, fence);
-        for (id, app) in &mut self.applications {
-            let (epoch, invalid) = (app.epoch + 1, app.invalid.take());
-            *app = ApplicationState::restore(std::mem::take(&mut app.application));
-            (app.epoch, app.invalid) = (app.epoch.max(epoch), invalid);
-            self.dirty.insert(id.clone());
-        }
-        self.effects.clear();
-        self.claims.clear();
-        self.deadlines.clear();
-        self.kinds_changed = true;
-    }
-
     /// Replaces what an application claims.
     pub(super) fn claim(&mut self, id: &ApplicationId, keys: &BTreeSet<ResourceKey>, before: &BTreeSet<ResourceKey>) {
         for key in before.difference(keys) {

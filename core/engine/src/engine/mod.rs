@@ -47,6 +47,7 @@ mod sentence;
 mod skipped;
 mod state;
 mod status;
+mod succession;
 mod take_over;
 mod telling;
 mod touched;
@@ -275,10 +276,8 @@ impl Engine {
             crate::machine::Refresh::Failed { until, .. } => *until,
             _ => None,
         };
-        let retries = [app.status_retry, app.deletion_retry]
-            .into_iter()
-            .flatten()
-            .map(|(_, until)| until);
+        let status = app.status_failure.as_ref().map(|failure| failure.until);
+        let deletion = app.deletion_retry.map(|(_, until)| until);
         let next = [
             operation,
             refresh,
@@ -289,10 +288,11 @@ impl Engine {
             app.guarding.deadline(&self.settings),
             self.resume_deadline(app),
             app.releases.deadline(),
+            status,
+            deletion,
         ]
         .into_iter()
         .flatten()
-        .chain(retries)
         // What is due was just looked at; what keeps it from being done will be an event.
         .filter(|at| *at > now)
         .min();

@@ -216,7 +216,7 @@ impl Engine {
 }
 
 /// Keys that the application speaks of, tracked or not.
-fn claims(app: &ApplicationState) -> BTreeSet<ResourceKey> {
+pub(super) fn claims(app: &ApplicationState) -> BTreeSet<ResourceKey> {
     let Some(desired) = &app.desired else {
         return BTreeSet::new();
     };

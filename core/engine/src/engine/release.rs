@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
 }
 
 /// The operation that a status tells of, and its attempt.
-fn told(said: &Value) -> (u64, u64) {
+pub(super) fn told(said: &Value) -> (u64, u64) {
     let state = &said["operationState"];
     let infos = state.pointer("/operation/info").and_then(Value::as_array);
     let mut infos = infos.into_iter().flatten();

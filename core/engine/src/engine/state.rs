@@ -14,7 +14,6 @@ use crate::compare::{FieldDifference, Verdict};
 use crate::effect::Freshness;
 use crate::event::ResolvedRevision;
 use crate::machine::Refresh;
-use crate::sabotage::{self, Sabotage};
 use crate::targets::{Target, Targets};
 
 use super::assessment::Assessment;
@@ -26,7 +25,8 @@ use super::inventory::Inventory;
 use super::operation::{OperationRun, Stage};
 use super::release::Releases;
 use super::skipped::ReasonsTold;
-use super::telling::Telling;
+use super::succession::running;
+use super::telling::{SaidVersion, StatusFailure, Telling};
 use super::touched::Touched;
 use super::underway::Underway;
 
@@ -206,6 +206,8 @@ pub(crate) struct StatusPatch {
     pub(crate) hooks: Vec<NodeIndex>,
     /// It records the intent of the operation that runs.
     pub(crate) intent: bool,
+    /// It insisted on the version before.
+    pub(crate) insists: bool,
 }
 
 /// One application.
@@ -274,14 +276,13 @@ pub(crate) struct ApplicationState {
     /// The status as the resource has it, as far as is known.
     pub(crate) said: Value,
     /// Version of the resource that `said` is of.
-    pub(crate) said_version: String,
+    pub(crate) said_version: SaidVersion,
     /// Is there anything new to say?
     pub(crate) telling: Telling,
-    pub(crate) status_retry: Option<(u32, Timestamp)>,
+    /// The status could not be written last time.
+    pub(crate) status_failure: Option<StatusFailure>,
     /// The sync that failed is due to be begun anew.
     pub(crate) resumes: bool,
-    /// Why the status could not be written last time.
-    pub(crate) status_error: String,
     pub(crate) deletion: DeletionRun,
     pub(crate) deletion_retry: Option<(u32, Timestamp)>,
     pub(crate) deletion_errors: BTreeMap<ResourceKey, String>,
@@ -401,10 +402,9 @@ impl ApplicationState {
             told: (status.sync.status, status.health.status),
             said: serde_json::to_value(status).unwrap_or_default(),
             telling: Telling::default(),
-            said_version: application.metadata.resource_version.clone(),
-            status_retry: None,
+            said_version: SaidVersion::of(&application.metadata.resource_version),
+            status_failure: None,
             resumes: false,
-            status_error: String::new(),
             deletion: DeletionRun::default(),
             deletion_retry: None,
             deletion_errors: BTreeMap::new(),
@@ -415,35 +415,15 @@ impl ApplicationState {
         }
     }
 
-    /// Is this version of before what is known?
-    fn is_over(&self, version: &str) -> bool {
-        match (version.parse::<u64>(), self.said_version.parse::<u64>()) {
-            (Ok(version), Ok(said)) => version < said,
-            _ => false,
-        }
-    }
-
-    /// A write of the resource made this version of it. What was read of a newer one before the answer came stays what is known. Gives
-    /// whether this is the newest.
-    pub(crate) fn wrote(&mut self, version: String) -> bool {
-        let is_newest = !self.is_over(&version);
-        if is_newest {
-            self.said_version = version;
-        }
-        is_newest
-    }
-
     /// Its resource was read again. What a read from before our own last status write says about the status is old.
     pub(crate) fn observe(&mut self, application: Application) {
         self.invalid = None;
-        let version = &application.metadata.resource_version;
-        if !self.is_over(version) {
+        if self.said_version.read(&application.metadata.resource_version) {
             let said = serde_json::to_value(&application.status).unwrap_or_default();
             if said != self.said {
                 self.said = said;
                 self.telling.forget();
             }
-            self.said_version.clone_from(version);
         }
         let (old, new) = (&self.application, &application);
         let is_same = old.spec == new.spec
@@ -471,16 +451,6 @@ impl ApplicationState {
             self.terminate_by.get_or_insert(by);
         }
     }
-}
-
-/// The operation that an earlier process began and did not end.
-fn running(application: &Application) -> Option<OperationRun> {
-    let state = application.status.operation_state.as_ref();
-    let is_running = |state: &&OperationState| !state.phase.is_completed() && !sabotage::is(Sabotage::ForgetsOperation);
-    let mut running = OperationRun::restore(state.filter(is_running)?);
-    // The process that took the request up may have ended before it took it off the resource.
-    running.from_field = application.operation.is_some();
-    Some(running)
 }
 
 /// The number of the last operation.

@@ -15,7 +15,8 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use super::gate::Gate;
-use super::operation::{Stage, clipped, short};
+use super::operation::{Stage, clipped, recorded_number, short};
+use super::release::told;
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling, difference, name_some, warnings};
 use super::verdict::{told_health, told_sync, verdicts};
@@ -25,29 +26,55 @@ use crate::guard::parse;
 use crate::journal::Cause;
 use crate::policy::SkipReason;
 
+/// What a write of the status is for.
+struct Write {
+    /// It records the intent of the operation that runs.
+    intent: bool,
+    /// Hooks whose intended creation it records.
+    hooks: Vec<NodeIndex>,
+    /// The operation goes on when it is written.
+    is_barrier: bool,
+    /// It has to be of the version that is known: it is a barrier, or the first word of an operation, and no process that this one has not seen
+    /// may have begun another.
+    insists: bool,
+}
+
+impl Write {
+    fn of(app: &ApplicationState) -> Self {
+        let running = app.operation.as_ref();
+        let intent = running.is_some_and(|operation| operation.stage == Stage::PersistingIntent);
+        let hooks = hooks_to_record(app);
+        let is_awaited = running.is_some_and(|operation| operation.awaits_record);
+        let is_barrier = intent || is_awaited || !hooks.is_empty();
+        let last = app.last_operation.as_ref().map_or(0, recorded_number);
+        let number = running.map_or(last, |operation| operation.number);
+        Self {
+            intent,
+            hooks,
+            is_barrier,
+            insists: is_barrier || number != told(&app.said).0,
+        }
+    }
+}
+
 impl Engine {
     pub(super) fn step_status(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
         let wanted = self.conditions(app, gate);
         app.conditions = merged(&app.conditions, wanted, now);
         self.tell_changes(now, app, gate);
         app.telling.wait_for_nothing();
-        let is_due = app.status_retry.is_none_or(|(_, until)| until <= now);
+        let is_due = app.status_failure.as_ref().is_none_or(|failure| failure.until <= now);
         let may_be_told = self.leads && is_due && !app.in_flight.is_telling();
         if !may_be_told || app.application.metadata.uid.is_empty() {
             return;
         }
-        let intent = app
-            .operation
-            .as_ref()
-            .is_some_and(|operation| operation.stage == Stage::PersistingIntent);
-        let hooks = hooks_to_record(app);
-        let is_awaited = app.operation.as_ref().is_some_and(|operation| operation.awaits_record);
-        let is_barrier = intent || is_awaited || !hooks.is_empty();
+        let write = Write::of(app);
+        let is_barrier = write.is_barrier;
         if !is_barrier && !self.is_quiet(app, gate) {
             return;
         }
-        // What a barrier rests on is known only when the other patches of the resource were answered.
-        if is_barrier && app.in_flight.is_patching() {
+        // What it rests on is known only when the other patches of the resource were answered, and seen.
+        if write.insists && (app.in_flight.is_patching() || app.said_version.sure().is_none()) {
             return;
         }
         let summary = summary(app, gate);
@@ -58,7 +85,7 @@ impl Engine {
         };
         let news = if is_barrier { News::Urgent } else { news };
         if app.telling.may_tell(now, news) {
-            self.tell(now, app, gate, summary, (intent, is_barrier, hooks));
+            self.tell(now, app, gate, summary, write);
         }
     }
 
@@ -69,28 +96,35 @@ impl Engine {
     }
 
     /// Puts the status together, and writes it where it says something else than the resource does, or is waited for.
-    fn tell(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        gate: &Gate,
-        summary: Summary,
-        (intent, is_barrier, hooks): (bool, bool, Vec<NodeIndex>),
-    ) {
+    fn tell(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate, summary: Summary, write: Write) {
         let status = self.compose(app, gate);
         Telling::told(app, now, summary, rows(&status));
         let status = serde_json::to_value(&status).unwrap_or_default();
         let patch = match difference(&app.said, &status) {
             Some(patch) => patch,
-            None if is_barrier => Value::Object(Map::new()),
+            None if write.is_barrier => Value::Object(Map::new()),
             None => return,
         };
+        let version = app
+            .said_version
+            .sure()
+            .filter(|version| write.insists && !version.is_empty())
+            .map(str::to_owned);
         let kind = EffectKind::PatchStatus {
             uid: app.application.metadata.uid.clone(),
             patch,
-            version: Some(app.said_version.clone()).filter(|version| is_barrier && !version.is_empty()),
+            version: version.clone(),
         };
-        self.emit(app, kind, InFlight::Status(StatusPatch { status, hooks, intent }));
+        self.emit(
+            app,
+            kind,
+            InFlight::Status(StatusPatch {
+                status,
+                hooks: write.hooks,
+                intent: write.intent,
+                insists: version.is_some(),
+            }),
+        );
     }
 
     /// Is nothing under way that changes what there is to say?
@@ -175,11 +209,9 @@ impl Engine {
         if let Some((_, _, why)) = &app.deletion.unread {
             conditions.push((ConditionType::DeletionError, why.clone()));
         }
-        if !app.status_error.is_empty() && app.status_retry.is_some() {
-            conditions.push((
-                ConditionType::UnknownError,
-                format!("the status could not be written: {}", app.status_error),
-            ));
+        if let Some(failure) = &app.status_failure {
+            let message = format!("the status could not be written: {}", failure.why);
+            conditions.push((ConditionType::UnknownError, message));
         }
         conditions
     }

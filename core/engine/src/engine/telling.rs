@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::state::ApplicationState;
 use crate::limits::{NAMED_CONDITIONS, PROGRESS_INTERVAL, PROGRESS_PER_ROW, SMALL_STATUS, STATUS_PER_ROW};
+use crate::machine::write_backoff;
 
 /// What a status tells besides its rows and the progress of an operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +82,79 @@ pub(crate) enum News {
     Progress,
     /// A verdict, a condition, a stage of an operation, what a hook does.
     Urgent,
+}
+
+/// A write of the status that failed.
+#[derive(Debug)]
+pub(crate) struct StatusFailure {
+    attempts: u32,
+    /// When it is written again.
+    pub(crate) until: Timestamp,
+    pub(crate) why: String,
+}
+
+impl StatusFailure {
+    /// Another one, after this one before.
+    pub(crate) fn after(before: Option<&Self>, now: Timestamp, why: String) -> Self {
+        let attempts = before.map_or(0, |failure| failure.attempts) + 1;
+        let until = now + write_backoff(attempts);
+        Self { attempts, until, why }
+    }
+}
+
+/// The version of the resource that is known.
+#[derive(Debug)]
+pub(crate) struct SaidVersion {
+    newest: String,
+    /// The newest one of which all is known: it was read, or made by a write that insisted on the one before.
+    sure: String,
+}
+
+impl SaidVersion {
+    pub(crate) fn of(version: &str) -> Self {
+        Self {
+            newest: version.to_owned(),
+            sure: version.to_owned(),
+        }
+    }
+
+    pub(crate) fn newest(&self) -> &str {
+        &self.newest
+    }
+
+    /// The version that a write may insist on which rests on the status; `None` as long as another may have written between.
+    pub(crate) fn sure(&self) -> Option<&str> {
+        (self.sure == self.newest).then_some(&self.sure)
+    }
+
+    /// This version was read. Gives whether it is not one of before what is known.
+    pub(crate) fn read(&mut self, version: &str) -> bool {
+        let is_newest = !self.is_over(version);
+        if is_newest {
+            *self = Self::of(version);
+        }
+        is_newest
+    }
+
+    /// A write made this version; `insisted` on the one before. What was read of a newer one before the answer came stays what is known.
+    /// Gives whether this is the newest.
+    pub(crate) fn wrote(&mut self, version: String, insisted: bool) -> bool {
+        let is_newest = !self.is_over(&version);
+        if is_newest {
+            if insisted {
+                self.sure.clone_from(&version);
+            }
+            self.newest = version;
+        }
+        is_newest
+    }
+
+    fn is_over(&self, version: &str) -> bool {
+        match (version.parse::<u64>(), self.newest.parse::<u64>()) {
+            (Ok(version), Ok(newest)) => version < newest,
+            _ => false,
+        }
+    }
 }
 
 /// What was told, and when.

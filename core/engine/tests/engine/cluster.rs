@@ -358,6 +358,24 @@ impl Cluster {
     }
 }
 
+/// A merge patch: what is null goes.
+pub(crate) fn merge_patch(into: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            into.as_object_mut().unwrap().remove(name);
+        } else {
+            merge_patch(&mut into[name.as_str()], value);
+        }
+    }
+}
+
 /// Maps are merged, everything else is replaced.
 fn merge(into: &mut Value, from: &Value) {
     match (into, from) {

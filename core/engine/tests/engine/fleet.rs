@@ -11,8 +11,8 @@ use capstan_engine::{Engine, Event, Settings};
 use capstan_model::{AppProject, Application, ApplicationId, ClusterId, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, discovery};
-use crate::rig::{Commit, commit_id, describe, grounds_are_told, merge_patch, targets};
+use crate::cluster::{Cluster, discovery, merge_patch};
+use crate::rig::{Commit, commit_id, describe, grounds_are_told, targets};
 
 pub(crate) struct Fleet {
     pub(crate) cluster: Cluster,

@@ -36,6 +36,7 @@ mod rollback;
 mod selective;
 mod skipped;
 mod stories;
+mod succession;
 mod sync_options;
 mod take_over;
 mod touched;

@@ -15,7 +15,7 @@ use capstan_model::{
 };
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, discovery, key_of};
+use crate::cluster::{Cluster, discovery, key_of, merge_patch};
 
 /// One commit: its id and the objects it declares, or why it cannot be rendered.
 pub(crate) type Commit = (String, Result<Vec<Value>, String>);
@@ -150,23 +150,6 @@ impl Rig {
             .pointer(&format!("/status{pointer}"))
             .and_then(Value::as_str)
             .unwrap_or_default()
-    }
-}
-
-pub(crate) fn merge_patch(into: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        *into = patch.clone();
-        return;
-    };
-    if !into.is_object() {
-        *into = json!({});
-    }
-    for (name, value) in fields {
-        if value.is_null() {
-            into.as_object_mut().unwrap().remove(name);
-        } else {
-            merge_patch(&mut into[name.as_str()], value);
-        }
     }
 }
 
@@ -348,11 +331,19 @@ impl Run {
             }
             EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
             EffectKind::PatchApplication { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&[], patch))),
-            EffectKind::PatchStatus { patch, .. } => Outcome::Patched(Ok(self.rig.patch_resource(&["status"], patch))),
+            EffectKind::PatchStatus { patch, version, .. } => self.patch_status(patch, version.as_deref()),
             EffectKind::WatchKinds { kinds, .. } => {
                 self.watch(kinds);
                 return None;
             }
+        })
+    }
+
+    fn patch_status(&mut self, patch: &Value, version: Option<&str>) -> Outcome {
+        let is_stale = version.is_some_and(|version| self.rig.resource["metadata"]["resourceVersion"] != version);
+        Outcome::Patched(match is_stale {
+            true => Err(WriteError::Conflict("the object has been modified".into())),
+            false => Ok(self.rig.patch_resource(&["status"], patch)),
         })
     }
 

@@ -8,7 +8,7 @@ use capstan_model::ResourceKey;
 use serde_json::Value;
 
 use crate::evidence::Timeline;
-use crate::history::{Answer, Ask, Fact};
+use crate::history::{Answer, Ask, Fact, Request};
 use crate::objects::text;
 use crate::world::OBJECT;
 
@@ -24,9 +24,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 ..
             } => {
                 let (_, request) = timeline.sent[request];
-                // What lets a hook go can be repeated, and says nothing of how it ended.
-                let is_gone = request.ask == Ask::Delete && timeline.known(&request.key, at).is_none();
-                if request.ask.is_mutating() && request.ask != Ask::Release && !is_gone {
+                if is_unclear(timeline, request, at) {
                     unclear.insert(request.key.clone(), at);
                 }
             }
@@ -66,8 +64,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             Fact::Status { after, .. } => {
                 let given_up = failed_hooks(after).into_iter().find(|key| {
                     let since = unclear.get(key).filter(|since| is_create_answered(timeline, **since));
-                    let since = since.map(|since| record.history[*since].at);
-                    since.is_some_and(|since| record.history[at].at.since(since) < OBJECT)
+                    since.is_some_and(|since| record.history[at].at.since(record.history[*since].at) < OBJECT)
                 });
                 if let Some(key) = given_up {
                     return Err(format!("[{at}] {key} is called failed, and nobody looked"));
@@ -77,6 +74,13 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         }
     }
     Ok(found)
+}
+
+/// Does it matter whether this was carried out? What lets a hook go can be repeated, and says nothing of how it ended; and what is known to be
+/// gone was deleted.
+fn is_unclear(timeline: &Timeline<'_>, request: &Request, at: usize) -> bool {
+    let is_gone = request.ask == Ask::Delete && timeline.known(&request.key, at).is_none();
+    request.ask.is_mutating() && request.ask != Ask::Release && !is_gone
 }
 
 fn is_delete_answered(timeline: &Timeline<'_>, at: usize) -> bool {

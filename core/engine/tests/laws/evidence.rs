@@ -111,11 +111,9 @@ impl<'r> Timeline<'r> {
         let mut current: BTreeMap<(usize, u64), usize> = BTreeMap::new();
         let mut going_on: Option<(u64, u64)> = None;
         // The epoch of what goes on, and where in H. Losing the lead and getting it back begin one each.
-        let mut epoch = (0, 0);
-        let mut leads: Vec<usize> = Vec::new();
+        let (mut epoch, mut leads) = ((0, 0), Vec::new());
         let last = |epoch: (u64, usize), leads: &[usize]| {
-            let later = leads.iter().filter(|at| **at > epoch.1);
-            epoch.0 + u64::try_from(later.count()).unwrap_or(u64::MAX)
+            epoch.0 + leads.iter().map(|at| u64::from(*at > epoch.1)).sum::<u64>()
         };
         for (at, fact) in self.record.facts() {
             match fact {
@@ -147,16 +145,13 @@ impl<'r> Timeline<'r> {
                         continue;
                     };
                     let place = (sent.process, sent.epoch);
-                    if running(after).is_some() {
-                        epoch = (sent.epoch, *sent_at);
-                    }
-                    match running(after) {
-                        Some(_) => drop(current.insert(place, self.attempt_of(at, *request, after))),
-                        None => drop(current.remove(&place)),
-                    }
                     if running(after).is_none() {
+                        current.remove(&place);
                         going_on = None;
+                        continue;
                     }
+                    epoch = (sent.epoch, *sent_at);
+                    current.insert(place, self.attempt_of(at, *request, after));
                 }
                 _ => {}
             }

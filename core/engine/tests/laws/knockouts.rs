@@ -102,15 +102,20 @@ fn directed(what: Sabotage) -> Vec<Case> {
     }
 }
 
+/// A hook that somebody removes. Nothing tells how one ended that has no health, so nothing holds it.
+fn fleeting() -> Item {
+    let mut item = Item::hook("PreSync", 0, "");
+    item.kind = Kind::Config;
+    item.hook = item.hook.map(|hook| Hook { vanishes: true, ..hook });
+    item
+}
+
 /// Those that depend on when something happens.
 fn of_time(what: Sabotage) -> Vec<Case> {
     let config = |name, wave| Item::new(Kind::Config, name, wave);
     match what {
         Sabotage::CreatesUnrecorded => {
-            let mut hook = Item::hook("PreSync", 0, "");
-            hook.hook = hook.hook.map(|hook| Hook { vanishes: true, ..hook });
-            // Nothing tells how one ended that has no health, so nothing holds it.
-            hook.kind = Kind::Config;
+            let hook = fleeting();
             let crash = |steps, unheard| {
                 let mut case = Case::of(vec![vec![hook.clone(), config(0, "")]]);
                 case.script = vec![(steps, Action::Crash { unheard, down: 5 })];

@@ -37,10 +37,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 let objects = record.objects_of(&attempt.revision).unwrap_or_default();
                 let is_of = objects.iter().any(|declared| is_copy(declared, object));
                 if !is_of && !is_put_right(timeline, attempt, request, at) {
-                    let revision = &attempt.revision;
                     return Err(format!(
-                        "[{at}] {} is not written as commit {revision} declares it",
-                        request.key
+                        "[{at}] {} is not written as commit {} declares it",
+                        request.key, attempt.revision
                     ));
                 }
             }

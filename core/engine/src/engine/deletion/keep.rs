@@ -28,7 +28,7 @@ impl Engine {
             return;
         }
         // A version that is not the newest would only be refused: wait for the newest, it is on its way.
-        let is_newest = metadata.resource_version == app.said_version;
+        let is_newest = metadata.resource_version == app.said_version.newest();
         let is_writing = app.is_in_flight(|what| matches!(what, InFlight::Status(_)));
         let is_due = app.deletion_retry.is_none_or(|(_, until)| until <= now);
         if !is_newest || is_writing || !is_due {
@@ -66,7 +66,7 @@ impl Engine {
     ) {
         match result {
             Ok(version) => {
-                app.wrote(version);
+                app.said_version.wrote(version, false);
             }
             // Another version of it, or its end, is about to be observed.
             Err(WriteError::Conflict(_) | WriteError::NotFound(_)) => {}

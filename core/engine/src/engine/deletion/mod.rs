@@ -315,7 +315,7 @@ impl Engine {
     fn take_off(&mut self, now: Timestamp, app: &mut ApplicationState, is_over: impl Fn(&str) -> bool, why: &str) {
         let metadata = &app.application.metadata;
         // A version that is not the newest would only be refused: the newest is about to be observed.
-        if metadata.resource_version != app.said_version {
+        if metadata.resource_version != app.said_version.newest() {
             return;
         }
         let kept: Vec<&String> = metadata.finalizers.iter().filter(|name| !is_over(name)).collect();
@@ -346,7 +346,7 @@ impl Engine {
         match result {
             // Until it is observed without them, it must not be looked at as if it had them.
             Ok(version) => {
-                app.wrote(version);
+                app.said_version.wrote(version, false);
             }
             Err(WriteError::NotFound(_)) => {}
             Err(_) => app.deletion_retry = Some((1, now + write_backoff(1))),

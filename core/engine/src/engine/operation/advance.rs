@@ -30,9 +30,7 @@ impl Engine {
         operation: &mut OperationRun,
         gate: &Gate,
     ) {
-        // It is looked at again whether all is cleaned up.
-        if let Stage::CleaningUp(phase) = operation.stage {
-            operation.stage = Stage::Ended(phase);
+        if operation.is_cleaned_up_again() {
             return;
         }
         // Of what an earlier process began, the hooks that run must be known before they can be stopped.
@@ -70,13 +68,23 @@ impl Engine {
                 self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
             }
         }
-        if let Stage::Terminating { by } = &operation.stage {
-            let by = by.clone();
-            if sabotage::is(Sabotage::WritesAfterStop) {
-                self.run_tasks(now, app, operation, gate);
-            }
-            self.terminate(now, app, operation, &by, gate);
+        if let Stage::Terminating { by } = operation.stage.clone() {
+            self.step_termination(now, app, operation, &by, gate);
         }
+    }
+
+    fn step_termination(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        by: &str,
+        gate: &Gate,
+    ) {
+        if sabotage::is(Sabotage::WritesAfterStop) {
+            self.run_tasks(now, app, operation, gate);
+        }
+        self.terminate(now, app, operation, by, gate);
     }
 
     /// Begins another attempt when its time has come.

@@ -52,10 +52,7 @@ impl Engine {
         let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
         let Some(cluster) = self.cluster(app) else { return };
         match cluster.existence(&task.key) {
-            (_, Some(live))
-                if live.operation() == Some(&identity)
-                    || live.operation().is_some() && sabotage::is(Sabotage::TrustsEarlierHook) =>
-            {
+            (_, Some(live)) if is_run_of(live, &identity) => {
                 let uid = live.uid();
                 self.set_hook(now, app, operation, node, HookTask::Running { uid });
                 self.evolve_hook(now, app, operation, node, gate);
@@ -66,26 +63,20 @@ impl Engine {
             }
             // A process that came after this one would run it again.
             (_, Some(_)) if self.is_unrecorded(app, operation, &task.key) => {
-                set_message(
-                    operation,
-                    node,
-                    "waiting until it is recorded how its earlier run ended".into(),
-                );
-                operation.unrecorded.insert(node);
-                operation.awaits_record = true;
+                operation.await_record(node);
             }
             (_, Some(live)) => {
-                let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held(live));
-                if !is_deleting && self.is_ordinary(app, &task.key) {
-                    return self.replace_ordinary(now, app, operation, node, (project, uid));
+                let (uid, is_deleting) = (live.uid(), live.is_deleting());
+                match () {
+                    () if !is_deleting && self.is_ordinary(app, &task.key) => {
+                        self.replace_ordinary(now, app, operation, node, (project, uid));
+                    }
+                    () if is_held(live) => self.release_previous(now, app, operation, node, uid),
+                    () if is_deleting => {
+                        self.set_hook(now, app, operation, node, HookTask::PreviousFinalizing { uid });
+                    }
+                    () => self.delete_previous(now, app, operation, node, uid),
                 }
-                if is_held {
-                    return self.release_previous(now, app, operation, node, uid);
-                }
-                if is_deleting {
-                    return self.set_hook(now, app, operation, node, HookTask::PreviousFinalizing { uid });
-                }
-                self.delete_previous(now, app, operation, node, uid);
             }
             (Existence::Missing, None) => self.create_hook(now, app, operation, node, &identity),
             _ => self.await_list(app, operation, node, &task.key.group_kind()),
@@ -433,6 +424,12 @@ impl Engine {
         }
         app.operation = Some(operation);
     }
+}
+
+/// Is it what this attempt made?
+fn is_run_of(live: &Node, identity: &str) -> bool {
+    let operation = live.operation();
+    operation == Some(identity) || operation.is_some() && sabotage::is(Sabotage::TrustsEarlierHook)
 }
 
 /// Is it held by the hook finalizer, Argo CD's or ours?

@@ -1,0 +1,112 @@
+//! One process after another: what another one began goes on, and what this one knew before is over.
+//!
+//! **Problem.** Processes follow one another by what the status of an Application says, and whoever gets the lead may not have seen yet what the one
+//! before wrote last. So it may begin an operation that has the number of one that runs already, of another commit perhaps, and would take
+//! that one's hooks for its own.
+//!
+//! **Invariants.** An operation in the status that this process neither began nor restored is another's, and is what counts: it is taken up, and
+//! what this process has begun beside it is dropped. Nothing of that was written: its intent insists on the version of the resource that it
+//! was made for, and whoever does not lead writes nothing.
+
+use std::collections::BTreeSet;
+
+use capstan_model::{Application, ApplicationId, ApplicationStatus, OperationState, Timestamp};
+
+use super::Engine;
+use super::operation::OperationRun;
+use super::operation::recorded_number;
+use super::refresh::claims;
+use super::release::told;
+use super::state::ApplicationState;
+use crate::guard::Fence;
+use crate::sabotage::{self, Sabotage};
+
+impl ApplicationState {
+    /// Does this status tell of an operation that is not known here, and came after those that are?
+    pub(super) fn is_behind(&self, status: &ApplicationStatus) -> bool {
+        let Some(state) = &status.operation_state else {
+            return false;
+        };
+        let name = |state: &OperationState| (recorded_number(state), state.started_at.truncated());
+        let running = self
+            .operation
+            .as_ref()
+            .map(|operation| (operation.number, operation.started_at.truncated()));
+        let last = self.last_operation.as_ref().map(name);
+        let known = || running.into_iter().chain(last);
+        let newest = known().map(|(number, _)| number).max().unwrap_or(0);
+        let number = recorded_number(state);
+        // Argo CD's have no number.
+        let may_be_newer = number > 0 && number >= newest;
+        may_be_newer && (known().all(|known| known != name(state)) || self.is_beside(state))
+    }
+
+    /// Was it begun in the same second as the operation that runs here and that nobody was told of yet, and is it of another commit?
+    fn is_beside(&self, state: &OperationState) -> bool {
+        let untold = self.operation.as_ref();
+        let Some(untold) = untold.filter(|operation| told(&self.said).0 != operation.number) else {
+            return false;
+        };
+        let sync = state.operation.sync.as_ref();
+        let theirs = sync.map_or("", |sync| &sync.revision);
+        let ours = untold.revision();
+        !theirs.is_empty() && !ours.is_empty() && theirs != ours
+    }
+
+    /// Another process leads: how far its operation is, is what the resource says.
+    pub(super) fn follow_leader(&mut self) {
+        self.operation = running(&self.application);
+        self.history.clone_from(&self.application.status.history);
+        self.releases.remember(self.application.status.operation_state.as_ref());
+        self.last_operation.clone_from(&self.application.status.operation_state);
+    }
+}
+
+impl Engine {
+    /// Goes on from what the resource says of an application.
+    pub(super) fn catch_up(&mut self, now: Timestamp, id: &ApplicationId) {
+        let Some(mut app) = self.applications.remove(id) else {
+            return;
+        };
+        self.claim(id, &BTreeSet::new(), &claims(&app));
+        if let Some(deadline) = app.deadline {
+            self.deadlines.remove(&(deadline, id.clone()));
+        }
+        start_over(&mut app);
+        self.kinds_changed = true;
+        self.journal_restored(now, &app);
+        self.applications.insert(id.clone(), app);
+    }
+
+    pub(super) fn leadership_changed(&mut self, leads: bool, fence: Option<Fence>) {
+        if self.leads == leads && self.fence == fence {
+            return;
+        }
+        (self.leads, self.fence) = (leads, fence);
+        for (id, app) in &mut self.applications {
+            start_over(app);
+            self.dirty.insert(id.clone());
+        }
+        self.effects.clear();
+        self.claims.clear();
+        self.deadlines.clear();
+        self.kinds_changed = true;
+    }
+}
+
+/// What the resource says is all that is known. Answers to what was asked before are those of another epoch.
+fn start_over(app: &mut ApplicationState) {
+    let (epoch, invalid) = (app.epoch + 1, app.invalid.take());
+    *app = ApplicationState::restore(std::mem::take(&mut app.application));
+    (app.epoch, app.invalid) = (app.epoch.max(epoch), invalid);
+}
+
+/// The operation that an earlier process began and did not end.
+pub(super) fn running(application: &Application) -> Option<OperationRun> {
+    let state = application.status.operation_state.as_ref();
+    let is_running = |state: &&OperationState| !state.phase.is_completed() && !sabotage::is(Sabotage::ForgetsOperation);
+    let mut running = OperationRun::restore(state.filter(is_running)?);
+    // The process that took the request up may have ended before it took it off the resource.
+    running.from_field = application.operation.is_some();
+    Some(running)
+}

@@ -1,0 +1,99 @@
+//! One process after another: what the one before began goes on, though the next one did not see it at first.
+
+use std::time::Duration;
+
+use capstan_engine::Event;
+use capstan_model::ResourceKey;
+use serde_json::{Value, json};
+
+use crate::cluster::Fact;
+use crate::rig::{Rig, Run, config, hook, id};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn before() -> ResourceKey {
+    ResourceKey::new("batch", "Job", "prod", "before")
+}
+
+fn objects(image: &str) -> Vec<Value> {
+    let mut before = hook("before", "PreSync");
+    before["spec"]["image"] = json!(image);
+    vec![before, config("c", 0, image)]
+}
+
+fn created(run: &Run) -> usize {
+    let history = run.rig.cluster.history.iter();
+    let made = history.filter(|fact| matches!(fact, Fact::Written { key, create: true, .. } if *key == before()));
+    made.count()
+}
+
+/// One process runs a hook; the next knows only the resource of before that.
+fn succeeded() -> (Run, Value) {
+    let rig = Rig::new(objects("1"));
+    let stale = rig.resource.clone();
+    let mut run = rig.start(Vec::new());
+    while !run.rig.cluster.objects.contains_key(&before()) {
+        assert!(!run.drive(1), "{}", run.journal());
+    }
+    let mut rig = run.rig;
+    let fresh = std::mem::replace(&mut rig.resource, stale);
+    rig.cluster.silent.insert("before".into());
+    (rig.start(Vec::new()), fresh)
+}
+
+/// It begins an operation of the same number and of a newer commit. That is dropped when it sees which one runs; and the hook of the old commit
+/// is not taken for the one of the new.
+#[test]
+fn an_operation_that_was_not_seen_is_taken_up() {
+    let (mut run, fresh) = succeeded();
+    run.push(objects("2"));
+    // The resource is what the one before wrote; the watch tells of it later.
+    let told = std::mem::replace(&mut run.rig.resource, fresh);
+    assert_eq!(told["status"], Value::Null);
+    for _ in 0..30 {
+        let Some(effect) = run.pending.pop_front() else { break };
+        let outcome = run.carry_out(&effect);
+        outcome.into_iter().for_each(|outcome| run.complete(&effect, outcome));
+    }
+    assert_eq!(created(&run), 1, "{}", run.journal());
+    run.observe_application();
+    assert!(
+        run.journal().contains("application:  → Active — operation of"),
+        "{}",
+        run.journal()
+    );
+    run.rig.cluster.silent.clear();
+    run.settle(5 * MINUTE);
+    assert_eq!(created(&run), 2, "{}", run.journal());
+    assert_eq!(
+        run.rig.cluster.objects[&before()]["spec"]["image"],
+        "2",
+        "{}",
+        run.journal()
+    );
+    assert_eq!(run.sync(), "Synced Healthy");
+    assert_eq!(run.rig.status("/operationState/phase"), "Succeeded");
+}
+
+/// Whoever does not lead tells how far the operation of the one who does is.
+#[test]
+fn who_does_not_lead_follows() {
+    let (mut run, fresh) = succeeded();
+    run.handle(Event::LeadershipChanged {
+        leads: false,
+        fence: None,
+    });
+    run.pending.clear();
+    run.rig.resource = fresh;
+    run.observe_application();
+    let phase = |run: &Run| {
+        let view = run.engine.view(&id()).unwrap();
+        view.operation.map(|operation| operation.phase.to_string())
+    };
+    assert_eq!(phase(&run).as_deref(), Some("Running"));
+    run.rig.resource["status"]["operationState"]["phase"] = json!("Succeeded");
+    run.rig.patch_resource(&[], &json!({}));
+    run.observe_application();
+    assert_eq!(phase(&run).as_deref(), Some("Succeeded"));
+    assert_eq!(created(&run), 1);
+}
