@@ -127,3 +127,40 @@ fn an_operation_goes_on_where_it_was_and_hooks_run_once() {
     let migrate = kubectl.object(&["-n", "team", "job", "migrate"]).expect("is there");
     assert_eq!(migrate["status"]["succeeded"], 1);
 }
+
+/// A hook finishes and would remove itself while no controller is there: the next one knows that it succeeded, and lets it go.
+#[test]
+fn a_hook_that_removes_itself_is_known_to_have_succeeded() {
+    if !has("kubectl") || !has("git") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_world, kubectl) = world(folder.path());
+    let (bare, clone) = repository(folder.path());
+    let hook = job("before", "{argocd.argoproj.io/hook: PreSync}", 2);
+    let hook = hook.replace("backoffLimit: 0\n", "backoffLimit: 0\n  ttlSecondsAfterFinished: 0\n");
+    clone.write("app/before.yaml", &hook);
+    clone.write(
+        "app/config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: last\n",
+    );
+    clone.push("a hook without a trace");
+    let first = controller(folder.path());
+    kubectl.apply(&application(&bare));
+    let before = || kubectl.object(&["-n", "team", "job", "before"]);
+    eventually("the hook runs", PATIENCE, || before().is_some());
+    drop(first);
+    eventually("the hook is on its way out", PATIENCE, || {
+        let job = before().expect("it is held");
+        job["metadata"]["deletionTimestamp"].is_string()
+    });
+
+    let _second = controller(folder.path());
+    let state = || {
+        let object = kubectl.object(&["-n", "argocd", "applications.argoproj.io", "app"]);
+        object.unwrap_or_default()["status"]["operationState"].clone()
+    };
+    eventually("the operation ends well", PATIENCE, || state()["phase"] == "Succeeded");
+    assert!(state().get("retryCount").is_none(), "{}", state());
+    eventually("the hook is gone", PATIENCE, || before().is_none());
+}
