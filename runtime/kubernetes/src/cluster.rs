@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use capstan_model::{ClusterId, GroupKind, GroupVersionKind, ResourceKey};
+use capstan_model::{ClusterId, GroupKind, GroupVersionKind, Identity, ResourceKey};
 use http::Method;
 use kube::client::Body;
 use tokio::sync::{Mutex, watch};
@@ -29,6 +29,8 @@ pub struct ClusterSettings {
     pub backoff_cap: Duration,
     /// Name under which fields are owned.
     pub field_manager: String,
+    /// Something will be written as somebody else: who connects must not be somebody else already.
+    pub impersonation: bool,
 }
 
 impl Default for ClusterSettings {
@@ -40,6 +42,7 @@ impl Default for ClusterSettings {
             backoff: Duration::from_millis(250),
             backoff_cap: Duration::from_secs(30),
             field_manager: "capstan".into(),
+            impersonation: false,
         }
     }
 }
@@ -50,6 +53,8 @@ pub struct Cluster {
     inner: Arc<Inner>,
     /// Under which it writes. `None`: it always may.
     mandate: Option<Mandate>,
+    /// As whom it writes.
+    identity: Identity,
 }
 
 struct Inner {
@@ -86,6 +91,7 @@ impl Cluster {
                 requests: RequestCounts::default(),
             }),
             mandate: None,
+            identity: Identity::Controller,
         }
     }
 
@@ -94,6 +100,18 @@ impl Cluster {
         Self {
             inner: self.inner.clone(),
             mandate: Some(mandate),
+            identity: self.identity.clone(),
+        }
+    }
+
+    /// The same connection, on which everything that is written is written as somebody. Reads stay our own. Of a service account the API
+    /// server knows the groups (`system:serviceaccounts`, those of its namespace, `system:authenticated`) and gives it exactly those where none
+    /// are sent: sending them would need the right to impersonate groups, which is the right to be anybody.
+    pub fn acting_as(&self, identity: Identity) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            mandate: self.mandate.clone(),
+            identity,
         }
     }
 
@@ -153,6 +171,10 @@ impl Cluster {
     }
 
     pub(crate) async fn fetch(&self, verb: &'static str, kind: &GroupKind, ask: Ask) -> Result<Answer, RequestError> {
+        let ask = match &self.identity {
+            Identity::ServiceAccount(account) if ask.method != Method::GET => ask.acting_as(account),
+            _ => ask,
+        };
         let done = match self.withheld(&ask) {
             Some(error) => Err(error),
             None => fetch(&self.inner.client, ask, self.inner.settings.deadline).await,

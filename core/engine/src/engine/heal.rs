@@ -13,7 +13,7 @@ use crate::event::WriteError;
 use crate::journal::Cause;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{Heal, HealDecision};
-use crate::policy::{Verb, authorize};
+use crate::policy::Verb;
 
 impl Engine {
     pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate, touched: Touched) {
@@ -124,13 +124,15 @@ impl Engine {
             last: now,
             failure: String::new(),
         };
-        let refusal = authorize(project, &app.application.spec.destination, key, Verb::Apply);
-        let refusal = refusal.map_err(|refusal| refusal.to_string());
-        if let Some(refusal) = refusal.err().or_else(|| self.rival(app, key)) {
-            heal.failure = refusal;
-            app.heal.insert(key.clone(), heal);
-            return;
-        }
+        let by = self.authorize_now(app, project, key, Verb::Apply);
+        let by = by.map_err(|refusal| refusal.to_string());
+        let by = match by.and_then(|by| self.rival(app, key).map_or(Ok(by), Err)) {
+            Ok(by) => by,
+            Err(refusal) => {
+                heal.failure = refusal;
+                return app.heal.insert(key.clone(), heal);
+            }
+        };
         let Some(task) = self
             .wanted(app, key)
             .map(|target| self.apply_task(app, &target, options))
@@ -149,7 +151,7 @@ impl Engine {
             Some(first) => (first, InFlight::HealTakeOver(key.clone())),
             None => (EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone())),
         };
-        self.emit(app, effect, what);
+        self.emit_as(app, by, effect, what);
         app.heal.insert(key.clone(), heal);
     }
 

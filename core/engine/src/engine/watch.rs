@@ -76,6 +76,7 @@ impl Engine {
                     epoch: 0,
                     sequence: self.sequence,
                 },
+                identity: None,
                 kind: EffectKind::WatchKinds {
                     cluster: id.clone(),
                     kinds,

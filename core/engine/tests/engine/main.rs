@@ -18,6 +18,7 @@ mod generate;
 mod grounds;
 mod guards;
 mod hooks;
+mod impersonation;
 mod knockouts;
 mod late;
 mod namespace;

@@ -14,6 +14,7 @@ use crate::engine::state::{ApplicationState, InFlight};
 use crate::guard::DeleteReason;
 use crate::limits::HISTORY_LIMIT;
 use crate::machine::{HookTask, TaskState};
+use crate::policy::Verb;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 
@@ -121,10 +122,14 @@ impl Engine {
         };
         let grounds = of_operation(app, operation, DeleteReason::Hook, why.to_owned());
         let (message, cause) = (grounds.to_string(), operation.cause.clone());
+        let by = match self.authorize_of(app, operation, key, Verb::Delete) {
+            Ok(by) => by,
+            Err(why) => return self.note(now, app, Some(key), "hook", "", "Left", why, cause),
+        };
         if let Some(permit) = self.identity_permit(app, key, &uid, grounds) {
             self.note(now, app, Some(key), "hook", "", "Deleting", message, cause);
             let effect = delete(app, permit, hook_propagation(operation, app));
-            self.emit(app, effect, InFlight::Cleanup(key.clone()));
+            self.emit_as(app, by, effect, InFlight::Cleanup(key.clone()));
         }
     }
 

@@ -26,7 +26,7 @@ use crate::guard::{DeletePermit, DeleteReason};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
 use crate::plan::foreign_hook;
-use crate::policy::{Verb, authorize};
+use crate::policy::{Authorized, Verb};
 use crate::sabotage::{self, Sabotage};
 
 impl Engine {
@@ -41,9 +41,10 @@ impl Engine {
     ) {
         let task = self.scoped(app, operation, node);
         let Some(project) = gate.project() else { return };
-        if let Err(refusal) = authorize(project, &app.application.spec.destination, &task.key, Verb::Apply) {
-            return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string()));
-        }
+        let by = match operation.authorize(app, project, &task.key, Verb::Apply) {
+            Ok(by) => by,
+            Err(refusal) => return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string())),
+        };
         if let Some(why) = self.not_served_yet(app, &task) {
             return set_message(operation, node, why);
         }
@@ -68,14 +69,14 @@ impl Engine {
                     return self.replace_ordinary(now, app, operation, node, (project, uid));
                 }
                 if is_held {
-                    return self.release_previous(now, app, operation, node, uid);
+                    return self.release_previous(now, app, operation, node, (uid, by));
                 }
                 if is_deleting {
                     return self.set_hook(now, app, operation, node, HookTask::PreviousFinalizing { uid });
                 }
                 self.delete_previous(now, app, operation, node, uid);
             }
-            (Existence::Missing, None) => self.create_hook(now, app, operation, node, &identity),
+            (Existence::Missing, None) => self.create_hook(now, app, operation, node, (&identity, by)),
             _ => self.await_list(app, operation, node, &task.key.group_kind()),
         }
     }
@@ -86,7 +87,7 @@ impl Engine {
         app: &mut ApplicationState,
         operation: &mut OperationRun,
         node: NodeIndex,
-        identity: &str,
+        (identity, by): (&str, Authorized),
     ) {
         let task = operation.plan.task(node).clone();
         let Some(target) = task
@@ -120,7 +121,7 @@ impl Engine {
             validate: target.meta.sync_options.validate != Some(false),
             recreate: false,
         };
-        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
+        self.emit_as(app, by, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
         self.set_hook(now, app, operation, node, HookTask::Creating);
     }
 
@@ -157,7 +158,7 @@ impl Engine {
         app: &mut ApplicationState,
         operation: &mut OperationRun,
         node: NodeIndex,
-        uid: String,
+        (uid, by): (String, Authorized),
     ) {
         let task = operation.plan.task(node).clone();
         if self.previous_permit(app, operation, &task.key, &uid).is_none() {
@@ -170,7 +171,7 @@ impl Engine {
             uid: uid.clone(),
             finalizer: HOOK_FINALIZER.to_owned(),
         };
-        self.emit(app, effect, InFlight::Task(node));
+        self.emit_as(app, by, effect, InFlight::Task(node));
         self.set_hook(now, app, operation, node, HookTask::Releasing { uid });
     }
 
@@ -217,11 +218,15 @@ impl Engine {
         uid: String,
     ) {
         let key = operation.plan.task(node).key.clone();
+        let by = match self.authorize_of(app, operation, &key, Verb::Delete) {
+            Ok(by) => by,
+            Err(why) => return self.set_hook(now, app, operation, node, HookTask::Failed(why)),
+        };
         match self.previous_permit(app, operation, &key, &uid) {
             Some(permit) => {
                 let (state, why) = (HookTask::DeletingPrevious { uid }, permit.grounds().to_string());
                 let effect = delete(app, permit, hook_propagation(operation, app));
-                self.emit(app, effect, InFlight::Task(node));
+                self.emit_as(app, by, effect, InFlight::Task(node));
                 self.set(now, app, operation, node, TaskState::Hook(state), why);
             }
             None => {
