@@ -1,5 +1,6 @@
 //! Effects, carried out: one file each.
 
+mod access;
 mod apply;
 mod compare;
 mod delete;
@@ -26,6 +27,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
 
+use self::access::Access;
 pub(crate) use self::pool::Pool;
 use self::render_cache::RenderCache;
 use crate::driver::Execute;
@@ -41,16 +43,6 @@ struct Destination {
     watches: LiveWatches,
     /// Requests that may be on their way at once.
     requests: Arc<Semaphore>,
-}
-
-/// What a request does to a cluster. One that writes goes out only while this replica leads, whatever the engine believed when it asked.
-#[derive(Clone, PartialEq, Eq)]
-enum Access {
-    Read,
-    /// To an Application itself: the controller's own.
-    Record,
-    /// To what an Application deploys, as somebody; an `Err` where nobody may be meant.
-    Deploy(Result<Identity, WriteError>),
 }
 
 /// What stands between a write and the cluster.
@@ -119,16 +111,8 @@ impl Executor {
         }
     }
 
-    /// As whom something is deployed. Nobody is not the controller, and where it impersonates, the controller is not anybody.
     fn deploy(&self, identity: Option<Identity>) -> Access {
-        let why = match identity {
-            Some(Identity::Controller) if self.precautions.impersonates => {
-                "it was to be done with the controller's own rights, and what is deployed impersonates a service account"
-            }
-            Some(identity) => return Access::Deploy(Ok(identity)),
-            None => "it is not decided as whom",
-        };
-        Access::Deploy(Err(WriteError::Forbidden(format!("nothing was written: {why}"))))
+        Access::deploy(identity, self.precautions.impersonates)
     }
 
     fn on_cluster<T, F, R>(
