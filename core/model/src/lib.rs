@@ -23,6 +23,7 @@ mod odd_options;
 mod project;
 mod revision;
 pub mod schema;
+mod secret;
 mod timestamp;
 pub mod tracking;
 
@@ -42,4 +43,5 @@ pub use project::{
     SyncWindow, glob,
 };
 pub use revision::{short_revision, shown_revision};
+pub use secret::SecretBytes;
 pub use timestamp::{Timestamp, UnparsableTimestamp};

@@ -28,6 +28,7 @@ mod discovery;
 mod leadership;
 mod lease;
 mod list;
+mod mask;
 mod observe;
 mod patch;
 mod request;

@@ -329,7 +329,11 @@ impl Answer {
     pub(crate) fn json(&self, url: &str) -> Result<Value, RequestError> {
         serde_json::from_slice(&self.body).map_err(|error| RequestError::Malformed {
             url: url.to_owned(),
-            reason: format!("{error} in {}", excerpt(&self.body)),
+            reason: match self.body.trim_ascii_start().first() {
+                // An object that was cut off, a Secret maybe.
+                Some(b'{') => error.to_string(),
+                _ => format!("{error} in {}", excerpt(&self.body)),
+            },
         })
     }
 }

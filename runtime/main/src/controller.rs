@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Fresh, Sources, TreeRenderer};
 use capstan_engine::settings::{Guards, parse_kind};
 use capstan_kubernetes::{Cluster, ClusterSettings, ElectionSettings, KubeconfigSource};
-use capstan_model::{ClusterId, GroupKind, parse_duration};
+use capstan_model::{ClusterId, GroupKind, SecretBytes, parse_duration};
 use capstan_source::{Charts, FetchLimits, LocalRepositories, Options, Repositories};
 use clap::Args;
 use miette::{Context, IntoDiagnostic};
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{seed, serve};
 
 /// Arguments of `capstan controller`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(crate) struct Arguments {
     /// Kubeconfig of the cluster; `KUBECONFIG`, `~/.kube/config` or the pod's service account when absent.
     #[arg(long)]
@@ -68,8 +68,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     impersonation: bool,
     /// Secret that webhooks are signed with. Without it they are accepted on loopback addresses only.
-    #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true)]
-    webhook_secret: Option<String>,
+    #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true, value_parser = secret)]
+    webhook_secret: Option<SecretBytes>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -80,13 +80,18 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a parser of arguments looks like")]
+fn secret(text: &str) -> Result<SecretBytes, String> {
+    Ok(SecretBytes::from(text))
+}
+
 fn keep(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).filter(|_| !text.is_empty());
     duration.ok_or_else(|| format!("{text:?} is no duration such as 24h, nor 0 to keep nothing"))
 }
 
 /// What a controller is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Settings {
     /// Kubeconfig file; inferred when absent.
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -109,7 +114,7 @@ pub(crate) struct Settings {
     /// Which folders may be read as repositories.
     pub(crate) local: LocalRepositories,
     /// What charts draw at random follows from this.
-    pub(crate) seed: Vec<u8>,
+    pub(crate) seed: SecretBytes,
     /// By what name it runs for the lead; without one it leads.
     pub(crate) identity: Option<String>,
 }
@@ -127,7 +132,7 @@ impl Default for Settings {
             undelete_keep: Duration::from_secs(24 * 3600),
             impersonation: false,
             local: LocalRepositories::Anywhere,
-            seed: Vec::new(),
+            seed: SecretBytes::from(""),
             identity: None,
         }
     }
@@ -231,7 +236,7 @@ fn local() -> LocalRepositories {
 }
 
 /// What it is started with, by its arguments.
-fn settings(arguments: &Arguments, cache: PathBuf, seed: Vec<u8>) -> Settings {
+fn settings(arguments: &Arguments, cache: PathBuf, seed: SecretBytes) -> Settings {
     Settings {
         kubeconfig: arguments.kubeconfig.clone(),
         cache,

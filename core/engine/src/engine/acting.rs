@@ -140,7 +140,7 @@ impl Engine {
 
     /// Emits what changes something in the application's cluster, by the right to do so.
     pub(super) fn emit_as(&mut self, app: &mut ApplicationState, by: Authorized, kind: EffectKind, what: InFlight) {
-        self.emit_by(app, Some(by.identity().clone()), kind, what);
+        self.emit_by(app, Some(by.into_identity()), kind, what);
     }
 
     /// What the project does not let the application delete stays where it is, and that is said once.

@@ -22,6 +22,11 @@ impl Authorized {
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
+
+    /// As whom: it is used up.
+    pub(crate) fn into_identity(self) -> Identity {
+        self.identity
+    }
 }
 
 /// May an application of `project` that goes to `destination` do this to the object as `identity`? Argo CD's projects do not tell verbs

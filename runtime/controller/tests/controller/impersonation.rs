@@ -210,14 +210,7 @@ async fn an_account_without_rights_is_refused_and_with_rights_does_everything() 
             "1",
             "drift is put right"
         );
-        delete_shop(world);
-        for _ in 0..1200 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            if bench.live("shop", "map-1").await.is_none() && !has_shop(world) {
-                break;
-            }
-        }
-        assert!(!has_shop(world), "{:#?}", running.handle.journal_after(0));
+        delete_shop(world, &running).await;
         let expected = [
             format!("{CONTROLLER} argocd/applications"),
             format!("{CONTROLLER} argocd/secrets"),
@@ -259,9 +252,17 @@ async fn an_account_that_may_not_be_impersonated_writes_nothing() {
     .await;
 }
 
-fn delete_shop(world: &WorldCluster) {
+/// Somebody deletes the Application, and it goes with its objects and after its hooks.
+async fn delete_shop(world: &WorldCluster, running: &Running) {
     let path = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/shop";
     assert!(world.handle(Request::new(Method::Delete, path)).is_success());
+    for _ in 0..1200 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if !has_shop(world) {
+            return;
+        }
+    }
+    panic!("{:#?}", running.handle.journal_after(0));
 }
 
 fn has_shop(world: &WorldCluster) -> bool {
