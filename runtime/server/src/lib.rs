@@ -20,6 +20,7 @@ mod error;
 pub mod live;
 pub mod pages;
 mod probes;
+mod safe_url;
 mod stream;
 mod webhook;
 
