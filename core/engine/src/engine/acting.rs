@@ -14,6 +14,8 @@
 //! **Deliberately absent.** Reads: watches, looks and the read before a delete are the controller's own, as what Argo CD compares is. The
 //! Application itself, its status and what is kept for `undelete` are the controller's own, too.
 
+use std::borrow::Cow;
+
 use capstan_model::{AppProject, Identity, RefusedByProject, ResourceKey, Timestamp};
 
 use super::Engine;
@@ -21,6 +23,7 @@ use super::gate::Gate;
 use super::operation::{INFO_IDENTITY, OperationRun};
 use super::state::{ApplicationState, InFlight};
 use crate::effect::EffectKind;
+use crate::journal::Cause;
 use crate::policy::{Authorized, Verb, authorize};
 
 /// Why nothing is deleted with an application yet, or ever.
@@ -116,26 +119,31 @@ impl Engine {
         authorize(project, &identity, &app.application.spec.destination, key, verb)
     }
 
-    /// May an object be deleted with the application? Where its sources may come from is no question then. Without its project a deletion
-    /// goes on, as long as it needs nobody's rights but ours.
+    /// May an object be deleted with the application?
     pub(super) fn authorize_deletion(&self, app: &ApplicationState, key: &ResourceKey) -> Result<Authorized, Withheld> {
-        let name = app.application.spec.project();
-        let found = self.projects.get(name);
-        if found.is_none() && name != "default" && self.settings.impersonation {
-            return Err(Withheld::Waits(format!(
-                "waiting for AppProject {name:?} in namespace {}, which says as whom to delete: create it",
-                self.settings.control_namespace
-            )));
-        }
-        if self.settings.impersonation && !self.projects_listed {
-            return Err(Withheld::Waits("waiting for the list of projects".into()));
-        }
-        let project = found.cloned().unwrap_or_else(|| AppProject::permissive(name));
-        let identity = self
-            .identity_of(app, &project)
-            .map_err(|refusal| Withheld::Waits(format!("nothing is deleted: {refusal}")))?;
+        let (project, identity) = self.right_to_delete(app).map_err(Withheld::Waits)?;
         let destination = &app.application.spec.destination;
         authorize(&project, &identity, destination, key, Verb::Delete).map_err(Withheld::Refused)
+    }
+
+    /// Within which project an application's objects are deleted with it, and as whom; or what is waited for. Where its sources may come from is
+    /// no question then. Without its project a deletion goes on, as long as it needs nobody's rights but ours.
+    fn right_to_delete(&self, app: &ApplicationState) -> Result<(Cow<'_, AppProject>, Identity), String> {
+        let name = app.application.spec.project();
+        let found = self.projects.get(name);
+        if self.settings.impersonation && !self.projects_listed {
+            return Err("waiting for the list of projects".into());
+        }
+        if found.is_none() && name != "default" && self.settings.impersonation {
+            return Err(format!(
+                "waiting for AppProject {name:?} in namespace {}, which says as whom to delete: create it",
+                self.settings.control_namespace
+            ));
+        }
+        let project = found.map_or_else(|| Cow::Owned(AppProject::permissive(name)), Cow::Borrowed);
+        let identity = self.identity_of(app, &project);
+        let identity = identity.map_err(|refusal| format!("nothing is deleted: {refusal}"))?;
+        Ok((project, identity))
     }
 
     /// Emits what changes something in the application's cluster, by the right to do so.
@@ -145,18 +153,22 @@ impl Engine {
 
     /// What the project does not let the application delete stays where it is, and that is said once.
     pub(super) fn leave_withheld(&mut self, now: Timestamp, app: &mut ApplicationState) {
-        let Some(cluster) = self.cluster(app) else { return };
-        let withheld = |key: &&ResourceKey| match self.authorize_deletion(app, key) {
-            Err(Withheld::Refused(refusal)) => Some(((*key).clone(), refusal.to_string())),
-            Ok(_) | Err(Withheld::Waits(_)) => None,
+        let (Some(cluster), Ok((project, identity))) = (self.cluster(app), self.right_to_delete(app)) else {
+            return;
         };
+        if !app.application.cascades() {
+            return;
+        }
+        let destination = &app.application.spec.destination;
         let id = app.id();
         let tracked = cluster.live.tracked(&id);
         let fresh = tracked.filter(|key| !app.deletion_left.contains(*key));
-        let withheld: Vec<_> = fresh.filter_map(|key| withheld(&key)).collect();
-        for (key, why) in withheld {
-            let cause = crate::journal::Cause::Cluster;
-            self.note(now, app, Some(&key), "deletion", "Present", "Left", why, cause);
+        let withheld = fresh.filter_map(|key| {
+            let refusal = authorize(&project, &identity, destination, key, Verb::Delete).err()?;
+            Some((key.clone(), refusal.to_string()))
+        });
+        for (key, why) in withheld.collect::<Vec<_>>() {
+            self.note(now, app, Some(&key), "deletion", "Present", "Left", why, Cause::Cluster);
             app.deletion_left.insert(key);
         }
     }
