@@ -1,5 +1,6 @@
 //! A connection to one cluster.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ struct Inner {
     /// When it was last discovered again because a kind was not known: not more often than once a second.
     rediscovered: Mutex<Option<Instant>>,
     requests: RequestCounts,
+    proven: Mutex<BTreeSet<String>>,
 }
 
 /// An unknown kind makes us look again, but not more often than this.
@@ -89,6 +91,7 @@ impl Cluster {
                 table: watch::Sender::new(Arc::new(ApiTable::default())),
                 rediscovered: Mutex::new(None),
                 requests: RequestCounts::default(),
+                proven: Mutex::default(),
             }),
             mandate: None,
             identity: Identity::Controller,
@@ -171,10 +174,17 @@ impl Cluster {
     }
 
     pub(crate) async fn fetch(&self, verb: &'static str, kind: &GroupKind, ask: Ask) -> Result<Answer, RequestError> {
-        let ask = match &self.identity {
-            Identity::ServiceAccount(account) if ask.method != Method::GET => ask.acting_as(account),
-            _ => ask,
-        };
+        match &self.identity {
+            Identity::ServiceAccount(account) if ask.method != Method::GET => {
+                self.prove(account).await?;
+                self.send(verb, kind, ask.acting_as(account)).await
+            }
+            _ => self.send(verb, kind, ask).await,
+        }
+    }
+
+    /// Sends it as it is.
+    pub(crate) async fn send(&self, verb: &'static str, kind: &GroupKind, ask: Ask) -> Result<Answer, RequestError> {
         let done = match self.withheld(&ask) {
             Some(error) => Err(error),
             None => fetch(&self.inner.client, ask, self.inner.settings.deadline).await,
@@ -185,6 +195,11 @@ impl Cluster {
         };
         self.inner.requests.add(verb, kind, outcome);
         done
+    }
+
+    /// Users as whom requests were seen.
+    pub(crate) fn proven(&self) -> &Mutex<BTreeSet<String>> {
+        &self.inner.proven
     }
 
     /// Why it is not sent, if it would write and must not.

@@ -25,6 +25,7 @@ mod contents;
 pub mod crds;
 mod delete;
 mod discovery;
+mod impersonate;
 mod leadership;
 mod lease;
 mod list;
