@@ -1,6 +1,6 @@
 //! The controller is killed in the middle of a wave and started again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -26,6 +26,44 @@ pub(crate) fn controller(folder: &Path) -> Process {
     Process::start(&mut command)
 }
 
+/// A cluster with Capstan's definitions and the namespace of its Applications.
+pub(crate) fn world(folder: &Path) -> (Process, Kubectl) {
+    let kubeconfig = folder.join("kubeconfig");
+    let mut command = Command::new(CAPSTAN);
+    command.args(["world", "--kubeconfig"]).arg(&kubeconfig);
+    let mut world = Process::start(&mut command);
+    world.wait_for_line("ready", PATIENCE);
+    let kubectl = Kubectl::new(&kubeconfig);
+    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds");
+    kubectl.run(&["apply", "-f", definitions.to_str().expect("text")]);
+    kubectl.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n");
+    (world, kubectl)
+}
+
+/// An automated Application of the folder `app` of a repository.
+pub(crate) fn application(repository: &Path) -> String {
+    format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: app, namespace: argocd}}\nspec:\n  project: default\n  \
+         source: {{repoURL: 'file://{}', targetRevision: main, path: app}}\n  \
+         destination: {{server: 'https://kubernetes.default.svc', namespace: team}}\n  \
+         syncPolicy: {{automated: {{}}, syncOptions: [CreateNamespace=true]}}\n",
+        repository.display()
+    )
+}
+
+/// An empty repository, and a clone of it.
+pub(crate) fn repository(folder: &Path) -> (PathBuf, Clone) {
+    let bare = folder.join("repository.git");
+    run(Command::new("git")
+        .args(["init", "-q", "--bare", "-b", "main"])
+        .arg(&bare));
+    let clone = Clone {
+        path: folder.join("clone"),
+    };
+    run(Command::new("git").args(["clone", "-q"]).arg(&bare).arg(&clone.path));
+    (bare, clone)
+}
+
 pub(crate) fn job(name: &str, annotations: &str, seconds: u32) -> String {
     format!(
         "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n  annotations: {annotations}\nspec:\n  backoffLimit: 0\n  \
@@ -34,18 +72,8 @@ pub(crate) fn job(name: &str, annotations: &str, seconds: u32) -> String {
 }
 
 /// A hook, a Job of four seconds in wave 1, a ConfigMap in wave 2.
-fn repository(folder: &Path) -> std::path::PathBuf {
-    let bare = folder.join("repository.git");
-    run(Command::new("git")
-        .args(["init", "-q", "--bare", "-b", "main"])
-        .arg(&bare));
-    run(Command::new("git")
-        .args(["clone", "-q"])
-        .arg(&bare)
-        .arg(folder.join("clone")));
-    let clone = Clone {
-        path: folder.join("clone"),
-    };
+fn three_waves(folder: &Path) -> PathBuf {
+    let (bare, clone) = repository(folder);
     clone.write(
         "app/before.yaml",
         &job("before", "{argocd.argoproj.io/hook: PreSync}", 1),
@@ -68,26 +96,10 @@ fn an_operation_goes_on_where_it_was_and_hooks_run_once() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let mut command = Command::new(CAPSTAN);
-    command
-        .args(["world", "--kubeconfig"])
-        .arg(folder.path().join("kubeconfig"));
-    let mut world = Process::start(&mut command);
-    world.wait_for_line("ready", PATIENCE);
-    let kubectl = Kubectl::new(&folder.path().join("kubeconfig"));
-    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds");
-    kubectl.run(&["apply", "-f", definitions.to_str().expect("text")]);
-    kubectl.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n");
-
-    let bare = repository(folder.path());
+    let (_world, kubectl) = world(folder.path());
+    let bare = three_waves(folder.path());
     let first = controller(folder.path());
-    kubectl.apply(&format!(
-        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: app, namespace: argocd}}\nspec:\n  project: default\n  \
-         source: {{repoURL: 'file://{}', targetRevision: main, path: app}}\n  \
-         destination: {{server: 'https://kubernetes.default.svc', namespace: team}}\n  \
-         syncPolicy: {{automated: {{}}, syncOptions: [CreateNamespace=true]}}\n",
-        bare.display()
-    ));
+    kubectl.apply(&application(&bare));
     let uid = |name: &str| {
         kubectl
             .object(&["-n", "team", "job", name])

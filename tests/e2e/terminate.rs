@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{CAPSTAN, Clone, Kubectl, Process, eventually, has, run};
-use crate::restart::{controller, job};
+use crate::harness::{CAPSTAN, eventually, has};
+use crate::restart::{application, controller, job, repository, world};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn terminate(kubeconfig: &Path) -> (Option<i32>, String) {
+fn terminate(folder: &Path) -> (Option<i32>, String) {
     let mut command = Command::new(CAPSTAN);
     command
         .args(["app", "terminate", "app", "--kubeconfig"])
-        .arg(kubeconfig);
+        .arg(folder.join("kubeconfig"));
     let output = command.output().expect("it starts");
     (
         output.status.code(),
@@ -22,15 +22,8 @@ fn terminate(kubeconfig: &Path) -> (Option<i32>, String) {
 }
 
 /// A hook of an hour, and an object after it.
-fn repository(folder: &Path) -> PathBuf {
-    let bare = folder.join("repository.git");
-    run(Command::new("git")
-        .args(["init", "-q", "--bare", "-b", "main"])
-        .arg(&bare));
-    let clone = Clone {
-        path: folder.join("clone"),
-    };
-    run(Command::new("git").args(["clone", "-q"]).arg(&bare).arg(&clone.path));
+fn slow_hook(folder: &Path) -> PathBuf {
+    let (bare, clone) = repository(folder);
     let hook = job("migrate", "{argocd.argoproj.io/hook: PreSync}", 3600);
     clone.write("app/migrate.yaml", &hook);
     clone.write(
@@ -47,36 +40,21 @@ fn a_hook_that_does_not_end_is_stopped_and_nothing_after_it_begins() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let kubeconfig = folder.path().join("kubeconfig");
-    let mut command = Command::new(CAPSTAN);
-    command.args(["world", "--kubeconfig"]).arg(&kubeconfig);
-    let mut world = Process::start(&mut command);
-    world.wait_for_line("ready", PATIENCE);
-    let kubectl = Kubectl::new(&kubeconfig);
-    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds");
-    kubectl.run(&["apply", "-f", definitions.to_str().expect("text")]);
-    kubectl.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n");
-
-    let bare = repository(folder.path());
+    let (_world, kubectl) = world(folder.path());
+    let bare = slow_hook(folder.path());
     let _controller = controller(folder.path());
-    kubectl.apply(&format!(
-        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: app, namespace: argocd}}\nspec:\n  project: default\n  \
-         source: {{repoURL: 'file://{}', targetRevision: main, path: app}}\n  \
-         destination: {{server: 'https://kubernetes.default.svc', namespace: team}}\n  \
-         syncPolicy: {{automated: {{}}, syncOptions: [CreateNamespace=true]}}\n",
-        bare.display()
-    ));
+    kubectl.apply(&application(&bare));
     let migrates = || kubectl.object(&["-n", "team", "job", "migrate"]).is_some();
     eventually("the hook runs", PATIENCE, migrates);
 
-    let (code, said) = terminate(&kubeconfig);
+    let (code, said) = terminate(folder.path());
     assert_eq!(
         (code, said.lines().last()),
         (Some(0), Some("Failed: operation terminated"))
     );
     eventually("the hook is deleted", PATIENCE, || !migrates());
     assert!(kubectl.object(&["-n", "team", "configmap", "last"]).is_none());
-    let (code, said) = terminate(&kubeconfig);
+    let (code, said) = terminate(folder.path());
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("no operation of argocd/app runs"), "{said}");
 }

@@ -23,11 +23,15 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// Reads `scenarios/<name>`.
+    /// Reads `scenarios/<name>`, and the folder `common` beside it, whose files are named `../common/…`.
     pub(crate) fn read(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(name);
         let mut files = Files::new();
         collect(&folder, "", &mut files);
+        let common = folder.with_file_name("common");
+        if common.is_dir() {
+            collect(&common, "../common/", &mut files);
+        }
         let scenario =
             Scenario::parse("scenario.yaml", &files["scenario.yaml"]).unwrap_or_else(|error| panic!("{name}: {error}"));
         Self {

@@ -80,6 +80,10 @@ switches! {
     DeletesUnfenced: Law,
     /// A replace insists on nothing.
     BlindReplace: Law,
+    /// A hook that may remove itself is not held until it is recorded how it ended.
+    LetsHooksVanish: Story,
+    /// A hook is let go before it is recorded how it ended.
+    LetsGoEarly: Law,
     /// A hook is tried as a change of its earlier run.
     TriesHooksInPlace: Story,
     /// A hook without a name has another name after a restart.

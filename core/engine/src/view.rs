@@ -34,6 +34,9 @@ pub struct ApplicationView {
     pub subject: String,
     /// One sentence: what is the state, and why.
     pub sentence: String,
+    /// Why it stays as it is, where it differs from Git and no sync is under way, or where it is left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// The running or the last operation.
     pub operation: Option<OperationView>,
     /// The deletion that is under way.
@@ -161,6 +164,9 @@ pub struct ResourceView {
     pub hook: bool,
     /// Is no longer in the source.
     pub requires_pruning: bool,
+    /// Why it is not put right, where it drifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// Exists; `None` when that is not known.
     pub live: Option<bool>,
     /// When it was created.

@@ -9,7 +9,7 @@ use super::duration::Span;
 use super::object::ObjectRef;
 
 /// One expectation. The window is one of: `at` (right after an entry), `within` (at some moment of that long after an entry or the
-/// start), `never` and `always` (from `after` or the start to the end), or none: at the end.
+/// start), `never` and `always` (from `after` or the start to the end, or `for` so long), or none: at the end.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Expectation {
@@ -18,6 +18,9 @@ pub struct Expectation {
     pub(super) after: Option<String>,
     pub(super) never: bool,
     pub(super) always: bool,
+    /// How long `never` and `always` last.
+    #[serde(rename = "for")]
+    pub(super) lasting: Option<Span>,
     /// `namespace/name` of an Application whose status is judged.
     pub(super) application: Option<String>,
     pub(super) sync: Option<String>,
@@ -30,6 +33,8 @@ pub struct Expectation {
     /// JSON pointer into the object.
     pub(super) field: Option<String>,
     pub(super) equals: Option<Value>,
+    /// Part of the text that the field holds.
+    pub(super) contains: Option<String>,
     pub(super) absent: bool,
     pub(super) journal: Option<JournalMatch>,
     /// Objects in the order in which they are first created.
@@ -44,7 +49,10 @@ pub struct Expectation {
 pub(super) struct JournalMatch {
     pub(super) machine: Option<String>,
     pub(super) object: Option<ObjectRef>,
+    /// State after.
+    pub(super) to: Option<String>,
     pub(super) manager: Option<String>,
+    /// Part of it.
     pub(super) message: Option<String>,
 }
 
@@ -78,6 +86,9 @@ impl Expectation {
         if windows.iter().filter(|given| **given).count() > 1 {
             return Err("at, within, never and always exclude each other".into());
         }
+        if self.lasting.is_some() && !self.never && !self.always {
+            return Err("for is how long never and always last".into());
+        }
         let subjects = [
             self.application.is_some(),
             self.object.is_some(),
@@ -97,13 +108,18 @@ impl Expectation {
         if self.application.is_some() != has_state {
             return Err("sync, health, revision and phase are said of an application, and one of them must be".into());
         }
-        let of_object = [self.equals.is_some(), self.absent, self.creates.is_some()];
+        let of_object = [
+            self.equals.is_some(),
+            self.contains.is_some(),
+            self.absent,
+            self.creates.is_some(),
+        ];
         let wanted = usize::from(self.object.is_some());
         if of_object.iter().filter(|given| **given).count() != wanted {
-            return Err("of an object, say one of equals, absent and creates".into());
+            return Err("of an object, say one of equals, contains, absent and creates".into());
         }
-        if self.equals.is_some() && self.field.is_none() {
-            return Err("equals is said of a field: name it, such as /spec/replicas".into());
+        if (self.equals.is_some() || self.contains.is_some()) && self.field.is_none() {
+            return Err("equals and contains are said of a field: name it, such as /spec/replicas".into());
         }
         match &self.field {
             Some(field) if !field.starts_with('/') => Err(format!("{field:?} is no JSON pointer: it begins with /")),

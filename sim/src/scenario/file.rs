@@ -109,6 +109,10 @@ pub struct Entry {
     after: Option<String>,
     /// How long after it.
     plus: Option<Span>,
+    /// How often it happens; then the id names the last time.
+    times: Option<u32>,
+    /// How long from one time to the next.
+    every: Option<Span>,
     #[serde(rename = "git.push")]
     git_push: Option<Push>,
     #[serde(rename = "kubectl.apply")]
@@ -190,11 +194,16 @@ impl Scenario {
         let mut all = Vec::new();
         for entry in &self.timeline {
             let from = entry.after.as_deref().and_then(|id| known.get(id).copied());
-            let time = Span(from.or(entry.at).unwrap_or_default().0 + entry.plus.unwrap_or_default().0);
+            let first = from.or(entry.at).unwrap_or_default().0 + entry.plus.unwrap_or_default().0;
+            let last = entry.times.unwrap_or(1).saturating_sub(1);
+            let time = |n: u32| Span(first + entry.every.unwrap_or_default().0 * n);
             if let Some(id) = &entry.id {
-                known.insert(id, time);
+                known.insert(id, time(last));
             }
-            all.extend(entry.actions().map(|action| (time, entry.id.clone(), action)));
+            for n in 0..=last {
+                let id = entry.id.clone().filter(|_| n == last);
+                all.extend(entry.actions().map(|action| (time(n), id.clone(), action)));
+            }
         }
         all.sort_by_key(|(time, _, _)| *time);
         all
@@ -249,6 +258,10 @@ impl Entry {
             1 => {}
             0 => return Err("nothing happens: name a verb".into()),
             _ => return Err("one entry is one verb: split it".into()),
+        }
+        match (self.times, self.every) {
+            (None, None) | (Some(2..), Some(_)) => {}
+            _ => return Err("what happens again says how often (times, 2 or more) and how soon (every)".into()),
         }
         match (&self.at, &self.after) {
             (Some(_), None) => Ok(()),
@@ -328,6 +341,18 @@ end: 2m
     }
 
     #[test]
+    fn what_happens_again_is_named_by_its_last_time() {
+        let again = GOOD.replace("at: 1m,", "at: 1m, times: 3, every: 10s,");
+        let scenario = Scenario::parse("s.yaml", &again).unwrap();
+        let times: Vec<String> = scenario
+            .schedule()
+            .iter()
+            .map(|(time, id, _)| format!("{time} {}", id.as_deref().unwrap_or("-")))
+            .collect();
+        assert_eq!(times, ["60s -", "70s -", "80s first", "81.500s second"]);
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (from, to, expected) in [
             (
@@ -351,6 +376,21 @@ end: 2m
                 "s.yaml:12: expect[0]: no entry has the id \"third\"",
             ),
             ("  plus:", "  at: 1s\n  plus:", "s.yaml:7: timeline[1]: say when"),
+            (
+                "at: 1m,",
+                "at: 1m, times: 3,",
+                "s.yaml:6: timeline[0]: what happens again says",
+            ),
+            (
+                "within: 1s",
+                "for: 1s",
+                "s.yaml:12: expect[0]: for is how long never and always last",
+            ),
+            (
+                "equals: 2",
+                "equals: 2, contains: a",
+                "s.yaml:12: expect[0]: of an object, say one of",
+            ),
             ("sim/v1", "sim/v2", "s.yaml:1: apiVersion: "),
         ] {
             let error = Scenario::parse("s.yaml", &GOOD.replace(from, to))

@@ -115,9 +115,9 @@ impl<'a> Window<'a> {
     fn of(wanted: &Expectation, record: &'a Record, end: Timestamp) -> Self {
         let id = wanted.at.as_deref().or(wanted.after.as_deref()).unwrap_or("start");
         let mark = record.marks.get(id).cloned().unwrap_or_else(|| record.start());
-        let until = match (&wanted.at, wanted.within) {
+        let until = match (&wanted.at, wanted.within.or(wanted.lasting)) {
             (Some(_), _) => mark.time,
-            (None, Some(within)) => (mark.time + within.0).min(end),
+            (None, Some(length)) => (mark.time + length.0).min(end),
             (None, None) => end,
         };
         let last = match wanted.at {
@@ -202,6 +202,7 @@ impl<'a> Window<'a> {
             let says = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
             (self.begin..=self.end).contains(&note.time)
                 && says(&wanted.machine, &note.machine)
+                && says(&wanted.to, &note.to)
                 && says(&wanted.manager, &note.manager)
                 && wanted.message.as_deref().is_none_or(|part| note.message.contains(part))
                 && (wanted.object.is_none() || wanted.object == note.object)
@@ -268,9 +269,12 @@ impl<'a> Window<'a> {
             Some(field) => object.pointer(field),
             None => Some(object),
         };
+        let part = wanted.contains.as_deref();
+        let is_part = |found: &Value| part.is_some_and(|part| found.as_str().is_some_and(|text| text.contains(part)));
         match (&wanted.equals, found) {
             (Some(equals), Some(found)) if equals == found => Ok(()),
-            (None, None) => Ok(()),
+            (None, Some(found)) if is_part(found) => Ok(()),
+            (None, None) if part.is_none() => Ok(()),
             (_, Some(_)) if wanted.field.is_none() => Err("exists".into()),
             (_, found) => {
                 let field = wanted.field.as_deref().unwrap_or_default();

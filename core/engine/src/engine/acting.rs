@@ -119,6 +119,26 @@ impl Engine {
         authorize(project, &identity, &app.application.spec.destination, key, verb)
     }
 
+    /// May a hook that is over be let go? As the one who made it, as long as its operation runs.
+    pub(super) fn authorize_release(&self, app: &ApplicationState, key: &ResourceKey) -> Result<Authorized, String> {
+        if app.application.metadata.deletion_timestamp.is_some() {
+            return self.authorize_deletion(app, key).map_err(|withheld| match withheld {
+                Withheld::Waits(why) => why,
+                Withheld::Refused(refusal) => refusal.to_string(),
+            });
+        }
+        if let Some(operation) = app.operation.as_ref().filter(|operation| operation.identity.is_some()) {
+            return self.authorize_of(app, operation, key, Verb::Apply);
+        }
+        match self.gate(app) {
+            Gate::Open(project) => {
+                let by = self.authorize_now(app, &project, key, Verb::Apply);
+                by.map_err(|refusal| refusal.to_string())
+            }
+            Gate::Waiting(why) | Gate::Refused(why) => Err(why),
+        }
+    }
+
     /// May an object be deleted with the application?
     pub(super) fn authorize_deletion(&self, app: &ApplicationState, key: &ResourceKey) -> Result<Authorized, Withheld> {
         let (project, identity) = self.right_to_delete(app).map_err(Withheld::Waits)?;

@@ -49,10 +49,8 @@ impl Engine {
             (InFlight::Rehearsal(node), Outcome::Applied(result)) => self.tried(app, node, result),
             (InFlight::Heal(key), Outcome::Applied(result)) => self.healed(now, app, &key, result),
             (InFlight::HealTakeOver(key), Outcome::Patched(result)) => self.heal_handed_over(now, app, &key, result),
-            (InFlight::Cleanup(key), Outcome::Deleted(_)) => {
-                // A hook that could not be cleaned up is in the way of its next run, which deletes it then.
-                let _ = key;
-            }
+            (InFlight::Cleanup(key), Outcome::Deleted(result)) => self.hook_cleaned_up(now, app, &key, result),
+            (InFlight::Release(key), Outcome::Patched(result)) => self.released(now, app, &key, result),
             (InFlight::Cascade(key), Outcome::Deleted(result)) => self.cascaded(now, app, &key, result),
             (InFlight::Status(patch), Outcome::Patched(result)) => self.status_written(now, app, patch, result),
             (InFlight::KeptHooks, Outcome::Patched(result)) => self.hooks_kept(now, app, result),
@@ -133,6 +131,10 @@ impl Engine {
                 };
                 for hook in patch.hooks {
                     operation.recorded.insert(hook);
+                    operation.wake(hook);
+                }
+                operation.awaits_record = false;
+                for hook in std::mem::take(&mut operation.unrecorded) {
                     operation.wake(hook);
                 }
                 if patch.intent {

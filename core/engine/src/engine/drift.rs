@@ -14,14 +14,36 @@ use super::operation::{Stage, last_attempt};
 use super::state::{ApplicationState, InFlight};
 use super::touched::Touched;
 use crate::guard::Contention;
-use crate::machine::Heal;
-use crate::policy::LastAttempt;
+use crate::policy::{HealSkip, LastAttempt, Repairs, Standing};
+
+/// What is remembered of the repairs of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heal {
+    /// Times it was put right in a row.
+    pub(crate) attempts: u32,
+    /// When it was last put right, or tried to.
+    pub(crate) last: Timestamp,
+    /// Why the last try did not work; empty when it did.
+    pub(crate) failure: String,
+}
+
+impl Heal {
+    pub(crate) fn repairs(&self) -> Repairs<'_> {
+        Repairs {
+            in_a_row: self.attempts,
+            last: self.last,
+            failure: &self.failure,
+        }
+    }
+}
 
 /// What is remembered of the repairs of each object.
 #[derive(Debug, Default)]
 pub(crate) struct Heals {
     all: BTreeMap<ResourceKey, Heal>,
     failed: BTreeSet<ResourceKey>,
+    /// Why objects that drifted are left, as the journal last told it.
+    told: BTreeMap<ResourceKey, HealSkip>,
 }
 
 impl Heals {
@@ -47,6 +69,26 @@ impl Heals {
 
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// Why it is left, as the journal last told it.
+    pub(crate) fn told(&self, key: &ResourceKey) -> Option<&HealSkip> {
+        self.told.get(key)
+    }
+
+    /// The journal tells why it is left.
+    pub(crate) fn tell(&mut self, key: &ResourceKey, reason: HealSkip) {
+        self.told.insert(key.clone(), reason);
+    }
+
+    /// The objects among these that are as desired are not left any more.
+    pub(crate) fn settle(&mut self, touched: &Touched, is_synced: impl Fn(&ResourceKey) -> bool) {
+        if touched.all {
+            return self.told.retain(|key, _| !is_synced(key));
+        }
+        for key in touched.keys.iter().filter(|key| is_synced(key)) {
+            self.told.remove(key);
+        }
     }
 
     /// Objects whose last try did not work.
@@ -87,6 +129,10 @@ impl Fights {
                 contention.settle(now);
             }
         }
+    }
+
+    pub(crate) fn of(&self, key: &ResourceKey) -> Option<&Contention> {
+        self.all.get(key)
     }
 
     /// Objects of which a field is left to others, each with its fights.
@@ -170,6 +216,16 @@ impl Drift {
         app.assessment.tally.differing.clone()
     }
 
+    /// What was synced as this knows it; where drift is not followed, as it is known now.
+    pub(super) fn as_known(&self, app: &ApplicationState) -> Self {
+        let synced = self.synced.clone().unwrap_or_else(|| Synced::of(app));
+        Self {
+            keys: synced.keys(app),
+            synced: Some(synced),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn is_of(&self, synced: &Synced) -> bool {
         self.synced.as_ref() == Some(synced)
     }
@@ -206,21 +262,31 @@ impl Drift {
     }
 }
 
-/// Was it synced to what is desired, and differs?
-pub(super) fn is_drift(app: &ApplicationState, key: &ResourceKey) -> bool {
-    let object = app.assessment.objects.get(key);
-    let differs = object.is_some_and(|object| object.declared && object.sync == Some(SyncStatusCode::OutOfSync));
-    let is_synced = || match app.drift.synced {
+/// How an object stands to what is desired. `drift` says which were synced to that; `is_deleting`: it is on its way out.
+pub(super) fn standing(app: &ApplicationState, drift: &Drift, key: &ResourceKey, is_deleting: bool) -> Standing {
+    let Some(object) = app.assessment.objects.get(key).filter(|object| object.declared) else {
+        return Standing::NotDeclared;
+    };
+    match object.sync {
+        Some(SyncStatusCode::OutOfSync) => {}
+        Some(SyncStatusCode::Synced) => return Standing::Synced,
+        Some(SyncStatusCode::Unknown) | None => return Standing::Unknown,
+    }
+    let is_synced = match drift.synced {
         Some(Synced::All) => true,
-        Some(Synced::These(..)) => app.drift.keys.contains(key),
+        Some(Synced::These(..)) => drift.keys.contains(key),
         Some(Synced::Written { .. }) => app.operation.as_ref().is_some_and(|operation| {
             let mut tasks = operation.work.of_key(key);
             tasks.any(|position| operation.work.is_applied(position))
         }),
         Some(Synced::None) | None => false,
     };
-    differs
-        && is_synced()
-        && !app
-            .is_in_flight(|what| matches!(what, InFlight::Heal(other) | InFlight::HealTakeOver(other) if other == key))
+    let is_repair =
+        |what: &InFlight| matches!(what, InFlight::Heal(other) | InFlight::HealTakeOver(other) if other == key);
+    match () {
+        () if !is_synced => Standing::NotSynced,
+        () if app.is_in_flight(is_repair) => Standing::UnderWay,
+        () if is_deleting => Standing::BeingDeleted,
+        () => Standing::Drifted,
+    }
 }

@@ -480,7 +480,7 @@ impl Engine {
                     name: String::new(),
                     action: "approve".into(),
                 };
-                self.note(now, app, None, "guard", "Held", "Approved", hold.message(), cause);
+                self.note(now, app, None, "guard", "Held", "Approved", hold.approved(), cause);
             } else if known.is_none() {
                 let cause = self.cause_of_desired(app);
                 self.note(now, app, None, "guard", "", "Held", hold.message(), cause);

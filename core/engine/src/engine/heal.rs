@@ -1,36 +1,43 @@
-//! Putting drift right: only the objects that drifted, without hooks and without an operation.
+//! Putting drift right: only the objects that drifted, without hooks and without an operation. Whether, and why not, is
+//! [`self_heal`](crate::policy::self_heal)'s to say.
 
 use capstan_model::{AppProject, FIELD_MANAGERS, ResourceKey, SyncOptions, SyncStatusCode, Timestamp};
 use serde_json::Value;
 
 use super::Engine;
-use super::drift::{Drift, Synced, is_drift};
+use super::drift::{Drift, Heal, Synced, standing};
 use super::gate::Gate;
 use super::state::{ApplicationState, Existence, InFlight};
 use super::touched::Touched;
+use crate::compare::FieldWriter;
 use crate::effect::EffectKind;
 use crate::event::WriteError;
 use crate::journal::Cause;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
-use crate::machine::{Heal, HealDecision};
-use crate::policy::Verb;
+use crate::policy::{HealSkip, SelfHeal, Standing, Verb, named, repair_wait, turn};
 
 impl Engine {
     pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate, touched: Touched) {
         settle_fights(now, app, &touched);
-        // What a window keeps from being synced is left as it is, drift too.
-        let heals = app.heals() && app.hold.window.is_none();
-        let Some(project) = gate.project().filter(|_| heals) else {
+        let keeps_all = self.heals_none(app);
+        // Nothing is followed that stays as it is for long.
+        let is_followed = !matches!(keeps_all, Some(HealSkip::Off | HealSkip::Window(_)));
+        let Some(project) = gate.project().filter(|_| is_followed) else {
             app.drift = Drift::default();
             return;
         };
         self.follow_drift(now, app, touched);
-        if !self.may_write(app) {
+        if keeps_all.is_some() || !self.may_write(app) {
             return;
         }
         // How long it was as desired before is known now, and who fights is told now; not only when it may be put right.
         for key in std::mem::take(&mut app.drift.fresh) {
-            self.is_left(now, app, &key);
+            if self.drift_due(app, &key).is_some() {
+                self.follow_fight(now, app, &key);
+            }
+            if let SelfHeal::Skip(reason) = self.heal_decision(now, app, project, &app.drift, &key) {
+                self.tell_left(now, app, &key, reason);
+            }
         }
         let options = app.application.spec.sync_policy.options();
         while app.writes_in_flight() < MAX_WRITES_IN_FLIGHT {
@@ -61,48 +68,50 @@ impl Engine {
         for key in keys {
             let due = self.drift_due(app, &key);
             app.drift.put(&key, due);
-            if due.is_some_and(|due| due > now) {
+            if due.is_some_and(|due| due > now) || self.standing(app, &key) == Standing::BeingDeleted {
                 app.drift.fresh.insert(key);
             }
         }
     }
 
+    fn standing(&self, app: &ApplicationState, key: &ResourceKey) -> Standing {
+        let node = self.cluster(app).and_then(|cluster| cluster.node(key));
+        standing(app, &app.drift, key, node.is_some_and(capstan_live::Node::is_deleting))
+    }
+
     /// From when an object may be put right; `None` where it did not drift, or is on its way out.
     pub(super) fn drift_due(&self, app: &ApplicationState, key: &ResourceKey) -> Option<Timestamp> {
-        let node = self.cluster(app).and_then(|cluster| cluster.node(key));
-        if !is_drift(app, key) || node.is_some_and(capstan_live::Node::is_deleting) {
+        if self.standing(app, key) != Standing::Drifted {
             return None;
         }
         let heal = app.heal.get(key);
         Some(heal.map_or(Timestamp::from_seconds(0), |heal| {
-            heal.last + Heal::wait(heal.attempts, &self.settings)
+            heal.last + repair_wait(heal.attempts, &self.settings)
         }))
     }
 
-    /// Does it differ only in fields that others keep changing? Then it is left to them. Says so when that begins.
-    fn is_left(&mut self, now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) -> bool {
-        let fields: Vec<(String, String)> = contended_fields(app, key);
+    /// Takes in which fields differ again, and by whom. Says so when one begins to be left to them.
+    fn follow_fight(&mut self, now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {
+        let fields = written_fields(app, key);
         if fields.is_empty() {
-            return false;
+            return;
         }
-        let (mut is_left, mut news) = (true, Vec::new());
-        app.contention.about(key, |contention| {
+        let news = app.contention.about(key, |contention| {
+            let mut news = Vec::new();
             for (path, manager) in fields {
                 let was_left = contention.is_left(&path);
-                let may_revert = contention.may_revert(&path, &manager, now);
-                is_left &= !may_revert;
-                if !may_revert && !was_left {
+                if !contention.may_revert(&path, &manager, now) && !was_left {
                     news.push((path, manager));
                 }
             }
+            news
         });
         for (path, manager) in news {
-            let message = format!("{path} is left to {manager}, who keeps changing it back");
+            let message = HealSkip::Contended(vec![(path, manager.clone())]).to_string();
             let operation = "Update".into();
             let cause = Cause::Drift { manager, operation };
             self.note(now, app, Some(key), "drift", "OutOfSync", "Contended", message, cause);
         }
-        is_left
     }
 
     fn put_right(
@@ -113,25 +122,14 @@ impl Engine {
         options: &SyncOptions,
         key: &ResourceKey,
     ) {
-        if self.is_left(now, app, key) {
-            return;
-        }
-        let HealDecision::Now(attempts) = Heal::decide(app.heal.get(key), now, &self.settings) else {
-            return;
+        self.follow_fight(now, app, key);
+        let attempts = match self.heal_decision(now, app, project, &app.drift, key) {
+            SelfHeal::Sync(repair) => repair.in_a_row,
+            SelfHeal::Skip(reason) => return self.leave(now, app, key, reason),
         };
-        let mut heal = Heal {
-            attempts,
-            last: now,
-            failure: String::new(),
-        };
-        let by = self.authorize_now(app, project, key, Verb::Apply);
-        let by = by.map_err(|refusal| refusal.to_string());
-        let by = match by.and_then(|by| self.rival(app, key).map_or(Ok(by), Err)) {
+        let by = match self.authorize_now(app, project, key, Verb::Apply) {
             Ok(by) => by,
-            Err(refusal) => {
-                heal.failure = refusal;
-                return app.heal.insert(key.clone(), heal);
-            }
+            Err(refusal) => return self.leave(now, app, key, HealSkip::Refused(refusal.to_string())),
         };
         let Some(task) = self
             .wanted(app, key)
@@ -152,54 +150,44 @@ impl Engine {
             None => (EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone())),
         };
         self.emit_as(app, by, effect, what);
+        let heal = Heal {
+            attempts,
+            last: now,
+            failure: String::new(),
+        };
         app.heal.insert(key.clone(), heal);
     }
 
+    /// It is not put right. What is refused counts as a try: it is asked again, ever more slowly.
+    fn leave(&mut self, now: Timestamp, app: &mut ApplicationState, key: &ResourceKey, reason: HealSkip) {
+        if let HealSkip::Refused(why) | HealSkip::Rival(why) = &reason
+            && let Ok(attempts) = turn(app.heal.get(key).map(Heal::repairs), now, &self.settings)
+        {
+            let heal = Heal {
+                attempts,
+                last: now,
+                failure: why.clone(),
+            };
+            app.heal.insert(key.clone(), heal);
+        }
+        self.tell_left(now, app, key, reason);
+    }
+
     fn journal_drift(&mut self, now: Timestamp, app: &ApplicationState, key: &ResourceKey, attempts: u32) {
-        let differences = app.differences(key);
-        let is_missing = app
-            .assessment
-            .objects
-            .get(key)
-            .is_some_and(|object| object.existence == Existence::Missing);
-        let foreign = differences
-            .iter()
-            .filter_map(|difference| difference.writer.as_ref())
-            .find(|writer| !FIELD_MANAGERS.contains(&writer.manager.as_str()));
-        let cause = match (is_missing, foreign) {
-            (true, _) => Cause::Drift {
-                manager: String::new(),
-                operation: "Delete".into(),
-            },
-            (false, Some(writer)) => Cause::Drift {
-                manager: writer.manager.clone(),
-                operation: writer.operation.clone(),
-            },
-            (false, None) => Cause::Drift {
-                manager: String::new(),
-                operation: String::new(),
-            },
+        let has_failed = app.heal.get(key).is_some_and(|heal| !heal.failure.is_empty());
+        let times = match (attempts, has_failed) {
+            (..=1, _) => String::new(),
+            // Nobody changed it again: the tries before did not work.
+            (_, true) => format!(" (try {attempts})"),
+            (_, false) => format!(" again ({attempts} times in a row)"),
         };
-        let paths: Vec<&str> = differences
-            .iter()
-            .take(5)
-            .map(|difference| difference.path.as_str())
-            .collect();
-        let more = match differences.len().saturating_sub(paths.len()) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let who = foreign.map_or("somebody", |writer| &writer.manager);
-        let times = if attempts > 1 {
-            format!(" again ({attempts} times in a row)")
+        let repair = if app.is_missing(key) {
+            "written again"
         } else {
-            String::new()
+            "put right"
         };
-        let message = if is_missing {
-            format!("was deleted{times}; written again")
-        } else {
-            format!("{who} changed {}{more}{times}; put right", paths.join(", "))
-        };
+        let message = format!("{}{times}; {repair}", app.drifted(key));
+        let cause = app.drift_cause(key);
         self.note(now, app, Some(key), "drift", "OutOfSync", "Applying", message, cause);
     }
 
@@ -236,8 +224,57 @@ impl Engine {
     }
 }
 
+impl ApplicationState {
+    fn is_missing(&self, key: &ResourceKey) -> bool {
+        let object = self.assessment.objects.get(key);
+        object.is_some_and(|object| object.existence == Existence::Missing)
+    }
+
+    /// Who else wrote to an object what differs.
+    fn drifter(&self, key: &ResourceKey) -> Option<&FieldWriter> {
+        let mut writers = self.differences(key).iter().filter_map(|one| one.writer.as_ref());
+        writers.find(|writer| !FIELD_MANAGERS.contains(&writer.manager.as_str()))
+    }
+
+    /// What became of an object, for people.
+    pub(super) fn drifted(&self, key: &ResourceKey) -> String {
+        if self.is_missing(key) {
+            return "was deleted".into();
+        }
+        let differences = self.differences(key);
+        let paths: Vec<&str> = differences.iter().take(5).map(|one| one.path.as_str()).collect();
+        let more = match differences.len().saturating_sub(paths.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let who = named(self.drifter(key).map_or("", |writer| &writer.manager));
+        format!("{who} changed {}{more}", paths.join(", "))
+    }
+
+    pub(super) fn drift_cause(&self, key: &ResourceKey) -> Cause {
+        let (manager, operation) = match self.drifter(key).filter(|_| !self.is_missing(key)) {
+            Some(writer) => (writer.manager.clone(), writer.operation.clone()),
+            None if self.is_missing(key) => (String::new(), "Delete".into()),
+            None => (String::new(), String::new()),
+        };
+        Cause::Drift { manager, operation }
+    }
+
+    /// The fields of an object that differ, each with who keeps changing it back, where all of them are left to others.
+    pub(super) fn left_to(&self, key: &ResourceKey) -> Vec<(String, String)> {
+        let Some(contention) = self.contention.of(key) else {
+            return Vec::new();
+        };
+        let fields = written_fields(self, key);
+        match fields.iter().all(|(path, _)| contention.is_left(path)) {
+            true => fields,
+            false => Vec::new(),
+        }
+    }
+}
+
 /// Fields that differ, and who wrote them last.
-fn contended_fields(app: &ApplicationState, key: &ResourceKey) -> Vec<(String, String)> {
+fn written_fields(app: &ApplicationState, key: &ResourceKey) -> Vec<(String, String)> {
     let differences = app.differences(key).iter();
     let fields = differences.map(|difference| {
         let manager = difference.writer.as_ref().map_or("", |writer| &writer.manager);
@@ -246,17 +283,19 @@ fn contended_fields(app: &ApplicationState, key: &ResourceKey) -> Vec<(String, S
     fields.collect()
 }
 
-/// Objects that are as desired are not fought about.
+/// Objects that are as desired are not fought about, nor left.
 fn settle_fights(now: Timestamp, app: &mut ApplicationState, touched: &Touched) {
     let objects = &app.assessment.objects;
-    app.contention.settle(now, touched, |key| {
+    let is_synced = |key: &ResourceKey| {
         let object = objects.get(key);
         object.is_some_and(|object| object.sync == Some(SyncStatusCode::Synced))
-    });
+    };
+    app.contention.settle(now, touched, is_synced);
+    app.heal.settle(touched, is_synced);
 }
 
 fn note_reverts(now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {
-    let fields = contended_fields(app, key);
+    let fields = written_fields(app, key);
     app.contention.about(key, |contention| {
         for (path, _) in fields {
             contention.reverted(&path, now);

@@ -215,12 +215,12 @@ impl Engine {
         } else {
             String::new()
         };
-        if text == app.hold_told {
+        if text == app.reasons_told.hold {
             return;
         }
         let name = |text: &str| if text.is_empty() { "Free" } else { "Held" };
-        let (from, to) = (name(&app.hold_told), name(&text));
-        app.hold_told.clone_from(&text);
+        let (from, to) = (name(&app.reasons_told.hold), name(&text));
+        app.reasons_told.hold.clone_from(&text);
         self.note(now, app, None, "hold", from, to, text, Cause::Cluster);
     }
 

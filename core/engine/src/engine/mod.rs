@@ -43,12 +43,16 @@ mod journaling;
 mod namespace;
 mod operation;
 mod refresh;
+mod release;
+mod sentence;
+mod skipped;
 mod state;
 mod status;
 mod take_over;
 mod telling;
 mod touched;
 mod underway;
+mod verdict;
 mod view;
 mod watch;
 
@@ -62,12 +66,14 @@ use crate::event::Event;
 use crate::guard::{Approval, Fence, Pause};
 use crate::health::{BuiltIn, HealthRules};
 use crate::journal::Journal;
+use crate::policy::Unwritable;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Settings;
 use crate::view::ApplicationView;
 use cluster::Cluster;
 use gate::Gate;
 use state::{ApplicationState, InFlight};
+use touched::Touched;
 
 /// The engine. Plain data: no clock, no I/O, no thread.
 #[derive(Debug)]
@@ -236,13 +242,15 @@ impl Engine {
     }
 
     fn step(&mut self, now: Timestamp, app: &mut ApplicationState) {
-        if app.application.skips_reconcile() && !sabotage::is(Sabotage::WritesSuspended) {
+        if self.is_suspended(app) {
+            self.tell_skip(now, app);
             return;
         }
         let gate = self.gate(app);
         app.guarding.approval = Approval::of(&app.application, now);
         if app.application.metadata.deletion_timestamp.is_some() {
             self.step_deletion(now, app, &gate);
+            self.step_release(now, app, &Touched::everything());
         } else if let Gate::Open(_) = gate {
             self.step_refresh(now, app);
             let touched = self.step_assess(app);
@@ -250,12 +258,16 @@ impl Engine {
             self.step_hold(now, app, &gate);
             self.step_guard(now, app, &touched);
             self.step_operation(now, app, &gate);
+            self.step_release(now, app, &touched);
             self.step_heal(now, app, &gate, touched);
             self.tell_hold(now, app);
             self.step_keep_hooks(now, app);
         }
         self.step_watch(app);
         self.step_status(now, app, &gate);
+        if matches!(gate, Gate::Open(_)) && self.is_quiet(app, &gate) {
+            self.tell_skip(now, app);
+        }
     }
 
     fn schedule(&mut self, now: Timestamp, id: &ApplicationId, app: &mut ApplicationState) {
@@ -277,6 +289,7 @@ impl Engine {
             app.hold.next_change,
             app.guarding.deadline(&self.settings),
             self.resume_deadline(app),
+            app.releases.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -324,15 +337,30 @@ impl Engine {
         self.clusters.get(&app.application.spec.destination.cluster())
     }
 
+    /// Is it left alone, as its annotation says?
+    fn is_suspended(&self, app: &ApplicationState) -> bool {
+        app.application.skips_reconcile() && !sabotage::is(Sabotage::WritesSuspended)
+    }
+
+    /// Why nothing can be written to the application's cluster now.
+    fn unwritable(&self, app: &ApplicationState) -> Option<Unwritable> {
+        let leads = self.leads || sabotage::is(Sabotage::WritesWithoutLead);
+        let is_reachable = self.cluster(app).is_some_and(Cluster::is_reachable);
+        match (leads, is_reachable) {
+            (false, _) => Some(Unwritable::NotLeading),
+            (true, false) => Some(Unwritable::Unreachable),
+            (true, true) => None,
+        }
+    }
+
     /// May anything be written to the application's cluster now?
     fn may_write(&self, app: &ApplicationState) -> bool {
-        let leads = self.leads || sabotage::is(Sabotage::WritesWithoutLead);
-        leads && !app.is_paused && self.cluster(app).is_some_and(Cluster::is_reachable)
+        !app.is_paused && self.unwritable(app).is_none()
     }
 }
 
 /// What happened to an object is news for the tasks of it.
-fn wake(app: &mut ApplicationState, touched: &touched::Touched) {
+fn wake(app: &mut ApplicationState, touched: &Touched) {
     let Some(operation) = &mut app.operation else { return };
     if touched.all {
         return operation.work.wake_all();

@@ -24,6 +24,8 @@ use super::guarding::Guarding;
 use super::hold::Hold;
 use super::inventory::Inventory;
 use super::operation::{OperationRun, Stage};
+use super::release::Releases;
+use super::skipped::ReasonsTold;
 use super::telling::Telling;
 use super::touched::Touched;
 use super::underway::Underway;
@@ -158,6 +160,8 @@ pub(crate) enum InFlight {
     Descent(Digest),
     /// A finished hook is being cleaned up.
     Cleanup(ResourceKey),
+    /// A finished hook is being let go.
+    Release(ResourceKey),
     /// An object is being deleted with its application.
     Cascade(ResourceKey),
     Status(StatusPatch),
@@ -186,6 +190,7 @@ impl InFlight {
                 | Self::Heal(_)
                 | Self::HealTakeOver(_)
                 | Self::Cleanup(_)
+                | Self::Release(_)
                 | Self::Cascade(_)
                 | Self::DeletionHook(..)
         )
@@ -246,12 +251,14 @@ pub(crate) struct ApplicationState {
     pub(crate) hold: Hold,
     /// Its operation is paused by a window.
     pub(crate) is_paused: bool,
-    /// What keeps its syncs from beginning, as the journal last told it.
-    pub(crate) hold_told: String,
+    /// What keeps it as it is, as the journal last told it.
+    pub(crate) reasons_told: ReasonsTold,
     /// Why it does not count as there for those that wait for it, as they were last told.
     pub(crate) readiness: Option<Option<String>>,
     pub(crate) heal: Heals,
     pub(crate) drift: Drift,
+    /// Hooks that are held until it is recorded how they ended.
+    pub(crate) releases: Releases,
     /// Fields that others keep changing.
     pub(crate) contention: Fights,
     /// What is held of what would be deleted.
@@ -331,6 +338,12 @@ impl ApplicationState {
         }
     }
 
+    /// An operation ended, or is told as it is.
+    pub(crate) fn remember(&mut self, state: OperationState) {
+        self.releases.remember(Some(&state));
+        self.last_operation = Some(state);
+    }
+
     /// Asks for a refresh; the most demanding wish counts.
     pub(crate) fn want_refresh(&mut self, freshness: Freshness, bypass_cache: bool) {
         let wanted = self.wanted.get_or_insert(Wanted {
@@ -375,10 +388,11 @@ impl ApplicationState {
             history: status.history.clone(),
             hold: Hold::default(),
             is_paused: false,
-            hold_told: String::new(),
+            reasons_told: ReasonsTold::default(),
             readiness: None,
             heal: Heals::default(),
             drift: Drift::default(),
+            releases: Releases::of(status.operation_state.as_ref()),
             contention: Fights::default(),
             guarding: Guarding::restore(&status.conditions),
             conditions: status.conditions.clone(),
@@ -446,7 +460,10 @@ impl ApplicationState {
     /// Somebody ends the operation that runs as Argo CD is asked to: by the phase of its state.
     fn take_termination(&mut self, status: &capstan_model::ApplicationStatus) {
         let Some(running) = &self.operation else { return };
-        let is_under_way = !matches!(running.stage, Stage::Terminating { .. } | Stage::Ended(_));
+        let is_under_way = !matches!(
+            running.stage,
+            Stage::Terminating { .. } | Stage::CleaningUp(_) | Stage::Ended(_)
+        );
         if is_under_way
             && recorded_number(status) == running.number
             && let Some(by) = stopping(status)

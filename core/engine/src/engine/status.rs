@@ -7,22 +7,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    ApplicationCondition, ApplicationStatus, ApplicationSummary, ComparedTo, ConditionType, HealthStatus,
-    HealthStatusCode, ResourceKey, ResourceStatus, SyncStatus, SyncStatusCode, Timestamp,
+    ApplicationCondition, ApplicationStatus, ApplicationSummary, ConditionType, ResourceKey, ResourceStatus,
+    SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Map, Value};
 
 use super::Engine;
 use super::gate::Gate;
-use super::operation::{Stage, clipped};
+use super::operation::{Stage, clipped, short};
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling, difference, name_some, warnings};
+use super::verdict::{told_health, told_sync, verdicts};
 use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::guard::parse;
 use crate::journal::Cause;
-use crate::machine::Refresh;
 use crate::policy::SkipReason;
 
 impl Engine {
@@ -41,7 +41,8 @@ impl Engine {
             .as_ref()
             .is_some_and(|operation| operation.stage == Stage::PersistingIntent);
         let hooks = hooks_to_record(app);
-        let is_barrier = intent || !hooks.is_empty();
+        let is_awaited = app.operation.as_ref().is_some_and(|operation| operation.awaits_record);
+        let is_barrier = intent || is_awaited || !hooks.is_empty();
         if !is_barrier && !self.is_quiet(app, gate) {
             return;
         }
@@ -57,7 +58,7 @@ impl Engine {
         };
         let news = if is_barrier { News::Urgent } else { news };
         if app.telling.may_tell(now, news) {
-            self.tell(now, app, gate, summary, (intent, hooks));
+            self.tell(now, app, gate, summary, (intent, is_barrier, hooks));
         }
     }
 
@@ -74,17 +75,16 @@ impl Engine {
         app: &mut ApplicationState,
         gate: &Gate,
         summary: Summary,
-        (intent, hooks): (bool, Vec<NodeIndex>),
+        (intent, is_barrier, hooks): (bool, bool, Vec<NodeIndex>),
     ) {
         let status = self.compose(app, gate);
         Telling::told(app, now, summary, rows(&status));
         let status = serde_json::to_value(&status).unwrap_or_default();
         let patch = match difference(&app.said, &status) {
             Some(patch) => patch,
-            None if intent || !hooks.is_empty() => Value::Object(Map::new()),
+            None if is_barrier => Value::Object(Map::new()),
             None => return,
         };
-        let is_barrier = intent || !hooks.is_empty();
         let kind = EffectKind::PatchStatus {
             uid: app.application.metadata.uid.clone(),
             patch,
@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// Is nothing under way that changes what there is to say?
-    fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
+    pub(super) fn is_quiet(&self, app: &ApplicationState, gate: &Gate) -> bool {
         let is_busy = app.writes_in_flight() > 0 || app.in_flight.is_comparing();
         match gate {
             Gate::Refused(_) => true,
@@ -118,10 +118,9 @@ impl Engine {
             false => Cause::Cluster,
         };
         if sync != old_sync {
-            let message = app
-                .desired
-                .as_ref()
-                .map_or_else(String::new, |desired| format!("compared with {}", desired.revision()));
+            let message = app.desired.as_ref().map_or_else(String::new, |desired| {
+                format!("compared with {}", short(desired.revision()))
+            });
             self.note(
                 now,
                 app,
@@ -226,6 +225,7 @@ impl Engine {
             Some(reason @ SkipReason::WouldWipe) => conditions.push((ConditionType::SyncError, reason.to_string())),
             _ => {}
         }
+        name_some(conditions, ConditionType::SyncError, app.releases.refused());
         let differing = &app.assessment.tally.differing;
         let unhealed = app.heal.failed().iter().filter(|key| differing.contains(*key));
         let unhealed = unhealed.filter_map(|key| Some((key, app.heal.get(key)?)));
@@ -244,7 +244,6 @@ impl Engine {
     }
 
     fn compose(&self, app: &ApplicationState, gate: &Gate) -> ApplicationStatus {
-        let spec = &app.application.spec;
         // What is not settled stays as it was told.
         let said: ApplicationStatus = serde_json::from_value(app.said.clone()).unwrap_or_default();
         let (sync, health) = verdicts(app, gate);
@@ -255,36 +254,8 @@ impl Engine {
             .map(|operation| operation.record(None))
             .or_else(|| app.last_operation.clone());
         let desired = app.desired.as_ref();
-        let is_multi = spec.sources().len() > 1;
-        let revisions: Vec<String> = desired
-            .iter()
-            .flat_map(|desired| &desired.revisions)
-            .map(|revision| capstan_model::shown_revision(&revision.revision).to_owned())
-            .collect();
-        let compared_to = match desired {
-            Some(desired) => ComparedTo {
-                source: (!is_multi).then(|| desired.sources.first().cloned()).flatten(),
-                sources: if is_multi { desired.sources.clone() } else { Vec::new() },
-                destination: spec.destination.clone(),
-                ignore_differences: spec.ignore_differences.clone(),
-            },
-            None => said.sync.compared_to.clone(),
-        };
         ApplicationStatus {
-            sync: SyncStatus {
-                status: sync,
-                compared_to,
-                revision: match (is_multi, desired) {
-                    (true, _) => String::new(),
-                    (false, None) => said.sync.revision.clone(),
-                    (false, Some(_)) => revisions.first().cloned().unwrap_or_default(),
-                },
-                revisions: match (is_multi, desired) {
-                    (false, _) => Vec::new(),
-                    (true, None) => said.sync.revisions.clone(),
-                    (true, Some(_)) => revisions,
-                },
-            },
+            sync: told_sync(app, gate, sync, said.sync),
             health: told_health(&health, app),
             resources: if is_known { resources(app) } else { said.resources },
             history: app.history.clone(),
@@ -338,31 +309,6 @@ fn contended(key: &ResourceKey, path: &str, manager: &str) -> String {
         "{key}: {path} is left to {who}, who changed it back more than ten times within an hour; remove it from Git, ignore it by \
          spec.ignoreDifferences, or stop {who} and sync"
     )
-}
-
-/// The verdict and the health that may be told now.
-pub(super) fn verdicts(app: &ApplicationState, gate: &Gate) -> (SyncStatusCode, HealthStatus) {
-    match gate {
-        Gate::Open(_) if app.assessment.settled => (app.assessment.sync, app.assessment.health.clone()),
-        Gate::Open(_) => (app.told.0, HealthStatus::new(app.told.1, "")),
-        Gate::Waiting(_) | Gate::Refused(_) => (
-            SyncStatusCode::Unknown,
-            HealthStatus::new(HealthStatusCode::Unknown, ""),
-        ),
-    }
-}
-
-/// How far a rollout is would be written with every pod; what is wrong is written once.
-fn told_health(health: &HealthStatus, app: &ApplicationState) -> HealthStatus {
-    let message = match health.status {
-        HealthStatusCode::Degraded => clipped(&health.message),
-        _ => String::new(),
-    };
-    HealthStatus {
-        status: health.status,
-        message,
-        last_transition_time: app.health_since.map(Timestamp::truncated),
-    }
 }
 
 /// The inventory. Health of single objects is not in it, as in Argo CD 3: it would be written with every pod that starts.
@@ -435,65 +381,4 @@ fn merged(
             }
         })
         .collect()
-}
-
-/// What a deletion waits for, or who is in its way.
-fn sentence_of_deletion(app: &ApplicationState) -> String {
-    let errors = app.deletion_errors.iter().map(|(key, why)| format!("{key}: {why}"));
-    let unread = app.deletion.unread.iter().map(|(_, _, why)| why.clone());
-    let waits = app.deletion.waits.iter().cloned().chain(app.guarding.messages());
-    let all: Vec<String> = errors.chain(unread).chain(waits).collect();
-    match all.first() {
-        None => "being deleted".to_owned(),
-        Some(first) => match all.len() - 1 {
-            0 => format!("being deleted: {first}"),
-            more => format!("being deleted: {first}; and {more} more"),
-        },
-    }
-}
-
-/// One sentence: what is the state, and why.
-pub(super) fn sentence(app: &ApplicationState, gate: &Gate) -> String {
-    if app.application.metadata.deletion_timestamp.is_some() {
-        return sentence_of_deletion(app);
-    }
-    match gate {
-        Gate::Refused(why) | Gate::Waiting(why) => return why.clone(),
-        Gate::Open(_) => {}
-    }
-    if let Some(operation) = &app.operation {
-        let to = operation.revision_text();
-        return match operation.message.as_str() {
-            "" => format!("syncing to {to}"),
-            message => format!("syncing to {to}: {message}"),
-        };
-    }
-    if let Refresh::Failed { message, .. } = &app.refresh {
-        return message.clone();
-    }
-    if let Some(condition) = app
-        .conditions
-        .iter()
-        .find(|condition| condition.kind != ConditionType::ManifestWarning)
-    {
-        return match (condition.kind, condition.last_transition_time) {
-            (ConditionType::SyncHeld, Some(since)) => format!("{}, since {since}", condition.message),
-            _ => condition.message.clone(),
-        };
-    }
-    let health = &app.assessment.health;
-    let differing = app
-        .assessment
-        .objects
-        .values()
-        .filter(|object| object.sync == Some(SyncStatusCode::OutOfSync))
-        .count();
-    match (app.assessment.settled, app.assessment.sync) {
-        (false, _) => "being compared".to_owned(),
-        (true, SyncStatusCode::Synced) if health.message.is_empty() => format!("in sync, {}", health.status),
-        (true, SyncStatusCode::Synced) => format!("in sync, {}: {}", health.status, health.message),
-        (true, SyncStatusCode::OutOfSync) if differing == 1 => "1 object differs from Git".to_owned(),
-        (true, SyncStatusCode::OutOfSync) => format!("{differing} objects differ from Git"),
-        (true, SyncStatusCode::Unknown) => "not known".to_owned(),
-    }
 }

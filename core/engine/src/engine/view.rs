@@ -1,11 +1,14 @@
 //! What is known of an application, for readers.
 
-use capstan_model::{HookType, OperationPhase, ResourceKey};
+use capstan_model::{HookType, ResourceKey};
 
 use super::Engine;
-use super::operation::{OperationRun, Stage};
-use super::state::{ApplicationState, Existence};
-use super::status::{sentence, verdicts};
+use super::drift::Drift;
+use super::gate::Gate;
+use super::operation::OperationRun;
+use super::sentence::sentence;
+use super::state::{ApplicationState, Existence, ObjectState};
+use super::verdict::verdicts;
 use crate::plan::TaskAction;
 use crate::view::{ApplicationView, AutomatedView, OperationView, ResourceView, TaskView};
 
@@ -14,6 +17,8 @@ impl Engine {
         let gate = self.gate(app);
         let (sync, health) = verdicts(app, &gate);
         let spec = &app.application.spec;
+        let drift = app.drift.as_known(app);
+        let skipped = self.skipped_text(app, &gate, &drift);
         let commit = app
             .desired
             .as_ref()
@@ -34,10 +39,11 @@ impl Engine {
             revision: commit.revision,
             author: commit.author,
             subject: commit.subject,
-            sentence: sentence(app, &gate),
+            sentence: sentence(app, &gate, skipped.as_ref()),
+            skipped,
             operation: operation_view(app),
             deletion: Self::deletion_view(app),
-            resources: self.resource_views(app),
+            resources: self.resource_views(app, &gate, &drift),
             conditions: app.conditions.clone(),
             holds: app.guarding.views().collect(),
             history: app.history.clone(),
@@ -45,7 +51,8 @@ impl Engine {
     }
 
     /// Managed objects that do not exist first, then the tree of what does.
-    fn resource_views(&self, app: &ApplicationState) -> Vec<ResourceView> {
+    fn resource_views(&self, app: &ApplicationState, gate: &Gate, drift: &Drift) -> Vec<ResourceView> {
+        let skipped = |key: &ResourceKey| Some(self.heal_skip(app, gate, drift, key)?.to_string());
         let mut views = Vec::new();
         let Some(cluster) = self.cluster(app) else { return views };
         let hooks: Vec<ResourceKey> = app
@@ -61,24 +68,7 @@ impl Engine {
             app.assessment.objects.keys().chain(&hooks).chain(tracked).collect();
         for (key, object) in &app.assessment.objects {
             if cluster.node(key).is_none() {
-                views.push(ResourceView {
-                    key: key.clone(),
-                    version: object.gvk.version.clone(),
-                    parent: None,
-                    sync: object.sync,
-                    health: object.health.clone(),
-                    wave: object.wave,
-                    hook: false,
-                    requires_pruning: object.requires_pruning,
-                    live: match object.existence {
-                        Existence::Present => Some(true),
-                        Existence::Missing => Some(false),
-                        Existence::Unlisted | Existence::Unavailable => None,
-                    },
-                    created_at: None,
-                    differences: Vec::new(),
-                    info: Vec::new(),
-                });
+                views.push(absent(key, object, skipped(key)));
             }
         }
         for entry in cluster.live.tree(roots) {
@@ -91,6 +81,7 @@ impl Engine {
                 wave: object.map_or(0, |object| object.wave),
                 hook: is_root && object.is_none(),
                 requires_pruning: object.is_some_and(|object| object.requires_pruning),
+                skipped: skipped(&entry.key),
                 live: Some(true),
                 created_at: entry.node.created_at(),
                 differences: object.map(|_| app.differences(&entry.key).to_vec()).unwrap_or_default(),
@@ -100,6 +91,29 @@ impl Engine {
             });
         }
         views
+    }
+}
+
+/// The row of a managed object that is not there, or not known to be.
+fn absent(key: &ResourceKey, object: &ObjectState, skipped: Option<String>) -> ResourceView {
+    ResourceView {
+        key: key.clone(),
+        version: object.gvk.version.clone(),
+        parent: None,
+        sync: object.sync,
+        health: object.health.clone(),
+        wave: object.wave,
+        hook: false,
+        requires_pruning: object.requires_pruning,
+        skipped,
+        live: match object.existence {
+            Existence::Present => Some(true),
+            Existence::Missing => Some(false),
+            Existence::Unlisted | Existence::Unavailable => None,
+        },
+        created_at: None,
+        differences: Vec::new(),
+        info: Vec::new(),
     }
 }
 
@@ -160,11 +174,7 @@ fn running_view(operation: &OperationRun) -> OperationView {
     });
     let passes = operation.parity.iter().flat_map(super::operation::Parity::views);
     OperationView {
-        phase: match operation.stage {
-            Stage::Ended(phase) => phase,
-            Stage::Terminating { .. } => OperationPhase::Terminating,
-            _ => OperationPhase::Running,
-        },
+        phase: operation.phase(),
         message: operation.message.clone(),
         initiated_by: initiator(&operation.operation),
         revision: operation.revision().to_owned(),

@@ -189,6 +189,12 @@ impl Hold {
         }
     }
 
+    /// What the journal says of its approval.
+    pub(crate) fn approved(&self) -> String {
+        let (rule, objects) = (&self.finding.rule, count(self.finding.keys.len()));
+        format!("{rule} [plan {}]: {objects} deleted", self.plan)
+    }
+
     /// What the condition says.
     pub(crate) fn message(&self) -> String {
         let Finding { rule, keys, why, .. } = &self.finding;

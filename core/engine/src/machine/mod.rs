@@ -1,10 +1,8 @@
 //! The small machines. Each is an enum that carries its data; what leads out of a state is said at the state.
 
-mod heal;
 mod refresh;
 mod task;
 
-pub(crate) use heal::{Heal, HealDecision};
 pub(crate) use refresh::Refresh;
 pub(crate) use task::{HookTask, PruneTask, TaskState, WriteTask};
 

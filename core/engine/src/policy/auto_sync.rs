@@ -5,9 +5,12 @@ use std::fmt;
 use capstan_model::{SyncPolicyAutomated, SyncStatusCode};
 
 use crate::sabotage::{self, Sabotage};
+
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct AutoSyncInput<'a> {
+    /// Nothing is done about the application: `argocd.argoproj.io/skip-reconcile`.
+    pub suspended: bool,
     /// `spec.syncPolicy.automated`, when it is switched on.
     pub automated: Option<&'a SyncPolicyAutomated>,
     /// An operation runs or is asked for.
@@ -26,6 +29,21 @@ pub struct AutoSyncInput<'a> {
     pub resumes: bool,
     /// What became of the last operation, if it was for these very objects.
     pub last: LastAttempt,
+    /// Why nothing can be written now.
+    pub unwritable: Option<Unwritable>,
+    /// The newest commit is being looked at.
+    pub refreshing: bool,
+    /// Writes of before are under way: the last operation's, or repairs of drift.
+    pub writing: bool,
+}
+
+/// Why nothing can be written to a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwritable {
+    /// Another replica writes.
+    NotLeading,
+    /// The cluster does not answer, or another one does in its place.
+    Unreachable,
 }
 
 /// The last operation, seen from what is desired now.
@@ -58,6 +76,8 @@ pub enum AutoSync {
 /// Why an application is not synced by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipReason {
+    /// The application is left alone.
+    Suspended,
     /// There is no automated policy, or it is paused.
     NotAutomated,
     /// An operation runs or is asked for.
@@ -79,6 +99,12 @@ pub enum SkipReason {
     WouldWipe,
     /// It would be synced, and has to wait.
     Held,
+    /// It would be synced, and nothing can be written now.
+    Unwritable(Unwritable),
+    /// A newer commit is on its way: what it brings is synced, not what is about to be old.
+    Refreshing,
+    /// The writes of before come first: those of two operations never overlap.
+    Writing,
 }
 
 /// Is an automated sync that prunes refused, where it `empties` the application: the source declares nothing, and there is something to
@@ -90,8 +116,27 @@ pub(crate) fn would_wipe(automated: Option<&SyncPolicyAutomated>, empties: bool)
 
 /// Decides. First reason that holds, in this order.
 pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
+    match (wanted(input), not_now(input)) {
+        (Err(reason), _) | (Ok(_), Some(reason)) => AutoSync::Skip(reason),
+        (Ok(sync), None) => sync,
+    }
+}
+
+/// What passes by itself.
+fn not_now(input: &AutoSyncInput<'_>) -> Option<SkipReason> {
+    let unwritable = input.unwritable.map(SkipReason::Unwritable);
+    unwritable
+        .or_else(|| input.refreshing.then_some(SkipReason::Refreshing))
+        .or_else(|| input.writing.then_some(SkipReason::Writing))
+}
+
+/// The sync that is to be, as soon as it can.
+fn wanted(input: &AutoSyncInput<'_>) -> Result<AutoSync, SkipReason> {
+    if input.suspended {
+        return Err(SkipReason::Suspended);
+    }
     let Some(automated) = input.automated else {
-        return AutoSync::Skip(SkipReason::NotAutomated);
+        return Err(SkipReason::NotAutomated);
     };
     let reason = if input.operation_pending {
         SkipReason::OperationPending
@@ -110,35 +155,80 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
             LastAttempt::Failed if !input.resumes => SkipReason::AlreadyFailed,
             LastAttempt::Other | LastAttempt::Released | LastAttempt::Failed if input.held => SkipReason::Held,
             LastAttempt::Other | LastAttempt::Failed => {
-                return AutoSync::Sync {
+                return Ok(AutoSync::Sync {
                     prune: automated.prune,
                     hooks: true,
-                };
+                });
             }
             LastAttempt::Released if automated.prune => {
-                return AutoSync::Sync {
+                return Ok(AutoSync::Sync {
                     prune: true,
                     hooks: false,
-                };
+                });
             }
             LastAttempt::Succeeded | LastAttempt::Released => SkipReason::Drifted,
         }
     };
-    AutoSync::Skip(reason)
+    Err(reason)
+}
+
+impl Unwritable {
+    /// Its name, for the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotLeading => "NotLeading",
+            Self::Unreachable => "Unreachable",
+        }
+    }
+}
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotLeading => "another replica leads, and only that one writes",
+            Self::Unreachable => "the cluster does not answer",
+        })
+    }
+}
+
+impl SkipReason {
+    /// Its name, for the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Suspended => "Suspended",
+            Self::NotAutomated => "NotAutomated",
+            Self::OperationPending => "OperationPending",
+            Self::Deleting => "Deleting",
+            Self::Unknown => "Unknown",
+            Self::Synced => "Synced",
+            Self::PruneNotAllowed => "PruneNotAllowed",
+            Self::Drifted => "Drifted",
+            Self::AlreadyFailed => "AlreadyFailed",
+            Self::WouldWipe => "WouldWipe",
+            Self::Held => "Held",
+            Self::Unwritable(why) => why.name(),
+            Self::Refreshing => "Refreshing",
+            Self::Writing => "Writing",
+        }
+    }
 }
 
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotAutomated => "there is no automated policy",
+            Self::Suspended => "the application is left alone (argocd.argoproj.io/skip-reconcile)",
+            Self::NotAutomated => "automated sync is off (spec.syncPolicy.automated)",
             Self::OperationPending => "an operation runs or is asked for",
             Self::Deleting => "the application is being deleted",
             Self::Unknown => "it is not known whether it is out of sync",
             Self::Synced => "it is in sync",
-            Self::PruneNotAllowed => "only prunes are left, and syncPolicy.automated.prune is off",
+            Self::PruneNotAllowed => "only prunes are left, and spec.syncPolicy.automated.prune is off",
             Self::Drifted => "it was synced already: what differs now is drift",
             Self::AlreadyFailed => "the last sync of these objects failed; it is begun anew after a while, at once with a commit or by hand",
             Self::Held => "it has to wait",
+            Self::Unwritable(why) => return why.fmt(f),
+            Self::Refreshing => "the newest commit is being looked at",
+            Self::Writing => "writes of before are under way",
             Self::WouldWipe => {
                 "the source declares nothing, and a sync would delete every object; set syncPolicy.automated.allowEmpty if that is meant"
             }
@@ -159,6 +249,7 @@ mod tests {
 
     fn input() -> AutoSyncInput<'static> {
         AutoSyncInput {
+            suspended: false,
             automated: Some(&ON),
             operation_pending: false,
             deleting: false,
@@ -168,6 +259,9 @@ mod tests {
             held: false,
             resumes: false,
             last: LastAttempt::Other,
+            unwritable: None,
+            refreshing: false,
+            writing: false,
         }
     }
 
@@ -189,6 +283,7 @@ mod tests {
         let off = SyncPolicyAutomated::default();
         #[rustfmt::skip]
         let cases = [
+            (AutoSyncInput { suspended: true, ..input() }, SkipReason::Suspended),
             (AutoSyncInput { automated: None, ..input() }, SkipReason::NotAutomated),
             (AutoSyncInput { operation_pending: true, ..input() }, SkipReason::OperationPending),
             (AutoSyncInput { deleting: true, ..input() }, SkipReason::Deleting),
@@ -203,6 +298,12 @@ mod tests {
             (AutoSyncInput { last: LastAttempt::Succeeded, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { automated: Some(&off), last: LastAttempt::Released, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
+            (AutoSyncInput { unwritable: Some(Unwritable::NotLeading), ..input() }, SkipReason::Unwritable(Unwritable::NotLeading)),
+            (AutoSyncInput { unwritable: Some(Unwritable::Unreachable), ..input() }, SkipReason::Unwritable(Unwritable::Unreachable)),
+            (AutoSyncInput { refreshing: true, ..input() }, SkipReason::Refreshing),
+            (AutoSyncInput { writing: true, ..input() }, SkipReason::Writing),
+            // What passes by itself is said only of what would be synced then.
+            (AutoSyncInput { refreshing: true, writing: true, sync: SyncStatusCode::Synced, ..input() }, SkipReason::Synced),
         ];
         for (input, reason) in cases {
             assert_eq!(auto_sync(&input), AutoSync::Skip(reason));

@@ -40,6 +40,10 @@ pub(crate) struct Cluster {
     pub(crate) watched: BTreeSet<GroupKind>,
     /// Workloads and Jobs that end badly, by name.
     pub(crate) broken: BTreeSet<String>,
+    /// Workloads and Jobs whose controller does nothing, by name.
+    pub(crate) silent: BTreeSet<String>,
+    /// Nobody may take a finalizer off.
+    pub(crate) keeps_finalizers: bool,
     /// Objects that the server refuses to write, by name.
     pub(crate) refused: BTreeSet<String>,
     /// Objects that the server would write, and refuses when it comes to that, by name.
@@ -251,7 +255,23 @@ impl Cluster {
         let finalizers = live["metadata"]["finalizers"].as_array_mut()?;
         finalizers.retain(|other| other != finalizer);
         let is_over = finalizers.is_empty() && live["metadata"]["deletionTimestamp"].is_string();
+        let mut object = live.clone();
+        self.stamp(&mut object);
+        self.objects.insert(key.clone(), object);
         is_over.then(|| self.objects.remove(key)).flatten()
+    }
+
+    /// Somebody else deletes it, or it removes itself.
+    pub(crate) fn expire(&mut self, key: &ResourceKey) {
+        let mut object = self.objects[key].clone();
+        let finalizers = object["metadata"]["finalizers"].as_array();
+        if finalizers.is_none_or(Vec::is_empty) {
+            self.objects.remove(key);
+            return;
+        }
+        object["metadata"]["deletionTimestamp"] = json!("2026-03-14T09:00:00Z");
+        self.stamp(&mut object);
+        self.objects.insert(key.clone(), object);
     }
 
     /// Somebody else writes one field.
@@ -288,6 +308,7 @@ impl Cluster {
         };
         self.objects
             .iter()
+            .filter(|(key, _)| !self.silent.contains(&key.name))
             .filter(is_behind)
             .map(|(key, _)| key.clone())
             .collect()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use capstan_model::ResourceKey;
+use capstan_model::annotations::HOOK_FINALIZER;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -88,9 +89,10 @@ fn every_point_of_a_sync() {
     }
 }
 
-/// A hook that removes itself when it has finished: never run twice in one attempt, whatever is lost.
+/// A hook that removes itself when it has finished, while the controller is away: it is known that it succeeded, it is not run again, and it
+/// is let go.
 #[test]
-fn a_hook_that_removes_itself() {
+pub(crate) fn a_hook_that_removes_itself() {
     for steps in 0..40 {
         let mut before = hook("before", "PreSync");
         before["spec"]["ttlSecondsAfterFinished"] = serde_json::json!(0);
@@ -99,13 +101,79 @@ fn a_hook_that_removes_itself() {
         let key = ResourceKey::new("batch", "Job", "prod", "before");
         if run.rig.cluster.objects.contains_key(&key) {
             run.rig.cluster.work(&key);
-            run.rig.cluster.objects.remove(&key);
+            run.rig.cluster.expire(&key);
         }
         let mut run = run.rig.start(Vec::new());
         run.settle(Duration::from_secs(600));
         created_once(&run).unwrap_or_else(|why| panic!("after {steps} steps: {why}"));
         assert_eq!(run.sync(), "Synced Healthy", "after {steps} steps:\n{}", run.journal());
+        let state = &run.rig.resource["status"]["operationState"];
+        let told = (state["phase"].as_str(), state.get("retryCount"));
+        assert_eq!(
+            told,
+            (Some("Succeeded"), None),
+            "after {steps} steps:\n{}",
+            run.journal()
+        );
+        let hooks = run.rig.cluster.history.iter().filter(|fact| match fact {
+            Fact::Written { key: made, create, .. } => *create && *made == key,
+            _ => false,
+        });
+        assert_eq!(hooks.count(), 1, "after {steps} steps:\n{}", run.journal());
+        assert!(
+            !run.rig.cluster.objects.get(&key).is_some_and(is_held),
+            "after {steps} steps:\n{}",
+            run.journal()
+        );
     }
+}
+
+fn is_held(hook: &Value) -> bool {
+    let finalizers = hook["metadata"]["finalizers"].as_array();
+    finalizers.is_some_and(|all| all.iter().any(|one| one == HOOK_FINALIZER))
+}
+
+/// A hook that may remove itself and is deleted by somebody before it finished has failed at once, and is let go.
+#[test]
+fn a_held_hook_that_is_deleted_has_failed() {
+    let mut before = hook("before", "PreSync");
+    before["spec"]["ttlSecondsAfterFinished"] = serde_json::json!(60);
+    let mut rig = Rig::new(vec![before, config("c", 0, "1")]);
+    rig.resource["spec"]["syncPolicy"]["retry"] = serde_json::json!({"limit": 0});
+    rig.cluster.silent.insert("before".into());
+    let mut run = rig.start(Vec::new());
+    run.drive(60);
+    let key = ResourceKey::new("batch", "Job", "prod", "before");
+    assert!(is_held(&run.rig.cluster.objects[&key]));
+    run.rig.cluster.expire(&key);
+    let object = run.rig.cluster.objects[&key].clone();
+    run.see(object);
+    run.settle(Duration::from_secs(5));
+    let message = run.rig.status("/operationState/message").to_owned();
+    assert!(
+        message.contains("it was deleted before it was seen to finish"),
+        "{message}"
+    );
+    assert!(!run.rig.cluster.objects.contains_key(&key), "{}", run.journal());
+}
+
+/// The finalizer cannot be taken off: it is tried again, and told.
+#[test]
+fn a_held_hook_that_cannot_be_let_go_is_told() {
+    let mut before = hook("before", "PreSync");
+    before["spec"]["ttlSecondsAfterFinished"] = serde_json::json!(60);
+    let mut run = Rig::new(vec![before, config("c", 0, "1")]).start(Vec::new());
+    run.rig.cluster.keeps_finalizers = true;
+    run.settle(Duration::from_secs(60));
+    let condition = run.rig.status("/conditions/0/message").to_owned();
+    assert!(
+        condition.starts_with("hook Job/prod/before is over, and its finalizer") && condition.ends_with("403"),
+        "{condition}"
+    );
+    run.rig.cluster.keeps_finalizers = false;
+    run.settle(Duration::from_secs(600));
+    assert!(!run.rig.cluster.objects.values().any(is_held), "{}", run.journal());
+    assert!(run.rig.resource["status"].get("conditions").is_none());
 }
 
 proptest! {

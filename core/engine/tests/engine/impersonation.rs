@@ -65,9 +65,12 @@ fn life(settings: Settings, account: &str) -> Fleet {
     let mut fleet = fleet(settings, account);
     let mut replaced = config("r", 1, "1");
     replaced["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!("Replace=true,Force=true");
+    // It may remove itself, so it is held until it is recorded how it ended.
+    let mut held = hook("migrate", "PreSync");
+    held["spec"]["ttlSecondsAfterFinished"] = json!(60);
     let objects = |value: &str| {
         vec![
-            hook("migrate", "PreSync"),
+            held.clone(),
             hook("backup", "PreDelete"),
             hook("farewell", "PostDelete"),
             config("a", 0, value),
@@ -105,6 +108,7 @@ fn a_whole_life_is_written_as_the_account_that_the_project_names() {
             "apply Namespace",
             "create Job",
             "delete ConfigMap",
+            "unfinalize Job",
             "delete Job",
         ];
         let tried = if guards == Guards::Argo { 1 } else { 0 };

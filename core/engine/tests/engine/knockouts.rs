@@ -6,10 +6,11 @@ use std::panic::catch_unwind;
 use capstan_engine::sabotage::{Sabotage, SeenBy, set};
 
 use crate::guards::{approvals, becomes_hook, needed};
-use crate::{cascade, depends_on, recreate, rehearsal, selective};
+use crate::{cascade, crash, depends_on, recreate, rehearsal, selective};
 
 /// What is broken, and the test that sees it.
-const SEEN_BY: [(Sabotage, fn()); 9] = [
+const SEEN_BY: [(Sabotage, fn()); 10] = [
+    (Sabotage::LetsHooksVanish, crash::a_hook_that_removes_itself),
     (
         Sabotage::DeletesInUse,
         cascade::a_namespace_with_others_objects_is_kept_and_everything_else_goes,

@@ -7,6 +7,7 @@
 
 mod absence;
 mod cascade;
+mod clean_up;
 mod cluster;
 mod crash;
 mod deletion;
@@ -34,6 +35,8 @@ mod retry;
 mod rig;
 mod rollback;
 mod selective;
+mod skipped;
+mod stories;
 mod sync_options;
 mod take_over;
 mod touched;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, RenderTask};
-use capstan_engine::event::{Descent, Discovery, Outcome, ResolvedRevision, SourceFailure};
+use capstan_engine::event::{Descent, Discovery, Outcome, ResolvedRevision, SourceFailure, WriteError};
 use capstan_engine::journal::JournalEntry;
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
@@ -257,7 +257,8 @@ impl Run {
         }
     }
 
-    fn see(&mut self, object: Value) {
+    /// Its watch tells of an object.
+    pub(crate) fn see(&mut self, object: Value) {
         let kind = key_of(&object).group_kind();
         if self.rig.cluster.watched.contains(&kind) {
             self.handle(Event::LiveObserved(ClusterId::in_cluster(), Box::new(object)));
@@ -278,7 +279,8 @@ impl Run {
         }
     }
 
-    fn gone(&mut self, key: &ResourceKey, object: &Value) {
+    /// Its watch tells that an object is gone.
+    pub(crate) fn gone(&mut self, key: &ResourceKey, object: &Value) {
         let uid = object["metadata"]["uid"].as_str().unwrap().to_owned();
         self.handle(Event::LiveGone {
             cluster: ClusterId::in_cluster(),
@@ -371,8 +373,13 @@ impl Run {
     }
 
     fn release(&mut self, key: &ResourceKey, finalizer: &str) -> Outcome {
+        if self.rig.cluster.keeps_finalizers {
+            return Outcome::Patched(Err(WriteError::Forbidden("403".into())));
+        }
         if let Some(object) = self.rig.cluster.release(key, finalizer) {
             self.gone(key, &object);
+        } else if let Some(object) = self.rig.cluster.objects.get(key).cloned() {
+            self.see(object);
         }
         Outcome::Patched(Ok(String::new()))
     }

@@ -24,7 +24,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 ..
             } => {
                 let (_, request) = timeline.sent[request];
-                if request.ask.is_mutating() {
+                // What lets a hook go can be repeated, and says nothing of how it ended.
+                let is_gone = request.ask == Ask::Delete && timeline.known(&request.key, at).is_none();
+                if request.ask.is_mutating() && request.ask != Ask::Release && !is_gone {
                     unclear.insert(request.key.clone(), at);
                 }
             }
@@ -63,7 +65,8 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             Fact::Terminated => unclear.clear(),
             Fact::Status { after, .. } => {
                 let given_up = failed_hooks(after).into_iter().find(|key| {
-                    let since = unclear.get(key).map(|since| record.history[*since].at);
+                    let since = unclear.get(key).filter(|since| is_create_answered(timeline, **since));
+                    let since = since.map(|since| record.history[*since].at);
                     since.is_some_and(|since| record.history[at].at.since(since) < OBJECT)
                 });
                 if let Some(key) = given_up {
@@ -77,8 +80,19 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
 }
 
 fn is_delete_answered(timeline: &Timeline<'_>, at: usize) -> bool {
-    let fact = &timeline.record.history[at].fact;
-    matches!(fact, Fact::Answered { request, .. } if timeline.sent[request].1.ask == Ask::Delete)
+    asked(timeline, at).is_some_and(|ask| *ask == Ask::Delete)
+}
+
+fn is_create_answered(timeline: &Timeline<'_>, at: usize) -> bool {
+    asked(timeline, at).is_some_and(|ask| matches!(ask, Ask::Create { .. }))
+}
+
+/// What is answered there.
+fn asked<'t>(timeline: &'t Timeline<'_>, at: usize) -> Option<&'t Ask> {
+    match &timeline.record.history[at].fact {
+        Fact::Answered { request, .. } => Some(&timeline.sent[request].1.ask),
+        _ => None,
+    }
 }
 
 fn failed_hooks(status: &Value) -> Vec<ResourceKey> {

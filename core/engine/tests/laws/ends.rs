@@ -10,10 +10,8 @@ use crate::evidence::Timeline;
 use crate::history::{Answer, Ask, Fact};
 use crate::objects::text;
 use crate::openings::{may_begin, word};
-use crate::world::{SYNC, number, running};
+use crate::world::{MOMENT, SYNC, number, running};
 
-/// What is told comes a little after its time.
-const MOMENT: Duration = Duration::from_secs(5);
 /// For what is under way at the deadline, and for writing it down.
 const ROOM: Duration = Duration::from_mins(2);
 

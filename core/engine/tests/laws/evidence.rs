@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_model::{ResourceKey, Timestamp};
 use serde_json::Value;
 
-use crate::history::{Actor, Ask, Fact, Record, Request};
+use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
 use crate::objects::{
     Health, Phase, annotation, health, is_as_declared, is_hook, key_of, phase_of, phases, text, uid, version, wave,
 };
@@ -27,6 +27,7 @@ pub(crate) struct Attempt {
     /// Where in H its intent was written, and by which request.
     pub(crate) begun: usize,
     pub(crate) intent: u64,
+    is_planned: bool,
 }
 
 impl Attempt {
@@ -94,6 +95,12 @@ impl<'r> Timeline<'r> {
                     self.told.entry(key.clone()).or_default().push((at, Some(*version)));
                 }
                 Fact::SeenGone { key, .. } => self.told.entry(key.clone()).or_default().push((at, None)),
+                // What a complete list does not name is gone.
+                Fact::Listed { kind, keys } => {
+                    let of_kind = self.told.iter_mut().filter(|(key, _)| key.group_kind() == *kind);
+                    let gone = of_kind.filter(|(key, _)| !keys.contains(*key));
+                    gone.for_each(|(_, told)| told.push((at, None)));
+                }
                 Fact::Started { is_new: true, .. } => self.told.values_mut().for_each(|told| told.push((at, None))),
                 _ => {}
             }
@@ -103,21 +110,28 @@ impl<'r> Timeline<'r> {
     fn read_operations(&mut self) {
         let mut current: BTreeMap<(usize, u64), usize> = BTreeMap::new();
         let mut going_on: Option<(u64, u64)> = None;
-        // Losing the lead and getting it back begin an epoch each.
-        let mut begun = 1;
+        // The epoch of what goes on, and where in H. Losing the lead and getting it back begin one each.
+        let mut epoch = (0, 0);
+        let mut leads: Vec<usize> = Vec::new();
+        let last = |epoch: (u64, usize), leads: &[usize]| {
+            let later = leads.iter().filter(|at| **at > epoch.1);
+            epoch.0 + u64::try_from(later.count()).unwrap_or(u64::MAX)
+        };
         for (at, fact) in self.record.facts() {
             match fact {
                 Fact::Started { running, is_new, .. } => {
                     going_on = *running;
-                    begun = if *is_new { 1 } else { begun };
+                    if let Some((number, _)) = running.filter(|_| *is_new) {
+                        epoch = (number + 1, at);
+                    }
                 }
-                Fact::Leads(_) => begun += 1,
+                Fact::Leads(_) => leads.push(at),
                 Fact::Sent(request) => {
                     let place = (request.process, request.epoch);
                     self.sent.insert(request.number, (at, request));
                     // What an earlier process began goes on in the first epoch of the next; a higher one is another operation.
                     let is_same = |one: &Attempt| {
-                        going_on == Some((one.number, one.attempt)) && request.epoch <= one.number + begun
+                        going_on == Some((one.number, one.attempt)) && request.epoch <= last(epoch, &leads)
                     };
                     if !current.contains_key(&place)
                         && let Some(found) = self.attempts.iter().position(is_same)
@@ -129,10 +143,13 @@ impl<'r> Timeline<'r> {
                     }
                 }
                 Fact::Status { request, after, .. } => {
-                    let Some((_, sent)) = self.sent.get(request) else {
+                    let Some((sent_at, sent)) = self.sent.get(request) else {
                         continue;
                     };
                     let place = (sent.process, sent.epoch);
+                    if running(after).is_some() {
+                        epoch = (sent.epoch, *sent_at);
+                    }
                     match running(after) {
                         Some(_) => drop(current.insert(place, self.attempt_of(at, *request, after))),
                         None => drop(current.remove(&place)),
@@ -152,16 +169,18 @@ impl<'r> Timeline<'r> {
         let revision = text(state, "/syncResult/revision").to_owned();
         let known = |one: &Attempt| (one.number, one.attempt) == (number(status), attempt);
         if let Some(found) = self.attempts.iter().position(known) {
-            // As long as nothing was begun it is still being planned: the last status before that is the intent.
-            let is_planning = state
-                .pointer("/syncResult/resources")
-                .is_none_or(|all| all.as_array().is_none_or(Vec::is_empty));
+            // As long as nothing was begun it is still being planned: the last status before that is the intent; what comes
+            // after it in the same process tells how it runs.
             let has_acted = self.of.iter().any(|(request, of)| {
                 *of == found && !matches!(self.sent[request].1.ask, Ask::Status | Ask::Application | Ask::Read)
             });
-            if self.attempts[found].revision.is_empty() || is_planning && !has_acted {
-                self.attempts[found].revision = revision;
-                (self.attempts[found].begun, self.attempts[found].intent) = (at, intent);
+            let process = |intent: &u64| self.sent[intent].1.process;
+            let one = &self.attempts[found];
+            let is_planned = one.is_planned && process(&one.intent) == process(&intent);
+            if one.revision.is_empty() || !is_planned && !has_acted {
+                let one = &mut self.attempts[found];
+                one.revision = revision;
+                (one.begun, one.intent, one.is_planned) = (at, intent, is_planned_by(state));
             }
             return found;
         }
@@ -174,6 +193,7 @@ impl<'r> Timeline<'r> {
             started: text(state, "/startedAt").parse().unwrap_or(self.record.history[at].at),
             begun: at,
             intent,
+            is_planned: is_planned_by(state),
         });
         self.attempts.len() - 1
     }
@@ -323,7 +343,7 @@ impl<'r> Timeline<'r> {
         let answered = self.record.facts().take(to).find_map(|(_, fact)| match fact {
             Fact::Answered {
                 request,
-                answer: crate::history::Answer::Done,
+                answer: Answer::Done,
                 version,
             } if mine.contains(request) => Some(*version),
             _ => None,
@@ -342,6 +362,16 @@ impl<'r> Timeline<'r> {
             }
         }
     }
+}
+
+/// Is it planned by now? Until then a status says what the plan waits for.
+fn is_planned_by(state: &Value) -> bool {
+    let waits = [
+        "waiting for the sources",
+        "waiting for the list of",
+        "making sure of what",
+    ];
+    !waits.iter().any(|wait| text(state, "/message").starts_with(wait))
 }
 
 /// The phase that an object of ours was made in, by what it carries.

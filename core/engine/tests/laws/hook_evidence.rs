@@ -1,14 +1,17 @@
 //! I-HOOKEV: that a hook succeeded is taken only from the object that this attempt created, by its UID, and only after it was seen to
-//! have ended well; never from an earlier one of its name.
+//! have ended well; never from an earlier one of its name. One that may remove itself is held until it is recorded how it ended, and no
+//! longer.
+
+use serde_json::Value;
 
 use crate::evidence::Timeline;
-use crate::history::Fact;
-use crate::objects::{Health, health, is_hook, key_of, phase_of, text, uid};
+use crate::history::{Ask, Fact};
+use crate::objects::{Health, annotation, health, is_held, is_hook, is_tracked, key_of, phase_of, text, uid};
 use crate::world::number;
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
-    let mut found = 0;
+    let mut found = lets_go_late(timeline)?;
     for (at, fact) in record.facts() {
         let Fact::Status { request, after, .. } = fact else {
             continue;
@@ -21,7 +24,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         };
         let results = after
             .pointer("/operationState/syncResult/resources")
-            .and_then(serde_json::Value::as_array);
+            .and_then(Value::as_array);
         for result in results.into_iter().flatten() {
             if text(result, "/hookType").is_empty() || text(result, "/hookPhase") != "Succeeded" {
                 continue;
@@ -49,13 +52,63 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 ));
             };
             let told = timeline.told(&key_of(made), attempt.begun, sent);
-            let is_good = |state: &&serde_json::Value| health(state).is_none_or(|health| health == Health::Good);
+            let is_good = |state: &&Value| health(state).is_none_or(|health| health == Health::Good);
             if !told.iter().any(|state| uid(state) == uid(made) && is_good(state)) {
                 return Err(format!("[{at}] {name} is said to have succeeded, and was not seen to"));
             }
         }
     }
     Ok(found)
+}
+
+/// What is held until it is recorded how it ended is let go only after that, and is let go at the end.
+fn lets_go_late(timeline: &Timeline<'_>) -> Result<usize, String> {
+    let record = timeline.record;
+    let mut found = 0;
+    for (at, request) in timeline.requests().filter(|(_, request)| request.ask == Ask::Release) {
+        let Some((of, phase)) = timeline.live(&request.key, at).and_then(run_of) else {
+            continue;
+        };
+        let statuses = record.history[..at].iter().filter_map(|entry| match &entry.fact {
+            Fact::Status { after, .. } => Some(after),
+            _ => None,
+        });
+        let is_recorded = statuses.last().is_some_and(|status| {
+            let state = &status["operationState"];
+            let told = (number(status), state["retryCount"].as_u64().unwrap_or(0));
+            let is_over = |phase: &Value| phase.as_str().is_some_and(|phase| !RUNNING.contains(&phase));
+            let rows = state.pointer("/syncResult/resources").and_then(Value::as_array);
+            let row = rows.into_iter().flatten().find(|row| {
+                text(row, "/name") == request.key.name
+                    && text(row, "/namespace") == request.key.namespace
+                    && text(row, "/kind") == request.key.kind
+                    && text(row, "/syncPhase") == phase
+            });
+            of < told || of == told && (is_over(&state["phase"]) || row.is_some_and(|row| is_over(&row["hookPhase"])))
+        });
+        if !is_recorded {
+            return Err(format!(
+                "[{at}] {} is let go, and it is not recorded how it ended",
+                request.key
+            ));
+        }
+        found += 1;
+    }
+    // One that somebody took the tracking id off is nobody's.
+    let mut held = record.objects.iter().filter(|object| is_held(object));
+    match held.find(|object| is_tracked(object)) {
+        Some(held) => Err(format!("{} is held for ever", key_of(held))),
+        None => Ok(found),
+    }
+}
+
+const RUNNING: [&str; 2] = ["Running", "Terminating"];
+
+/// Operation and attempt that made a hook, and its phase.
+fn run_of(object: &Value) -> Option<((u64, u64), String)> {
+    let mut parts = annotation(object, "capstan.dev/operation")?.split(':').skip(1);
+    let of = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some((of, parts.next()?.to_owned()))
 }
 
 crate::search::law!(check, crate::generate::Bias::Hooks);

@@ -74,10 +74,11 @@ fn identity(timeline: &Timeline<'_>, request: u64, object: &serde_json::Value) -
     let attempt = timeline.attempt(timeline.sent[&request].1)?;
     let objects = timeline.record.objects_of(&attempt.revision)?;
     let declared = objects.iter().find(|declared| is_written_as(declared, object))?;
-    // With a name, `=` and the name; without, what it begins with.
+    // With a name, `=` and the name; without, what it begins with. Another kind or namespace is another hook.
+    let key = key_of(declared);
     let name = match text(declared, "/metadata/generateName") {
-        "" => format!("={}", key_of(declared)),
-        prefix => prefix.to_owned(),
+        "" => format!("={key}"),
+        prefix => format!("{}/{}/{prefix}", key.kind, key.namespace),
     };
     Some((attempt.number, attempt.attempt, phase_written(object), name))
 }

@@ -109,6 +109,8 @@ fn of_time(what: Sabotage) -> Vec<Case> {
         Sabotage::CreatesUnrecorded => {
             let mut hook = Item::hook("PreSync", 0, "");
             hook.hook = hook.hook.map(|hook| Hook { vanishes: true, ..hook });
+            // Nothing tells how one ended that has no health, so nothing holds it.
+            hook.kind = Kind::Config;
             let crash = |steps, unheard| {
                 let mut case = Case::of(vec![vec![hook.clone(), config(0, "")]]);
                 case.script = vec![(steps, Action::Crash { unheard, down: 5 })];
@@ -308,6 +310,7 @@ const OF_HOOKS: &[(Sabotage, &str)] = &[
     (Sabotage::RenamesHooks, "I-HOOK1"),
     (Sabotage::CreatesUnrecorded, "I-HOOK1"),
     (Sabotage::TrustsEarlierHook, "I-HOOKEV"),
+    (Sabotage::LetsGoEarly, "I-HOOKEV"),
     (Sabotage::CreatesAgain, "I-AMB"),
     (Sabotage::AssumesFailure, "I-AMB"),
 ];

@@ -6,6 +6,7 @@ use capstan_model::ResourceKey;
 use serde_json::Value;
 
 pub(crate) const PREFIX: &str = "argocd.argoproj.io/";
+pub(crate) const HELD: &str = "argocd.argoproj.io/hook-finalizer";
 /// Namespace that the application goes to.
 pub(crate) const HOME: &str = "prod";
 
@@ -117,7 +118,7 @@ pub(crate) fn health(object: &Value) -> Option<Health> {
     if !has_health(kind) {
         return None;
     }
-    if is_going(object) {
+    if is_going(object) && !is_held(object) {
         return Some(Health::Unsettled);
     }
     let has = |name: &str, status: &str| {
@@ -143,6 +144,12 @@ pub(crate) fn health(object: &Value) -> Option<Health> {
         (true, false) => Health::Good,
         (false, false) => Health::Unsettled,
     })
+}
+
+/// Is it a hook that cannot disappear before it is let go?
+pub(crate) fn is_held(object: &Value) -> bool {
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+    finalizers.is_some_and(|all| all.iter().any(|one| one == HELD))
 }
 
 /// Is it being deleted?

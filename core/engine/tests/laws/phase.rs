@@ -3,8 +3,8 @@
 
 use crate::evidence::{Attempt, Timeline, first_writes, is_delete};
 use crate::history::{Answer, Fact};
-use crate::objects::{Health, Phase, health, is_hook, is_ordinary, is_tracked, key_of, uid};
-use crate::world::OBJECT;
+use crate::objects::{Health, Phase, health, is_going, is_held, is_hook, is_ordinary, is_tracked, key_of, uid};
+use crate::world::{MOMENT, OBJECT};
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let mut found = 0;
@@ -86,14 +86,19 @@ fn has_failed(timeline: &Timeline<'_>, attempt: &Attempt, to: usize) -> bool {
     });
     let failed = |fact: &Fact| match fact {
         Fact::Answered { request, answer, .. } => matches!(answer, Answer::Refused | Answer::Left) && is_own(request),
-        Fact::Seen { version, .. } => timeline.state(*version).and_then(health) == Some(Health::Bad),
+        Fact::Seen { version, .. } => timeline.state(*version).is_some_and(|state| {
+            let health = health(state);
+            // One that is only held was deleted before it finished.
+            let is_lost = is_going(state) && is_held(state) && health != Some(Health::Good);
+            health == Some(Health::Bad) || is_lost
+        }),
         // A hook that was under way and is gone; or one of which the next process cannot tell what became of it.
         Fact::Removed { object, .. } => is_hook(object),
         Fact::Died => true,
         _ => false,
     };
     let (from, until) = (attempt.begun, to);
-    history[to].at.since(since) >= OBJECT
+    history[to].at.since(since) + MOMENT >= OBJECT
         || is_foreign_hook
         || was_bad
         || history[from..until].iter().any(|entry| failed(&entry.fact))

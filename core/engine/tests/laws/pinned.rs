@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::evidence::{Timeline, is_written_as};
-use crate::objects::{PREFIX, is_hook, key_of};
+use crate::evidence::{Attempt, Timeline, is_written_as};
+use crate::history::{Answer, Fact, Request};
+use crate::objects::{HELD, PREFIX, is_hook, key_of};
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
@@ -34,7 +35,8 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         match attempt.filter(|attempt| !attempt.revision.is_empty()) {
             Some(attempt) => {
                 let objects = record.objects_of(&attempt.revision).unwrap_or_default();
-                if !objects.iter().any(|declared| is_copy(declared, object)) {
+                let is_of = objects.iter().any(|declared| is_copy(declared, object));
+                if !is_of && !is_put_right(timeline, attempt, request, at) {
                     let revision = &attempt.revision;
                     return Err(format!(
                         "[{at}] {} is not written as commit {revision} declares it",
@@ -63,12 +65,43 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     Ok(found)
 }
 
+/// Was it written by this attempt, and is it written now as the branch declares it? An operation whose end is not told yet is over by then, and
+/// drift is put right.
+fn is_put_right(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, at: usize) -> bool {
+    let (record, policy) = (timeline.record, timeline.record.case.policy);
+    let before = || record.history[..at].iter();
+    let was_written = before().any(|entry| match &entry.fact {
+        Fact::Answered {
+            request: number,
+            answer: Answer::Done,
+            ..
+        } => {
+            let (_, other) = timeline.sent[number];
+            let of = timeline.attempt(other).map(|one| (one.number, one.attempt));
+            let is_same = of == Some((attempt.number, attempt.attempt)) && other.key == request.key;
+            is_same && other.ask.written().is_some()
+        }
+        _ => false,
+    });
+    let head = before().rev().find_map(|entry| match entry.fact {
+        Fact::Moved { head } => Some(head),
+        _ => None,
+    });
+    let (_, declared) = &record.commits[head.unwrap_or(0)];
+    let object = request
+        .ask
+        .written()
+        .filter(|_| policy.automated && policy.heals && was_written);
+    object.is_some_and(|object| declared.iter().flatten().any(|declared| is_copy(declared, object)))
+}
+
 /// The namespace that `CreateNamespace=true` makes: no commit declares it.
 fn is_own_namespace(object: &Value) -> bool {
     key_of(object).kind == "Namespace" && key_of(object).name == crate::objects::HOME
 }
 
-/// Is `object` what `declared` says, but for what the controller adds: tracking id, the attempt, and the name of a hook without one?
+/// Is `object` what `declared` says, but for what the controller adds: tracking id, the attempt, the name of a hook without one, and the
+/// finalizer of one that may remove itself?
 pub(crate) fn is_copy(declared: &Value, object: &Value) -> bool {
     is_written_as(declared, object) && stripped(declared) == stripped(object)
 }
@@ -80,6 +113,14 @@ fn stripped(object: &Value) -> Value {
         if hook {
             metadata.remove("name");
             metadata.remove("generateName");
+            let finalizers = metadata.get_mut("finalizers").and_then(Value::as_array_mut);
+            let is_free = finalizers.is_some_and(|all| {
+                all.retain(|one| one != HELD);
+                all.is_empty()
+            });
+            if is_free {
+                metadata.remove("finalizers");
+            }
         }
         let is_empty = metadata
             .get_mut("annotations")

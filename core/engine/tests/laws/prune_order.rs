@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::evidence::{Attempt, Timeline, is_delete};
 use crate::history::{Answer, Fact, Record, Request};
 use crate::objects::{Phase, has_option, is_ordinary, is_tracked, key_of, uid, wave};
-use crate::world::{CONFIRMATION, OBJECT};
+use crate::world::{CONFIRMATION, MOMENT, OBJECT};
 
 /// Where an object stands among prunes: what is greater goes later.
 type Turn = (bool, std::cmp::Reverse<i64>, bool);
@@ -85,7 +85,8 @@ fn is_in_the_way(timeline: &Timeline<'_>, attempt: &Attempt, planned: &Value, at
         .at
         .since(timeline.record.history[attempt.begun].at);
     // Nobody confirmed it in time: it stays, and the others go on.
-    let was_given_up = confirms && lasted >= OBJECT.max(CONFIRMATION).min(crate::world::WAVE);
+    // It is waited for from a moment before that is written.
+    let was_given_up = confirms && lasted + MOMENT >= OBJECT.max(CONFIRMATION).min(crate::world::WAVE);
     let was_left = timeline.record.facts().take(at).any(|(_, fact)| match fact {
         Fact::Answered {
             request,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use capstan_model::ResourceKey;
 
-use crate::evidence::{Timeline, is_delete};
+use crate::evidence::{Attempt, Timeline, is_delete};
 use crate::generate::Action;
-use crate::history::{Answer, Fact, Record, Request};
+use crate::history::{Answer, Ask, Fact, Record, Request};
 use crate::objects::{annotation, is_as_declared, is_hook};
 use crate::openings::{Word, may_begin, word};
 
@@ -47,7 +47,8 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                     allowed_by_windows(timeline, request, stopped.is_some(), at)?;
                 }
                 let attempt = timeline.attempt(request);
-                if attempt.is_some_and(|attempt| attempt.sync["dryRun"] == true) {
+                let dry = attempt.filter(|attempt| attempt.sync["dryRun"] == true);
+                if dry.is_some_and(|attempt| !is_beside(timeline, attempt, request, at)) {
                     return Err(format!("[{at}] {} is written by a dry run", request.key));
                 }
                 if let Some((process, epoch, since)) = stopped
@@ -83,7 +84,8 @@ fn allowed_by_windows(timeline: &Timeline<'_>, request: &Request, is_stopped: bo
             )
         }),
     };
-    let cleans_up = is_stopped && is_delete(request) && is_hook_object(timeline, request, at);
+    let cleans_up = is_stopped && is_delete(request) || request.ask == Ask::Release;
+    let cleans_up = cleans_up && is_hook_object(timeline, request, at);
     match may_begin(word, by_hand) || overrun && began_free() || cleans_up {
         true => Ok(()),
         false => Err(format!(
@@ -106,21 +108,50 @@ fn is_hook_object(timeline: &Timeline<'_>, request: &Request, at: usize) -> bool
     live.is_some_and(|live| is_hook(live) || annotation(live, "capstan.dev/operation").is_some())
 }
 
+/// Is it no write of this dry run? A hook of an earlier operation is let go; and when all is tried, and that is not told yet, drift is put
+/// right of what was as declared before.
+fn is_beside(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, at: usize) -> bool {
+    let is_of = |request: &Request| {
+        timeline
+            .attempt(request)
+            .is_some_and(|other| other.number == attempt.number)
+    };
+    let answered: BTreeSet<u64> = timeline
+        .record
+        .facts()
+        .take(at)
+        .filter_map(|(_, fact)| match fact {
+            Fact::Answered { request, .. } => Some(*request),
+            _ => None,
+        })
+        .collect();
+    let is_try = |ask: &Ask| matches!(ask, Ask::Apply { dry: true, .. } | Ask::Replace { dry: true, .. });
+    let mut tries = timeline
+        .requests()
+        .filter(|(_, request)| is_of(request) && is_try(&request.ask));
+    let is_tried = tries.all(|(_, request)| answered.contains(&request.number));
+    request.ask == Ask::Release || is_tried && is_drift(timeline, request, at)
+}
+
+/// Is it put back to what it was?
+fn is_drift(timeline: &Timeline<'_>, request: &Request, since: usize) -> bool {
+    let policy = timeline.record.case.policy;
+    let object = request.ask.written().filter(|_| policy.automated && policy.heals);
+    object.is_some_and(|object| {
+        let told = timeline.told(&request.key, 0, since);
+        let was_so = told.iter().any(|state| is_as_declared(state, object));
+        was_so || written_before(timeline, since).contains(&request.key)
+    })
+}
+
 /// Hooks of the operation are cleaned up. And drift is put right after it, of what was as declared before.
 fn allowed_after_stop(timeline: &Timeline<'_>, request: &Request, since: usize, at: usize) -> Result<(), String> {
-    if is_delete(request) && is_hook_object(timeline, request, at) {
+    let cleans_up = is_delete(request) || request.ask == Ask::Release;
+    if cleans_up && is_hook_object(timeline, request, at) {
         return Ok(());
     }
-    let heals = timeline.record.case.policy.automated && timeline.record.case.policy.heals;
-    if let Some(object) = request.ask.written().filter(|_| heals) {
-        let was_so = timeline
-            .told(&request.key, 0, since)
-            .iter()
-            .any(|state| is_as_declared(state, object));
-        let was_written = written_before(timeline, since).contains(&request.key);
-        if was_so || was_written {
-            return Ok(());
-        }
+    if is_drift(timeline, request, since) {
+        return Ok(());
     }
     Err(format!(
         "[{at}] {} is written after the operation was told to stop",

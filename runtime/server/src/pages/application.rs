@@ -203,6 +203,7 @@ fn resource_row(id: &str, resource: &ResourceView, depth: usize) -> Markup {
                 @if resource.requires_pruning { " " span.tag { "not in Git" } }
                 @if resource.live == Some(false) { " " span.tag { "absent" } }
                 @for difference in &resource.differences { (difference_line(difference)) }
+                @if let Some(why) = &resource.skipped { div.difference { "not put right: " (why) } }
             }
             td { @if resource.parent.is_none() { "wave " (resource.wave) } }
             td { @for line in &resource.info { div { (line) } } }

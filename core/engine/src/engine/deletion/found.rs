@@ -3,7 +3,7 @@
 use capstan_live::Node;
 use capstan_model::{ObjectMeta, Timestamp};
 
-use super::super::operation::{hook_outcome, is_held_by_argo};
+use super::super::operation::{hook_outcome, is_held};
 use crate::machine::HookTask;
 
 /// What is read of an object of a hook's name.
@@ -28,7 +28,7 @@ impl Found {
             uid: node.uid(),
             operation: node.operation().unwrap_or_default().to_owned(),
             is_deleting: node.is_deleting(),
-            is_held: is_held_by_argo(node),
+            is_held: is_held(node),
             created_at: node.created_at(),
             outcome: hook_outcome(node),
             message: node.health().map(|health| health.message).unwrap_or_default(),

@@ -3,18 +3,24 @@
 use capstan_model::{OperationPhase, SyncPhase, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
+use super::deadline::INFO_EXPIRED;
 use super::resume::INFO_STOPPED;
 use super::work::{Work, wants_place};
-use super::{OperationRun, Stage};
+use super::{OperationRun, Stage, info};
 use crate::effect::Freshness;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
+use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, MESSAGE_LENGTH, NAMED_IN_MESSAGE};
 use crate::machine::{HookTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
+
+/// What the journal says of an operation that goes on from its intent, and of one that is rehearsed.
+const RECORDED: &str = "what is to be done is recorded in the status";
+const TRIED: &str = "every write is tried first, as a dry run of the server";
 
 impl Engine {
     pub(super) fn advance(
@@ -24,6 +30,11 @@ impl Engine {
         operation: &mut OperationRun,
         gate: &Gate,
     ) {
+        // It is looked at again whether all is cleaned up.
+        if let Stage::CleaningUp(phase) = operation.stage {
+            operation.stage = Stage::Ended(phase);
+            return;
+        }
         // Of what an earlier process began, the hooks that run must be known before they can be stopped.
         if !operation.has_unknown_hooks() {
             self.take_termination(now, app, operation);
@@ -74,7 +85,10 @@ impl Engine {
             && until <= now
             && self.may_write(app)
         {
+            let from = operation.stage.name();
             operation.begin_attempt();
+            let message = format!("attempt {}", operation.attempt + 1);
+            self.note(now, app, None, "operation", from, "Planning", message, Cause::Timer);
             if operation.retry(&app.application.spec).refresh {
                 // What the branch is now, not what it was.
                 operation.revisions.clear();
@@ -93,7 +107,11 @@ impl Engine {
         if let Some(by) = app.terminate_by.take()
             && !matches!(operation.stage, Stage::Ended(_))
         {
-            operation.set_info(INFO_STOPPED, by.clone());
+            // Its deadline is nobody's word.
+            if info(&operation.operation, INFO_EXPIRED).is_none() {
+                operation.set_info(INFO_STOPPED, by.clone());
+            }
+            operation.is_stopping = true;
             self.enter(now, app, operation, Stage::Terminating { by });
         }
     }
@@ -108,8 +126,12 @@ impl Engine {
         let from = operation.stage.name();
         if from != to.name() && to != Stage::PersistingIntent {
             let cause = operation.cause.clone();
-            let message = match &to {
-                Stage::Terminating { by } => format!("terminated by {by}"),
+            let message = match (&operation.stage, &to) {
+                (_, Stage::Terminating { by }) => format!("terminated by {by}"),
+                (Stage::PersistingIntent, Stage::Running) => RECORDED.into(),
+                (Stage::PersistingIntent, Stage::Rehearsing) => format!("{RECORDED}; {TRIED}"),
+                (_, Stage::Rehearsing) => TRIED.into(),
+                (Stage::Rehearsing, Stage::Running) => "the server would accept what could be tried".into(),
                 _ => operation.message.clone(),
             };
             self.note(now, app, None, "operation", from, to.name(), message, cause);

@@ -15,6 +15,9 @@ use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
 use crate::sabotage::{self, Sabotage};
 
+/// Entry of `operation.info`: when it had lasted too long.
+pub(super) const INFO_EXPIRED: &str = "capstan.dev/expired";
+
 impl Engine {
     /// The turn of a task has come: from now on it is waited for.
     pub(super) fn begin_waiting(
@@ -90,7 +93,10 @@ impl Engine {
         let limit = of_application(app, SYNC_TIMEOUT).unwrap_or(self.settings.sync_timeout);
         let until = operation.started_at + limit + operation.pauses;
         operation.until = Some(until);
-        let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
+        let may_end = !matches!(
+            operation.stage,
+            Stage::CleaningUp(_) | Stage::Ended(_) | Stage::Terminating { .. }
+        );
         if until > now || !may_end || sabotage::is(Sabotage::NeverExpires) {
             return;
         }
@@ -105,9 +111,13 @@ impl Engine {
         );
         let stage = match operation.stage {
             Stage::BackingOff { .. } | Stage::Planning => Stage::Ended(OperationPhase::Failed),
-            _ => Stage::Terminating {
-                by: format!("its deadline of {}", text(limit)),
-            },
+            _ => {
+                operation.is_stopping = true;
+                operation.set_info(INFO_EXPIRED, now.to_string());
+                Stage::Terminating {
+                    by: format!("its deadline of {}", text(limit)),
+                }
+            }
         };
         self.enter(now, app, operation, stage);
     }

@@ -1,20 +1,11 @@
-//! The end of an operation: history, hooks to be cleaned up, another attempt.
+//! The end of an operation: history, another attempt.
 
-use std::collections::BTreeSet;
+use capstan_model::{OperationPhase, RevisionHistory, Timestamp};
 
-use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, RevisionHistory, Timestamp};
-use petgraph::stable_graph::NodeIndex;
-
-use super::prune::hook_propagation;
 use super::{INFO_RETRY_AT, OperationRun, Stage};
 use crate::engine::Engine;
-use crate::engine::gate::Gate;
-use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, InFlight};
-use crate::guard::DeleteReason;
 use crate::limits::HISTORY_LIMIT;
-use crate::machine::{HookTask, TaskState};
-use crate::policy::Verb;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 
@@ -22,7 +13,11 @@ impl Engine {
     /// It has ended: keeps what is to be kept, or sets it up for another attempt.
     pub(super) fn finish(&mut self, now: Timestamp, app: &mut ApplicationState, mut operation: OperationRun) {
         let Some(phase) = operation.ended() else { return };
-        self.clean_up_hooks(now, app, &operation, phase);
+        if !self.clean_up_hooks(now, app, &mut operation, phase) {
+            operation.stage = Stage::CleaningUp(phase);
+            app.operation = Some(operation);
+            return;
+        }
         let retry = operation.retry(&app.application.spec);
         let may_retry = retry.limit < 0 || i64::try_from(operation.attempt).is_ok_and(|attempt| attempt < retry.limit);
         if phase != OperationPhase::Succeeded && !operation.is_final && may_retry {
@@ -30,26 +25,23 @@ impl Engine {
             // Argo CD counts the retry before it works out the wait for it.
             let step = number.saturating_add(u32::from(self.settings.guards == Guards::Argo));
             let until = now + retry.backoff.clone().unwrap_or_default().wait(step);
-            let why = std::mem::take(&mut operation.message);
-            operation.message = format!(
-                "{why}; attempt {} of {} at {until}",
-                number + 1,
-                limit_text(retry.limit)
-            );
-            operation.brief.clone_from(&operation.message);
+            let next = format!("attempt {} of {} at {until}", number + 1, limit_text(retry.limit));
+            let why = std::mem::replace(&mut operation.message, next.clone());
             operation.set_info(INFO_RETRY_AT, until.to_string());
             self.enter(now, app, &mut operation, Stage::BackingOff { until });
-            app.last_operation = Some(operation.record(None));
+            operation.message = format!("{why}; {next}");
+            operation.brief.clone_from(&operation.message);
+            app.remember(operation.record(None));
             app.operation = Some(operation);
             return;
         }
         self.remember_namespace(app, &mut operation, phase);
-        self.tell_resume(now, &mut operation);
+        self.tell_resume(now, app, &mut operation);
         operation.brief.clone_from(&operation.message);
         if phase == OperationPhase::Succeeded && !operation.is_selective() && !operation.is_dry_run() {
             keep_history(app, &operation, now);
         }
-        app.last_operation = Some(operation.record(Some(now)));
+        app.remember(operation.record(Some(now)));
         self.empty_operation_field(app, &mut operation);
     }
 
@@ -68,120 +60,6 @@ impl Engine {
                 InFlight::OperationField,
             );
         }
-    }
-
-    /// Deletes hooks whose policy says so now that it is known how the operation ended.
-    fn clean_up_hooks(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        operation: &OperationRun,
-        phase: OperationPhase,
-    ) {
-        if !self.may_write(app) {
-            return;
-        }
-        let policy = match phase {
-            OperationPhase::Succeeded => HookDeletePolicy::HookSucceeded,
-            _ => HookDeletePolicy::HookFailed,
-        };
-        let finished: Vec<ResourceKey> = operation
-            .plan
-            .tasks()
-            .filter(|(node, task)| {
-                let ended = operation
-                    .tasks
-                    .get(node)
-                    .is_some_and(|run| matches!(run.state, TaskState::Hook(HookTask::Succeeded | HookTask::Failed(_))));
-                let target = task
-                    .target
-                    .and_then(|index| operation.targets.as_ref()?.objects().get(index));
-                ended && target.is_some_and(|target| target.meta.hook_delete_policies.contains(&policy))
-            })
-            .map(|(_, task)| task.key.clone())
-            .collect();
-        for key in finished {
-            self.clean_up_hook(now, app, operation, &key, &format!("hook-delete-policy {policy:?}"));
-        }
-    }
-
-    fn clean_up_hook(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        operation: &OperationRun,
-        key: &ResourceKey,
-        why: &str,
-    ) {
-        let Some(uid) = self
-            .cluster(app)
-            .and_then(|cluster| cluster.node(key))
-            .map(capstan_live::Node::uid)
-        else {
-            return;
-        };
-        let grounds = of_operation(app, operation, DeleteReason::Hook, why.to_owned());
-        let (message, cause) = (grounds.to_string(), operation.cause.clone());
-        let by = match self.authorize_of(app, operation, key, Verb::Delete) {
-            Ok(by) => by,
-            Err(why) => return self.note(now, app, Some(key), "hook", "", "Left", why, cause),
-        };
-        if let Some(permit) = self.identity_permit(app, key, &uid, grounds) {
-            self.note(now, app, Some(key), "hook", "", "Deleting", message, cause);
-            let effect = delete(app, permit, hook_propagation(operation, app));
-            self.emit_as(app, by, effect, InFlight::Cleanup(key.clone()));
-        }
-    }
-
-    /// Hooks that run, those included that an earlier process created and that this one has not looked at yet.
-    fn running_hooks(&self, app: &ApplicationState, operation: &OperationRun) -> Vec<(NodeIndex, ResourceKey)> {
-        let may_run = operation.maybe_created.iter().copied();
-        let active = operation
-            .work
-            .active()
-            .filter_map(|position| Some(operation.at(position)?.0));
-        let nodes: BTreeSet<NodeIndex> = active.chain(may_run).collect();
-        let is_running = |node: &NodeIndex| {
-            let task = operation.plan.task(*node);
-            let run = operation.tasks.get(node);
-            let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
-            let live = self
-                .cluster(app)
-                .and_then(|cluster| cluster.node(&task.key)?.operation());
-            let is_found = operation.maybe_created.contains(node) && live == Some(&identity);
-            is_found || run.is_some_and(|run| matches!(run.state, TaskState::Hook(HookTask::Running { .. })))
-        };
-        let running = nodes.into_iter().filter(is_running);
-        running
-            .map(|node| (node, operation.plan.task(node).key.clone()))
-            .collect()
-    }
-
-    /// Stops: running hooks are deleted, objects stay as they are, and no further attempt is made. What is being made anew is made anew.
-    pub(super) fn terminate(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        operation: &mut OperationRun,
-        by: &str,
-        gate: &Gate,
-    ) {
-        let running = self.running_hooks(app, operation);
-        for (node, key) in running {
-            self.clean_up_hook(now, app, operation, &key, "the operation is being terminated");
-            let state = TaskState::Hook(HookTask::Failed("terminated".into()));
-            self.set(now, app, operation, node, state, "terminated");
-        }
-        let is_halfway = self.finish_recreating(now, app, operation, gate);
-        if is_halfway || app.in_flight.has_tasks() {
-            return;
-        }
-        operation.is_final = true;
-        operation.message = match by {
-            "" => "operation terminated".to_owned(),
-            by => format!("operation terminated by {by}"),
-        };
-        self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
     }
 }
 

@@ -2,15 +2,14 @@
 //!
 //! The creation is recorded before it is asked for, the object carries which attempt it is of, its name follows from that too, and it
 //! is made by a create and never by an apply. So a second creation would be a conflict, and what is found after a crash tells whose it
-//! is. Where a recorded hook is not there, and may have finished and removed itself meanwhile, it counts as failed: the next attempt
-//! runs it again, this one does not.
+//! is. One that may remove itself when it has finished is held by a finalizer until it is recorded how it ended (`release`).
 
 use capstan_live::Node;
 use capstan_model::annotations::{HOOK_FINALIZER, OPERATION, TRACKING_ID};
 use capstan_model::tracking::tracking_id;
 use capstan_model::{Blob, HealthStatusCode, ResourceKey, Timestamp};
 use petgraph::stable_graph::NodeIndex;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::OperationRun;
 use super::ordinary::set_message;
@@ -23,11 +22,14 @@ use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
 use crate::guard::{DeletePermit, DeleteReason};
+use crate::health::assess_with;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
 use crate::plan::foreign_hook;
 use crate::policy::{Authorized, Verb};
 use crate::sabotage::{self, Sabotage};
+
+const DELETED: &str = "it was deleted before it was seen to finish";
 
 impl Engine {
     /// Begins, or goes on after something was in the way.
@@ -63,8 +65,18 @@ impl Engine {
             (_, Some(_)) if !cluster.live.is_complete(&task.key.group_kind()) => {
                 self.await_list(app, operation, node, &task.key.group_kind());
             }
+            // A process that came after this one would run it again.
+            (_, Some(_)) if self.is_unrecorded(app, operation, &task.key) => {
+                set_message(
+                    operation,
+                    node,
+                    "waiting until it is recorded how its earlier run ended".into(),
+                );
+                operation.unrecorded.insert(node);
+                operation.awaits_record = true;
+            }
             (_, Some(live)) => {
-                let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held_by_argo(live));
+                let (uid, is_deleting, is_held) = (live.uid(), live.is_deleting(), is_held(live));
                 if !is_deleting && self.is_ordinary(app, &task.key) {
                     return self.replace_ordinary(now, app, operation, node, (project, uid));
                 }
@@ -100,7 +112,8 @@ impl Engine {
             Ok(object) => object,
             Err(error) => return self.set_hook(now, app, operation, node, HookTask::Failed(error.to_string())),
         };
-        if operation.maybe_created.contains(&node) && may_vanish(&task.key, &object) {
+        let is_held = self.is_to_be_held(&task.key, &object);
+        if operation.maybe_created.contains(&node) && may_vanish(&task.key, &object) && !is_held {
             let why =
                 "it is not there, and may have finished and removed itself while the controller was away".to_owned();
             return self.set_hook(now, app, operation, node, HookTask::Failed(why));
@@ -115,7 +128,7 @@ impl Engine {
             cluster: app.application.spec.destination.cluster(),
             key: task.key.clone(),
             gvk: task.gvk.clone(),
-            object: Blob::new(&self.named(app, object, &task.key, identity)),
+            object: Blob::new(&self.made(app, object, &task.key, identity, is_held)),
             mode: ApplyMode::Create,
             dry_run: DryRun::No,
             validate: target.meta.sync_options.validate != Some(false),
@@ -125,11 +138,29 @@ impl Engine {
         self.set_hook(now, app, operation, node, HookTask::Creating);
     }
 
-    fn named(&self, app: &ApplicationState, mut object: Value, key: &ResourceKey, identity: &str) -> Value {
+    /// May it disappear before it was seen how it ended? Then it is held until that is recorded.
+    fn is_to_be_held(&self, key: &ResourceKey, object: &Value) -> bool {
+        may_vanish(key, object)
+            && assess_with(&*self.health, object).is_some()
+            && !sabotage::is(Sabotage::LetsHooksVanish)
+    }
+
+    /// The object as it is created.
+    fn made(
+        &self,
+        app: &ApplicationState,
+        mut object: Value,
+        key: &ResourceKey,
+        identity: &str,
+        is_held: bool,
+    ) -> Value {
         self.rename(app, &mut object, key);
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
             annotations[OPERATION] = json!(identity);
+            if is_held {
+                hold(metadata);
+            }
         }
         object
     }
@@ -151,7 +182,7 @@ impl Engine {
         annotations[TRACKING_ID] = json!(id);
     }
 
-    /// An earlier run that Argo CD holds by its finalizer: nobody else would take it off.
+    /// An earlier run that is held by the hook finalizer: nobody else would take it off.
     fn release_previous(
         &mut self,
         now: Timestamp,
@@ -309,10 +340,8 @@ impl Engine {
     ) {
         let key = operation.plan.task(node).key.clone();
         let state = match self.cluster(app).map(|cluster| cluster.existence(&key)) {
-            Some((_, Some(live))) if live.uid() == uid => hook_outcome(live),
-            Some((_, Some(_)) | (Existence::Missing, None)) => {
-                Some(HookTask::Failed("it was deleted before it was seen to finish".into()))
-            }
+            Some((_, Some(live))) if live.uid() == uid => hook_outcome(live).or_else(|| is_lost(live)),
+            Some((_, Some(_)) | (Existence::Missing, None)) => Some(HookTask::Failed(DELETED.into())),
             _ => None,
         };
         if let Some(state) = state {
@@ -343,12 +372,7 @@ impl Engine {
             Ok(object) => {
                 let cluster = app.application.spec.destination.cluster();
                 self.observed(&cluster, &object);
-                let uid = object
-                    .pointer("/metadata/uid")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned();
-                self.set_hook(now, app, &mut operation, node, HookTask::Running { uid });
+                self.set_hook(now, app, &mut operation, node, running(&object));
             }
             Err(error @ WriteError::OutcomeUnknown(_)) if sabotage::is(Sabotage::CreatesAgain) => {
                 self.hook_put_off(now, app, &mut operation, node, &error);
@@ -416,14 +440,37 @@ impl Engine {
     }
 }
 
-/// Does Argo CD hold it by its hook finalizer?
-pub(in crate::engine) fn is_held_by_argo(live: &Node) -> bool {
+/// Is it held by the hook finalizer, Argo CD's or ours?
+pub(in crate::engine) fn is_held(live: &Node) -> bool {
     let object = live
         .manifest()
         .and_then(|manifest| manifest.value().ok())
         .unwrap_or_default();
     let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
     finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == HOOK_FINALIZER))
+}
+
+/// Puts the hook finalizer on an object that is about to be created.
+fn hold(metadata: &mut Map<String, Value>) {
+    let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
+    if let Some(finalizers) = finalizers.as_array_mut()
+        && !finalizers.iter().any(|finalizer| finalizer == HOOK_FINALIZER)
+    {
+        finalizers.push(json!(HOOK_FINALIZER));
+    }
+}
+
+/// The hook that this object is, running.
+pub(super) fn running(object: &Value) -> HookTask {
+    let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+    HookTask::Running {
+        uid: uid.unwrap_or_default().to_owned(),
+    }
+}
+
+/// Is it being deleted before it finished, and only held? What removes itself has finished.
+fn is_lost(live: &Node) -> Option<HookTask> {
+    (live.is_deleting() && is_held(live)).then(|| HookTask::Failed(DELETED.into()))
 }
 
 /// How a hook ended, if it did.

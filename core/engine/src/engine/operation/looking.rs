@@ -9,6 +9,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
 use super::OperationRun;
+use super::hook::running;
 use super::write::{attempts, located, retry_at};
 use crate::effect::EffectKind;
 use crate::engine::Engine;
@@ -57,14 +58,7 @@ impl Engine {
                     annotations.and_then(|all| all.get(OPERATION)).and_then(Value::as_str) == Some(&identity)
                 });
                 match ours {
-                    Some(object) => {
-                        let uid = object
-                            .pointer("/metadata/uid")
-                            .and_then(Value::as_str)
-                            .unwrap_or_default()
-                            .to_owned();
-                        self.set_hook(now, app, &mut operation, node, HookTask::Running { uid });
-                    }
+                    Some(object) => self.set_hook(now, app, &mut operation, node, running(&object)),
                     None => {
                         let error = WriteError::Conflict("the hook could not be created".into());
                         self.hook_put_off(now, app, &mut operation, node, &error);

@@ -11,6 +11,7 @@
 mod advance;
 mod approved;
 mod attempted;
+mod clean_up;
 mod deadline;
 mod finish;
 mod held;
@@ -28,7 +29,7 @@ mod start;
 mod validate;
 pub(in crate::engine) use approved::{Approved, approved};
 pub(in crate::engine) use attempted::last_attempt;
-pub(in crate::engine) use hook::{hook_outcome, is_held_by_argo};
+pub(in crate::engine) use hook::{hook_outcome, is_held};
 pub(in crate::engine) use parity::Parity;
 pub(in crate::engine) use prune::{home, needs_confirmation};
 pub(in crate::engine) use record::clipped;
@@ -44,6 +45,8 @@ use capstan_model::{
     ResourceKey, ResourceResult, RetryStrategy, SyncOptions, SyncPhase, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
+
+use clean_up::CleanUp;
 
 use crate::event::ResolvedRevision;
 use crate::journal::Cause;
@@ -87,6 +90,8 @@ pub(crate) enum Stage {
     Terminating { by: String },
     /// Another attempt follows at `until`.
     BackingOff { until: Timestamp },
+    /// It came to this end, and hooks are being deleted. Left when that is done, or given up.
+    CleaningUp(OperationPhase),
     /// Over.
     Ended(OperationPhase),
 }
@@ -101,6 +106,7 @@ impl Stage {
             Self::Failing => "Failing",
             Self::Terminating { .. } => "Terminating",
             Self::BackingOff { .. } => "BackingOff",
+            Self::CleaningUp(_) => "CleaningUp",
             Self::Ended(OperationPhase::Succeeded) => "Succeeded",
             Self::Ended(OperationPhase::Error) => "Error",
             Self::Ended(_) => "Failed",
@@ -161,6 +167,14 @@ pub(crate) struct OperationRun {
     pub(crate) maybe_created: BTreeSet<NodeIndex>,
     /// Hooks of which it is not known whether they were created, and that could not be looked at: they are before anything else.
     pub(crate) unlooked: BTreeSet<NodeIndex>,
+    /// Hooks that are deleted before it ends.
+    clean_up: CleanUp,
+    /// Hooks whose earlier run, of another phase of this attempt, ended, which is not recorded yet.
+    pub(crate) unrecorded: BTreeSet<NodeIndex>,
+    /// It was told to stop, by a person or its deadline; in an earlier process, perhaps.
+    pub(crate) is_stopping: bool,
+    /// It goes on when the status says what it is.
+    pub(crate) awaits_record: bool,
     /// With `guards: argo`: the operation as Argo CD carries it out.
     pub(crate) parity: Option<Parity>,
     /// What is tried before anything is written.
@@ -214,7 +228,11 @@ impl OperationRun {
             recorded: BTreeSet::new(),
             restored: Vec::new(),
             maybe_created: BTreeSet::new(),
+            clean_up: CleanUp::default(),
             unlooked: BTreeSet::new(),
+            unrecorded: BTreeSet::new(),
+            is_stopping: false,
+            awaits_record: false,
             parity: None,
             rehearsal: None,
             waves_begun: BTreeMap::new(),
@@ -254,6 +272,7 @@ impl OperationRun {
         match &self.stage {
             Stage::Ended(phase) => *phase,
             Stage::Terminating { .. } => OperationPhase::Terminating,
+            _ if self.is_stopping => OperationPhase::Terminating,
             _ => OperationPhase::Running,
         }
     }
@@ -272,7 +291,9 @@ impl OperationRun {
             _ => None,
         };
         let pass = self.parity.as_ref().and_then(|parity| parity.next_at);
-        let others = [stage, pass, self.until].into_iter().flatten();
+        let others = [stage, pass, self.until, self.clean_up.deadline()]
+            .into_iter()
+            .flatten();
         others.filter(|at| *at > now).chain(self.work.deadline(now)).min()
     }
 
@@ -387,6 +408,7 @@ impl OperationRun {
         run.revisions = revisions;
         run.restored = result.resources;
         run.is_durable = true;
+        run.is_stopping = state.phase == OperationPhase::Terminating;
         let retry_at = info(&state.operation, INFO_RETRY_AT).and_then(|text| text.parse().ok());
         if let Some(until) = retry_at {
             run.stage = Stage::BackingOff { until };
@@ -406,7 +428,10 @@ impl OperationRun {
         self.work = Work::default();
         self.recorded.clear();
         self.maybe_created.clear();
+        self.clean_up = CleanUp::default();
         self.unlooked.clear();
+        self.unrecorded.clear();
+        self.awaits_record = false;
         self.parity = None;
         self.rehearsal = None;
         self.waves_begun.clear();

@@ -51,6 +51,10 @@ impl Engine {
             (Existence::Missing, None) => return self.set_prune(now, app, operation, node, PruneTask::Pruned),
             _ => return,
         };
+        // Whose it is, is known only of what is listed.
+        if !cluster.live.is_complete(&key.group_kind()) {
+            return self.await_list(app, operation, node, &key.group_kind());
+        }
         let (uid, is_deleting) = (live.uid(), live.is_deleting());
         if is_deleting {
             return self.set_prune(now, app, operation, node, PruneTask::Finalizing { uid });

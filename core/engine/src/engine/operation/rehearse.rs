@@ -192,10 +192,12 @@ impl Engine {
             .tasks()
             .filter(|(_, task)| task.action == TaskAction::Prune)
             .count();
-        let message = format!(
-            "dry run: the cluster would accept all {} objects that could be tried, {prunes} would be deleted; nothing was written",
-            rehearsal.tried
-        );
+        let tried = match rehearsal.tried {
+            1 => "the one object that could be tried".to_owned(),
+            tried => format!("all {tried} objects that could be tried"),
+        };
+        let message =
+            format!("dry run: the cluster would accept {tried}, {prunes} would be deleted; nothing was written");
         operation.message = message;
         self.enter(now, app, operation, Stage::Ended(OperationPhase::Succeeded));
     }

@@ -12,8 +12,10 @@ use super::attempted::is_whole;
 use super::{OperationRun, info, last_attempt};
 use crate::engine::Engine;
 use crate::engine::state::ApplicationState;
+use crate::journal::Cause;
 use crate::policy::LastAttempt;
 use crate::settings::{Guards, Settings};
+use crate::targets::Targets;
 
 /// Entry of `operation.info`: how often it was begun anew.
 pub(super) const INFO_RESUMED: &str = "capstan.dev/resumed";
@@ -56,9 +58,16 @@ impl Engine {
     }
 
     /// Of an operation that ended: when it is begun anew, for people.
-    pub(super) fn tell_resume(&self, now: Timestamp, operation: &mut OperationRun) {
+    pub(super) fn tell_resume(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun) {
         if let Some(at) = resumes_at(&operation.record(Some(now)), &self.settings) {
-            operation.message = format!("{}; begun anew at {at}, or with what changes before", operation.message);
+            let when = format!("begun anew at {at}, or with what changes before");
+            operation.message = format!("{}; {when}", operation.message);
+            // A newer commit does not wait.
+            let digest = operation.targets.as_ref().map(Targets::digest);
+            if digest == app.desired.as_ref().map(|desired| desired.targets.digest()) {
+                let from = operation.stage.name();
+                self.note(now, app, None, "operation", from, "Waiting", when, Cause::Timer);
+            }
         }
     }
 

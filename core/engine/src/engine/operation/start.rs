@@ -5,7 +5,8 @@ use capstan_model::{
     Operation, OperationInitiator, OperationPhase, SyncOperation, SyncStrategy, SyncStrategyForce, Timestamp,
 };
 
-use super::{INFO_EPOCH, OperationRun, Stage, last_attempt, short};
+use super::resume::INFO_RESUMED;
+use super::{INFO_EPOCH, OperationRun, Stage, info, last_attempt, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
@@ -13,7 +14,7 @@ use crate::engine::state::{ApplicationState, Desired};
 use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::Refresh;
-use crate::policy::{AutoSync, AutoSyncInput, SkipReason, auto_sync};
+use crate::policy::{AutoSync, AutoSyncInput, SkipReason, auto_sync, named};
 use crate::settings::Guards;
 
 impl Engine {
@@ -61,19 +62,14 @@ impl Engine {
     }
 
     fn next_operation(&mut self, now: Timestamp, app: &mut ApplicationState) -> Option<OperationRun> {
-        if !self.may_write(app) || app.writes_in_flight() > 0 {
-            return None;
+        if self.may_write(app) && app.writes_in_flight() == 0 {
+            app.terminate_by = None;
+            if let Some(operation) = app.requested.take() {
+                let from_field = std::mem::take(&mut app.requested_by_field);
+                return Some(self.begin(now, app, operation, from_field));
+            }
         }
-        app.terminate_by = None;
-        if let Some(operation) = app.requested.take() {
-            let from_field = std::mem::take(&mut app.requested_by_field);
-            return Some(self.begin(now, app, operation, from_field));
-        }
-        // A newer commit is on its way: what it brings is synced, not what is about to be old.
-        if !app.assessment.settled || app.refresh != Refresh::Compared {
-            return None;
-        }
-        match auto_sync(&auto_sync_input(app)) {
+        match auto_sync(&self.auto_sync_input(app)) {
             AutoSync::Sync { prune, hooks } => {
                 let operation = automated(app, prune, hooks)?;
                 Some(self.begin(now, app, operation, false))
@@ -126,8 +122,8 @@ impl Engine {
                 action: "sync".into(),
             },
         };
-        let message = format!("sync to {}", run.revision_text());
-        self.note(now, app, None, "operation", "", "Planning", message, run.cause.clone());
+        let (intent, cause) = (run.intent(), run.cause.clone());
+        self.note(now, app, None, "operation", "", "Planning", intent, cause);
         run
     }
 
@@ -143,7 +139,10 @@ impl Engine {
             .targets
             .as_ref()
             .is_some_and(|targets| targets.digest() != desired.targets.digest());
-        let may_end = !matches!(operation.stage, Stage::Ended(_) | Stage::Terminating { .. });
+        let may_end = !matches!(
+            operation.stage,
+            Stage::CleaningUp(_) | Stage::Ended(_) | Stage::Terminating { .. }
+        );
         let is_safe = app.writes_in_flight() == 0 && !operation.is_active();
         if !(operation.is_automated() && is_newer && may_end && is_safe) {
             return;
@@ -161,11 +160,57 @@ impl Engine {
         self.note(now, app, None, "operation", from, "Failed", message, cause);
     }
 
-    /// Why the application is not synced by itself although it differs.
+    /// Why the application is not synced by itself.
     pub(in crate::engine) fn skip_reason(&self, app: &ApplicationState) -> Option<SkipReason> {
-        match auto_sync(&auto_sync_input(app)) {
+        match auto_sync(&self.auto_sync_input(app)) {
             AutoSync::Skip(reason) => Some(reason),
             AutoSync::Sync { .. } => None,
+        }
+    }
+
+    fn auto_sync_input<'a>(&self, app: &'a ApplicationState) -> AutoSyncInput<'a> {
+        let is_empty = |desired: &Desired| desired.resources().next().is_none();
+        AutoSyncInput {
+            suspended: self.is_suspended(app),
+            automated: app.application.spec.sync_policy.automation(),
+            operation_pending: app.operation.is_some() || app.requested.is_some(),
+            deleting: app.application.metadata.deletion_timestamp.is_some(),
+            // Unknown as long as an object is not compared.
+            sync: app.assessment.sync,
+            only_prunes: app.assessment.only_prunes(),
+            would_wipe: app.desired.as_ref().is_some_and(is_empty) && app.assessment.has_prunes(),
+            held: !app.hold.is_free(),
+            resumes: app.resumes,
+            last: last_attempt(app),
+            unwritable: self.unwritable(app),
+            refreshing: app.refresh != Refresh::Compared,
+            writing: app.writes_in_flight() > 0,
+        }
+    }
+}
+
+impl OperationRun {
+    /// What it is about to do and at whose word, for people.
+    fn intent(&self) -> String {
+        let (sync, to) = (self.operation.sync.as_ref(), self.revision_text());
+        let of = match sync.map_or(0, |sync| sync.resources.len()) {
+            0 => String::new(),
+            1 => " of one object".into(),
+            many => format!(" of {many} objects"),
+        };
+        let dry_run = if self.is_dry_run() { "dry run of a " } else { "" };
+        let has_sources = sync.is_some_and(|sync| sync.source.is_some() || !sync.sources.is_empty());
+        let sources = if has_sources {
+            " of the sources that it names"
+        } else {
+            ""
+        };
+        let what = format!("{dry_run}sync{of} to {to}{sources}");
+        let initiator = &self.operation.initiated_by;
+        match (initiator.automated, info(&self.operation, INFO_RESUMED)) {
+            (true, None) => format!("automated {what}"),
+            (true, Some(times)) => format!("automated {what}, begun anew (time {times})"),
+            (false, _) => format!("{what}, asked for by {}", named(&initiator.username)),
         }
     }
 }
@@ -204,24 +249,6 @@ fn is_for(sync: &SyncOperation, run: &OperationRun, desired: &Desired) -> bool {
         .zip(&desired.revisions)
         .all(|(asked, known)| *asked == known.revision);
     same_sources && same_revision
-}
-
-fn auto_sync_input(app: &ApplicationState) -> AutoSyncInput<'_> {
-    AutoSyncInput {
-        automated: app.application.spec.sync_policy.automation(),
-        operation_pending: app.operation.is_some() || app.requested.is_some(),
-        deleting: app.application.metadata.deletion_timestamp.is_some(),
-        sync: app.assessment.sync,
-        only_prunes: app.assessment.only_prunes(),
-        would_wipe: app
-            .desired
-            .as_ref()
-            .is_some_and(|desired| desired.resources().next().is_none())
-            && app.assessment.has_prunes(),
-        held: !app.hold.is_free(),
-        resumes: app.resumes,
-        last: last_attempt(app),
-    }
 }
 
 fn automated(app: &ApplicationState, prune: bool, hooks: bool) -> Option<Operation> {

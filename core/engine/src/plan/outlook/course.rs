@@ -194,6 +194,7 @@ impl OutlookRequest<'_> {
             }
         }
         let decision = auto_sync(&AutoSyncInput {
+            suspended: self.application.skips_reconcile(),
             automated: self.application.spec.sync_policy.automation(),
             operation_pending: false,
             deleting: self.application.metadata.deletion_timestamp.is_some(),
@@ -206,6 +207,9 @@ impl OutlookRequest<'_> {
             held: false,
             resumes: false,
             last: LastAttempt::Other,
+            unwritable: None,
+            refreshing: false,
+            writing: false,
         });
         match decision {
             AutoSync::Skip(why) => Some(why.to_string()),

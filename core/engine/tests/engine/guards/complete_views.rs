@@ -1,6 +1,7 @@
 //! What could not be read is not what is not there.
 
 use super::*;
+use crate::rig::workload;
 
 fn forbidden() -> Event {
     Event::KindUnavailable {
@@ -67,4 +68,34 @@ pub(crate) fn nothing_at_all_is_what_somebody_has_to_mean() {
         let run = pushed_with(rig, Settings::default(), Vec::new());
         assert_eq!(count(&run), if means_it { 0 } else { 3 }, "{}", run.journal());
     }
+}
+
+/// Its kind cannot be read any more when its turn comes: it is neither deleted nor called somebody else's, but waited for.
+#[test]
+fn a_kind_that_cannot_be_listed_any_more_is_waited_for() {
+    let held = |mut object: Value| {
+        object["metadata"]["finalizers"] = json!(["example.com/held"]);
+        object
+    };
+    let web = workload("Deployment", "web", 1, "1");
+    let mut run = Rig::new(vec![config("stays", 0, "1"), config("goes", 0, "1"), held(web)]).start(Vec::new());
+    run.settle(MINUTE);
+    run.push(vec![config("stays", 0, "1")]);
+    run.settle(MINUTE);
+    let deployment = ResourceKey::new("apps", "Deployment", "prod", "web");
+    assert!(run.rig.cluster.objects[&deployment]["metadata"]["deletionTimestamp"].is_string());
+    run.handle(forbidden());
+    let object = run.rig.cluster.release(&deployment, "example.com/held").unwrap();
+    run.gone(&deployment, &object);
+    run.settle(MINUTE);
+    let message = run.rig.status("/operationState/message").to_owned();
+    assert!(
+        message.contains("waiting for the list of ConfigMap: 403 Forbidden"),
+        "{message}"
+    );
+    assert_eq!(count(&run), 2, "{}", run.journal());
+    let kinds = run.rig.cluster.watched.clone();
+    run.watch(&kinds);
+    run.settle(MINUTE);
+    assert_settled(&run, 1);
 }

@@ -244,8 +244,11 @@ impl Item {
             metadata["generateName"] = json!(format!("{name}-"));
             metadata.as_object_mut().map(|metadata| metadata.remove("name"));
         }
-        if hook.vanishes && self.kind == Kind::Job {
-            object["spec"]["ttlSecondsAfterFinished"] = json!(0);
+        match self.kind {
+            Kind::Job if hook.vanishes => object["spec"]["ttlSecondsAfterFinished"] = json!(0),
+            // Somebody consumes it, and removes it.
+            Kind::Config if hook.vanishes => object["data"]["vanishes"] = json!("soon"),
+            _ => {}
         }
     }
 }

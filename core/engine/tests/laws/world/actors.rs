@@ -21,7 +21,7 @@ pub(crate) enum Timer {
         generation: i64,
         state: State,
     },
-    /// A finished Job removes itself.
+    /// A finished Job removes itself; or somebody is done with a hook that never ends.
     Vanish { key: ResourceKey, uid: String },
     /// A definition is accepted.
     Establish { key: ResourceKey, uid: String },
@@ -29,8 +29,8 @@ pub(crate) enum Timer {
     Serve,
     /// Whoever holds an object by a finalizer lets go.
     LetGo { key: ResourceKey, uid: String },
-    /// A namespace is empty, and goes.
-    Empty { key: ResourceKey, uid: String },
+    /// What is in a namespace goes, and it goes when it is empty; because of whom.
+    Empty { key: ResourceKey, uid: String, by: Actor },
 }
 
 /// How a workload is.
@@ -90,6 +90,9 @@ impl World {
                     self.after(Duration::from_secs(seconds), timer);
                 }
             }
+            "ConfigMap" if !text(object, "/data/vanishes").is_empty() => {
+                self.after(Duration::from_secs(1), Timer::Vanish { key, uid });
+            }
             "CustomResourceDefinition" if object.get("status").is_none() => {
                 self.after(Duration::from_secs(2), Timer::Establish { key, uid });
             }
@@ -98,7 +101,7 @@ impl World {
     }
 
     /// An object may be going: whoever has to let go of it does so later.
-    pub(super) fn follow_deletion(&mut self, key: &ResourceKey) {
+    pub(super) fn follow_deletion(&mut self, key: &ResourceKey, by: Actor) {
         if key.kind == "CustomResourceDefinition" && !self.store.objects.contains_key(key) {
             self.stop_serving();
         }
@@ -107,7 +110,7 @@ impl World {
         };
         let (key, uid) = (key.clone(), identity(object));
         if key.kind == "Namespace" {
-            self.after(Duration::from_secs(5), Timer::Empty { key, uid });
+            self.after(Duration::from_secs(5), Timer::Empty { key, uid, by });
         } else {
             self.after(Duration::from_secs(20), Timer::LetGo { key, uid });
         }
@@ -156,7 +159,7 @@ impl World {
             }
             Timer::Vanish { key, uid } => {
                 if self.same(&key, &uid).is_some() {
-                    self.store.remove(&key, Actor::Cluster);
+                    self.store.delete_by(&key, Actor::Cluster);
                 }
             }
             Timer::Establish { key, uid } => {
@@ -176,19 +179,31 @@ impl World {
             }
             Timer::LetGo { key, uid } => {
                 if self.same(&key, &uid).is_some_and(|object| is_going(&object)) {
-                    self.store.remove(&key, Actor::Cluster);
-                    self.follow_deletion(&key);
+                    self.let_go(&key, "example.com/held", Actor::Cluster);
                 }
             }
-            Timer::Empty { key, uid } => {
-                let Some(namespace) = self.same(&key, &uid) else { return };
-                let name = text(&namespace, "/metadata/name").to_owned();
-                for inner in self.keys(|key| key.namespace == name) {
-                    self.store.remove(&inner, Actor::Cluster);
+            Timer::Empty { key, uid, by } => {
+                if self.same(&key, &uid).is_some() {
+                    self.empty(&key, by);
                 }
-                self.store.remove(&key, Actor::Cluster);
             }
         }
+    }
+
+    /// Everything in a namespace goes that nobody holds; the namespace, when nothing is left.
+    fn empty(&mut self, namespace: &ResourceKey, by: Actor) {
+        let mut inner = self.keys(|key| key.namespace == namespace.name);
+        inner.retain(|key| !is_going(&self.store.objects[key]));
+        for key in inner {
+            self.store.delete_by(&key, by);
+            self.follow_deletion(&key, by);
+        }
+        if self.keys(|key| key.namespace == namespace.name).is_empty() {
+            self.store.remove(namespace, by);
+            return;
+        }
+        let (key, uid) = (namespace.clone(), identity(&self.store.objects[namespace]));
+        self.after(Duration::from_secs(5), Timer::Empty { key, uid, by });
     }
 
     /// Its controller says how it is.
@@ -242,13 +257,21 @@ impl World {
         self.follow(&object);
     }
 
-    pub(super) fn release(&mut self, key: &ResourceKey, finalizer: &str) {
+    /// Takes a finalizer off. What was on its way out and is held by nobody any more is gone by that.
+    pub(super) fn let_go(&mut self, key: &ResourceKey, finalizer: &str, by: Actor) {
         let Some(mut object) = self.store.objects.get(key).cloned() else {
             return;
         };
-        if let Some(all) = object.pointer_mut("/metadata/finalizers").and_then(Value::as_array_mut) {
+        let finalizers = object.pointer_mut("/metadata/finalizers").and_then(Value::as_array_mut);
+        let is_free = finalizers.is_none_or(|all| {
             all.retain(|other| other != finalizer);
+            all.is_empty()
+        });
+        if !(is_free && is_going(&object)) {
+            self.store.commit(object, by, None);
+            return;
         }
-        self.store.commit(object, Actor::Us, None);
+        self.store.remove(key, by);
+        self.follow_deletion(key, by);
     }
 }

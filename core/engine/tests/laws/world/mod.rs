@@ -28,6 +28,8 @@ pub(crate) const OBJECT: Duration = Duration::from_mins(10);
 pub(crate) const WAVE: Duration = Duration::from_mins(20);
 pub(crate) const SYNC: Duration = Duration::from_hours(1);
 pub(crate) const CONFIRMATION: Duration = Duration::from_mins(15);
+/// What is told of something comes a little before or after it.
+pub(crate) const MOMENT: Duration = Duration::from_secs(5);
 /// Steps in which everything must be over: more is an engine that never comes to rest.
 const STEPS: usize = 30_000;
 

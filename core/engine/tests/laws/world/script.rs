@@ -88,7 +88,7 @@ impl World {
             Action::Edit(n) => self.on_nth(n, Self::meddle),
             Action::Delete(n) => self.on_nth(n, |world, key| {
                 world.store.delete_by(key, Actor::Somebody);
-                world.follow_deletion(key);
+                world.follow_deletion(key, Actor::Somebody);
             }),
             Action::Strip(n) => self.on_nth(n, |world, key| world.annotate(key, "tracking-id", None)),
             Action::Protect(n) => {

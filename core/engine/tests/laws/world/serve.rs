@@ -171,7 +171,7 @@ impl World {
                 Outcome::Observed(Ok(self.store.objects.get(key).cloned().map(Box::new)))
             }
             EffectKind::RemoveFinalizer { key, finalizer, .. } => {
-                self.release(key, finalizer);
+                self.let_go(key, finalizer, crate::history::Actor::Us);
                 Outcome::Patched(Ok(String::new()))
             }
             EffectKind::MigrateFields { .. } => Outcome::Patched(Ok(String::new())),
@@ -249,7 +249,7 @@ impl World {
             self.meddle(&key);
         }
         let is_gone = self.store.delete(&key, &insists)?;
-        self.follow_deletion(&key);
+        self.follow_deletion(&key, crate::history::Actor::Cluster);
         Ok(if is_gone { Deletion::Gone } else { Deletion::Accepted })
     }
 

@@ -1,0 +1,290 @@
+//! Deleting hooks: those whose policy says so when the operation has ended, and those that run when it is told to stop.
+//!
+//! **Invariants.**
+//! - An operation has not ended before its hooks are cleaned up. So a process that comes after a crash cleans up what is left, and a hook does
+//!   not go on in an operation that is said to be terminated.
+//! - A hook is deleted only when the status says how it ended, or that the operation is being terminated: it would be run again after a crash.
+//! - A request that failed in passing is made again, some times. What cannot be deleted is left, and said to be: its next run deletes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, Timestamp};
+use petgraph::stable_graph::NodeIndex;
+
+use super::prune::hook_propagation;
+use super::write::retry_at;
+use super::{OperationRun, Stage};
+use crate::engine::Engine;
+use crate::engine::gate::Gate;
+use crate::engine::grounds::{delete, of_operation};
+use crate::engine::state::{ApplicationState, InFlight};
+use crate::event::{Deletion, WriteError};
+use crate::guard::DeleteReason;
+use crate::machine::{HookTask, TaskState};
+use crate::policy::Verb;
+
+/// Requests to delete a hook before it is left where it is.
+const ATTEMPTS: u32 = 6;
+
+/// The hooks that are to be deleted before the operation ends.
+#[derive(Debug, Default)]
+pub(crate) struct CleanUp {
+    left: BTreeMap<ResourceKey, Left>,
+    /// Objects whose delete was accepted.
+    going: BTreeSet<String>,
+    /// Those whose policy says so were taken in.
+    has_begun: bool,
+}
+
+#[derive(Debug)]
+struct Left {
+    uid: String,
+    /// Why it goes.
+    why: String,
+    since: Timestamp,
+    attempts: u32,
+    /// When the request is made again, and why it failed.
+    again: Option<(Timestamp, String)>,
+}
+
+impl CleanUp {
+    /// When a request is made again.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let again = self.left.values().filter_map(|left| left.again.as_ref());
+        again.map(|(at, _)| *at).min()
+    }
+
+    fn insert(&mut self, now: Timestamp, key: ResourceKey, uid: String, why: String) {
+        if self.going.contains(&uid) {
+            return;
+        }
+        self.left.entry(key).or_insert(Left {
+            uid,
+            why,
+            since: now,
+            attempts: 0,
+            again: None,
+        });
+    }
+
+    /// What is waited for.
+    fn message(&self) -> Option<String> {
+        let (key, left) = self.left.iter().find(|(_, left)| left.again.is_some())?;
+        let (at, why) = left.again.as_ref()?;
+        let since = left.since;
+        Some(format!(
+            "waiting for deletion of hook {key} ({why}), since {since}, tried again at {at}"
+        ))
+    }
+}
+
+impl Engine {
+    /// Deletes hooks whose policy says so now that it is known how the operation ended. Gives whether nothing is left of that.
+    pub(super) fn clean_up_hooks(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        phase: OperationPhase,
+    ) -> bool {
+        if !self.may_write(app) {
+            return true;
+        }
+        if !std::mem::replace(&mut operation.clean_up.has_begun, true) {
+            let policy = match phase {
+                OperationPhase::Succeeded => HookDeletePolicy::HookSucceeded,
+                _ => HookDeletePolicy::HookFailed,
+            };
+            for key in finished(operation, policy) {
+                let node = self.cluster(app).and_then(|cluster| cluster.node(&key));
+                if let Some(uid) = node.map(capstan_live::Node::uid) {
+                    let why = format!("hook-delete-policy {policy:?}");
+                    operation.clean_up.insert(now, key, uid, why);
+                }
+            }
+        }
+        self.go_on_cleaning(now, app, operation)
+    }
+
+    /// Asks for the deletes that are due. Gives whether none is left.
+    fn go_on_cleaning(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) -> bool {
+        let is_due = |left: &Left| left.again.as_ref().is_none_or(|(at, _)| *at <= now);
+        let due = operation.clean_up.left.iter().filter(|(_, left)| is_due(left));
+        let due: Vec<ResourceKey> = due.map(|(key, _)| key.clone()).collect();
+        for key in due {
+            // A process that came after this one would run it again.
+            if self.is_unrecorded(app, operation, &key) {
+                operation.awaits_record = true;
+                continue;
+            }
+            let is_asked = app.is_in_flight(|what| matches!(what, InFlight::Cleanup(other) if *other == key));
+            if !is_asked && !self.clean_up_hook(now, app, operation, &key) {
+                operation.clean_up.left.remove(&key);
+                self.stopped(now, app, operation, &key, "terminated");
+            }
+        }
+        if let Some(message) = operation.clean_up.message() {
+            operation.brief = message;
+        }
+        operation.clean_up.left.is_empty()
+    }
+
+    /// Asks for the delete of one hook. Gives whether it may be deleted.
+    fn clean_up_hook(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        key: &ResourceKey,
+    ) -> bool {
+        let Some(left) = operation.clean_up.left.get_mut(key) else {
+            return false;
+        };
+        (left.attempts, left.again) = (left.attempts + 1, None);
+        let (uid, why, is_first) = (left.uid.clone(), left.why.clone(), left.attempts == 1);
+        let grounds = of_operation(app, operation, DeleteReason::Hook, why);
+        let (message, cause) = (grounds.to_string(), operation.cause.clone());
+        let Some(permit) = self.identity_permit(app, key, &uid, grounds) else {
+            return false;
+        };
+        let by = match self.authorize_of(app, operation, key, Verb::Delete) {
+            Ok(by) => by,
+            Err(why) => {
+                self.note(now, app, Some(key), "hook", "", "Left", why, cause);
+                return false;
+            }
+        };
+        if is_first {
+            self.note(now, app, Some(key), "hook", "", "Deleting", message, cause);
+        }
+        let effect = delete(app, permit, hook_propagation(operation, app));
+        self.emit_as(app, by, effect, InFlight::Cleanup(key.clone()));
+        true
+    }
+
+    /// The answer to the delete of a hook.
+    pub(in crate::engine) fn hook_cleaned_up(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        key: &ResourceKey,
+        result: Result<Deletion, WriteError>,
+    ) {
+        let Some(mut operation) = app.operation.take() else {
+            return;
+        };
+        let clean_up = &mut operation.clean_up;
+        if let Some(mut left) = clean_up.left.remove(key) {
+            let failure = match result {
+                Ok(Deletion::Gone | Deletion::Accepted) | Err(WriteError::NotFound(_)) => None,
+                Ok(Deletion::Refused(refusal)) => Some((None, refusal.to_string())),
+                Err(error) => {
+                    let again = retry_at(now, left.attempts, &error).map(|(_, at)| at);
+                    Some((again.filter(|_| left.attempts < ATTEMPTS), error.to_string()))
+                }
+            };
+            match failure {
+                Some((Some(at), why)) => {
+                    left.again = Some((at, why));
+                    clean_up.left.insert(key.clone(), left);
+                }
+                Some((None, why)) => {
+                    let message = format!("it could not be deleted: {why}");
+                    let cause = operation.cause.clone();
+                    self.note(now, app, Some(key), "hook", "Deleting", "Left", message.clone(), cause);
+                    self.stopped(now, app, &mut operation, key, &format!("terminated; {message}"));
+                }
+                None => {
+                    clean_up.going.insert(left.uid);
+                    self.stopped(now, app, &mut operation, key, "terminated");
+                }
+            }
+        }
+        app.operation = Some(operation);
+    }
+
+    /// A hook of an operation that is told to stop was stopped, or could not be.
+    fn stopped(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        key: &ResourceKey,
+        message: &str,
+    ) {
+        let is_stopping = matches!(operation.stage, Stage::Terminating { .. });
+        let running = self.running_hooks(app, operation);
+        let of_key = running
+            .iter()
+            .filter(|(node, _)| operation.plan.task(*node).key == *key);
+        let nodes: Vec<NodeIndex> = of_key.map(|(node, _)| *node).filter(|_| is_stopping).collect();
+        for node in nodes {
+            let state = TaskState::Hook(HookTask::Failed(message.to_owned()));
+            self.set(now, app, operation, node, state, message);
+        }
+    }
+
+    /// Hooks that run, those included that an earlier process created and that this one has not looked at yet.
+    fn running_hooks(&self, app: &ApplicationState, operation: &OperationRun) -> Vec<(NodeIndex, String)> {
+        let may_run = operation.maybe_created.iter().copied();
+        let active = operation
+            .work
+            .active()
+            .filter_map(|position| Some(operation.at(position)?.0));
+        let nodes: BTreeSet<NodeIndex> = active.chain(may_run).collect();
+        let running = nodes.into_iter().filter_map(|node| {
+            match operation.tasks.get(&node).map(|run| &run.state) {
+                Some(TaskState::Hook(HookTask::Running { uid })) => return Some((node, uid.clone())),
+                Some(TaskState::Hook(HookTask::Succeeded | HookTask::Failed(_))) => return None,
+                _ => {}
+            }
+            let task = operation.plan.task(node);
+            let live = self.cluster(app)?.node(&task.key)?;
+            let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
+            let is_found = operation.maybe_created.contains(&node) && live.operation() == Some(&identity);
+            is_found.then(|| (node, live.uid()))
+        });
+        running.collect()
+    }
+
+    /// Stops: running hooks are deleted, objects stay as they are, and no further attempt is made. What is being made anew is made anew.
+    pub(super) fn terminate(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        by: &str,
+        gate: &Gate,
+    ) {
+        for (node, uid) in self.running_hooks(app, operation) {
+            let (key, why) = (
+                operation.plan.task(node).key.clone(),
+                "the operation is being terminated".to_owned(),
+            );
+            operation.clean_up.insert(now, key, uid, why);
+        }
+        let is_clean = self.go_on_cleaning(now, app, operation);
+        let is_halfway = self.finish_recreating(now, app, operation, gate);
+        if !is_clean || is_halfway || app.in_flight.has_tasks() {
+            return;
+        }
+        operation.is_final = true;
+        operation.message = match by {
+            "" => "operation terminated".to_owned(),
+            by => format!("operation terminated by {by}"),
+        };
+        self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
+    }
+}
+
+/// Hooks that ended, and that this policy deletes.
+fn finished(operation: &OperationRun, policy: HookDeletePolicy) -> Vec<ResourceKey> {
+    let finished = operation.plan.tasks().filter(|(node, task)| {
+        let state = operation.tasks.get(node).map(|run| &run.state);
+        let has_ended = matches!(state, Some(TaskState::Hook(HookTask::Succeeded | HookTask::Failed(_))));
+        let targets = operation.targets.as_ref();
+        let target = task.target.and_then(|index| targets?.objects().get(index));
+        has_ended && target.is_some_and(|target| target.meta.hook_delete_policies.contains(&policy))
+    });
+    finished.map(|(_, task)| task.key.clone()).collect()
+}
