@@ -61,9 +61,13 @@ impl Engine {
         }
         match self.prune_permit(app, operation, &key) {
             Some(permit) => {
-                let propagation = propagation(&options);
                 let (state, why) = (PruneTask::Deleting { uid }, permit.grounds().to_string());
-                self.emit_as(app, by, delete(app, permit, propagation), InFlight::Task(node));
+                self.emit_as(
+                    app,
+                    by,
+                    delete(app, permit, propagation(&options)),
+                    InFlight::Task(node),
+                );
                 self.set(now, app, operation, node, TaskState::Prune(state), why);
             }
             None => {
