@@ -114,6 +114,20 @@ impl World {
         }
     }
 
+    /// 403 unless `user` may act as a member of `group`.
+    pub(crate) fn may_impersonate_group(&self, user: &User, group: &str) -> Result<(), ApiError> {
+        let attributes = Attributes {
+            verb: "impersonate".into(),
+            resource: "groups".into(),
+            name: group.into(),
+            ..Attributes::default()
+        };
+        match self.allows(user, &attributes) {
+            true => Ok(()),
+            false => Err(refusal(user, &attributes)),
+        }
+    }
+
     /// Whether some role bound to the user allows it.
     pub(crate) fn allows(&self, user: &User, attributes: &Attributes) -> bool {
         if user.groups.iter().any(|g| g == "system:masters") {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capstan_model::Timestamp;
-use capstan_sim::{Answer, Change, Method, Options, Request, Response, WatchPoll, World};
+use capstan_sim::{Answer, Change, Method, Options, Request, Response, User, WatchPoll, World};
 use serde_json::{Value, json};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
@@ -268,4 +268,51 @@ fn a_definition_serves_its_kind_until_it_goes() {
     );
     assert_eq!(get(&mut world, gears).code, 404);
     assert_eq!(world.history().last().unwrap().change, Change::Deleted);
+}
+
+#[test]
+fn a_service_account_that_is_impersonated_has_its_own_groups_and_no_others() {
+    let mut world = world();
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let mut bind = |name: &str, subject: Value, rules: Value| {
+        let role = json!({"metadata": {"name": name}, "rules": rules});
+        assert!(create(&mut world, &format!("{rbac}/clusterroles"), role).is_success());
+        let reference = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name});
+        let binding = json!({"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]});
+        assert!(create(&mut world, &format!("{rbac}/clusterrolebindings"), binding).is_success());
+    };
+    let impersonate = json!([{"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]}]);
+    bind(
+        "impersonator",
+        json!({"kind": "ServiceAccount", "namespace": "argocd", "name": "capstan"}),
+        impersonate,
+    );
+    let group =
+        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:serviceaccounts:shop"});
+    bind(
+        "of-shop",
+        group,
+        json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}]),
+    );
+    let mut code = |user: &str, groups: &[&str]| {
+        let request = Request {
+            impersonate_user: Some(user.to_owned()),
+            impersonate_groups: groups.iter().map(ToString::to_string).collect(),
+            ..Request::json(Method::Post, MAPS, map("a"))
+        };
+        let request = request.by(User::service_account("argocd", "capstan"));
+        send(&mut world, request).code
+    };
+    assert_eq!(
+        code("system:serviceaccount:bank:deployer", &[]),
+        403,
+        "not of the namespace's group"
+    );
+    assert_eq!(
+        code("system:serviceaccount:bank:deployer", &["system:masters"]),
+        403,
+        "no right to impersonate groups"
+    );
+    assert_eq!(code("ada", &[]), 403, "no right to impersonate users");
+    assert_eq!(code("system:serviceaccount:shop:deployer", &[]), 201);
 }

@@ -289,18 +289,7 @@ impl Demo {
 
 /// A plain HTTP exchange; panics unless the answer is a success.
 pub(crate) fn http(url: &str, method: &str, path: &str, body: &str) -> String {
-    use std::io::{Read, Write};
-    let host = url.trim_start_matches("http://").trim_end_matches('/');
-    let mut stream = std::net::TcpStream::connect(host).expect("the server listens");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
-    let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )
-    .expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
+    let answer = exchange(url, method, path, "Accept: */*", body);
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     assert!(head.starts_with("HTTP/1.1 2"), "{method} {path}: {head}\n{body}");
     if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
@@ -308,6 +297,23 @@ pub(crate) fn http(url: &str, method: &str, path: &str, body: &str) -> String {
     } else {
         body.to_owned()
     }
+}
+
+/// The same with a header of its own, and the whole answer.
+pub(crate) fn exchange(url: &str, method: &str, path: &str, header: &str, body: &str) -> String {
+    use std::io::{Read, Write};
+    let host = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = std::net::TcpStream::connect(host).expect("the server listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{header}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
 }
 
 fn dechunk(mut body: &str) -> String {

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a test prints what it measured and what it skips")]
 
 mod bad_input;
+mod canary;
 mod demo;
 mod drift;
 mod harness;

@@ -46,7 +46,25 @@ pub(crate) const ARGO: &[Rule] = &[
         reason: "one hook in two phases is one object with two tasks; after the first task deleted it the recording's cluster knows no \
                  health of it any more, ours still has what was last seen",
     },
+    Rule {
+        name: "the-project-is-asked-about-every-write",
+        holds: |case| {
+            let denied = case.script.fail.iter().filter(|fail| fail.op == "deny");
+            denied.into_iter().any(|fail| is_brought(case, &fail.key))
+        },
+        reason: "an object whose kind this very sync brings is held against the project when it is written; Argo CD asks its project only about \
+                 kinds that are served when a pass begins",
+    },
 ];
+
+/// Does the sync itself bring the kind of this key?
+fn is_brought(case: &Case, key: &str) -> bool {
+    let mut parts = key.split('/');
+    let (group, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let definitions = case.desired.iter();
+    let mut definitions = definitions.filter(|object| object["kind"] == "CustomResourceDefinition");
+    definitions.any(|object| object["spec"]["group"] == group && object["spec"]["names"]["kind"] == kind)
+}
 
 /// One difference of the safe defaults, as it shows in one object.
 pub(crate) struct EndRule {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use capstan_model::{
-    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, ResourceKey, SyncPhase,
+    AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, Identity, ResourceKey,
+    SyncPhase,
 };
 use serde_json::Value;
 
@@ -35,8 +36,21 @@ impl fmt::Display for EffectId {
 pub struct Effect {
     /// Comes back in `Event::Completed`.
     pub id: EffectId,
+    /// As whom, of what changes something in a destination ([`EffectKind::is_deployment`]): without one it must not be done. `None` of
+    /// everything else, which is the controller's own.
+    pub identity: Option<Identity>,
     /// What.
     pub kind: EffectKind,
+}
+
+impl EffectKind {
+    /// Does it change something in the cluster that an application goes to, or ask whether that could be changed?
+    pub fn is_deployment(&self) -> bool {
+        matches!(
+            self,
+            Self::Apply(_) | Self::Delete { .. } | Self::RemoveFinalizer { .. } | Self::MigrateFields { .. }
+        )
+    }
 }
 
 /// What is to be done. Every kind but `WatchKinds` completes with exactly one outcome.

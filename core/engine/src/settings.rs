@@ -41,6 +41,8 @@ pub struct Settings {
     pub warm_up: Duration,
     /// Kinds that are pruned automatically only with an approval, beside Namespaces, definitions, volumes and their claims.
     pub protected_kinds: Vec<GroupKind>,
+    /// What is written to destinations is written as the service account that the project names (`destinationServiceAccounts`).
+    pub impersonation: bool,
     /// Entries the journal keeps.
     pub journal_capacity: usize,
     /// Argo CD's hazards instead of the safe defaults.
@@ -98,6 +100,7 @@ impl Default for Settings {
             write_timeout: Duration::from_secs(30),
             warm_up: Duration::from_secs(10),
             protected_kinds: Vec::new(),
+            impersonation: false,
             journal_capacity: 4096,
             guards: Guards::default(),
         }

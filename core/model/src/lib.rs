@@ -16,12 +16,14 @@ mod application;
 mod blob;
 mod digest;
 mod field_manager;
+mod identity;
 mod key;
 mod manifest;
 mod odd_options;
 mod project;
 mod revision;
 pub mod schema;
+mod secret;
 mod timestamp;
 pub mod tracking;
 
@@ -32,11 +34,14 @@ pub use digest::Digest;
 pub use field_manager::{
     ARGO_FIELD_MANAGER, CLIENT_SIDE_MANAGERS, FIELD_MANAGER, FIELD_MANAGERS, FormerManager, KUBECTL_FIELD_MANAGER,
 };
+pub use identity::{Identity, InvalidIdentity, ServiceAccount};
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
 pub use odd_options::{OptionPlace, odd_compare_options, odd_sync_options};
 pub use project::{
-    AppProject, AppProjectSpec, ProjectDestination, ProjectResource, RefusedByProject, SyncWindow, glob,
+    AppProject, AppProjectSpec, DestinationServiceAccount, ProjectDestination, ProjectResource, RefusedByProject,
+    SyncWindow, glob,
 };
 pub use revision::{short_revision, shown_revision};
+pub use secret::SecretBytes;
 pub use timestamp::{Timestamp, UnparsableTimestamp};

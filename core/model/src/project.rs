@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ApplicationDestination, ApplicationSource, GroupKind};
+use crate::{ApplicationDestination, ApplicationSource, GroupKind, Identity, InvalidIdentity, ServiceAccount};
 
 /// One AppProject.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct AppProjectSpec {
     pub description: String,
     /// When its applications may be synced.
     pub sync_windows: Vec<SyncWindow>,
+    /// As whom its applications are synced, where the controller impersonates; the first that fits counts.
+    pub destination_service_accounts: Vec<DestinationServiceAccount>,
     /// The rest, as written.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -83,6 +85,18 @@ pub struct ProjectDestination {
     pub name: String,
     /// Glob of the namespace.
     pub namespace: String,
+}
+
+/// As whom is written to some destinations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DestinationServiceAccount {
+    /// Glob of the server.
+    pub server: String,
+    /// Glob of the application's destination namespace.
+    pub namespace: String,
+    /// `NAME`, or `NAMESPACE:NAME`.
+    pub default_service_account: String,
 }
 
 /// One allowed or denied kind.
@@ -131,6 +145,37 @@ pub enum RefusedByProject {
         scope: &'static str,
         /// The list that decides.
         list: &'static str,
+    },
+    /// Nothing says as whom is written to the destination.
+    #[error(
+        "project {project} names no service account for destination {destination}, namespace {namespace:?}, and syncs impersonate one: \
+         add an entry that fits to spec.destinationServiceAccounts"
+    )]
+    NoServiceAccount {
+        /// Project.
+        project: String,
+        /// Server.
+        destination: String,
+        /// Namespace of the application's destination.
+        namespace: String,
+    },
+    /// What says it cannot be understood.
+    #[error("project {project}: spec.destinationServiceAccounts[{index}].{field}: {reason}")]
+    ServiceAccount {
+        /// Project.
+        project: String,
+        /// Which entry.
+        index: usize,
+        /// Field of the entry.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It is not decided yet as whom is written.
+    #[error("nothing was written for project {project}: it is not decided as whom")]
+    Undecided {
+        /// Project.
+        project: String,
     },
 }
 
@@ -217,6 +262,50 @@ impl AppProject {
             project,
             destination: cluster.clone(),
             namespace: namespace.to_owned(),
+        })
+    }
+
+    /// As whom an application of this project writes to its destination, where the controller impersonates. `namespace` is that of the
+    /// Application: what has no destination namespace has its account there. As in Argo CD the first entry that fits counts, and fits by the
+    /// application's own destination, whatever namespace an object of it lives in. What cannot be understood fits nothing and hides
+    /// nothing: it is an error, so that no later entry gives rights that an earlier one was meant to withhold.
+    pub fn service_account(
+        &self,
+        destination: &ApplicationDestination,
+        namespace: &str,
+    ) -> Result<Identity, RefusedByProject> {
+        let server = destination.cluster().0;
+        for (index, entry) in self.spec.destination_service_accounts.iter().enumerate() {
+            let refused = |field, reason| RefusedByProject::ServiceAccount {
+                project: self.metadata.name.clone(),
+                index,
+                field,
+                reason,
+            };
+            for (field, pattern) in [("server", &entry.server), ("namespace", &entry.namespace)] {
+                if let Some(odd) = pattern.chars().find(|c| "![]{}\\".contains(*c)) {
+                    let reason =
+                        format!("{pattern:?} has {odd:?}: only * and ? are patterns here, and nothing is denied");
+                    return Err(refused(field, reason));
+                }
+            }
+            let is_fit =
+                glob(entry.server.trim_end_matches('/'), &server) && glob(&entry.namespace, &destination.namespace);
+            if is_fit {
+                let home = match destination.namespace.as_str() {
+                    "" => namespace,
+                    namespace => namespace,
+                };
+                let account = ServiceAccount::parse(&entry.default_service_account, home);
+                return account
+                    .map(Identity::ServiceAccount)
+                    .map_err(|error: InvalidIdentity| refused("defaultServiceAccount", error.to_string()));
+            }
+        }
+        Err(RefusedByProject::NoServiceAccount {
+            project: self.metadata.name.clone(),
+            destination: server,
+            namespace: destination.namespace.clone(),
         })
     }
 
@@ -330,5 +419,81 @@ mod tests {
         project.spec.source_repos.push("!https://evil/*".into());
         assert!(project.permits_source(&source("https://evil/x")).is_err());
         assert!(project.permits_source(&source("https://good/x")).is_ok());
+    }
+
+    fn mapped(entries: &[(&str, &str, &str)]) -> AppProject {
+        let mut project = AppProject::permissive("team");
+        let entry = |(server, namespace, account): &(&str, &str, &str)| DestinationServiceAccount {
+            server: (*server).into(),
+            namespace: (*namespace).into(),
+            default_service_account: (*account).into(),
+        };
+        project.spec.destination_service_accounts = entries.iter().map(entry).collect();
+        project
+    }
+
+    fn account(project: &AppProject, name: &str, namespace: &str) -> Result<String, String> {
+        let destination = ApplicationDestination {
+            name: name.into(),
+            namespace: namespace.into(),
+            ..Default::default()
+        };
+        let found = project.service_account(&destination, "argocd");
+        found
+            .map(|identity| identity.to_string())
+            .map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn the_first_account_that_fits_counts() {
+        let here = crate::ClusterId::IN_CLUSTER;
+        let project = mapped(&[
+            ("https://other", "*", "other"),
+            (here, "shop", "shop-deployer"),
+            (here, "shop-*", "ops:deployer"),
+            ("*", "shop", "never"),
+            ("https://kubernetes.*", "", "homeless"),
+        ]);
+        let of = |namespace| account(&project, "in-cluster", namespace);
+        assert_eq!(of("shop"), Ok("system:serviceaccount:shop:shop-deployer".into()));
+        assert_eq!(of("shop-dev"), Ok("system:serviceaccount:ops:deployer".into()));
+        // Without a namespace of its own the account is where the Application is.
+        assert_eq!(of(""), Ok("system:serviceaccount:argocd:homeless".into()));
+        let refusal = of("bank").expect_err("nothing fits");
+        assert!(
+            refusal.contains("project team") && refusal.contains("spec.destinationServiceAccounts"),
+            "{refusal}"
+        );
+        assert!(account(&AppProject::permissive("default"), "in-cluster", "shop").is_err());
+    }
+
+    #[test]
+    fn an_account_that_is_none_is_no_way_to_the_next_one() {
+        for (entry, field) in [
+            (("*", "*", ""), "[0].defaultServiceAccount"),
+            (("*", "*", "  "), "[0].defaultServiceAccount"),
+            (("*", "*", "*"), "[0].defaultServiceAccount"),
+            (("*", "*", "a:b:c"), "[0].defaultServiceAccount"),
+            (("*", "!shop", "deployer"), "[0].namespace"),
+            (("!https://x", "*", "deployer"), "[0].server"),
+            (("*", "{shop,bank}", "deployer"), "[0].namespace"),
+            (("*", "[s]hop", "deployer"), "[0].namespace"),
+        ] {
+            let refusal = account(&mapped(&[entry, ("*", "*", "admin")]), "in-cluster", "shop");
+            let refusal = refusal.expect_err("no account");
+            assert!(refusal.contains(field), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn accounts_are_read_from_the_resource() {
+        let text = r#"{"metadata": {"name": "p"}, "spec": {"destinationServiceAccounts":
+            [{"server": "*", "namespace": "a", "defaultServiceAccount": "b"}]}}"#;
+        let project: AppProject = serde_json::from_str(text).expect("a project");
+        assert_eq!(
+            account(&project, "in-cluster", "a"),
+            Ok("system:serviceaccount:a:b".into())
+        );
+        assert!(project.spec.rest.is_empty());
     }
 }

@@ -137,6 +137,7 @@ impl Controller {
         let precautions = Precautions {
             keeper: keeper(&cluster, &settings, clock, &events),
             leadership: election.as_ref().map(Election::leadership),
+            impersonates: settings.engine.impersonation,
         };
         let keeper = precautions.keeper.clone();
         let executor = Executor::new(

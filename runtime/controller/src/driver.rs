@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use capstan_engine::effect::EffectKind;
 use capstan_engine::{Effect, EffectId, Event, Outcome};
-use capstan_model::ApplicationId;
+use capstan_model::{ApplicationId, Identity};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -24,8 +24,13 @@ use crate::read_model::ReadModel;
 
 /// Carries effects out.
 pub(crate) trait Execute: Send + 'static {
-    /// Carries out one effect other than `WatchKinds`.
-    fn execute(&self, application: ApplicationId, kind: EffectKind) -> BoxFuture<'static, Outcome>;
+    /// Carries out one effect other than `WatchKinds`; what changes a destination, as `identity`.
+    fn execute(
+        &self,
+        application: ApplicationId,
+        identity: Option<Identity>,
+        kind: EffectKind,
+    ) -> BoxFuture<'static, Outcome>;
     /// Carries out `WatchKinds`, and whatever else is over at once.
     fn configure(&mut self, kind: EffectKind);
     /// This process leads, or no longer does.
@@ -189,10 +194,10 @@ impl<M: Machine, X: Execute> Driver<M, X> {
     }
 
     fn start(&mut self, effect: Effect, patch: bool) {
-        let Effect { id, kind } = effect;
+        let Effect { id, identity, kind } = effect;
         let name = effect_name(&kind);
         let fallback = Fallback::of(&kind);
-        let work = self.executor.execute(id.application.clone(), kind);
+        let work = self.executor.execute(id.application.clone(), identity, kind);
         self.running.spawn(async move {
             let (outcome, panicked) = match AssertUnwindSafe(work).catch_unwind().await {
                 Ok(outcome) => (outcome, false),
@@ -292,7 +297,11 @@ mod tests {
             patch: json!(sequence),
             version: None,
         };
-        Effect { id: id(sequence), kind }
+        Effect {
+            id: id(sequence),
+            identity: None,
+            kind,
+        }
     }
 
     impl Machine for Scripted {
@@ -342,7 +351,7 @@ mod tests {
     struct Slow;
 
     impl Execute for Slow {
-        fn execute(&self, _: ApplicationId, kind: EffectKind) -> BoxFuture<'static, Outcome> {
+        fn execute(&self, _: ApplicationId, _: Option<Identity>, kind: EffectKind) -> BoxFuture<'static, Outcome> {
             async move {
                 let EffectKind::PatchStatus { patch, .. } = kind else {
                     unreachable!("only those are wanted")

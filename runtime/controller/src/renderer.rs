@@ -6,7 +6,7 @@ use std::sync::Arc;
 use capstan_engine::event::SourceFailure;
 use capstan_engine::targets::TargetContext;
 use capstan_model::annotations::DETERMINISM;
-use capstan_model::{ApplicationSource, Manifest, shown_revision};
+use capstan_model::{ApplicationSource, Manifest, SecretBytes, shown_revision};
 use capstan_render::{Determinism, FileTree, Interrupt, Random, ReadError, RenderCache, RenderError, RenderInputs};
 
 /// One source at its commit, and what it is rendered for.
@@ -52,7 +52,7 @@ pub trait Renderer: Send + Sync + 'static {
 
 /// The renderer of Helm charts and plain directories, `capstan_render`.
 pub struct TreeRenderer {
-    seed: Vec<u8>,
+    seed: SecretBytes,
     fresh: Fresh,
     cache: RenderCache,
 }
@@ -68,7 +68,7 @@ pub struct Fresh {
 impl TreeRenderer {
     /// `seed` is the installation's secret: what templates draw at random is a function of it, unless the application says otherwise.
     #[must_use]
-    pub fn new(seed: Vec<u8>, fresh: Fresh) -> Self {
+    pub fn new(seed: SecretBytes, fresh: Fresh) -> Self {
         Self {
             seed,
             fresh,
@@ -79,7 +79,9 @@ impl TreeRenderer {
     /// What the application's annotation says.
     fn determinism(&self, annotation: &str) -> Result<Determinism<'_>, SourceFailure> {
         match annotation {
-            "" | "stable" => Ok(Determinism::Stable { seed: &self.seed }),
+            "" | "stable" => Ok(Determinism::Stable {
+                seed: self.seed.expose(),
+            }),
             "helm" => Ok(Determinism::Helm {
                 random: &*self.fresh.random,
                 now: (self.fresh.now)(),

@@ -8,6 +8,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::mask::masked;
 use crate::request::{Ask, JSON};
 use crate::url;
 
@@ -84,6 +85,7 @@ impl Cluster {
         let ask = Ask::write(method, url.clone(), media_type, &object);
         let done = self.fetch(verb, &task.key.group_kind(), ask).await;
         let answered = done.and_then(|answer| answer.json(&url));
+        let answered = answered.map_err(|error| masked(error, &task.key, &object));
         match answered {
             Ok(object) => Ok(Box::new(object)),
             Err(error) if task.dry_run == DryRun::Server => Err(error.into_read_error()),

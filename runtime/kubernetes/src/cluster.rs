@@ -1,9 +1,10 @@
 //! A connection to one cluster.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use capstan_model::{ClusterId, GroupKind, GroupVersionKind, ResourceKey};
+use capstan_model::{ClusterId, GroupKind, GroupVersionKind, Identity, ResourceKey};
 use http::Method;
 use kube::client::Body;
 use tokio::sync::{Mutex, watch};
@@ -29,6 +30,8 @@ pub struct ClusterSettings {
     pub backoff_cap: Duration,
     /// Name under which fields are owned.
     pub field_manager: String,
+    /// Something will be written as somebody else: who connects must not be somebody else already.
+    pub impersonation: bool,
 }
 
 impl Default for ClusterSettings {
@@ -40,6 +43,7 @@ impl Default for ClusterSettings {
             backoff: Duration::from_millis(250),
             backoff_cap: Duration::from_secs(30),
             field_manager: "capstan".into(),
+            impersonation: false,
         }
     }
 }
@@ -50,6 +54,8 @@ pub struct Cluster {
     inner: Arc<Inner>,
     /// Under which it writes. `None`: it always may.
     mandate: Option<Mandate>,
+    /// As whom it writes.
+    identity: Identity,
 }
 
 struct Inner {
@@ -60,6 +66,7 @@ struct Inner {
     /// When it was last discovered again because a kind was not known: not more often than once a second.
     rediscovered: Mutex<Option<Instant>>,
     requests: RequestCounts,
+    proven: Mutex<BTreeSet<String>>,
 }
 
 /// An unknown kind makes us look again, but not more often than this.
@@ -84,8 +91,10 @@ impl Cluster {
                 table: watch::Sender::new(Arc::new(ApiTable::default())),
                 rediscovered: Mutex::new(None),
                 requests: RequestCounts::default(),
+                proven: Mutex::default(),
             }),
             mandate: None,
+            identity: Identity::Controller,
         }
     }
 
@@ -94,6 +103,18 @@ impl Cluster {
         Self {
             inner: self.inner.clone(),
             mandate: Some(mandate),
+            identity: self.identity.clone(),
+        }
+    }
+
+    /// The same connection, on which everything that is written is written as somebody. Reads stay our own. Of a service account the API
+    /// server knows the groups (`system:serviceaccounts`, those of its namespace, `system:authenticated`) and gives it exactly those where none
+    /// are sent: sending them would need the right to impersonate groups, which is the right to be anybody.
+    pub fn acting_as(&self, identity: Identity) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            mandate: self.mandate.clone(),
+            identity,
         }
     }
 
@@ -153,6 +174,17 @@ impl Cluster {
     }
 
     pub(crate) async fn fetch(&self, verb: &'static str, kind: &GroupKind, ask: Ask) -> Result<Answer, RequestError> {
+        match &self.identity {
+            Identity::ServiceAccount(account) if ask.method != Method::GET => {
+                self.prove(account).await?;
+                self.send(verb, kind, ask.acting_as(account)).await
+            }
+            _ => self.send(verb, kind, ask).await,
+        }
+    }
+
+    /// Sends it as it is.
+    pub(crate) async fn send(&self, verb: &'static str, kind: &GroupKind, ask: Ask) -> Result<Answer, RequestError> {
         let done = match self.withheld(&ask) {
             Some(error) => Err(error),
             None => fetch(&self.inner.client, ask, self.inner.settings.deadline).await,
@@ -163,6 +195,11 @@ impl Cluster {
         };
         self.inner.requests.add(verb, kind, outcome);
         done
+    }
+
+    /// Users as whom requests were seen.
+    pub(crate) fn proven(&self) -> &Mutex<BTreeSet<String>> {
+        &self.inner.proven
     }
 
     /// Why it is not sent, if it would write and must not.

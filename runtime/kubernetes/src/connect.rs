@@ -43,6 +43,15 @@ pub enum ConnectError {
         /// The program.
         program: String,
     },
+    /// It makes somebody else of whoever connects.
+    #[error(
+        "the kubeconfig impersonates {user:?} itself, whose groups would be added to those of every service account that is impersonated: \
+         connect as the one who may impersonate"
+    )]
+    Disguised {
+        /// Whom.
+        user: String,
+    },
     /// The client cannot be built of it.
     #[error("the connection to the cluster cannot be set up")]
     Client(#[source] Box<kube::Error>),
@@ -75,6 +84,9 @@ impl Cluster {
             },
         };
         refuse_programs("current", &config.auth_info)?;
+        if settings.impersonation {
+            refuse_disguise(&config.auth_info)?;
+        }
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(10));
         // Deadlines are ours, a request; a watch must be allowed to be silent.
@@ -121,9 +133,39 @@ fn refuse_programs(user: &str, info: &kube::config::AuthInfo) -> Result<(), Conn
     })
 }
 
+/// The client adds to every request whom the kubeconfig impersonates, beside whom the request does.
+fn refuse_disguise(info: &kube::config::AuthInfo) -> Result<(), ConnectError> {
+    let has_none = info.impersonate.is_none() && info.impersonate_uid.is_none();
+    if has_none && info.impersonate_groups.is_none() && info.impersonate_user_extra.is_none() {
+        return Ok(());
+    }
+    let user = info.impersonate.clone().unwrap_or_default();
+    Err(ConnectError::Disguised { user })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn whoever_is_somebody_else_already_does_not_impersonate() {
+        let dir = std::env::temp_dir().join(format!("capstan-disguise-{}", std::process::id()));
+        let text = "{current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}], \
+                    clusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}], \
+                    users: [{name: u, user: {token: t, as-groups: [system:masters]}}]}";
+        std::fs::write(&dir, text).unwrap();
+        let connect = async |impersonation| {
+            let settings = ClusterSettings {
+                impersonation,
+                ..ClusterSettings::default()
+            };
+            Cluster::connect(ClusterId::in_cluster(), &KubeconfigSource::File(dir.clone()), settings).await
+        };
+        let error = connect(true).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Disguised { .. }), "{error}");
+        assert!(connect(false).await.is_ok(), "it is nobody else's business otherwise");
+        std::fs::remove_file(&dir).unwrap();
+    }
 
     #[tokio::test]
     async fn a_program_for_credentials_is_refused_and_not_run() {

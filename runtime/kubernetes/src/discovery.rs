@@ -135,6 +135,7 @@ impl Cluster {
             url: root.to_owned(),
             accept: AGGREGATED,
             body: None,
+            user: None,
         };
         let answer = self.fetch("discover", &GroupKind::default(), ask).await?;
         let malformed = |reason: String| RequestError::Malformed {

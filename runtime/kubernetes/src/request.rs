@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use capstan_engine::event::WriteError;
+use capstan_model::ServiceAccount;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -214,6 +215,8 @@ pub(crate) struct Ask {
     pub(crate) accept: &'static str,
     /// Media type and bytes.
     pub(crate) body: Option<(&'static str, Vec<u8>)>,
+    /// User as whom it is asked; our own when absent.
+    pub(crate) user: Option<String>,
 }
 
 pub(crate) const JSON: &str = "application/json";
@@ -225,6 +228,7 @@ impl Ask {
             url,
             accept: JSON,
             body: None,
+            user: None,
         }
     }
 
@@ -234,7 +238,14 @@ impl Ask {
             url,
             accept: JSON,
             body: Some((media_type, body.to_string().into_bytes())),
+            user: None,
         }
+    }
+
+    /// The same, asked as a service account.
+    pub(crate) fn acting_as(mut self, account: &ServiceAccount) -> Self {
+        self.user = Some(account.to_string());
+        self
     }
 
     fn request(self) -> Result<Request<Body>, RequestError> {
@@ -242,6 +253,9 @@ impl Ask {
             .method(self.method)
             .uri(&self.url)
             .header(http::header::ACCEPT, self.accept);
+        if let Some(user) = &self.user {
+            builder = builder.header("Impersonate-User", user);
+        }
         let bytes = match self.body {
             Some((media_type, bytes)) => {
                 builder = builder.header(http::header::CONTENT_TYPE, media_type);
@@ -315,7 +329,11 @@ impl Answer {
     pub(crate) fn json(&self, url: &str) -> Result<Value, RequestError> {
         serde_json::from_slice(&self.body).map_err(|error| RequestError::Malformed {
             url: url.to_owned(),
-            reason: format!("{error} in {}", excerpt(&self.body)),
+            reason: match self.body.trim_ascii_start().first() {
+                // An object that was cut off, a Secret maybe.
+                Some(b'{') => error.to_string(),
+                _ => format!("{error} in {}", excerpt(&self.body)),
+            },
         })
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use capstan_controller::{Clock, Controller, ControllerHandle, ControllerSettings, Fresh, Sources, TreeRenderer};
 use capstan_engine::settings::{Guards, parse_kind};
 use capstan_kubernetes::{Cluster, ClusterSettings, ElectionSettings, KubeconfigSource};
-use capstan_model::{ClusterId, GroupKind, parse_duration};
+use capstan_model::{ClusterId, GroupKind, SecretBytes, parse_duration};
 use capstan_source::{Charts, FetchLimits, LocalRepositories, Options, Repositories};
 use clap::Args;
 use miette::{Context, IntoDiagnostic};
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{seed, serve};
 
 /// Arguments of `capstan controller`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(crate) struct Arguments {
     /// Kubeconfig of the cluster; `KUBECONFIG`, `~/.kube/config` or the pod's service account when absent.
     #[arg(long)]
@@ -63,9 +63,13 @@ pub(crate) struct Arguments {
     /// How long what is deleted is kept for `capstan undelete`, in Secrets of --namespace; 0 keeps nothing.
     #[arg(long, default_value = "24h", value_parser = keep)]
     undelete_keep: Duration,
+    /// Deploy with the rights of the service account that the AppProject names for the destination (`spec.destinationServiceAccounts`), and with
+    /// no others. Argo CD's `application.sync.impersonation.enabled`.
+    #[arg(long)]
+    impersonation: bool,
     /// Secret that webhooks are signed with. Without it they are accepted on loopback addresses only.
-    #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true)]
-    webhook_secret: Option<String>,
+    #[arg(long, env = "CAPSTAN_WEBHOOK_SECRET", hide_env_values = true, value_parser = secret)]
+    webhook_secret: Option<SecretBytes>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -76,13 +80,18 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a parser of arguments looks like")]
+fn secret(text: &str) -> Result<SecretBytes, String> {
+    Ok(SecretBytes::from(text))
+}
+
 fn keep(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).filter(|_| !text.is_empty());
     duration.ok_or_else(|| format!("{text:?} is no duration such as 24h, nor 0 to keep nothing"))
 }
 
 /// What a controller is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Settings {
     /// Kubeconfig file; inferred when absent.
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -100,10 +109,12 @@ pub(crate) struct Settings {
     pub(crate) protected_kinds: Vec<GroupKind>,
     /// How long what is deleted is kept.
     pub(crate) undelete_keep: Duration,
+    /// Deploys as the service accounts that projects name.
+    pub(crate) impersonation: bool,
     /// Which folders may be read as repositories.
     pub(crate) local: LocalRepositories,
     /// What charts draw at random follows from this.
-    pub(crate) seed: Vec<u8>,
+    pub(crate) seed: SecretBytes,
     /// By what name it runs for the lead; without one it leads.
     pub(crate) identity: Option<String>,
 }
@@ -119,8 +130,9 @@ impl Default for Settings {
             guards: Guards::default(),
             protected_kinds: Vec::new(),
             undelete_keep: Duration::from_secs(24 * 3600),
+            impersonation: false,
             local: LocalRepositories::Anywhere,
-            seed: Vec::new(),
+            seed: SecretBytes::from(""),
             identity: None,
         }
     }
@@ -177,7 +189,11 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
     let source = settings
         .kubeconfig
         .map_or(KubeconfigSource::Inferred, KubeconfigSource::File);
-    let cluster = Cluster::connect(ClusterId::in_cluster(), &source, ClusterSettings::default())
+    let connection = ClusterSettings {
+        impersonation: settings.impersonation,
+        ..ClusterSettings::default()
+    };
+    let cluster = Cluster::connect(ClusterId::in_cluster(), &source, connection)
         .await
         .into_diagnostic()?;
     let options = Options {
@@ -198,6 +214,7 @@ pub(crate) async fn start(settings: Settings) -> miette::Result<Running> {
     controller.engine.installation_id = settings.installation_id;
     controller.engine.guards = settings.guards;
     controller.engine.protected_kinds = settings.protected_kinds;
+    controller.engine.impersonation = settings.impersonation;
     let controller = Controller::new(
         cluster,
         Arc::new(sources),
@@ -215,6 +232,24 @@ fn local() -> LocalRepositories {
     match std::env::var_os("KUBERNETES_SERVICE_HOST") {
         Some(_) => LocalRepositories::Refused,
         None => LocalRepositories::Anywhere,
+    }
+}
+
+/// What it is started with, by its arguments.
+fn settings(arguments: &Arguments, cache: PathBuf, seed: SecretBytes) -> Settings {
+    Settings {
+        kubeconfig: arguments.kubeconfig.clone(),
+        cache,
+        poll_interval: arguments.poll_interval,
+        namespace: arguments.namespace.clone(),
+        installation_id: arguments.installation_id.clone(),
+        guards: arguments.guards,
+        protected_kinds: arguments.protect_kind.clone(),
+        undelete_keep: arguments.undelete_keep,
+        impersonation: arguments.impersonation,
+        local: local(),
+        seed,
+        identity: identity(arguments.leader_elect, arguments.identity.clone()),
     }
 }
 
@@ -236,19 +271,7 @@ pub(crate) async fn run(arguments: Arguments) -> miette::Result<ExitCode> {
         .wrap_err_with(|| format!("{} cannot be made", cache.display()))?;
     let seed_file = arguments.seed_file.clone();
     let seed = seed::read_or_make(&seed_file.unwrap_or_else(|| arguments.dir.as_ref().unwrap_or(&cache).join("seed")))?;
-    let settings = Settings {
-        kubeconfig: arguments.kubeconfig,
-        cache,
-        poll_interval: arguments.poll_interval,
-        namespace: arguments.namespace,
-        installation_id: arguments.installation_id,
-        guards: arguments.guards,
-        protected_kinds: arguments.protect_kind,
-        undelete_keep: arguments.undelete_keep,
-        local: local(),
-        seed,
-        identity: identity(arguments.leader_elect, arguments.identity),
-    };
+    let settings = settings(&arguments, cache, seed);
     let listener = serve::listen(arguments.address, arguments.port).await?;
     let mut running = start(settings).await?;
     let options = capstan_server::Options {

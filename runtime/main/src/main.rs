@@ -13,14 +13,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// Git push deploys: the cluster hauls its desired state from Git.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "capstan", version, max_term_width = 110)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Everything at once, on this machine: a simulated cluster, a Git repository, the controller and the dashboard.
     Demo(demo::Arguments),

@@ -8,6 +8,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use capstan_model::SecretBytes;
 use capstan_render::Random;
 use miette::{Context as _, IntoDiagnostic as _, miette};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -16,14 +17,14 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 const LENGTH: usize = 32;
 
 /// The seed in a file, made if there is no such file.
-pub(crate) fn read_or_make(file: &Path) -> miette::Result<Vec<u8>> {
+pub(crate) fn read_or_make(file: &Path) -> miette::Result<SecretBytes> {
     match fs::read(file) {
         Ok(seed) if seed.len() < LENGTH => Err(miette!(
             "{} holds {} bytes: a seed has at least {LENGTH}",
             file.display(),
             seed.len()
         )),
-        Ok(seed) => Ok(seed),
+        Ok(seed) => Ok(SecretBytes::new(seed)),
         Err(error) if error.kind() == ErrorKind::NotFound => make(file),
         Err(error) => Err(error)
             .into_diagnostic()
@@ -31,7 +32,7 @@ pub(crate) fn read_or_make(file: &Path) -> miette::Result<Vec<u8>> {
     }
 }
 
-fn make(file: &Path) -> miette::Result<Vec<u8>> {
+fn make(file: &Path) -> miette::Result<SecretBytes> {
     let mut seed = vec![0; LENGTH];
     SystemRandom::new()
         .fill(&mut seed)
@@ -49,7 +50,7 @@ fn make(file: &Path) -> miette::Result<Vec<u8>> {
         )
     })?;
     tracing::warn!(file = %file.display(), "made a new seed: passwords that charts draw change with it, so keep the file");
-    Ok(seed)
+    Ok(SecretBytes::new(seed))
 }
 
 /// The machine's random bytes.
@@ -78,10 +79,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("seed");
         let made = read_or_make(&file).unwrap();
-        assert_eq!((made.len(), read_or_make(&file).unwrap()), (LENGTH, made.clone()));
+        assert_eq!(made.expose().len(), LENGTH);
+        assert!(read_or_make(&file).unwrap() == made);
         let other = read_or_make(&folder.path().join("other")).unwrap();
-        assert_ne!(made, other);
+        assert!(made != other);
         fs::write(&file, "short").unwrap();
-        assert!(read_or_make(&file).unwrap_err().to_string().contains("holds 5 bytes"));
+        let error = read_or_make(&file).err().expect("too short");
+        assert!(error.to_string().contains("holds 5 bytes"));
     }
 }

@@ -20,6 +20,7 @@ mod error;
 pub mod live;
 pub mod pages;
 mod probes;
+mod safe_url;
 mod stream;
 mod webhook;
 
@@ -31,17 +32,18 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use capstan_model::SecretBytes;
 
 pub use backend::{Backend, Snapshot};
 pub use webhook::{PushedRepositories, WebhookError, pushed_repositories};
 
 /// How the server behaves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// Serve actions (refresh, sync, terminate). Only where nobody else can reach the port.
     pub allow_actions: bool,
     /// Secret that webhooks are signed with (`X-Hub-Signature-256`, or GitLab's token header).
-    pub webhook_secret: Option<String>,
+    pub webhook_secret: Option<SecretBytes>,
     /// Accept webhooks without a signature when there is no secret.
     pub unsigned_webhooks: bool,
 }

@@ -3,26 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use capstan_model::SecretBytes;
+
 use crate::RepoUrl;
 use crate::charts::{Access, Login};
-
-/// How to authenticate.
-#[derive(Clone, PartialEq, Eq)]
-enum Secret {
-    /// Nothing: only the way to the host is told.
-    None,
-    Basic {
-        user: String,
-        password: String,
-    },
-    Bearer(String),
-}
 
 /// Credentials of one host. They are sent to no other, not even after a redirect.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     host: String,
-    secret: Secret,
+    login: Login,
     clear_text: bool,
     /// Whom to trust, a client's certificate, and the way to go.
     transport: Option<Arc<Access>>,
@@ -34,41 +24,32 @@ impl Credentials {
         if access == Access::default() {
             return None;
         }
-        let secret = match &access.login {
-            Login::Anonymous => Secret::None,
-            Login::Basic { user, password } => Secret::Basic {
-                user: user.clone(),
-                password: password.clone(),
-            },
-            Login::Bearer(token) => Secret::Bearer(token.clone()),
-        };
         Some(Self {
             host: url.host(),
-            secret,
+            login: access.login.clone(),
             clear_text: access.insecure,
             transport: Some(Arc::new(access)),
         })
     }
 
     /// User and password (or token) for the host of `url`.
-    pub fn basic(url: &RepoUrl, user: impl Into<String>, password: impl Into<String>) -> Self {
-        let secret = Secret::Basic {
-            user: user.into(),
-            password: password.into(),
-        };
+    pub fn basic(url: &RepoUrl, user: impl Into<String>, password: impl Into<SecretBytes>) -> Self {
         Self {
             host: url.host(),
-            secret,
+            login: Login::Basic {
+                user: user.into(),
+                password: password.into(),
+            },
             clear_text: false,
             transport: None,
         }
     }
 
     /// A bearer token for the host of `url`.
-    pub fn bearer(url: &RepoUrl, token: impl Into<String>) -> Self {
+    pub fn bearer(url: &RepoUrl, token: impl Into<SecretBytes>) -> Self {
         Self {
             host: url.host(),
-            secret: Secret::Bearer(token.into()),
+            login: Login::Bearer(token.into()),
             clear_text: false,
             transport: None,
         }
@@ -92,19 +73,19 @@ impl Credentials {
 
     /// User and password, unless it is a token for a header.
     pub(crate) fn account(&self) -> Option<gix::sec::identity::Account> {
-        match &self.secret {
-            Secret::Basic { user, password } => Some(gix::sec::identity::Account {
+        match &self.login {
+            Login::Basic { user, password } => Some(gix::sec::identity::Account {
                 username: user.clone(),
-                password: password.clone(),
+                password: password.expose_text()?.to_owned(),
                 oauth_refresh_token: None,
             }),
-            Secret::Bearer(_) | Secret::None => None,
+            Login::Bearer(_) | Login::Anonymous => None,
         }
     }
 
     /// Do they only tell the way?
     pub(crate) fn is_anonymous(&self) -> bool {
-        self.secret == Secret::None
+        self.login.is_anonymous()
     }
 
     pub(crate) fn transport(&self) -> Option<&Arc<Access>> {
@@ -112,31 +93,18 @@ impl Credentials {
     }
 
     /// The header that carries them; `None` when they hold what no header may.
-    pub(crate) fn header(&self) -> Option<String> {
-        use base64::Engine as _;
-        let value = match &self.secret {
-            Secret::Basic { user, password } => {
-                format!(
-                    "Basic {}",
-                    base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"))
-                )
-            }
-            Secret::Bearer(token) => format!("Bearer {token}"),
-            Secret::None => return None,
-        };
-        value
-            .bytes()
-            .all(|byte| (0x20..0x7f).contains(&byte))
-            .then(|| format!("Authorization: {value}"))
+    pub(crate) fn header(&self) -> Option<SecretBytes> {
+        let value = self.login.header().ok().flatten()?;
+        Some(SecretBytes::concat(&[b"Authorization: ", value.expose()]))
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.secret {
-            Secret::Basic { .. } => "basic",
-            Secret::Bearer(_) => "bearer",
-            Secret::None => "anonymous",
+        let kind = match self.login {
+            Login::Basic { .. } => "basic",
+            Login::Bearer(_) => "bearer",
+            Login::Anonymous => "anonymous",
         };
         write!(f, "Credentials({kind} for {}, ***)", self.host)
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
+use capstan_model::SecretBytes;
 use gix::ObjectId;
 use gix::protocol::handshake::Ref;
 use gix::protocol::transport::client::TransportWithoutIO as _;
@@ -105,7 +106,7 @@ impl Server<'_> {
         match authorization {
             Authorization::None => {}
             Authorization::Account(account) => transport.set_identity(account).map_err(gix::Error::from_error)?,
-            Authorization::Header(header) => headers.push(header),
+            Authorization::Header(header) => headers.extend(header.expose_text().map(str::to_owned)),
         }
         let connection = remote
             .to_connection_with_transport(transport)
@@ -168,7 +169,7 @@ impl Server<'_> {
 enum Authorization {
     None,
     Account(gix::sec::identity::Account),
-    Header(String),
+    Header(SecretBytes),
 }
 
 /// The server's answer as a table.

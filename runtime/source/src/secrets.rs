@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine as _;
+use capstan_model::SecretBytes;
 use serde_json::Value;
 
 use crate::charts::{Access, ChartRepository, ClientCertificate, Login, Proxy};
@@ -266,8 +267,8 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn access(&self) -> Result<Access, String> {
-        let (user, password) = (self.text("username")?, self.text("password")?);
-        let token = self.text("bearerToken")?;
+        let (user, password) = (self.text("username")?, self.secret("password")?);
+        let token = self.secret("bearerToken")?;
         let login = match (user.is_empty() && password.is_empty(), token.is_empty()) {
             (false, _) => Login::Basic { user, password },
             (true, false) => Login::Bearer(token),
@@ -280,13 +281,14 @@ impl Fields<'_> {
                 "key {key}: this way to log in is not supported; use username and password"
             ));
         }
-        let (certificate, key) = (self.text("tlsClientCertData")?, self.text("tlsClientCertKey")?);
+        let (certificate, key) = (self.text("tlsClientCertData")?, self.secret("tlsClientCertKey")?);
         let client_certificate = match (certificate.is_empty(), key.is_empty()) {
             (true, true) => None,
             (false, false) => Some(ClientCertificate { certificate, key }),
             _ => return Err("keys tlsClientCertData and tlsClientCertKey: both or none are needed".to_owned()),
         };
-        let proxy = match self.text("proxy")?.as_str() {
+        let proxy = self.secret("proxy")?;
+        let proxy = match proxy.expose_text().unwrap_or_default() {
             "" => None,
             url => {
                 let proxy = Proxy::new(url, &self.text("noProxy")?);
@@ -307,17 +309,27 @@ impl Fields<'_> {
     }
 
     fn is_set(&self, key: &str) -> bool {
-        self.text(key)
-            .is_ok_and(|text| !matches!(text.as_str(), "" | "0" | "false"))
+        self.secret(key)
+            .is_ok_and(|secret| !matches!(secret.expose(), b"" | b"0" | b"false"))
     }
 
+    /// What may be shown.
     fn text(&self, key: &str) -> Result<String, String> {
+        let text = self.secret(key)?;
+        Ok(text.expose_text().unwrap_or_default().to_owned())
+    }
+
+    /// What may not. A text: nothing else is a password or a key.
+    fn secret(&self, key: &str) -> Result<SecretBytes, String> {
         match self.secret.get("data").and_then(|data| data.get(key)) {
-            None | Some(Value::Null) => Ok(String::new()),
+            None | Some(Value::Null) => Ok(SecretBytes::from("")),
             Some(Value::String(encoded)) => {
                 let bytes = base64::engine::general_purpose::STANDARD.decode(encoded);
-                let bytes = bytes.map_err(|_| format!("key {key}: it is not base64"))?;
-                String::from_utf8(bytes).map_err(|_| format!("key {key}: it is not UTF-8"))
+                let secret = SecretBytes::new(bytes.map_err(|_| format!("key {key}: it is not base64"))?);
+                match secret.expose_text() {
+                    Some(_) => Ok(secret),
+                    None => Err(format!("key {key}: it is not UTF-8")),
+                }
             }
             Some(_) => Err(format!("key {key}: it is not a text")),
         }

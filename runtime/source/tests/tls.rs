@@ -152,7 +152,7 @@ fn authorities_and_client_certificates() {
     };
     let certificate = ClientCertificate {
         certificate: read(dir, "client.pem"),
-        key: read(dir, "client.key"),
+        key: read(dir, "client.key").into(),
     };
     let open = Server::start(dir, None);
     let error = ask(dir, &open, Access::default()).unwrap_err();
@@ -188,7 +188,7 @@ fn certificates_that_are_none(dir: &Path, server: &Server, certificate: &ClientC
             authorities: authorities.to_owned(),
             client_certificate: certificate.map(|(certificate, key)| ClientCertificate {
                 certificate: certificate.to_owned(),
-                key: key.to_owned(),
+                key: key.into(),
             }),
             ..Access::default()
         };

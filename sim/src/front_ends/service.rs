@@ -18,12 +18,22 @@ use crate::status::ApiError;
 #[derive(Clone)]
 pub struct WorldService {
     cluster: Cluster,
+    /// Of requests that bring no credentials.
+    token: Option<String>,
 }
 
 impl WorldService {
     /// Over a cluster.
     pub fn new(cluster: Cluster) -> Self {
-        Self { cluster }
+        Self { cluster, token: None }
+    }
+
+    /// Over a cluster, as whoever has this token (`Options::tokens`).
+    pub fn with_token(cluster: Cluster, token: &str) -> Self {
+        Self {
+            cluster,
+            token: Some(token.to_owned()),
+        }
     }
 
     async fn answer<B>(self, request: http::Request<B>) -> http::Response<AnswerBody>
@@ -35,7 +45,9 @@ impl WorldService {
             let error = ApiError::bad_request("the body of the request could not be read");
             return self.respond(Response::json(error.code, error.to_status()));
         };
-        let request = translate(&parts, &body.to_bytes());
+        let mut request = translate(&parts, &body.to_bytes());
+        let token = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        request.authorization = request.authorization.or(token);
         self.respond(self.cluster.handle(request))
     }
 

@@ -183,6 +183,9 @@ impl World {
             groups.push("system:authenticated".into());
         }
         self.may_impersonate(&user, name)?;
+        for group in &request.impersonate_groups {
+            self.may_impersonate_group(&user, group)?;
+        }
         Ok(User {
             name: name.clone(),
             groups,

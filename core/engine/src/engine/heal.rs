@@ -14,7 +14,7 @@ use crate::effect::EffectKind;
 use crate::event::WriteError;
 use crate::journal::Cause;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
-use crate::policy::{HealSkip, SelfHeal, Standing, named, repair_wait, turn};
+use crate::policy::{HealSkip, SelfHeal, Standing, Verb, named, repair_wait, turn};
 
 impl Engine {
     pub(super) fn step_heal(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate, touched: Touched) {
@@ -127,6 +127,10 @@ impl Engine {
             SelfHeal::Sync(repair) => repair.in_a_row,
             SelfHeal::Skip(reason) => return self.leave(now, app, key, reason),
         };
+        let by = match self.authorize_now(app, project, key, Verb::Apply) {
+            Ok(by) => by,
+            Err(refusal) => return self.leave(now, app, key, HealSkip::Refused(refusal.to_string())),
+        };
         let Some(task) = self
             .wanted(app, key)
             .map(|target| self.apply_task(app, &target, options))
@@ -145,7 +149,7 @@ impl Engine {
             Some(first) => (first, InFlight::HealTakeOver(key.clone())),
             None => (EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone())),
         };
-        self.emit(app, effect, what);
+        self.emit_as(app, by, effect, what);
         let heal = Heal {
             attempts,
             last: now,

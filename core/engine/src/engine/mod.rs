@@ -23,6 +23,7 @@
 //!
 //! **Deliberately absent.** Periodic timers: the deadlines are back-offs of things that failed, and nothing else.
 
+mod acting;
 mod assess;
 mod assessment;
 mod audit;
@@ -59,7 +60,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use capstan_model::{AppProject, ApplicationId, ClusterId, ResourceKey, SyncPhase, Timestamp};
+use capstan_model::{AppProject, ApplicationId, ClusterId, Identity, ResourceKey, SyncPhase, Timestamp};
 
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event::Event;
@@ -307,8 +308,18 @@ impl Engine {
         app.deadline = next;
     }
 
-    /// Emits an effect for an application.
-    fn emit(&mut self, app: &mut ApplicationState, mut kind: EffectKind, what: InFlight) {
+    /// Emits an effect for an application that changes nothing in its cluster.
+    fn emit(&mut self, app: &mut ApplicationState, kind: EffectKind, what: InFlight) {
+        self.emit_by(app, None, kind, what);
+    }
+
+    fn emit_by(
+        &mut self,
+        app: &mut ApplicationState,
+        identity: Option<Identity>,
+        mut kind: EffectKind,
+        what: InFlight,
+    ) {
         if let EffectKind::Delete { permit, .. } = &mut kind {
             permit.fenced(self.fence.clone());
         }
@@ -319,7 +330,7 @@ impl Engine {
             sequence: self.sequence,
         };
         app.in_flight.insert(id.clone(), what);
-        self.effects.push_back(Effect { id, kind });
+        self.effects.push_back(Effect { id, identity, kind });
     }
 
     fn cluster(&self, app: &ApplicationState) -> Option<&Cluster> {

@@ -216,16 +216,30 @@ impl Engine {
             version: served.version.clone(),
             kind: key.kind.clone(),
         };
+        let uid = node.uid();
+        let by = match self.authorize_release(app, key) {
+            Ok(by) => by,
+            Err(why) => return Self::refused_release(now, app, key, why),
+        };
         let effect = EffectKind::RemoveFinalizer {
             cluster: app.application.spec.destination.cluster(),
             key: key.clone(),
             gvk,
-            uid: node.uid(),
+            uid,
             finalizer: HOOK_FINALIZER.to_owned(),
         };
         let cause = self.cause_of_desired(app);
         self.note(now, app, Some(key), "hook", "Held", "Released", String::new(), cause);
-        self.emit(app, effect, InFlight::Release(key.clone()));
+        self.emit_as(app, by, effect, InFlight::Release(key.clone()));
+    }
+
+    /// It may not be done: that may change with the project.
+    fn refused_release(now: Timestamp, app: &mut ApplicationState, key: &ResourceKey, why: String) {
+        let refused = app.releases.held.get(key).and_then(Option::as_ref);
+        let attempts = refused.map_or(0, |refused| refused.attempts) + 1;
+        let until = now + write_backoff(attempts);
+        let refused = Refused { attempts, until, why };
+        app.releases.held.insert(key.clone(), Some(refused));
     }
 
     /// The answer to letting one go.

@@ -14,7 +14,7 @@ use super::drift::{Drift, standing};
 use super::gate::Gate;
 use super::state::ApplicationState;
 use crate::journal::Cause;
-use crate::policy::{HealSkip, SelfHeal, SelfHealInput, SkipReason, Standing, Verb, authorize, self_heal};
+use crate::policy::{HealSkip, SelfHeal, SelfHealInput, SkipReason, Standing, Verb, self_heal};
 
 /// A reason, as it is told of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +65,7 @@ impl Engine {
         let standing = standing(app, drift, key, node.is_some_and(capstan_live::Node::is_deleting));
         let mut input = self.heal_input(now, app, standing);
         if standing == Standing::Drifted {
-            let destination = &app.application.spec.destination;
-            let refusal = authorize(project, destination, key, Verb::Apply).err();
+            let refusal = self.authorize_now(app, project, key, Verb::Apply).err();
             input.refusal = refusal.map(|refusal| refusal.to_string());
             input.rival = self.rival(app, key);
             input.left_to = app.left_to(key);

@@ -28,7 +28,7 @@ use super::state::{ApplicationState, InFlight};
 use crate::effect::{ApplyMode, ApplyTask, EffectKind};
 use crate::event::WriteError;
 use crate::machine::{TaskState, WriteTask};
-use crate::policy::ignore_rules;
+use crate::policy::{Verb, ignore_rules};
 use crate::writing::{FormerFields, has_former_fields};
 
 /// Whose fields an application takes over. Those of client-side apply are left with `ClientSideApplyMigration=false`; what Argo CD applied
@@ -126,12 +126,18 @@ impl Engine {
     ) {
         match result {
             Ok(_) | Err(WriteError::NotFound(_)) if self.may_write(app) => {
+                let gate = self.gate(app);
+                let Some(project) = gate.project() else { return };
+                let by = match self.authorize_now(app, project, key, Verb::Apply) {
+                    Ok(by) => by,
+                    Err(refusal) => return app.heal.fail(key, refusal.to_string()),
+                };
                 let options = app.application.spec.sync_policy.options();
                 let task = self
                     .wanted(app, key)
                     .map(|target| self.apply_task(app, &target, &options));
                 if let Some(task) = task {
-                    self.emit(app, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
+                    self.emit_as(app, by, EffectKind::Apply(Box::new(task)), InFlight::Heal(key.clone()));
                 }
             }
             Ok(_) | Err(WriteError::NotFound(_)) => {}

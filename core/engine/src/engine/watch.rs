@@ -77,6 +77,7 @@ impl Engine {
                     epoch: 0,
                     sequence: self.sequence,
                 },
+                identity: None,
                 kind: EffectKind::WatchKinds {
                     cluster: id.clone(),
                     kinds,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use capstan_model::{AppProject, ApplicationDestination, GroupKind, SyncOptions};
+use capstan_model::{AppProject, ApplicationDestination, GroupKind, Identity, SyncOptions};
 use petgraph::stable_graph::NodeIndex;
 
 use super::{Plan, SyncTask, TaskAction, defined_kind};
@@ -18,6 +18,8 @@ pub(crate) struct Validation<'a> {
     /// Of the application and the operation.
     pub(crate) options: &'a SyncOptions,
     pub(crate) project: &'a AppProject,
+    /// As whom they are done.
+    pub(crate) identity: &'a Identity,
     pub(crate) destination: &'a ApplicationDestination,
 }
 
@@ -73,7 +75,7 @@ impl Validation<'_> {
             TaskAction::Prune => Verb::Delete,
             _ => Verb::Apply,
         };
-        let permitted = authorize(self.project, self.destination, &task.key, verb);
+        let permitted = authorize(self.project, self.identity, self.destination, &task.key, verb).map(drop);
         permitted.map_err(|refusal| format!("{}{refusal}", place(task)))
     }
 }

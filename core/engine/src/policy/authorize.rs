@@ -1,6 +1,6 @@
 //! The one gate of every write.
 
-use capstan_model::{AppProject, ApplicationDestination, GroupKind, RefusedByProject, ResourceKey};
+use capstan_model::{AppProject, ApplicationDestination, GroupKind, Identity, RefusedByProject, ResourceKey};
 
 /// What is done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,19 +11,40 @@ pub enum Verb {
     Delete,
 }
 
-/// May an application of `project` that goes to `destination` do this to the object? Argo CD's projects do not tell verbs apart; the
-/// verb is here so that every caller says what it is about to do.
+/// The right to do what was asked for, as somebody. [`authorize`] alone gives it, and the engine sends nothing to a destination without.
+#[derive(Clone, Debug)]
+pub struct Authorized {
+    identity: Identity,
+}
+
+impl Authorized {
+    /// As whom.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// As whom: it is used up.
+    pub(crate) fn into_identity(self) -> Identity {
+        self.identity
+    }
+}
+
+/// May an application of `project` that goes to `destination` do this to the object as `identity`? Argo CD's projects do not tell verbs
+/// apart; the verb is here so that every caller says what it is about to do.
 pub fn authorize(
     project: &AppProject,
+    identity: &Identity,
     destination: &ApplicationDestination,
     key: &ResourceKey,
     _verb: Verb,
-) -> Result<(), RefusedByProject> {
+) -> Result<Authorized, RefusedByProject> {
     let kind = GroupKind::new(&key.group, &key.kind);
     let namespaced = !key.namespace.is_empty();
     project.permits_kind(&kind, &key.name, namespaced)?;
     if namespaced {
         project.permits_destination(destination, &key.namespace)?;
     }
-    Ok(())
+    Ok(Authorized {
+        identity: identity.clone(),
+    })
 }

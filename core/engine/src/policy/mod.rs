@@ -12,7 +12,7 @@ mod shared;
 mod window;
 
 pub use admit::admit;
-pub use authorize::{Verb, authorize};
+pub use authorize::{Authorized, Verb, authorize};
 pub(crate) use auto_sync::would_wipe;
 pub use auto_sync::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, Unwritable, auto_sync};
 pub use depends_on::{MalformedDependency, cycle, dependencies};

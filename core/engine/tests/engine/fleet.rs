@@ -8,7 +8,7 @@ use capstan_engine::effect::{DryRun, Effect, EffectKind, RenderTask};
 use capstan_engine::event::{Descent, Outcome, ResolvedRevision, SourceFailure, WriteError};
 use capstan_engine::view::ApplicationView;
 use capstan_engine::{Engine, Event, Settings};
-use capstan_model::{AppProject, Application, ApplicationId, ClusterId, ResourceKey, Timestamp};
+use capstan_model::{AppProject, Application, ApplicationId, ClusterId, Identity, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, discovery, merge_patch};
@@ -23,6 +23,9 @@ pub(crate) struct Fleet {
     pub(crate) unreadable: BTreeSet<String>,
     pub(crate) now: Timestamp,
     pub(crate) log: Vec<String>,
+    /// What was asked for that changes the cluster, and as whom.
+    pub(crate) written: Vec<(String, Identity)>,
+    projects: Vec<AppProject>,
     /// Looks at everything there is after each event, and at each effect when it is asked for.
     pub(crate) oracle: Option<fn(&Self, Option<&Effect>)>,
     pending: VecDeque<Effect>,
@@ -66,6 +69,8 @@ impl Fleet {
             unreadable: BTreeSet::new(),
             now: Timestamp::from_seconds(1_773_478_800),
             log: Vec::new(),
+            written: Vec::new(),
+            projects: Vec::new(),
             oracle: None,
             pending: VecDeque::new(),
             version: 1,
@@ -76,6 +81,9 @@ impl Fleet {
 
     fn begin(&mut self) {
         self.cluster.watched.clear();
+        for project in self.projects.clone() {
+            self.handle(Event::ProjectObserved(Box::new(project)));
+        }
         self.handle(Event::ProjectsListed);
         self.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery()));
         for name in self.resources.keys().cloned().collect::<Vec<_>>() {
@@ -93,6 +101,7 @@ impl Fleet {
 
     pub(crate) fn project(&mut self, project: &Value) {
         let project: AppProject = serde_json::from_value(project.clone()).unwrap();
+        self.projects.push(project.clone());
         self.handle(Event::ProjectObserved(Box::new(project)));
     }
 
@@ -162,6 +171,10 @@ impl Fleet {
         while let Some(effect) = self.engine.poll_effect() {
             self.log.push(describe(&effect));
             grounds_are_told(&self.engine, &effect);
+            crate::impersonation::is_as_somebody(&effect);
+            let identity = effect.identity.iter();
+            self.written
+                .extend(identity.map(|identity| (describe(&effect), identity.clone())));
             if let Some(oracle) = self.oracle {
                 oracle(self, Some(&effect));
             }

@@ -19,6 +19,7 @@ mod generate;
 mod grounds;
 mod guards;
 mod hooks;
+mod impersonation;
 mod knockouts;
 mod late;
 mod namespace;

@@ -166,6 +166,7 @@ impl Run {
         while let Some(effect) = self.engine.poll_effect() {
             self.log.push(describe(&effect));
             grounds_are_told(&self.engine, &effect);
+            crate::impersonation::is_as_somebody(&effect);
             self.pending.push_back(effect);
         }
     }

@@ -1,5 +1,6 @@
 //! Effects, carried out: one file each.
 
+mod access;
 mod apply;
 mod compare;
 mod delete;
@@ -21,11 +22,12 @@ use capstan_engine::event::{SourceFailure, WriteError};
 use capstan_engine::guard::DeletePermit;
 use capstan_engine::{Event, Outcome};
 use capstan_kubernetes::{Cluster, Keeper, Leadership, LiveWatches};
-use capstan_model::{ApplicationId, ClusterId};
+use capstan_model::{ApplicationId, ClusterId, Identity};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
 
+use self::access::Access;
 pub(crate) use self::pool::Pool;
 use self::render_cache::RenderCache;
 use crate::driver::Execute;
@@ -43,19 +45,14 @@ struct Destination {
     requests: Arc<Semaphore>,
 }
 
-/// What a request does to a cluster. One that writes goes out only while this replica leads, whatever the engine believed when it asked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
-}
-
 /// What stands between a write and the cluster.
 pub(crate) struct Precautions {
     /// Keeps what is deleted.
     pub(crate) keeper: Keeper,
     /// Whether this replica leads. `None`: there is no election.
     pub(crate) leadership: Option<Leadership>,
+    /// Nothing is deployed with the controller's own rights.
+    pub(crate) impersonates: bool,
 }
 
 /// Carries effects out on real clusters and sources.
@@ -114,6 +111,10 @@ impl Executor {
         }
     }
 
+    fn deploy(&self, identity: Option<Identity>) -> Access {
+        Access::deploy(identity, self.precautions.impersonates)
+    }
+
     fn on_cluster<T, F, R>(
         &self,
         id: &ClusterId,
@@ -131,10 +132,15 @@ impl Executor {
             Err(error) => return futures::future::ready(outcome(Err(error))).boxed(),
         };
         // Of the term in which it is asked for: it may come to its turn in another.
-        let leadership = self.precautions.leadership.as_ref().filter(|_| access == Access::Write);
+        let leadership = self.precautions.leadership.as_ref().filter(|_| access != Access::Read);
         let cluster = match leadership {
             Some(leadership) => cluster.mandated(leadership.mandate()),
             None => cluster,
+        };
+        let cluster = match access {
+            Access::Read | Access::Record => cluster,
+            Access::Deploy(Ok(identity)) => cluster.acting_as(identity),
+            Access::Deploy(Err(error)) => return futures::future::ready(outcome(Err(error))).boxed(),
         };
         async move {
             // Closed never: the executor does not close it.
@@ -149,24 +155,25 @@ impl Executor {
     fn delete(
         &self,
         id: &ClusterId,
+        access: Access,
         permit: Box<DeletePermit>,
         propagation: Propagation,
     ) -> BoxFuture<'static, Outcome> {
         let (keeper, control) = (self.precautions.keeper.clone(), self.control.clone());
-        self.on_cluster(id, Access::Write, Outcome::Deleted, move |cluster| {
+        self.on_cluster(id, access, Outcome::Deleted, move |cluster| {
             delete::delete(cluster, permit, propagation, keeper, control)
         })
     }
 
     /// What is seldom asked for: fields that are handed over, Argo CD's finalizers, and what only `guards: argo` wants.
-    fn execute_rare(&self, kind: EffectKind) -> BoxFuture<'static, Outcome> {
+    fn execute_rare(&self, identity: Option<Identity>, kind: EffectKind) -> BoxFuture<'static, Outcome> {
         match kind {
             EffectKind::MigrateFields {
                 cluster,
                 key,
                 gvk,
                 from,
-            } => self.on_cluster(&cluster, Access::Write, Outcome::Patched, |cluster| {
+            } => self.on_cluster(&cluster, self.deploy(identity), Outcome::Patched, |cluster| {
                 apply::migrate_fields(cluster, key, gvk, from)
             }),
             EffectKind::RemoveFinalizer {
@@ -175,7 +182,7 @@ impl Executor {
                 gvk,
                 uid,
                 finalizer,
-            } => self.on_cluster(&cluster, Access::Write, Outcome::Patched, |cluster| {
+            } => self.on_cluster(&cluster, self.deploy(identity), Outcome::Patched, |cluster| {
                 finalizer::remove(cluster, key, gvk, uid, finalizer)
             }),
             EffectKind::Pause { is_last, .. } => pause(is_last).boxed(),
@@ -186,7 +193,12 @@ impl Executor {
 }
 
 impl Execute for Executor {
-    fn execute(&self, application: ApplicationId, kind: EffectKind) -> BoxFuture<'static, Outcome> {
+    fn execute(
+        &self,
+        application: ApplicationId,
+        identity: Option<Identity>,
+        kind: EffectKind,
+    ) -> BoxFuture<'static, Outcome> {
         let shared = self.shared.clone();
         let control = self.control.id();
         match kind {
@@ -204,7 +216,7 @@ impl Execute for Executor {
             }
             EffectKind::Apply(task) => {
                 let cluster = task.cluster.clone();
-                self.on_cluster(&cluster, Access::Write, Outcome::Applied, |cluster| {
+                self.on_cluster(&cluster, self.deploy(identity), Outcome::Applied, |cluster| {
                     apply::apply(cluster, task)
                 })
             }
@@ -212,23 +224,23 @@ impl Execute for Executor {
                 cluster,
                 permit,
                 propagation,
-            } => self.delete(&cluster, permit, propagation),
+            } => self.delete(&cluster, self.deploy(identity), permit, propagation),
             EffectKind::Observe { cluster, key, gvk } => {
                 self.on_cluster(&cluster, Access::Read, Outcome::Observed, |cluster| {
                     observe::observe(cluster, key, gvk)
                 })
             }
             EffectKind::PatchApplication { uid, patch } => {
-                self.on_cluster(control, Access::Write, Outcome::Patched, |cluster| {
+                self.on_cluster(control, Access::Record, Outcome::Patched, |cluster| {
                     patch::application(cluster, application, uid, patch)
                 })
             }
             EffectKind::PatchStatus { uid, patch, version } => {
-                self.on_cluster(control, Access::Write, Outcome::Patched, |cluster| {
+                self.on_cluster(control, Access::Record, Outcome::Patched, |cluster| {
                     patch::status(cluster, application, uid, patch, version)
                 })
             }
-            kind => self.execute_rare(kind),
+            kind => self.execute_rare(identity, kind),
         }
     }
 

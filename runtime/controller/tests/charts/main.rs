@@ -45,7 +45,7 @@ fn renderer() -> TreeRenderer {
         random: Box::new(|| panic!("no application asks for it")),
         now: Box::new(|| 0),
     };
-    TreeRenderer::new(b"a seed of an installation in tests".to_vec(), fresh)
+    TreeRenderer::new("a seed of an installation in tests".into(), fresh)
 }
 
 /// `ada:hunter2`.

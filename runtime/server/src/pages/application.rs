@@ -10,7 +10,7 @@ use capstan_model::{ApplicationId, ResourceKey, SyncPhase};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::parts::{element_id, health, phase, short, sync};
+use super::parts::{element_id, foreign_link, health, phase, short, sync};
 use super::{container, query_escape};
 use crate::live::{Page, Piece};
 
@@ -87,7 +87,7 @@ fn head(view: &ApplicationView) -> Markup {
                 dd { code { (short(&view.revision)) } " " (view.subject) @if !view.author.is_empty() { " — " (view.author) } }
                 dt { "Source" }
                 dd { @for source in &view.sources { div {
-                    (source.repo_url) " " code { (source.path) (source.chart) } " at " code { (source.target_revision) }
+                    (foreign_link(&source.repo_url)) " " code { (source.path) (source.chart) } " at " code { (source.target_revision) }
                 } } }
                 dt { "Destination" }
                 dd { (view.destination.server) (view.destination.name) ", namespace " code { (view.destination.namespace) } }

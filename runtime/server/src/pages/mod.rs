@@ -4,7 +4,7 @@
 
 mod application;
 mod applications;
-mod parts;
+pub(crate) mod parts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

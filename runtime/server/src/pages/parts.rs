@@ -3,6 +3,8 @@
 use capstan_model::{ApplicationId, HealthStatusCode, OperationPhase, SyncStatusCode};
 use maud::{Markup, html};
 
+use crate::safe_url::SafeUrl;
+
 /// An element id made of any text.
 pub(crate) fn element_id(prefix: &str, parts: &[&str]) -> String {
     parts.iter().fold(prefix.to_owned(), |mut id, part| {
@@ -23,6 +25,14 @@ pub(crate) fn application_path(id: &ApplicationId) -> String {
         super::query_escape(&id.namespace),
         super::query_escape(&id.name)
     )
+}
+
+/// An address that somebody else wrote: a link where it may be one, else what it says.
+pub(crate) fn foreign_link(address: &str) -> Markup {
+    match SafeUrl::parse(address) {
+        Some(url) => html! { a href=(url.as_str()) rel="external noopener noreferrer nofollow" { (address) } },
+        None => html! { (address) },
+    }
 }
 
 fn state(name: &str, shape: &str, word: &str) -> Markup {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use capstan_model::SecretBytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::url::{Origin, check_host, check_text, split_port};
@@ -17,10 +18,10 @@ pub enum Login {
         /// User.
         user: String,
         /// Password or token.
-        password: String,
+        password: SecretBytes,
     },
     /// A token alone.
-    Bearer(String),
+    Bearer(SecretBytes),
 }
 
 impl fmt::Debug for Login {
@@ -35,17 +36,18 @@ impl fmt::Debug for Login {
 
 impl Login {
     /// The value of the header that carries it. `Err` when it holds what no header may hold.
-    pub(crate) fn header(&self) -> Result<Option<String>, &'static str> {
+    pub(crate) fn header(&self) -> Result<Option<SecretBytes>, &'static str> {
         use base64::Engine as _;
         let value = match self {
             Self::Anonymous => return Ok(None),
             Self::Basic { user, password } => {
-                let pair = format!("{user}:{password}");
-                format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+                let pair = SecretBytes::concat(&[user.as_bytes(), b":", password.expose()]);
+                let encoded = SecretBytes::from(base64::engine::general_purpose::STANDARD.encode(pair.expose()));
+                SecretBytes::concat(&[b"Basic ", encoded.expose()])
             }
-            Self::Bearer(token) => format!("Bearer {token}"),
+            Self::Bearer(token) => SecretBytes::concat(&[b"Bearer ", token.expose()]),
         };
-        if value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        if value.expose().iter().all(|byte| (0x20..0x7f).contains(byte)) {
             Ok(Some(value))
         } else {
             Err("the credentials hold characters that no HTTP header may hold")
@@ -63,7 +65,7 @@ pub struct ClientCertificate {
     /// Certificate chain, PEM.
     pub certificate: String,
     /// Private key, PEM.
-    pub key: String,
+    pub key: SecretBytes,
 }
 
 impl fmt::Debug for ClientCertificate {
@@ -75,7 +77,8 @@ impl fmt::Debug for ClientCertificate {
 /// A proxy on the way, `http://` or `https://`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    url: String,
+    /// It may hold a password.
+    url: SecretBytes,
     except: String,
 }
 
@@ -106,12 +109,12 @@ impl Proxy {
         let (host, _) = split_port(host)?;
         check_host(&host)?;
         Ok(Self {
-            url: text.to_owned(),
+            url: SecretBytes::from(text),
             except: except.to_owned(),
         })
     }
 
-    pub(crate) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &SecretBytes {
         &self.url
     }
 
@@ -147,29 +150,31 @@ impl Access {
 
     /// Two that are equal see the same answers. Not reversible: it is a key of caches.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        let login = self.login.header().ok().flatten();
         self.hash([
-            &format!("{}{}", self.plain_http, self.pass_credentials),
-            self.login.header().ok().flatten().as_deref().unwrap_or_default(),
+            format!("{}{}", self.plain_http, self.pass_credentials).as_bytes(),
+            login.as_ref().map(SecretBytes::expose).unwrap_or_default(),
         ])
     }
 
     /// Two that are equal can share connections.
     pub(crate) fn transport(&self) -> [u8; 32] {
-        self.hash(["", ""])
+        self.hash([b"", b""])
     }
 
-    fn hash(&self, more: [&str; 2]) -> [u8; 32] {
+    fn hash(&self, more: [&[u8]; 2]) -> [u8; 32] {
+        let none: (&[u8], &[u8]) = (b"", b"");
         let (certificate, key) = self
             .client_certificate
             .as_ref()
-            .map_or(("", ""), |client| (client.certificate.as_str(), client.key.as_str()));
+            .map_or(none, |client| (client.certificate.as_bytes(), client.key.expose()));
         let (proxy, except) = self
             .proxy
             .as_ref()
-            .map_or(("", ""), |proxy| (proxy.url.as_str(), proxy.except.as_str()));
-        let insecure = if self.insecure { "insecure" } else { "" };
+            .map_or(none, |proxy| (proxy.url.expose(), proxy.except.as_bytes()));
+        let insecure: &[u8] = if self.insecure { b"insecure" } else { b"" };
         let mut hash = Sha256::new();
-        let parts = [&self.authorities, certificate, key, proxy, except, insecure];
+        let parts = [self.authorities.as_bytes(), certificate, key, proxy, except, insecure];
         for part in parts.into_iter().chain(more) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);

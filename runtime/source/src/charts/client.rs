@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use capstan_model::SecretBytes;
 use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION};
 use reqwest::{Method, NoProxy, Url};
@@ -37,13 +38,13 @@ pub(crate) struct Validators {
 }
 
 /// One request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Ask<'a> {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) accept: &'a str,
     /// Value of the header, and the only origin it goes to.
-    pub(crate) authorization: Option<(&'a str, &'a Origin)>,
+    pub(crate) authorization: Option<(&'a SecretBytes, &'a Origin)>,
     pub(crate) validators: Option<&'a Validators>,
     /// Bytes of the answer, at most, and what they are.
     pub(crate) bytes: u64,
@@ -185,14 +186,16 @@ pub(crate) fn configure(mut builder: ClientBuilder, access: &Access) -> Result<C
         builder = builder.tls_certs_merge(certificates);
     }
     if let Some(client) = &access.client_certificate {
-        let pem = format!("{}\n{}", client.certificate.trim(), client.key.trim());
+        let (certificate, key) = (client.certificate.trim().as_bytes(), client.key.expose().trim_ascii());
+        let pem = SecretBytes::concat(&[certificate, b"\n", key]);
         let reason = "the client certificate (tlsClientCertData) or its key (tlsClientCertKey) is not PEM";
-        let identity = reqwest::Identity::from_pem(pem.as_bytes()).map_err(|_| reason.to_owned())?;
+        let identity = reqwest::Identity::from_pem(pem.expose()).map_err(|_| reason.to_owned())?;
         builder = builder.identity(identity);
     }
     if let Some(proxy) = &access.proxy {
         let except = NoProxy::from_string(proxy.except());
-        let proxy = reqwest::Proxy::all(proxy.url()).map_err(|_| "the proxy's URL cannot be used".to_owned())?;
+        let url = proxy.url().expose_text().unwrap_or_default();
+        let proxy = reqwest::Proxy::all(url).map_err(|_| "the proxy's URL cannot be used".to_owned())?;
         builder = builder.proxy(proxy.no_proxy(except));
     }
     Ok(builder)
@@ -202,12 +205,12 @@ fn request(
     client: &Client,
     ask: &Ask<'_>,
     url: &Url,
-    authorization: Option<(&str, &Origin)>,
+    authorization: Option<(&SecretBytes, &Origin)>,
 ) -> reqwest::blocking::RequestBuilder {
     let mut request = client
         .request(ask.method.clone(), url.clone())
         .header(ACCEPT, ask.accept);
-    if let Some(mut value) = authorization.and_then(|(value, _)| HeaderValue::from_str(value).ok()) {
+    if let Some(mut value) = authorization.and_then(|(value, _)| HeaderValue::from_bytes(value.expose()).ok()) {
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }

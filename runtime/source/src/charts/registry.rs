@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use capstan_model::SecretBytes;
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
@@ -43,10 +44,16 @@ const SHOWN: usize = 5;
 type Key = (String, [u8; 32]);
 
 /// Tokens of registries.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Tokens {
     /// Header value and end of life, by artifact and by who asks.
-    known: Mutex<BTreeMap<Key, (String, Instant)>>,
+    known: Mutex<BTreeMap<Key, (SecretBytes, Instant)>>,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens(***)")
+    }
 }
 
 /// One artifact, spoken about on behalf of somebody.
@@ -297,7 +304,7 @@ impl<'a> Registry<'a> {
     /// Asks; proves who asks if the registry wants to know.
     fn send(&self, method: &Method, path: &str, accept: &str, bytes: u64) -> Result<Answer, SourceError> {
         let url = self.url(path)?;
-        let ask = |authorization: Option<&str>| {
+        let ask = |authorization: Option<&SecretBytes>| {
             let ask = Ask {
                 method: method.clone(),
                 url: url.clone(),
@@ -313,7 +320,7 @@ impl<'a> Registry<'a> {
             Login::Bearer(_) => self.header()?,
             Login::Anonymous | Login::Basic { .. } => self.tokens.find(&self.key()),
         };
-        let answer = ask(known.as_deref())?;
+        let answer = ask(known.as_ref())?;
         // A host that a blob was redirected to gets no credentials, whatever it asks for.
         let ours = answer.host == self.origin.authority();
         if answer.status != 401 || !ours || matches!(self.access.login, Login::Bearer(_)) {
@@ -327,7 +334,7 @@ impl<'a> Registry<'a> {
     }
 
     /// What the registry wants to see, as a header's value.
-    fn authorize(&self, refusal: &Answer) -> Result<Option<String>, SourceError> {
+    fn authorize(&self, refusal: &Answer) -> Result<Option<SecretBytes>, SourceError> {
         let headers = refusal.headers.get_all("www-authenticate").iter();
         let challenges: Vec<Challenge> = headers
             .filter_map(|header| header.to_str().ok())
@@ -345,7 +352,7 @@ impl<'a> Registry<'a> {
     }
 
     /// Gets a token from where the registry says. The credentials go there too: that is how registries work.
-    fn token(&self, challenge: &Challenge) -> Result<String, SourceError> {
+    fn token(&self, challenge: &Challenge) -> Result<SecretBytes, SourceError> {
         let realm = challenge.parameter("realm").and_then(|realm| Url::parse(realm).ok());
         let mut url = realm.ok_or_else(|| self.protocol("it asks for a token and does not say where to get one"))?;
         let origin =
@@ -369,7 +376,7 @@ impl<'a> Registry<'a> {
             method: Method::GET,
             url,
             accept: "application/json",
-            authorization: header.as_deref().map(|value| (value, &origin)),
+            authorization: header.as_ref().map(|value| (value, &origin)),
             validators: None,
             bytes: self.small(),
             what: "bytes of a token",
@@ -377,17 +384,17 @@ impl<'a> Registry<'a> {
         let answer = self.success(self.wire.send(&ask, self.access)?)?;
         let answer: TokenAnswer = serde_json::from_slice(&answer.body)
             .map_err(|_| self.protocol("what it gives out as a token is not JSON"))?;
-        let token = answer.token.or(answer.access_token).unwrap_or_default();
+        let token = SecretBytes::from(answer.token.or(answer.access_token).unwrap_or_default());
         let header = Login::Bearer(token.clone()).header().ok().flatten();
         let header = header
             .filter(|_| !token.is_empty())
             .ok_or_else(|| self.protocol("what it gives out as a token is none"))?;
         let lifetime = answer.expires_in.map_or(TOKEN_LIFETIME, Duration::from_secs);
-        self.tokens.keep(self.key(), &header, lifetime);
+        self.tokens.keep(self.key(), header.clone(), lifetime);
         Ok(header)
     }
 
-    fn header(&self) -> Result<Option<String>, SourceError> {
+    fn header(&self) -> Result<Option<SecretBytes>, SourceError> {
         self.access.login.header().map_err(|reason| self.protocol(reason))
     }
 
@@ -438,13 +445,13 @@ impl<'a> Registry<'a> {
 }
 
 impl Tokens {
-    fn find(&self, key: &Key) -> Option<String> {
+    fn find(&self, key: &Key) -> Option<SecretBytes> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (header, end) = known.get(key)?;
         (*end > Instant::now()).then(|| header.clone())
     }
 
-    fn keep(&self, key: Key, header: &str, lifetime: Duration) {
+    fn keep(&self, key: Key, header: SecretBytes, lifetime: Duration) {
         let Some(end) = Instant::now().checked_add(lifetime.saturating_sub(TOKEN_MARGIN)) else {
             return;
         };
@@ -452,7 +459,7 @@ impl Tokens {
         if known.len() >= MAX_TOKENS {
             known.clear();
         }
-        known.insert(key, (header.to_owned(), end));
+        known.insert(key, (header, end));
     }
 
     fn forget(&self, key: &Key) {

@@ -182,7 +182,7 @@ impl Repository<'_> {
             method: Method::GET,
             url,
             accept,
-            authorization: header.as_deref().map(|value| (value, home)),
+            authorization: header.as_ref().map(|value| (value, home)),
             validators,
             bytes,
             what,

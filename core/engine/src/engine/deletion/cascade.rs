@@ -8,6 +8,7 @@ use capstan_model::{
 use serde_json::Value;
 
 use super::super::Engine;
+use super::super::acting::Withheld;
 use super::super::grounds::{approval, delete, word};
 use super::super::operation::retry_at;
 use super::super::state::{ApplicationState, Existence, InFlight};
@@ -36,6 +37,14 @@ pub(super) struct Left {
     pub(super) is_deleting: bool,
     /// What somebody reads who asks why it is not gone: since when, and who holds it.
     going: String,
+}
+
+/// Why an object of a hook is not deleted.
+pub(super) enum NotDeleted {
+    /// It is not this application's, or that is not known.
+    NotOurs,
+    /// It may not be deleted, or as whom is not known.
+    Withheld(String),
 }
 
 impl Left {
@@ -91,6 +100,11 @@ impl Engine {
         if is_asked || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
             return;
         }
+        let by = match self.authorize_deletion(app, key) {
+            Ok(by) => by,
+            Err(Withheld::Waits(why)) => return app.deletion.waits.push(why),
+            Err(Withheld::Refused(refusal)) => return app.deletion.waits.push(refusal.to_string()),
+        };
         let Some(permit) = self.cascade_permit(app, key) else {
             let wait = self.not_listed(app, key);
             return app.deletion.waits.push(wait);
@@ -98,10 +112,10 @@ impl Engine {
         let (to, why) = ("Deleting", permit.grounds().to_string());
         self.note(now, app, Some(key), "deletion", "Present", to, why, Cause::Cluster);
         let effect = delete(app, permit, propagation(app));
-        self.emit(app, effect, InFlight::Cascade(key.clone()));
+        self.emit_as(app, by, effect, InFlight::Cascade(key.clone()));
     }
 
-    /// Deletes an object of a hook. Gives whether it may be.
+    /// Deletes an object of a hook; or says why it may not be.
     pub(super) fn delete_hook(
         &mut self,
         now: Timestamp,
@@ -110,16 +124,20 @@ impl Engine {
         key: &ResourceKey,
         uid: &str,
         why: &str,
-    ) -> bool {
+    ) -> Result<(), NotDeleted> {
+        let by = self.authorize_deletion(app, key).map_err(|withheld| match withheld {
+            Withheld::Waits(why) => NotDeleted::Withheld(why),
+            Withheld::Refused(refusal) => NotDeleted::Withheld(refusal.to_string()),
+        })?;
         let grounds = Self::deletion_grounds(app, DeleteReason::Hook, why.to_owned());
         let message = grounds.to_string();
-        let Some(permit) = self.identity_permit(app, key, uid, grounds) else {
-            return false;
-        };
+        let permit = self
+            .identity_permit(app, key, uid, grounds)
+            .ok_or(NotDeleted::NotOurs)?;
         self.note_hook(now, app, key, "", "Deleting", message);
         let what = InFlight::DeletionHook(phase, key.clone());
-        self.emit(app, delete(app, permit, Propagation::Background), what);
-        true
+        self.emit_as(app, by, delete(app, permit, Propagation::Background), what);
+        Ok(())
     }
 
     /// A deletion goes by what was seen: as long as a kind is not, it waits.

@@ -9,21 +9,23 @@ use std::collections::BTreeMap;
 
 use capstan_live::Node;
 use capstan_model::annotations::{HOOK_FINALIZER, OPERATION};
-use capstan_model::{Backoff, Blob, HookDeletePolicy, HookType, ObjectMeta, ResourceKey, Timestamp};
+use capstan_model::{Backoff, Blob, HookDeletePolicy, HookType, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::Engine;
 use super::super::gate::Gate;
-use super::super::operation::{hook_outcome, is_held, retry_at};
+use super::super::operation::retry_at;
 use super::super::state::{ApplicationState, Existence, InFlight};
+use super::cascade::NotDeleted;
 use super::finalizer_of;
+use super::found::Found;
 use super::stored::DeletionHook;
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
 use crate::journal::Cause;
 use crate::machine::{HookTask, write_backoff};
 use crate::plan::rank;
-use crate::policy::{Verb, authorize};
+use crate::policy::{Authorized, Verb};
 
 /// Deletes of a hook that is cleaned up, before it is left where it is.
 const CLEAN_UP_ATTEMPTS: u32 = 5;
@@ -99,22 +101,25 @@ impl Engine {
             app.deletion.waits.push(why);
             return false;
         };
-        if let Err(refusal) = authorize(project, &app.application.spec.destination, key, Verb::Apply) {
-            self.hook_of_deletion_failed(now, app, phase, key, &refusal.to_string(), None);
-            return false;
-        }
+        let by = match self.authorize_now(app, project, key, Verb::Apply) {
+            Ok(by) => by,
+            Err(refusal) => {
+                self.hook_of_deletion_failed(now, app, phase, key, &refusal.to_string(), None);
+                return false;
+            }
+        };
         let Some((existence, live, is_served)) = self.find_hook(app, key) else {
             return false;
         };
         match (existence, live) {
-            (_, Some(live)) => self.look_at_hook(now, app, phase, key, hook, live),
+            (_, Some(live)) => self.look_at_hook(now, app, phase, key, (hook, by), live),
             (Existence::Missing, None) if !is_served => {
                 let why = format!("the cluster does not serve {}", key.group_kind());
                 self.hook_of_deletion_failed(now, app, phase, key, &why, None);
                 false
             }
             (Existence::Missing, None) => {
-                self.begin_hook(now, app, phase, key, hook);
+                self.begin_hook(now, app, phase, key, (hook, by));
                 false
             }
             _ => {
@@ -139,7 +144,7 @@ impl Engine {
         app: &mut ApplicationState,
         phase: HookType,
         key: &ResourceKey,
-        hook: &DeletionHook,
+        (hook, by): (&DeletionHook, Authorized),
         live: Found,
     ) -> bool {
         let run = app.deletion.runs.entry((phase, key.clone())).or_default();
@@ -168,13 +173,16 @@ impl Engine {
                 uid: live.uid,
                 finalizer: HOOK_FINALIZER.to_owned(),
             };
-            self.emit(app, effect, InFlight::DeletionHook(phase, key.clone()));
+            self.emit_as(app, by, effect, InFlight::DeletionHook(phase, key.clone()));
         } else if is_going {
             app.deletion.waits.push(format!(
                 "waiting for an earlier {key} to be gone, before {phase:?} hook {key}"
             ));
-        } else if !self.delete_hook(now, app, phase, key, &live.uid, IN_THE_WAY) {
-            let why = format!("{key} exists and does not belong to this application: delete it");
+        } else if let Err(why) = self.delete_hook(now, app, phase, key, &live.uid, IN_THE_WAY) {
+            let why = match why {
+                NotDeleted::NotOurs => format!("{key} exists and does not belong to this application: delete it"),
+                NotDeleted::Withheld(why) => why,
+            };
             self.hook_of_deletion_failed(now, app, phase, key, &why, None);
         }
         false
@@ -230,7 +238,7 @@ impl Engine {
         app: &mut ApplicationState,
         phase: HookType,
         key: &ResourceKey,
-        hook: &DeletionHook,
+        (hook, by): (&DeletionHook, Authorized),
     ) {
         let run = app.deletion.runs.entry((phase, key.clone())).or_default();
         if run.created.take().is_some() && run.failed.take().is_none() {
@@ -253,7 +261,7 @@ impl Engine {
         };
         self.note_hook(now, app, key, "Blocked", "Creating", String::new());
         let what = InFlight::DeletionHook(phase, key.clone());
-        self.emit(app, EffectKind::Apply(Box::new(task)), what);
+        self.emit_as(app, by, EffectKind::Apply(Box::new(task)), what);
     }
 
     /// The answer to a request about a hook, in its phase or when it is cleaned up.
@@ -364,7 +372,8 @@ impl Engine {
             .into_iter()
             .any(|policy| *policy == HookDeletePolicy::HookFailed);
         if let Some(uid) = failed.filter(|_| goes_at_once) {
-            self.delete_hook(now, app, phase, key, &uid, "hook-delete-policy HookFailed");
+            // One that may not be deleted is in the way of its next run, which says so.
+            let _ = self.delete_hook(now, app, phase, key, &uid, "hook-delete-policy HookFailed");
         }
     }
 
@@ -400,10 +409,12 @@ impl Engine {
                 ));
             } else if is_due
                 && !is_asked
-                && !self.delete_hook(now, app, phase, &key, &live.uid, "hook-delete-policy HookSucceeded")
+                && let Err(why) = self.delete_hook(now, app, phase, &key, &live.uid, "hook-delete-policy HookSucceeded")
             {
-                let text = format!("waiting for the list of {}", key.group_kind());
-                app.deletion.waits.push(text);
+                app.deletion.waits.push(match why {
+                    NotDeleted::NotOurs => format!("waiting for the list of {}", key.group_kind()),
+                    NotDeleted::Withheld(why) => why,
+                });
             }
         }
         is_done
@@ -419,36 +430,6 @@ impl Engine {
         message: String,
     ) {
         self.note(now, app, Some(key), "hook", from, to, message, Cause::Cluster);
-    }
-}
-
-/// What is read of an object of a hook's name.
-struct Found {
-    uid: String,
-    operation: String,
-    is_deleting: bool,
-    /// It is no run of any hook.
-    is_ordinary: bool,
-    /// Argo CD's hook finalizer.
-    is_held: bool,
-    created_at: Option<Timestamp>,
-    outcome: Option<HookTask>,
-    message: String,
-}
-
-impl Found {
-    fn of(node: &Node) -> Self {
-        let object = node.manifest().and_then(|manifest| manifest.value().ok());
-        Self {
-            is_ordinary: node.operation().is_none() && object.is_some_and(|object| !ObjectMeta::of(&object).is_hook),
-            uid: node.uid(),
-            operation: node.operation().unwrap_or_default().to_owned(),
-            is_deleting: node.is_deleting(),
-            is_held: is_held(node),
-            created_at: node.created_at(),
-            outcome: hook_outcome(node),
-            message: node.health().map(|health| health.message).unwrap_or_default(),
-        }
     }
 }
 

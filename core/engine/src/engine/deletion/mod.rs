@@ -16,6 +16,7 @@
 //!   journal when it takes longer than a moment.
 
 mod cascade;
+mod found;
 mod held;
 mod hooks;
 mod keep;
@@ -126,6 +127,7 @@ impl Engine {
         }
         let Some(stage) = Stage::of(app) else { return };
         self.enter_deletion(now, app, stage);
+        self.leave_withheld(now, app);
         let is_due = app.deletion_retry.is_none_or(|(_, until)| until <= now);
         if !self.may_write(app) {
             let cluster = app.application.spec.destination.cluster();

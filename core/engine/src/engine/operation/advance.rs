@@ -52,7 +52,7 @@ impl Engine {
             return self.step_parity(now, app, operation, gate);
         }
         if operation.stage == Stage::Rehearsing {
-            self.rehearse(now, app, operation);
+            self.rehearse(now, app, operation, gate);
         }
         if operation.stage == Stage::Running {
             self.expire_tasks(now, app, operation);

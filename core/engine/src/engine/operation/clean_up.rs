@@ -21,6 +21,7 @@ use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{Deletion, WriteError};
 use crate::guard::DeleteReason;
 use crate::machine::{HookTask, TaskState};
+use crate::policy::Verb;
 
 /// Requests to delete a hook before it is left where it is.
 const ATTEMPTS: u32 = 6;
@@ -146,11 +147,18 @@ impl Engine {
         let Some(permit) = self.identity_permit(app, key, &uid, grounds) else {
             return false;
         };
+        let by = match self.authorize_of(app, operation, key, Verb::Delete) {
+            Ok(by) => by,
+            Err(why) => {
+                self.note(now, app, Some(key), "hook", "", "Left", why, cause);
+                return false;
+            }
+        };
         if is_first {
             self.note(now, app, Some(key), "hook", "", "Deleting", message, cause);
         }
         let effect = delete(app, permit, hook_propagation(operation, app));
-        self.emit(app, effect, InFlight::Cleanup(key.clone()));
+        self.emit_as(app, by, effect, InFlight::Cleanup(key.clone()));
         true
     }
 

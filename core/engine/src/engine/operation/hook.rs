@@ -26,7 +26,7 @@ use crate::health::assess_with;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
 use crate::plan::foreign_hook;
-use crate::policy::{Verb, authorize};
+use crate::policy::{Authorized, Verb};
 use crate::sabotage::{self, Sabotage};
 
 const DELETED: &str = "it was deleted before it was seen to finish";
@@ -43,9 +43,10 @@ impl Engine {
     ) {
         let task = self.scoped(app, operation, node);
         let Some(project) = gate.project() else { return };
-        if let Err(refusal) = authorize(project, &app.application.spec.destination, &task.key, Verb::Apply) {
-            return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string()));
-        }
+        let by = match operation.authorize(app, project, &task.key, Verb::Apply) {
+            Ok(by) => by,
+            Err(refusal) => return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string())),
+        };
         if let Some(why) = self.not_served_yet(app, &task) {
             return set_message(operation, node, why);
         }
@@ -71,14 +72,14 @@ impl Engine {
                     () if !is_deleting && self.is_ordinary(app, &task.key) => {
                         self.replace_ordinary(now, app, operation, node, (project, uid));
                     }
-                    () if is_held(live) => self.release_previous(now, app, operation, node, uid),
+                    () if is_held(live) => self.release_previous(now, app, operation, node, (uid, by)),
                     () if is_deleting => {
                         self.set_hook(now, app, operation, node, HookTask::PreviousFinalizing { uid });
                     }
                     () => self.delete_previous(now, app, operation, node, uid),
                 }
             }
-            (Existence::Missing, None) => self.create_hook(now, app, operation, node, &identity),
+            (Existence::Missing, None) => self.create_hook(now, app, operation, node, (&identity, by)),
             _ => self.await_list(app, operation, node, &task.key.group_kind()),
         }
     }
@@ -89,7 +90,7 @@ impl Engine {
         app: &mut ApplicationState,
         operation: &mut OperationRun,
         node: NodeIndex,
-        identity: &str,
+        (identity, by): (&str, Authorized),
     ) {
         let task = operation.plan.task(node).clone();
         let Some(target) = task
@@ -124,7 +125,7 @@ impl Engine {
             validate: target.meta.sync_options.validate != Some(false),
             recreate: false,
         };
-        self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
+        self.emit_as(app, by, EffectKind::Apply(Box::new(effect)), InFlight::Task(node));
         self.set_hook(now, app, operation, node, HookTask::Creating);
     }
 
@@ -179,7 +180,7 @@ impl Engine {
         app: &mut ApplicationState,
         operation: &mut OperationRun,
         node: NodeIndex,
-        uid: String,
+        (uid, by): (String, Authorized),
     ) {
         let task = operation.plan.task(node).clone();
         if self.previous_permit(app, operation, &task.key, &uid).is_none() {
@@ -192,7 +193,7 @@ impl Engine {
             uid: uid.clone(),
             finalizer: HOOK_FINALIZER.to_owned(),
         };
-        self.emit(app, effect, InFlight::Task(node));
+        self.emit_as(app, by, effect, InFlight::Task(node));
         self.set_hook(now, app, operation, node, HookTask::Releasing { uid });
     }
 
@@ -239,11 +240,15 @@ impl Engine {
         uid: String,
     ) {
         let key = operation.plan.task(node).key.clone();
+        let by = match self.authorize_of(app, operation, &key, Verb::Delete) {
+            Ok(by) => by,
+            Err(why) => return self.set_hook(now, app, operation, node, HookTask::Failed(why)),
+        };
         match self.previous_permit(app, operation, &key, &uid) {
             Some(permit) => {
                 let (state, why) = (HookTask::DeletingPrevious { uid }, permit.grounds().to_string());
                 let effect = delete(app, permit, hook_propagation(operation, app));
-                self.emit(app, effect, InFlight::Task(node));
+                self.emit_as(app, by, effect, InFlight::Task(node));
                 self.set(now, app, operation, node, TaskState::Hook(state), why);
             }
             None => {

@@ -41,8 +41,8 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    ApplicationSource, Info, ManagedNamespaceMetadata, Operation, OperationPhase, OperationState, ResourceKey,
-    ResourceResult, RetryStrategy, SyncOptions, SyncPhase, Timestamp,
+    ApplicationSource, Identity, Info, ManagedNamespaceMetadata, Operation, OperationPhase, OperationState,
+    ResourceKey, ResourceResult, RetryStrategy, SyncOptions, SyncPhase, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 
@@ -69,6 +69,9 @@ pub(crate) const INFO_BEFORE: &str = "capstan.dev/before";
 pub(crate) const INFO_RETRY_AT: &str = "capstan.dev/retry-at";
 /// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
 pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
+
+/// Entry of `operation.info`: as whom it writes, where that is not the controller. For people: it is never read.
+pub(crate) const INFO_IDENTITY: &str = "capstan.dev/identity";
 
 /// Where an operation is.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +149,8 @@ pub(crate) struct OperationRun {
     pub(crate) started_at: Timestamp,
     pub(crate) stage: Stage,
     pub(crate) cause: Cause,
+    /// As whom it writes. `None` until that is decided: nothing is written before.
+    pub(crate) identity: Option<Identity>,
     pub(crate) sources: Vec<ApplicationSource>,
     /// Empty until they are resolved.
     pub(crate) revisions: Vec<ResolvedRevision>,
@@ -213,6 +218,7 @@ impl OperationRun {
             started_at: now,
             stage: Stage::Planning,
             cause: Cause::Start,
+            identity: None,
             sources,
             revisions: Vec::new(),
             targets: None,

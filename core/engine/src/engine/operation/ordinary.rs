@@ -17,7 +17,7 @@ use crate::engine::state::{ApplicationState, InFlight};
 use crate::guard::{DeletePermit, DeleteReason, stays_ordinary};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
-use crate::policy::{Verb, authorize};
+use crate::policy::Verb;
 use crate::sabotage::{self, Sabotage};
 
 impl Engine {
@@ -79,9 +79,10 @@ impl Engine {
                 false => self.set_hook(now, app, operation, node, HookTask::Failed(why)),
             };
         }
-        if let Err(refusal) = authorize(project, &app.application.spec.destination, &key, Verb::Delete) {
-            return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string()));
-        }
+        let by = match operation.authorize(app, project, &key, Verb::Delete) {
+            Ok(by) => by,
+            Err(refusal) => return self.set_hook(now, app, operation, node, HookTask::Failed(refusal.to_string())),
+        };
         let must_wait = operation.is_automated() && self.must_wait(app, operation, node);
         if must_wait || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
             return;
@@ -91,7 +92,12 @@ impl Engine {
             return self.set_hook(now, app, operation, node, HookTask::Failed(why));
         };
         let (state, why) = (HookTask::DeletingPrevious { uid }, permit.grounds().to_string());
-        self.emit(app, delete(app, permit, propagation(&options)), InFlight::Task(node));
+        self.emit_as(
+            app,
+            by,
+            delete(app, permit, propagation(&options)),
+            InFlight::Task(node),
+        );
         self.set(now, app, operation, node, TaskState::Hook(state), why);
     }
 }

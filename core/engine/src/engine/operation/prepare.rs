@@ -49,6 +49,10 @@ impl Engine {
         if self.hold_back(now, app, operation, gate) {
             return;
         }
+        if let Err(refusal) = self.decide_identity(app, operation, project) {
+            operation.message = refusal.to_string();
+            return self.enter(now, app, operation, Stage::Ended(OperationPhase::Error));
+        }
         let Some(targets) = self.operation_targets(now, app, operation) else {
             return;
         };
@@ -293,7 +297,7 @@ impl Engine {
         };
         let plan = Plan::new(&request)
             .map_err(|error| Obstacle::Fail(OperationPhase::Failed, error.to_string(), Vec::new()))?;
-        self.validate(app, &plan, targets, project, &options)?;
+        self.validate(app, operation, &plan, targets, project)?;
         Ok(plan)
     }
 

@@ -17,7 +17,7 @@ use crate::guard::{CompleteLive, CompleteRender, DeletePermit, is_looked_into, m
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{PruneTask, TaskState};
 use crate::plan::Selection;
-use crate::policy::{Verb, authorize};
+use crate::policy::{Authorized, Verb};
 use crate::targets::Targets;
 
 impl Engine {
@@ -37,9 +37,10 @@ impl Engine {
             return self.set(now, app, operation, node, state, why);
         }
         let Some(project) = gate.project() else { return };
-        if let Some(why) = self.stays(app, operation, &key, project) {
-            return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(why));
-        }
+        let by = match self.may_prune(app, operation, &key, project) {
+            Ok(by) => by,
+            Err(why) => return self.set_prune(now, app, operation, node, PruneTask::PruneSkipped(why)),
+        };
         let must_wait = operation.is_automated() && self.must_wait(app, operation, node);
         if must_wait || app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
             return;
@@ -60,9 +61,13 @@ impl Engine {
         }
         match self.prune_permit(app, operation, &key) {
             Some(permit) => {
-                let propagation = propagation(&options);
                 let (state, why) = (PruneTask::Deleting { uid }, permit.grounds().to_string());
-                self.emit(app, delete(app, permit, propagation), InFlight::Task(node));
+                self.emit_as(
+                    app,
+                    by,
+                    delete(app, permit, propagation(&options)),
+                    InFlight::Task(node),
+                );
                 self.set(now, app, operation, node, TaskState::Prune(state), why);
             }
             None => {
@@ -72,20 +77,20 @@ impl Engine {
         }
     }
 
-    /// Why it is left, since the sync was planned: the project, a pause, an approval that was taken back.
-    fn stays(
+    /// Or why it is left, since the sync was planned: the project, a pause, an approval that was taken back.
+    fn may_prune(
         &self,
         app: &ApplicationState,
         operation: &OperationRun,
         key: &ResourceKey,
         project: &AppProject,
-    ) -> Option<String> {
-        if let Err(refusal) = authorize(project, &app.application.spec.destination, key, Verb::Delete) {
-            return Some(refusal.to_string());
-        }
+    ) -> Result<Authorized, String> {
+        let by = operation.authorize(app, project, key, Verb::Delete);
+        let by = by.map_err(|refusal| refusal.to_string())?;
         let paused = self.paused(app).filter(|_| operation.is_automated());
         let paused = paused.map(|why| app.guarding.pause_result(&why));
-        paused.or_else(|| operation.taken_back(key, &app.guarding.approval))
+        let why = paused.or_else(|| operation.taken_back(key, &app.guarding.approval));
+        why.map_or(Ok(by), Err)
     }
 
     fn prune_permit(

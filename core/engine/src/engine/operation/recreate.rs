@@ -15,6 +15,7 @@ use crate::event::{Deletion, WriteError};
 use crate::guard::{DeleteReason, DeleteRefusal, may_not_be_recreated};
 use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::TaskAction;
+use crate::policy::Verb;
 use crate::sabotage::{self, Sabotage};
 
 impl Engine {
@@ -38,7 +39,11 @@ impl Engine {
         let Some(permit) = self.identity_permit(app, &key, &uid, grounds) else {
             return false;
         };
-        self.emit(app, delete(app, permit, Propagation::Foreground), InFlight::Task(node));
+        let Ok(by) = self.authorize_of(app, operation, &key, Verb::Delete) else {
+            return false;
+        };
+        let effect = delete(app, permit, Propagation::Foreground);
+        self.emit_as(app, by, effect, InFlight::Task(node));
         let state = WriteTask::Recreating { uid, why, look: None };
         self.set(now, app, operation, node, TaskState::Write(state), message);
         true

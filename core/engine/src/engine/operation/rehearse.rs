@@ -15,10 +15,12 @@ use serde_json::Value;
 use super::{OperationRun, Stage};
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
+use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::plan::TaskAction;
+use crate::policy::Verb;
 use crate::sabotage::{self, Sabotage};
 
 /// What the API server says where an object would be one too many.
@@ -80,7 +82,14 @@ impl Engine {
         })
     }
 
-    pub(super) fn rehearse(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+    pub(super) fn rehearse(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        gate: &Gate,
+    ) {
+        let Some(project) = gate.project() else { return };
         let Some(mut rehearsal) = operation.rehearsal.take() else {
             return self.enter(now, app, operation, Stage::Running);
         };
@@ -88,7 +97,13 @@ impl Engine {
             let Some(node) = rehearsal.left.pop() else { break };
             if let Some(effect) = self.try_out(app, operation, node) {
                 rehearsal.tried += 1;
-                self.emit(app, EffectKind::Apply(Box::new(effect)), InFlight::Rehearsal(node));
+                match operation.authorize(app, project, &effect.key, Verb::Apply) {
+                    Ok(by) => {
+                        let effect = EffectKind::Apply(Box::new(effect));
+                        self.emit_as(app, by, effect, InFlight::Rehearsal(node));
+                    }
+                    Err(refusal) => rehearsal.refused.push((node, refusal.to_string())),
+                }
             }
         }
         let is_over = rehearsal.left.is_empty() && !app.is_in_flight(|what| matches!(what, InFlight::Rehearsal(_)));

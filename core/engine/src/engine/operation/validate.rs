@@ -1,7 +1,8 @@
 //! Every task before any of them: what [`Validation`] finds, as the results of an operation that writes nothing.
 
-use capstan_model::{AppProject, OperationPhase, ResourceResult, ResultCode, SyncOptions};
+use capstan_model::{AppProject, OperationPhase, RefusedByProject, ResourceResult, ResultCode};
 
+use super::OperationRun;
 use super::prepare::Obstacle;
 use crate::engine::Engine;
 use crate::engine::state::ApplicationState;
@@ -12,19 +13,22 @@ impl Engine {
     pub(super) fn validate(
         &self,
         app: &ApplicationState,
+        operation: &OperationRun,
         plan: &Plan,
         targets: &Targets,
         project: &AppProject,
-        options: &SyncOptions,
     ) -> Result<(), Obstacle> {
         let Some(cluster) = self.cluster(app) else {
             return Ok(());
         };
+        let refused =
+            |refusal: RefusedByProject| Obstacle::Fail(OperationPhase::Error, refusal.to_string(), Vec::new());
         let validation = Validation {
             plan,
             targets,
-            options,
+            options: &operation.options(&app.application.spec),
             project,
+            identity: operation.identity(project).map_err(refused)?,
             destination: &app.application.spec.destination,
         };
         let invalid = validation.invalid(|kind| cluster.kind(kind), |_| true);

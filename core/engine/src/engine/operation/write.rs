@@ -16,7 +16,7 @@ use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{TaskState, WriteTask, write_backoff};
 use crate::plan::{SyncTask, TaskAction};
-use crate::policy::{Verb, authorize, ignore_rules};
+use crate::policy::{Verb, ignore_rules};
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
 
@@ -31,10 +31,13 @@ impl Engine {
     ) {
         let task = operation.plan.task(node).clone();
         let Some(project) = gate.project() else { return };
-        if let Err(refusal) = authorize(project, &app.application.spec.destination, &task.key, Verb::Apply) {
-            let state = TaskState::Write(WriteTask::SyncFailed(refusal.to_string()));
-            return self.set(now, app, operation, node, state, refusal.to_string());
-        }
+        let by = match operation.authorize(app, project, &task.key, Verb::Apply) {
+            Ok(by) => by,
+            Err(refusal) => {
+                let state = TaskState::Write(WriteTask::SyncFailed(refusal.to_string()));
+                return self.set(now, app, operation, node, state, refusal.to_string());
+            }
+        };
         if let Some((state, message)) = self.already(app, operation, &task) {
             return self.set(now, app, operation, node, TaskState::Write(state), message);
         }
@@ -64,7 +67,7 @@ impl Engine {
             Some(first) => (first, WriteTask::TakingOver),
             None => (EffectKind::Apply(Box::new(effect)), WriteTask::Applying),
         };
-        self.emit(app, effect, InFlight::Task(node));
+        self.emit_as(app, by, effect, InFlight::Task(node));
         self.set(now, app, operation, node, TaskState::Write(state), "");
     }
 

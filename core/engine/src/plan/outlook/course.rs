@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capstan_model::{ManagedNamespaceMetadata, ObjectMeta, ResourceKey, SyncStatusCode};
+use capstan_model::{Identity, ManagedNamespaceMetadata, ObjectMeta, ResourceKey, SyncStatusCode};
 use petgraph::stable_graph::NodeIndex;
 use serde::Serialize;
 
@@ -119,6 +119,8 @@ impl OutlookRequest<'_> {
             targets: self.targets,
             options: self.options,
             project: &project,
+            // What the project permits does not depend on it.
+            identity: &Identity::Controller,
             destination: &spec.destination,
         };
         let counts = |task: &SyncTask| task.action != TaskAction::Prune || self.prunes() && self.is_prunable(&task.key);

@@ -241,6 +241,7 @@ impl World {
             }
             self.requests += 1;
             let number = self.requests;
+            assert_eq!(effect.kind.is_deployment(), effect.identity.is_some(), "{effect:?}");
             if is_of_source(&effect.kind) {
                 self.asked_source = number;
             }

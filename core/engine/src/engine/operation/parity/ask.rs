@@ -15,6 +15,7 @@ use crate::engine::operation::prune::propagation;
 use crate::engine::state::ApplicationState;
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
 use crate::guard::{CompleteLive, CompleteRender, DeletePermit, DeleteReason, may_not_be_recreated};
+use crate::policy::{Authorized, Verb};
 use crate::targets::namespace_object;
 use crate::writing::FormerFields;
 
@@ -61,11 +62,16 @@ impl Engine {
         operation: &OperationRun,
         run: &PassRun,
         call: &Call,
-    ) -> Result<EffectKind, String> {
+    ) -> Result<(EffectKind, Option<Authorized>), String> {
         let task = &run.tasks[call.task];
         let cluster = app.application.spec.destination.cluster();
         let (key, gvk) = (self.key_now(app, task), task.gvk.clone());
-        Ok(match &call.what {
+        let by = match &call.what {
+            What::Delete => Some(self.authorize_of(app, operation, &key, Verb::Delete)?),
+            What::Write { .. } | What::Release => Some(self.authorize_of(app, operation, &key, Verb::Apply)?),
+            What::Look | What::Pause { .. } => None,
+        };
+        let effect = match &call.what {
             What::Write { migrate: true, .. } => EffectKind::MigrateFields {
                 cluster,
                 key,
@@ -96,7 +102,8 @@ impl Engine {
                 wave: *wave,
                 is_last: *last,
             },
-        })
+        };
+        Ok((effect, by))
     }
 
     /// Its definition may have been written in this very pass.

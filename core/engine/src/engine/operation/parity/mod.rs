@@ -255,6 +255,7 @@ impl Engine {
             cluster: self.cluster(app)?,
             rules: &*rules,
             project: &project,
+            operation,
             targets: &targets,
             options: &options,
             sync: &sync,
@@ -335,9 +336,12 @@ impl Engine {
             let Some(row) = run.unsent.pop_front() else { return };
             let call = run.batch[row].clone();
             match self.effect_of(app, operation, run, &call) {
-                Ok(effect) => {
+                Ok((effect, by)) => {
                     self.note_parity_delete(now, app, operation, &effect);
-                    self.emit(app, effect, InFlight::Pass(row));
+                    match by {
+                        Some(by) => self.emit_as(app, by, effect, InFlight::Pass(row)),
+                        None => self.emit(app, effect, InFlight::Pass(row)),
+                    }
                 }
                 Err(why) => run.arrived[row] = Some(Answer::Failed(why)),
             }

@@ -12,11 +12,12 @@ use serde_json::Value;
 use super::facts;
 use super::task::{Body, Live, Manner, Task, index};
 use crate::engine::cluster::Cluster;
+use crate::engine::operation::OperationRun;
 use crate::engine::state::ApplicationState;
 use crate::event::KindLookup;
 use crate::health::HealthRules;
 use crate::plan::{Selection, defined_kind, phase_of};
-use crate::policy::{Verb, authorize};
+use crate::policy::Verb;
 use crate::targets::{Target, Targets};
 
 /// What the tasks are made from.
@@ -25,6 +26,7 @@ pub(super) struct World<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) rules: &'a dyn HealthRules,
     pub(super) project: &'a AppProject,
+    pub(super) operation: &'a OperationRun,
     pub(super) targets: &'a Targets,
     pub(super) options: &'a SyncOptions,
     pub(super) sync: &'a SyncOperation,
@@ -273,7 +275,7 @@ impl World<'_> {
         };
         if is_served {
             let verb = if task.is_prune() { Verb::Delete } else { Verb::Apply };
-            let refusal = authorize(self.project, &self.app.application.spec.destination, &task.key, verb);
+            let refusal = self.operation.authorize(self.app, self.project, &task.key, verb);
             task.invalid = refusal.err().map(|refusal| refusal.to_string());
             return;
         }
