@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
         }
         let is_over = |phase: &Value| {
             let phase: Option<OperationPhase> = serde_json::from_value(phase.clone()).ok();
-            phase.is_some_and(|phase| phase.is_completed())
+            phase.is_some_and(OperationPhase::is_completed)
         };
         let names = [
             ("group", &*key.group),

@@ -69,11 +69,11 @@ fn lets_go_late(timeline: &Timeline<'_>) -> Result<usize, String> {
         let Some((of, phase)) = timeline.live(&request.key, at).and_then(run_of) else {
             continue;
         };
-        let statuses = record.history[..at].iter().filter_map(|entry| match &entry.fact {
+        let last = record.history[..at].iter().rev().find_map(|entry| match &entry.fact {
             Fact::Status { after, .. } => Some(after),
             _ => None,
         });
-        let is_recorded = statuses.last().is_some_and(|status| {
+        let is_recorded = last.is_some_and(|status| {
             let state = &status["operationState"];
             let told = (number(status), state["retryCount"].as_u64().unwrap_or(0));
             let is_over = |phase: &Value| phase.as_str().is_some_and(|phase| !RUNNING.contains(&phase));

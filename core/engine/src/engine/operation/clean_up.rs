@@ -78,6 +78,17 @@ impl CleanUp {
     }
 }
 
+impl OperationRun {
+    /// Is it at its end but for hooks to be deleted? Then it is looked at again whether that is done.
+    pub(crate) fn is_cleaned_up_again(&mut self) -> bool {
+        let Stage::CleaningUp(phase) = self.stage else {
+            return false;
+        };
+        self.stage = Stage::Ended(phase);
+        true
+    }
+}
+
 impl Engine {
     /// Deletes hooks whose policy says so now that it is known how the operation ended. Gives whether nothing is left of that.
     pub(super) fn clean_up_hooks(

@@ -293,15 +293,6 @@ impl OperationRun {
         self.awaits_record = true;
     }
 
-    /// Is it at its end but for hooks to be deleted? Then it is looked at again whether that is done.
-    pub(crate) fn is_cleaned_up_again(&mut self) -> bool {
-        let Stage::CleaningUp(phase) = self.stage else {
-            return false;
-        };
-        self.stage = Stage::Ended(phase);
-        true
-    }
-
     /// When it wants to be looked at next. What was due by `now` was just looked at, and does not hide what comes after it.
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let stage = match self.stage {

@@ -32,9 +32,8 @@ impl Engine {
         let key = operation.plan.task(node).key.clone();
         let options = operation.options(&app.application.spec);
         if needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
-            let why = confirm_text(app);
             let state = TaskState::Prune(PruneTask::AwaitingConfirmation);
-            return self.set(now, app, operation, node, state, why);
+            return self.set(now, app, operation, node, state, confirm_text(app));
         }
         let Some(project) = gate.project() else { return };
         let by = match self.may_prune(app, operation, &key, project) {
@@ -46,28 +45,24 @@ impl Engine {
             return;
         }
         let Some(cluster) = self.cluster(app) else { return };
-        let live = match cluster.existence(&key) {
-            (_, Some(live)) => live,
+        let uid = match cluster.existence(&key) {
+            // Whose it is, is known only of what is listed.
+            (_, Some(_)) if !cluster.live.is_complete(&key.group_kind()) => {
+                return self.await_list(app, operation, node, &key.group_kind());
+            }
+            (_, Some(live)) if live.is_deleting() => {
+                let uid = live.uid();
+                return self.set_prune(now, app, operation, node, PruneTask::Finalizing { uid });
+            }
+            (_, Some(live)) => live.uid(),
             (Existence::Missing, None) => return self.set_prune(now, app, operation, node, PruneTask::Pruned),
             _ => return,
         };
-        // Whose it is, is known only of what is listed.
-        if !cluster.live.is_complete(&key.group_kind()) {
-            return self.await_list(app, operation, node, &key.group_kind());
-        }
-        let (uid, is_deleting) = (live.uid(), live.is_deleting());
-        if is_deleting {
-            return self.set_prune(now, app, operation, node, PruneTask::Finalizing { uid });
-        }
         match self.prune_permit(app, operation, &key) {
             Some(permit) => {
                 let (state, why) = (PruneTask::Deleting { uid }, permit.grounds().to_string());
-                self.emit_as(
-                    app,
-                    by,
-                    delete(app, permit, propagation(&options)),
-                    InFlight::Task(node),
-                );
+                let effect = delete(app, permit, propagation(&options));
+                self.emit_as(app, by, effect, InFlight::Task(node));
                 self.set(now, app, operation, node, TaskState::Prune(state), why);
             }
             None => {
