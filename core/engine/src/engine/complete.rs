@@ -124,6 +124,7 @@ impl Engine {
             Ok(version) => {
                 if app.said_version.wrote(version, patch.insists) && !sabotage::is(Sabotage::RepeatsStatus) {
                     app.said = patch.status;
+                    app.releases.read(&app.said);
                 }
                 app.status_failure = None;
                 let Some(mut operation) = app.operation.take() else {

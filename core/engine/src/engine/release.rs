@@ -29,12 +29,16 @@ use crate::machine::write_backoff;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
 
-/// Held hooks.
+/// Held hooks, and what the status says of hooks.
 #[derive(Debug, Default)]
 pub(crate) struct Releases {
-    held: BTreeMap<ResourceKey, Option<Refused>>,
-    /// Kinds of the hooks of the last operation.
+    held: BTreeSet<ResourceKey>,
+    refused: BTreeMap<ResourceKey, Refused>,
+    /// Kinds of the hooks of the last operation, and of those that are held.
     kinds: BTreeSet<GroupKind>,
+    recorded: Recorded,
+    /// One may be let go: what is recorded, or what is held, changed.
+    is_fresh: bool,
 }
 
 /// One that could not be let go.
@@ -46,10 +50,11 @@ struct Refused {
 }
 
 impl Releases {
-    /// Of an application whose last operation was this one.
-    pub(super) fn of(last: Option<&OperationState>) -> Self {
+    /// Of an application of which this is known.
+    pub(super) fn of(last: Option<&OperationState>, said: &Value) -> Self {
         let mut releases = Self::default();
         releases.remember(last);
+        releases.read(said);
         releases
     }
 
@@ -58,28 +63,102 @@ impl Releases {
         let result = last.and_then(|state| state.sync_result.as_ref());
         let rows = result.into_iter().flat_map(|result| &result.resources);
         let hooks = rows.filter(|row| row.hook_type.is_some());
-        self.kinds = hooks.map(|row| GroupKind::new(&row.group, &row.kind)).collect();
+        let hooks = hooks.map(|row| GroupKind::new(&row.group, &row.kind));
+        self.kinds = hooks.chain(self.held.iter().map(ResourceKey::group_kind)).collect();
+    }
+
+    /// The resource has this status now.
+    pub(super) fn read(&mut self, said: &Value) {
+        self.recorded = Recorded::of(&said["operationState"]);
+        self.is_fresh = true;
+    }
+
+    /// The operation that the status tells of.
+    pub(super) fn told(&self) -> u64 {
+        self.recorded.number
     }
 
     /// Kinds that are to be watched for it.
-    pub(super) fn kinds(&self) -> impl Iterator<Item = GroupKind> {
-        let held = self.held.keys().map(ResourceKey::group_kind);
-        self.kinds.iter().cloned().chain(held)
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &GroupKind> {
+        self.kinds.iter()
     }
 
     /// When one is tried again.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.held.values().flatten().map(|refused| refused.until).min()
+        self.refused.values().map(|refused| refused.until).min()
     }
 
     /// What is told of those that could not be let go.
     pub(super) fn refused(&self) -> impl Iterator<Item = String> {
-        self.held.iter().filter_map(|(key, refused)| {
-            let why = &refused.as_ref()?.why;
-            Some(format!(
-                "hook {key} is over, and its finalizer {HOOK_FINALIZER} could not be taken off: {why}"
-            ))
+        self.refused.iter().map(|(key, Refused { why, .. })| {
+            format!("hook {key} is over, and its finalizer {HOOK_FINALIZER} could not be taken off: {why}")
         })
+    }
+
+    fn hold(&mut self, key: &ResourceKey) {
+        if self.held.insert(key.clone()) {
+            self.kinds.insert(key.group_kind());
+            self.is_fresh = true;
+        }
+    }
+
+    fn forget(&mut self, key: &ResourceKey) {
+        self.held.remove(key);
+        self.refused.remove(key);
+    }
+
+    /// It could not be let go; at `until` it is tried again.
+    fn refuse(&mut self, now: Timestamp, key: &ResourceKey, error: Option<&WriteError>, why: String) {
+        let attempts = self.refused.get(key).map_or(0, |refused| refused.attempts) + 1;
+        let again = error.and_then(|error| retry_at(now, attempts, error));
+        let (attempts, until) = again.unwrap_or((attempts, now + write_backoff(attempts)));
+        self.refused.insert(key.clone(), Refused { attempts, until, why });
+    }
+}
+
+/// What a status says of an operation and its hooks, as far as it matters here.
+#[derive(Debug, Default)]
+struct Recorded {
+    number: u64,
+    attempt: u64,
+    is_over: bool,
+    is_stopping: bool,
+    /// Those that ended, each with its phase.
+    ended: BTreeSet<(ResourceKey, String)>,
+}
+
+impl Recorded {
+    fn of(state: &Value) -> Self {
+        let infos = state.pointer("/operation/info").and_then(Value::as_array);
+        let mut infos = infos.into_iter().flatten();
+        let number = infos.find(|info| info["name"] == INFO_EPOCH);
+        let is_over = |phase: &Value| {
+            let phase: Option<OperationPhase> = serde_json::from_value(phase.clone()).ok();
+            phase.is_some_and(OperationPhase::is_completed)
+        };
+        let rows = state.pointer("/syncResult/resources").and_then(Value::as_array);
+        let hooks = rows.into_iter().flatten().filter(|row| row["hookType"].is_string());
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let name = |row: &Value| {
+            let [group, kind, namespace, name] = ["group", "kind", "namespace", "name"].map(|field| text(row, field));
+            (ResourceKey::new(group, kind, namespace, name), text(row, "syncPhase"))
+        };
+        Self {
+            number: number
+                .and_then(|info| info["value"].as_str()?.parse().ok())
+                .unwrap_or(0),
+            attempt: state["retryCount"].as_u64().unwrap_or(0),
+            is_over: is_over(&state["phase"]),
+            is_stopping: state["phase"] == "Terminating",
+            ended: hooks.filter(|row| is_over(&row["hookPhase"])).map(name).collect(),
+        }
+    }
+
+    /// Does it say how a hook ended, or that its attempt did?
+    fn tells(&self, key: &ResourceKey, run: Run<'_>) -> bool {
+        let (of, told) = ((run.number, run.attempt), (self.number, self.attempt));
+        let is_told = || self.is_over || self.ended.contains(&(key.clone(), run.phase.to_owned()));
+        of < told || of == told && is_told()
     }
 }
 
@@ -102,42 +181,6 @@ impl<'a> Run<'a> {
             phase: parts.next()?,
         })
     }
-
-    /// Does the status say how it ended, or that its attempt did?
-    fn is_recorded(self, said: &Value, key: &ResourceKey) -> bool {
-        let (state, told) = (&said["operationState"], told(said));
-        if (self.number, self.attempt) != told {
-            return (self.number, self.attempt) < told;
-        }
-        let is_over = |phase: &Value| {
-            let phase: Option<OperationPhase> = serde_json::from_value(phase.clone()).ok();
-            phase.is_some_and(OperationPhase::is_completed)
-        };
-        let names = [
-            ("group", &*key.group),
-            ("kind", &*key.kind),
-            ("namespace", &*key.namespace),
-            ("name", &*key.name),
-            ("syncPhase", self.phase),
-        ];
-        let is_it = |row: &&Value| {
-            let says = |name: &str| row[name].as_str().unwrap_or_default();
-            names.iter().all(|(name, value)| says(name) == *value)
-        };
-        let rows = state.pointer("/syncResult/resources").and_then(Value::as_array);
-        let mut rows = rows.into_iter().flatten();
-        is_over(&state["phase"]) || rows.find(is_it).is_some_and(|row| is_over(&row["hookPhase"]))
-    }
-}
-
-/// The operation that a status tells of, and its attempt.
-pub(super) fn told(said: &Value) -> (u64, u64) {
-    let state = &said["operationState"];
-    let infos = state.pointer("/operation/info").and_then(Value::as_array);
-    let mut infos = infos.into_iter().flatten();
-    let number = infos.find(|info| info["name"] == INFO_EPOCH);
-    let number = number.and_then(|info| info["value"].as_str()?.parse().ok());
-    (number.unwrap_or(0), state["retryCount"].as_u64().unwrap_or(0))
 }
 
 impl Engine {
@@ -146,36 +189,40 @@ impl Engine {
             return;
         }
         self.follow_held(app, touched);
-        if app.releases.held.is_empty() || !self.may_write(app) {
+        let is_due = app.releases.is_fresh || app.releases.deadline().is_some_and(|at| at <= now);
+        if app.releases.held.is_empty() || !is_due || !self.may_write(app) {
             return;
         }
         let is_deleting = app.application.metadata.deletion_timestamp.is_some();
-        let due: Vec<ResourceKey> = app
-            .releases
+        let everything = is_deleting || sabotage::is(Sabotage::LetsGoEarly);
+        let releases = &app.releases;
+        let is_due = |key: &ResourceKey| releases.refused.get(key).is_none_or(|refused| refused.until <= now);
+        let is_told = |key: &ResourceKey| {
+            self.run_of(app, key)
+                .is_some_and(|run| releases.recorded.tells(key, run))
+        };
+        let held = releases
             .held
             .iter()
-            .filter(|(_, refused)| refused.as_ref().is_none_or(|refused| refused.until <= now))
-            .map(|(key, _)| key.clone())
-            .collect();
+            .filter(|key| is_due(key) && (everything || is_told(key)));
+        let due: Vec<ResourceKey> = held.cloned().collect();
         for key in due {
             if app.writes_in_flight() >= MAX_WRITES_IN_FLIGHT {
                 return;
             }
-            let run = self.run_of(app, &key);
-            let is_recorded = run.is_some_and(|run| run.is_recorded(&app.said, &key));
-            if is_recorded || is_deleting || sabotage::is(Sabotage::LetsGoEarly) {
-                self.release(now, app, &key);
-            }
+            self.release(now, app, &key);
         }
+        app.releases.is_fresh = false;
     }
 
     /// Did a hook of this name run in this attempt, and is it not recorded yet how that ended?
     pub(super) fn is_unrecorded(&self, app: &ApplicationState, operation: &OperationRun, key: &ResourceKey) -> bool {
+        let recorded = &app.releases.recorded;
         let run = self.run_of(app, key);
         let run = run.filter(|run| (run.number, run.attempt) == (operation.number, operation.attempt));
         // That it is being terminated tells enough: nothing runs again.
-        let is_stopped = app.said["operationState"]["phase"] == "Terminating" && told(&app.said).0 == operation.number;
-        run.is_some_and(|run| !run.is_recorded(&app.said, key) && !is_stopped)
+        let is_stopped = recorded.is_stopping && recorded.number == operation.number;
+        run.is_some_and(|run| !recorded.tells(key, run) && !is_stopped)
     }
 
     fn run_of(&self, app: &ApplicationState, key: &ResourceKey) -> Option<Run<'_>> {
@@ -197,8 +244,8 @@ impl Engine {
                 false => self.run_of(app, key).is_some() && is_held(node),
             });
             match is_held {
-                true => drop(app.releases.held.entry(key.clone()).or_default()),
-                false => drop(app.releases.held.remove(key)),
+                true => app.releases.hold(key),
+                false => app.releases.forget(key),
             }
         }
     }
@@ -219,7 +266,8 @@ impl Engine {
         let uid = node.uid();
         let by = match self.authorize_release(app, key) {
             Ok(by) => by,
-            Err(why) => return Self::refused_release(now, app, key, why),
+            // That may change with the project.
+            Err(why) => return app.releases.refuse(now, key, None, why),
         };
         let effect = EffectKind::RemoveFinalizer {
             cluster: app.application.spec.destination.cluster(),
@@ -233,15 +281,6 @@ impl Engine {
         self.emit_as(app, by, effect, InFlight::Release(key.clone()));
     }
 
-    /// It may not be done: that may change with the project.
-    fn refused_release(now: Timestamp, app: &mut ApplicationState, key: &ResourceKey, why: String) {
-        let refused = app.releases.held.get(key).and_then(Option::as_ref);
-        let attempts = refused.map_or(0, |refused| refused.attempts) + 1;
-        let until = now + write_backoff(attempts);
-        let refused = Refused { attempts, until, why };
-        app.releases.held.insert(key.clone(), Some(refused));
-    }
-
     /// The answer to letting one go.
     pub(super) fn released(
         &mut self,
@@ -252,16 +291,8 @@ impl Engine {
     ) {
         match result {
             // It is held no longer, and will be seen so.
-            Ok(_) | Err(WriteError::NotFound(_)) => drop(app.releases.held.remove(key)),
-            Err(error) => {
-                let refused = app.releases.held.get(key).and_then(Option::as_ref);
-                let attempts = refused.map_or(0, |refused| refused.attempts) + 1;
-                let (attempts, until) =
-                    retry_at(now, attempts, &error).unwrap_or((attempts, now + write_backoff(attempts)));
-                let why = error.to_string();
-                let refused = Refused { attempts, until, why };
-                app.releases.held.insert(key.clone(), Some(refused));
-            }
+            Ok(_) | Err(WriteError::NotFound(_)) => app.releases.forget(key),
+            Err(error) => app.releases.refuse(now, key, Some(&error), error.to_string()),
         }
     }
 }

@@ -362,6 +362,7 @@ impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
         let (status, running) = (&application.status, running(&application));
+        let said = serde_json::to_value(status).unwrap_or_default();
         Self {
             invalid: None,
             epoch: recorded_number(status) + 1,
@@ -393,14 +394,14 @@ impl ApplicationState {
             readiness: None,
             heal: Heals::default(),
             drift: Drift::default(),
-            releases: Releases::of(status.operation_state.as_ref()),
+            releases: Releases::of(status.operation_state.as_ref(), &said),
             contention: Fights::default(),
             guarding: Guarding::restore(&status.conditions),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,
             told: (status.sync.status, status.health.status),
-            said: serde_json::to_value(status).unwrap_or_default(),
+            said,
             telling: Telling::default(),
             said_version: SaidVersion::of(&application.metadata.resource_version),
             status_failure: None,
@@ -422,6 +423,7 @@ impl ApplicationState {
             let said = serde_json::to_value(&application.status).unwrap_or_default();
             if said != self.said {
                 self.said = said;
+                self.releases.read(&self.said);
                 self.telling.forget();
             }
         }

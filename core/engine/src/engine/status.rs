@@ -16,7 +16,6 @@ use serde_json::{Map, Value};
 use super::Engine;
 use super::gate::Gate;
 use super::operation::{Stage, clipped, recorded_number, short};
-use super::release::told;
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling, difference, name_some, warnings};
 use super::verdict::{told_health, told_sync, verdicts};
@@ -52,7 +51,7 @@ impl Write {
             intent,
             hooks,
             is_barrier,
-            insists: is_barrier || number != told(&app.said).0,
+            insists: is_barrier || number != app.releases.told(),
         }
     }
 }

@@ -16,7 +16,6 @@ use super::Engine;
 use super::operation::OperationRun;
 use super::operation::recorded_number;
 use super::refresh::claims;
-use super::release::told;
 use super::state::ApplicationState;
 use crate::guard::Fence;
 use crate::sabotage::{self, Sabotage};
@@ -44,7 +43,7 @@ impl ApplicationState {
     /// Was it begun in the same second as the operation that runs here and that nobody was told of yet, and is it of another commit?
     fn is_beside(&self, state: &OperationState) -> bool {
         let untold = self.operation.as_ref();
-        let Some(untold) = untold.filter(|operation| told(&self.said).0 != operation.number) else {
+        let Some(untold) = untold.filter(|operation| self.releases.told() != operation.number) else {
             return false;
         };
         let sync = state.operation.sync.as_ref();

@@ -22,7 +22,7 @@ impl Engine {
         if let Some(operation) = &app.operation {
             kinds.extend(operation.plan.kinds().iter().cloned());
         }
-        kinds.extend(app.releases.kinds());
+        kinds.extend(app.releases.kinds().cloned());
         kinds.extend(app.deletion.hooks.iter().flatten().map(|hook| hook.key.group_kind()));
         let spec = &app.application.spec;
         let options = match &app.operation {
