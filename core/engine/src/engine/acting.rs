@@ -91,6 +91,20 @@ impl Engine {
         Ok(())
     }
 
+    /// The same where it was not decided yet: an operation of an earlier process may be told to stop before it is prepared again.
+    pub(super) fn authorize_stop(
+        &self,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        key: &ResourceKey,
+    ) -> Result<Authorized, String> {
+        if let Gate::Open(project) = self.gate(app) {
+            let decided = self.decide_identity(app, operation, &project);
+            decided.map_err(|refusal| refusal.to_string())?;
+        }
+        self.authorize_of(app, operation, key, Verb::Delete)
+    }
+
     /// May an operation do this? Where nobody else asked whether the application is worked on at all.
     pub(super) fn authorize_of(
         &self,

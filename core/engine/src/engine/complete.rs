@@ -152,11 +152,10 @@ impl Engine {
                 }
                 app.operation = Some(operation);
             }
-            // The resource is gone, or another one: that comes as an event of its own.
-            Err(WriteError::NotFound(_)) => {}
+            // Where the resource is gone, that comes as an event of its own; until then it is not asked for again at once.
             Err(error) => {
                 app.telling.forget();
-                let failure = StatusFailure::after(app.status_failure.as_ref(), now, error.to_string());
+                let failure = StatusFailure::after(app.status_failure.as_ref(), now, &error);
                 app.status_failure = Some(failure);
             }
         }

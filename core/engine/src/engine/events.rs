@@ -302,8 +302,6 @@ impl Engine {
         );
     }
 
-    /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself. Whoever gets it starts from what
-    /// the resource says now, not from what it said when he had it last: another led meanwhile.
     /// Replaces what an application claims.
     pub(super) fn claim(&mut self, id: &ApplicationId, keys: &BTreeSet<ResourceKey>, before: &BTreeSet<ResourceKey>) {
         for key in before.difference(keys) {

@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use capstan_live::Node;
 use capstan_model::annotations::HOOK_FINALIZER;
 use capstan_model::{GroupKind, GroupVersionKind, OperationPhase, OperationState, ResourceKey, Timestamp};
 use serde_json::Value;
@@ -189,11 +190,11 @@ impl Engine {
             return;
         }
         self.follow_held(app, touched);
-        let is_due = app.releases.is_fresh || app.releases.deadline().is_some_and(|at| at <= now);
+        let is_deleting = app.application.metadata.deletion_timestamp.is_some();
+        let is_due = is_deleting || app.releases.is_fresh || app.releases.deadline().is_some_and(|at| at <= now);
         if app.releases.held.is_empty() || !is_due || !self.may_write(app) {
             return;
         }
-        let is_deleting = app.application.metadata.deletion_timestamp.is_some();
         let everything = is_deleting || sabotage::is(Sabotage::LetsGoEarly);
         let releases = &app.releases;
         let is_due = |key: &ResourceKey| releases.refused.get(key).is_none_or(|refused| refused.until <= now);
@@ -255,15 +256,18 @@ impl Engine {
         let Some(cluster) = self.cluster(app).filter(|_| !is_asked) else {
             return;
         };
-        let (Some(node), KindLookup::Served(served)) = (cluster.node(key), cluster.kind(&key.group_kind())) else {
-            return;
+        let Some(uid) = cluster.node(key).map(Node::uid) else {
+            return app.releases.forget(key);
+        };
+        let KindLookup::Served(served) = cluster.kind(&key.group_kind()) else {
+            let why = format!("the cluster does not serve {}", key.group_kind());
+            return app.releases.refuse(now, key, None, why);
         };
         let gvk = GroupVersionKind {
             group: key.group.clone(),
             version: served.version.clone(),
             kind: key.kind.clone(),
         };
-        let uid = node.uid();
         let by = match self.authorize_release(app, key) {
             Ok(by) => by,
             // That may change with the project.

@@ -365,7 +365,7 @@ impl ApplicationState {
         let said = serde_json::to_value(status).unwrap_or_default();
         Self {
             invalid: None,
-            epoch: recorded_number(status) + 1,
+            epoch: recorded_number(status).saturating_add(1),
             in_flight: Underway::default(),
             touched: Touched::everything(),
             refresh: Refresh::Fresh,
@@ -419,7 +419,11 @@ impl ApplicationState {
     /// Its resource was read again. What a read from before our own last status write says about the status is old.
     pub(crate) fn observe(&mut self, application: Application) {
         self.invalid = None;
+        let before = self.said_version.newest().to_owned();
         if self.said_version.read(&application.metadata.resource_version) {
+            // What was in the way of a write is known now.
+            let is_newer = before != self.said_version.newest();
+            self.status_failure.take_if(|failure| failure.is_passing && is_newer);
             let said = serde_json::to_value(&application.status).unwrap_or_default();
             if said != self.said {
                 self.said = said;

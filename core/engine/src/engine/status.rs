@@ -208,7 +208,7 @@ impl Engine {
         if let Some((_, _, why)) = &app.deletion.unread {
             conditions.push((ConditionType::DeletionError, why.clone()));
         }
-        if let Some(failure) = &app.status_failure {
+        if let Some(failure) = app.status_failure.as_ref().filter(|failure| !failure.is_passing) {
             let message = format!("the status could not be written: {}", failure.why);
             conditions.push((ConditionType::UnknownError, message));
         }

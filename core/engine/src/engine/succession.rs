@@ -6,7 +6,8 @@
 //!
 //! **Invariants.** An operation in the status that this process neither began nor restored is another's, and is what counts: it is taken up, and
 //! what this process has begun beside it is dropped. Nothing of that was written: its intent insists on the version of the resource that it
-//! was made for, and whoever does not lead writes nothing.
+//! was made for, and whoever does not lead writes nothing. What needs no intent (one wave of applies, with no hook and no prune) may have been
+//! written, and is written again.
 
 use std::collections::BTreeSet;
 
@@ -77,6 +78,8 @@ impl Engine {
         self.applications.insert(id.clone(), app);
     }
 
+    /// What was under way when leadership went belongs to nobody: whoever leads next looks for himself. Whoever gets it starts from what
+    /// the resource says now, not from what it said when he had it last: another led meanwhile.
     pub(super) fn leadership_changed(&mut self, leads: bool, fence: Option<Fence>) {
         if self.leads == leads && self.fence == fence {
             return;

@@ -16,6 +16,7 @@ use capstan_model::{
 use serde_json::{Map, Value};
 
 use super::state::ApplicationState;
+use crate::event::WriteError;
 use crate::limits::{NAMED_CONDITIONS, PROGRESS_INTERVAL, PROGRESS_PER_ROW, SMALL_STATUS, STATUS_PER_ROW};
 use crate::machine::write_backoff;
 
@@ -91,14 +92,20 @@ pub(crate) struct StatusFailure {
     /// When it is written again.
     pub(crate) until: Timestamp,
     pub(crate) why: String,
+    /// Somebody wrote the resource between, or it is gone: what comes of that is read soon.
+    pub(crate) is_passing: bool,
 }
 
 impl StatusFailure {
     /// Another one, after this one before.
-    pub(crate) fn after(before: Option<&Self>, now: Timestamp, why: String) -> Self {
+    pub(crate) fn after(before: Option<&Self>, now: Timestamp, error: &WriteError) -> Self {
         let attempts = before.map_or(0, |failure| failure.attempts) + 1;
-        let until = now + write_backoff(attempts);
-        Self { attempts, until, why }
+        Self {
+            attempts,
+            until: now + write_backoff(attempts),
+            why: error.to_string(),
+            is_passing: matches!(error, WriteError::Conflict(_) | WriteError::NotFound(_)),
+        }
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use capstan_model::ResourceKey;
+use serde_json::json;
+
 use crate::deletion::{finalizers, job, settled};
 use crate::rig::{Rig, config, hook};
 
@@ -66,4 +69,36 @@ fn a_hook_whose_earlier_run_has_no_path_runs_when_that_one_is_gone() {
     fleet.settle(MINUTE);
     assert_eq!(fleet.sync("shop"), "Synced Healthy", "{}", fleet.tail());
     assert_ne!(fleet.cluster.objects[&job("migrate")]["metadata"]["uid"], first);
+}
+
+/// A running hook of another Application has the name of a hook of this deletion: its finalizer is not ours to take off.
+#[test]
+fn a_deletion_lets_nothing_of_others_go() {
+    let mut run = Rig::new(vec![hook("bye", "PreDelete"), config("c", 0, "1")]).start(Vec::new());
+    run.rig.resource["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    run.observe_application();
+    run.settle(MINUTE);
+    let mut theirs = hook("bye", "PreSync");
+    for (pointer, value) in [
+        ("uid", json!("theirs")),
+        ("resourceVersion", json!("900")),
+        ("finalizers", json!(["argocd.argoproj.io/hook-finalizer"])),
+    ] {
+        theirs["metadata"][pointer] = value;
+    }
+    theirs["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!("bank:batch/Job:prod/bye");
+    theirs["metadata"]["annotations"]["capstan.dev/operation"] = json!("bank-uid:7:0:PreSync");
+    run.rig.cluster.silent.insert("bye".into());
+    let key = ResourceKey::new("batch", "Job", "prod", "bye");
+    run.rig.cluster.objects.insert(key, theirs.clone());
+    run.see(theirs);
+    run.rig.resource["metadata"]["deletionTimestamp"] = json!("2026-03-14T09:00:00Z");
+    run.rig.patch_resource(&["metadata"], &json!({}));
+    run.observe_application();
+    run.drive(300);
+    assert!(
+        !run.log.iter().any(|line| line.contains("unfinalize")),
+        "{}",
+        run.journal()
+    );
 }

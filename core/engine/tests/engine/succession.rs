@@ -1,9 +1,10 @@
 //! One process after another: what the one before began goes on, though the next one did not see it at first.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use capstan_engine::Event;
-use capstan_model::ResourceKey;
+use capstan_model::{GroupKind, ResourceKey};
 use serde_json::{Value, json};
 
 use crate::cluster::Fact;
@@ -75,25 +76,52 @@ fn an_operation_that_was_not_seen_is_taken_up() {
     assert_eq!(run.rig.status("/operationState/phase"), "Succeeded");
 }
 
-/// Whoever does not lead tells how far the operation of the one who does is.
-#[test]
-fn who_does_not_lead_follows() {
-    let (mut run, fresh) = succeeded();
+fn follower(run: Run) -> Run {
+    let mut run = run.rig.start(Vec::new());
+    run.pending.clear();
+    run.log.clear();
     run.handle(Event::LeadershipChanged {
         leads: false,
         fence: None,
     });
-    run.pending.clear();
+    let kinds = BTreeSet::from([before().group_kind(), GroupKind::new("", "ConfigMap")]);
+    run.watch(&kinds);
+    run.settle(MINUTE);
+    run
+}
+
+/// Whoever does not lead tells how far the operation of the one who does is, and plans nothing of its own.
+#[test]
+fn who_does_not_lead_follows() {
+    let (mut run, fresh) = succeeded();
     run.rig.resource = fresh;
-    run.observe_application();
+    let mut run = follower(run);
     let phase = |run: &Run| {
         let view = run.engine.view(&id()).unwrap();
         view.operation.map(|operation| operation.phase.to_string())
     };
+    let told = run.journal();
+    for _ in 0..10 {
+        run.rig.patch_resource(&["metadata", "annotations"], &json!({"x": "y"}));
+        run.observe_application();
+        run.settle(MINUTE);
+    }
+    assert_eq!(run.journal(), told);
     assert_eq!(phase(&run).as_deref(), Some("Running"));
     run.rig.resource["status"]["operationState"]["phase"] = json!("Succeeded");
     run.rig.patch_resource(&[], &json!({}));
     run.observe_application();
     assert_eq!(phase(&run).as_deref(), Some("Succeeded"));
-    assert_eq!(created(&run), 1);
+}
+
+/// Nor does it stop what is to be stopped.
+#[test]
+fn who_does_not_lead_deletes_nothing() {
+    let run = follower(crate::clean_up::stopping());
+    let writes = [" delete ", " apply ", " create ", " status "];
+    let written = run
+        .log
+        .iter()
+        .filter(|line| writes.iter().any(|word| line.contains(word)));
+    assert_eq!(written.count(), 0, "{}", run.log.join("\n"));
 }

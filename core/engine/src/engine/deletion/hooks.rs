@@ -22,6 +22,7 @@ use super::found::Found;
 use super::stored::DeletionHook;
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
+use crate::guard::DeleteReason;
 use crate::journal::Cause;
 use crate::machine::{HookTask, write_backoff};
 use crate::plan::rank;
@@ -165,7 +166,7 @@ impl Engine {
             return false;
         }
         let cluster = app.application.spec.destination.cluster();
-        if live.is_held {
+        if live.is_held && self.is_of_deletion(app, key, &live.uid) {
             let effect = EffectKind::RemoveFinalizer {
                 cluster,
                 key: key.clone(),
@@ -186,6 +187,12 @@ impl Engine {
             self.hook_of_deletion_failed(now, app, phase, key, &why, None);
         }
         false
+    }
+
+    /// May it be deleted by this deletion?
+    fn is_of_deletion(&self, app: &ApplicationState, key: &ResourceKey, uid: &str) -> bool {
+        let grounds = Self::deletion_grounds(app, DeleteReason::Hook, IN_THE_WAY.to_owned());
+        self.identity_permit(app, key, uid, grounds).is_some()
     }
 
     fn watch_hook_of_deletion(

@@ -33,8 +33,8 @@ impl Engine {
         if operation.is_cleaned_up_again() {
             return;
         }
-        // Of what an earlier process began, the hooks that run must be known before they can be stopped.
-        if !operation.has_unknown_hooks() {
+        // A pass of Argo CD's has to be made before it can be stopped; else what an earlier process recorded is enough.
+        if self.settings.guards == Guards::Capstan || !operation.has_unknown_hooks() {
             self.take_termination(now, app, operation);
         }
         self.pause(now, app, operation, gate);
@@ -135,6 +135,7 @@ impl Engine {
         if from != to.name() && to != Stage::PersistingIntent {
             let cause = operation.cause.clone();
             let message = match (&operation.stage, &to) {
+                (_, Stage::Terminating { by }) if by.is_empty() => "terminated".into(),
                 (_, Stage::Terminating { by }) => format!("terminated by {by}"),
                 (Stage::PersistingIntent, Stage::Running) => RECORDED.into(),
                 (Stage::PersistingIntent, Stage::Rehearsing) => format!("{RECORDED}; {TRIED}"),

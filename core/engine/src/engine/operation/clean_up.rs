@@ -1,14 +1,15 @@
 //! Deleting hooks: those whose policy says so when the operation has ended, and those that run when it is told to stop.
 //!
 //! **Invariants.**
-//! - An operation has not ended before its hooks are cleaned up. So a process that comes after a crash cleans up what is left, and a hook does
+//! - An operation has not ended before its hooks are cleaned up, as long as the cluster can be written to. So a process that comes after a crash cleans up what is left, and a hook does
 //!   not go on in an operation that is said to be terminated.
 //! - A hook is deleted only when the status says how it ended, or that the operation is being terminated: it would be run again after a crash.
 //! - A request that failed in passing is made again, some times. What cannot be deleted is left, and said to be: its next run deletes it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, Timestamp};
+use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, ResourceResult, ResultCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use super::prune::hook_propagation;
@@ -21,10 +22,13 @@ use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{Deletion, WriteError};
 use crate::guard::DeleteReason;
 use crate::machine::{HookTask, TaskState};
-use crate::policy::Verb;
 
 /// Requests to delete a hook before it is left where it is.
 const ATTEMPTS: u32 = 6;
+/// So long a delete waits until it can be asked for.
+const PATIENCE: Duration = Duration::from_mins(10);
+const TERMINATED: &str = "terminated";
+const STOPS: &str = "the operation is being terminated";
 
 /// The hooks that are to be deleted before the operation ends.
 #[derive(Debug, Default)]
@@ -32,6 +36,10 @@ pub(crate) struct CleanUp {
     left: BTreeMap<ResourceKey, Left>,
     /// Objects whose delete was accepted.
     going: BTreeSet<String>,
+    /// What deletes wait for that were not asked for yet.
+    waits: BTreeMap<ResourceKey, String>,
+    /// Since when it is known which hooks there are, or waited for that.
+    since: Option<Timestamp>,
     /// Those whose policy says so were taken in.
     has_begun: bool,
 }
@@ -48,10 +56,11 @@ struct Left {
 }
 
 impl CleanUp {
-    /// When a request is made again.
+    /// When a request is made again, or is given up.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        let again = self.left.values().filter_map(|left| left.again.as_ref());
-        again.map(|(at, _)| *at).min()
+        let due = |left: &Left| left.again.as_ref().map_or(left.since + PATIENCE, |(at, _)| *at);
+        let known = self.since.map(|since| since + PATIENCE);
+        self.left.values().map(due).chain(known).min()
     }
 
     fn insert(&mut self, now: Timestamp, key: ResourceKey, uid: String, why: String) {
@@ -69,11 +78,16 @@ impl CleanUp {
 
     /// What is waited for.
     fn message(&self) -> Option<String> {
-        let (key, left) = self.left.iter().find(|(_, left)| left.again.is_some())?;
-        let (at, why) = left.again.as_ref()?;
-        let since = left.since;
+        let (key, left, why, then) = self.left.iter().find_map(|(key, left)| {
+            let (why, then) = match (&left.again, self.waits.get(key)) {
+                (Some((at, why)), _) => (why, format!("tried again at {at}")),
+                (None, why) => (why?, format!("until {}", left.since + PATIENCE)),
+            };
+            Some((key, left, why, then))
+        })?;
         Some(format!(
-            "waiting for deletion of hook {key} ({why}), since {since}, tried again at {at}"
+            "waiting for deletion of hook {key} ({why}), since {}, {then}",
+            left.since
         ))
     }
 }
@@ -123,15 +137,24 @@ impl Engine {
         let due = operation.clean_up.left.iter().filter(|(_, left)| is_due(left));
         let due: Vec<ResourceKey> = due.map(|(key, _)| key.clone()).collect();
         for key in due {
-            // A process that came after this one would run it again.
-            if self.is_unrecorded(app, operation, &key) {
-                operation.awaits_record = true;
+            if app.is_in_flight(|what| matches!(what, InFlight::Cleanup(other) if *other == key)) {
                 continue;
             }
-            let is_asked = app.is_in_flight(|what| matches!(what, InFlight::Cleanup(other) if *other == key));
-            if !is_asked && !self.clean_up_hook(now, app, operation, &key) {
-                operation.clean_up.left.remove(&key);
-                self.stopped(now, app, operation, &key, "terminated");
+            let until = operation.clean_up.left.get(&key).map(|left| left.since + PATIENCE);
+            let why = self.waits_to_be_deleted(app, operation, &key);
+            match why {
+                Some(why) if until.is_some_and(|until| until <= now) => {
+                    self.leave_hook(now, app, operation, &key, &why);
+                    continue;
+                }
+                Some(why) => {
+                    operation.clean_up.waits.insert(key, why);
+                    continue;
+                }
+                None => drop(operation.clean_up.waits.remove(&key)),
+            }
+            if let Err(why) = self.clean_up_hook(now, app, operation, &key) {
+                self.leave_hook(now, app, operation, &key, &why);
             }
         }
         if let Some(message) = operation.clean_up.message() {
@@ -140,37 +163,72 @@ impl Engine {
         operation.clean_up.left.is_empty()
     }
 
-    /// Asks for the delete of one hook. Gives whether it may be deleted.
+    /// What a delete waits for.
+    fn waits_to_be_deleted(
+        &self,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        key: &ResourceKey,
+    ) -> Option<String> {
+        let cluster = self.cluster(app)?;
+        let kind = key.group_kind();
+        // Whose it is, is known only of what is listed.
+        if !cluster.live.is_complete(&kind) {
+            return Some(format!("waiting for the list of {kind}"));
+        }
+        // A process that came after this one would run it again.
+        let is_unrecorded = self.is_unrecorded(app, operation, key);
+        operation.awaits_record |= is_unrecorded;
+        is_unrecorded.then(|| "waiting until the status says so".to_owned())
+    }
+
+    /// Asks for the delete of one hook. Or why it may not be deleted.
     fn clean_up_hook(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
         operation: &mut OperationRun,
         key: &ResourceKey,
-    ) -> bool {
+    ) -> Result<(), String> {
         let Some(left) = operation.clean_up.left.get_mut(key) else {
-            return false;
+            return Ok(());
         };
         (left.attempts, left.again) = (left.attempts + 1, None);
         let (uid, why, is_first) = (left.uid.clone(), left.why.clone(), left.attempts == 1);
+        let node = self.cluster(app).and_then(|cluster| cluster.node(key));
+        if node.is_none_or(|node| node.uid() != uid) {
+            // It is gone already.
+            operation.clean_up.left.remove(key);
+            self.stopped(now, app, operation, key, TERMINATED);
+            return Ok(());
+        }
         let grounds = of_operation(app, operation, DeleteReason::Hook, why);
         let (message, cause) = (grounds.to_string(), operation.cause.clone());
-        let Some(permit) = self.identity_permit(app, key, &uid, grounds) else {
-            return false;
-        };
-        let by = match self.authorize_of(app, operation, key, Verb::Delete) {
-            Ok(by) => by,
-            Err(why) => {
-                self.note(now, app, Some(key), "hook", "", "Left", why, cause);
-                return false;
-            }
-        };
+        let permit = self.identity_permit(app, key, &uid, grounds);
+        let permit = permit.ok_or("it is not tracked by this application any more")?;
+        let by = self.authorize_stop(app, operation, key)?;
         if is_first {
             self.note(now, app, Some(key), "hook", "", "Deleting", message, cause);
         }
         let effect = delete(app, permit, hook_propagation(operation, app));
         self.emit_as(app, by, effect, InFlight::Cleanup(key.clone()));
-        true
+        Ok(())
+    }
+
+    /// It cannot be deleted, and stays.
+    fn leave_hook(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        key: &ResourceKey,
+        why: &str,
+    ) {
+        operation.clean_up.left.remove(key);
+        operation.clean_up.waits.remove(key);
+        let (message, cause) = (format!("it could not be deleted: {why}"), operation.cause.clone());
+        self.note(now, app, Some(key), "hook", "Deleting", "Left", message.clone(), cause);
+        self.stopped(now, app, operation, key, &format!("{TERMINATED}; {message}"));
     }
 
     /// The answer to the delete of a hook.
@@ -184,8 +242,7 @@ impl Engine {
         let Some(mut operation) = app.operation.take() else {
             return;
         };
-        let clean_up = &mut operation.clean_up;
-        if let Some(mut left) = clean_up.left.remove(key) {
+        if let Some(left) = operation.clean_up.left.get_mut(key) {
             let failure = match result {
                 Ok(Deletion::Gone | Deletion::Accepted) | Err(WriteError::NotFound(_)) => None,
                 Ok(Deletion::Refused(refusal)) => Some((None, refusal.to_string())),
@@ -195,19 +252,13 @@ impl Engine {
                 }
             };
             match failure {
-                Some((Some(at), why)) => {
-                    left.again = Some((at, why));
-                    clean_up.left.insert(key.clone(), left);
-                }
-                Some((None, why)) => {
-                    let message = format!("it could not be deleted: {why}");
-                    let cause = operation.cause.clone();
-                    self.note(now, app, Some(key), "hook", "Deleting", "Left", message.clone(), cause);
-                    self.stopped(now, app, &mut operation, key, &format!("terminated; {message}"));
-                }
+                Some((Some(at), why)) => left.again = Some((at, why)),
+                Some((None, why)) => self.leave_hook(now, app, &mut operation, key, &why),
                 None => {
-                    clean_up.going.insert(left.uid);
-                    self.stopped(now, app, &mut operation, key, "terminated");
+                    let uid = left.uid.clone();
+                    operation.clean_up.left.remove(key);
+                    operation.clean_up.going.insert(uid);
+                    self.stopped(now, app, &mut operation, key, TERMINATED);
                 }
             }
         }
@@ -258,6 +309,42 @@ impl Engine {
         running.collect()
     }
 
+    /// A hook of which it is not known whether it was created is looked at as long as that may tell.
+    fn look_before_the_end(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+        for node in operation.unlooked.clone() {
+            let run = operation.tasks.get(&node);
+            let is_over = run.and_then(|run| run.until).is_none_or(|until| until <= now);
+            let is_due = run.and_then(|run| run.state.deadline()).is_none_or(|at| at <= now);
+            if is_over || is_due {
+                operation.unlooked.remove(&node);
+            }
+            if is_due && !is_over {
+                self.look_at_created(now, app, operation, node);
+            }
+        }
+    }
+
+    /// Takes in the hooks that an earlier process recorded and that run, where no plan names them yet. Gives whether all are known.
+    fn take_recorded(&self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun) -> bool {
+        let (Some(cluster), uid) = (self.cluster(app), &app.application.metadata.uid) else {
+            return true;
+        };
+        let mut is_known = true;
+        for row in operation.restored.iter().filter(|row| may_run(row)) {
+            let key = ResourceKey::new(&row.group, &row.kind, &row.namespace, &row.name);
+            is_known &= cluster.live.is_complete(&key.group_kind());
+            let identity = row.sync_phase.map(|phase| operation.hook_identity(uid, phase));
+            let live = cluster
+                .node(&key)
+                .filter(|live| live.operation() == identity.as_deref());
+            if let Some(live) = live.filter(|_| identity.is_some()) {
+                operation.clean_up.insert(now, key, live.uid(), STOPS.to_owned());
+            }
+        }
+        let since = *operation.clean_up.since.get_or_insert(now);
+        is_known || since + PATIENCE <= now
+    }
+
     /// Stops: running hooks are deleted, objects stay as they are, and no further attempt is made. What is being made anew is made anew.
     pub(super) fn terminate(
         &mut self,
@@ -268,16 +355,19 @@ impl Engine {
         gate: &Gate,
     ) {
         for (node, uid) in self.running_hooks(app, operation) {
-            let (key, why) = (
-                operation.plan.task(node).key.clone(),
-                "the operation is being terminated".to_owned(),
-            );
-            operation.clean_up.insert(now, key, uid, why);
+            let key = operation.plan.task(node).key.clone();
+            operation.clean_up.insert(now, key, uid, STOPS.to_owned());
         }
-        let is_clean = self.go_on_cleaning(now, app, operation);
+        let is_known = self.take_recorded(now, app, operation);
+        self.look_before_the_end(now, app, operation);
+        let is_clean = self.go_on_cleaning(now, app, operation) && operation.unlooked.is_empty() && is_known;
         let is_halfway = self.finish_recreating(now, app, operation, gate);
         if !is_clean || is_halfway || app.in_flight.has_tasks() {
             return;
+        }
+        for row in operation.restored.iter_mut().filter(|row| may_run(row)) {
+            (row.status, row.hook_phase) = (Some(ResultCode::SyncFailed), Some(OperationPhase::Failed));
+            TERMINATED.clone_into(&mut row.message);
         }
         operation.is_final = true;
         operation.message = match by {
@@ -286,6 +376,11 @@ impl Engine {
         };
         self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
     }
+}
+
+/// Is it of a hook of which an earlier process did not know how it ended?
+pub(super) fn may_run(row: &ResourceResult) -> bool {
+    row.hook_type.is_some() && row.hook_phase.is_none_or(|phase| !phase.is_completed())
 }
 
 /// Hooks that ended, and that this policy deletes.

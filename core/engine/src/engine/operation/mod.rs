@@ -1,6 +1,7 @@
 //! One operation: a sync, from the request to its end.
 //!
-//! The stages are `Planning → (PersistingIntent →) Running → (Failing →) ended`, with `BackingOff` before another attempt. What is
+//! The stages are `Planning → (PersistingIntent →) (Rehearsing →) Running → (Failing →) (CleaningUp →) ended`, with `Terminating` from any of
+//! them and `BackingOff` before another attempt. What is
 //! pinned when it begins (commits, and with them every object) never changes while it lasts; a newer commit ends it at the next safe
 //! point (no write under way, no hook running) and begins another.
 //!
@@ -351,10 +352,7 @@ impl OperationRun {
 
     /// Was it begun by an earlier process, which recorded hooks that may run, and is not planned again yet?
     pub(crate) fn has_unknown_hooks(&self) -> bool {
-        let may_run = |result: &ResourceResult| {
-            result.hook_type.is_some() && result.hook_phase.is_none_or(|phase| !phase.is_completed())
-        };
-        self.stage == Stage::Planning && self.restored.iter().any(may_run)
+        self.stage == Stage::Planning && self.restored.iter().any(clean_up::may_run)
     }
 
     /// `force` of the strategy: what cannot be changed in place is made anew.

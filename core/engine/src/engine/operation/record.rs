@@ -33,6 +33,8 @@ impl OperationRun {
         });
         let results: Vec<ResourceResult> = match &self.parity {
             Some(parity) => parity.results.clone(),
+            // Not planned again yet: what an earlier process recorded stays recorded.
+            None if self.tasks.is_empty() => self.restored.clone(),
             None => results.chain(self.refused.iter().cloned()).collect(),
         };
         OperationState {

@@ -14,12 +14,15 @@ use crate::engine::state::{ApplicationState, Desired};
 use crate::event::ResolvedRevision;
 use crate::journal::Cause;
 use crate::machine::Refresh;
-use crate::policy::{AutoSync, AutoSyncInput, SkipReason, auto_sync, named};
+use crate::policy::{AutoSync, AutoSyncInput, SkipReason, Unwritable, auto_sync, named};
 use crate::settings::Guards;
 
 impl Engine {
     /// Moves the operation on, ends it, begins the next: until there is nothing to do before something happens.
     pub(in crate::engine) fn step_operation(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
+        if matches!(self.unwritable(app), Some(Unwritable::NotLeading)) {
+            return;
+        }
         self.take_operation_field(app);
         app.resumes = self.resumes(now, app);
         // One round for the operation that runs, one for the next: an operation never begins a third by itself.
