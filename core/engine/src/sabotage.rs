@@ -64,6 +64,10 @@ switches! {
     DeletesProtected: Law,
     /// What is declared is pruned, too.
     PrunesDeclared: Law,
+    /// What another object owns counts as the application's.
+    CountsOwned: Law,
+    /// What `ignoreDifferences` names is compared all the same.
+    ComparesIgnored: Law,
     /// What is not listed counts as listed.
     PrunesUnlisted: Law,
     /// What cannot be read counts as missing.

@@ -126,7 +126,10 @@ impl Engine {
                     app.said = patch.status;
                 }
                 app.status_retry = None;
-                let Some(mut operation) = app.operation.take() else {
+                let Some(mut operation) = app
+                    .operation
+                    .take_if(|operation| patch.of == Some(operation.identity()))
+                else {
                     return;
                 };
                 for hook in patch.hooks {

@@ -206,6 +206,8 @@ pub(crate) struct StatusPatch {
     pub(crate) hooks: Vec<NodeIndex>,
     /// It records the intent of the operation that runs.
     pub(crate) intent: bool,
+    /// The operation that ran, and its attempt: what is recorded is of that one, and says nothing of another that took its place meanwhile.
+    pub(crate) of: Option<(u64, u64)>,
 }
 
 /// One application.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use super::gate::Gate;
-use super::operation::{Stage, clipped, short};
+use super::operation::{OperationRun, Stage, clipped, short};
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling, difference, name_some, warnings};
 use super::verdict::{told_health, told_sync, verdicts};
@@ -90,7 +90,14 @@ impl Engine {
             patch,
             version: Some(app.said_version.clone()).filter(|version| is_barrier && !version.is_empty()),
         };
-        self.emit(app, kind, InFlight::Status(StatusPatch { status, hooks, intent }));
+        let of = app.operation.as_ref().map(OperationRun::identity);
+        let patch = StatusPatch {
+            status,
+            hooks,
+            intent,
+            of,
+        };
+        self.emit(app, kind, InFlight::Status(patch));
     }
 
     /// Is nothing under way that changes what there is to say?

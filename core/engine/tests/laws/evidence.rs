@@ -24,6 +24,8 @@ pub(crate) struct Attempt {
     pub(crate) automated: bool,
     /// When its operation began.
     pub(crate) started: Timestamp,
+    /// Where in H it was told of first.
+    pub(crate) told: usize,
     /// Where in H its intent was written, and by which request.
     pub(crate) begun: usize,
     pub(crate) intent: u64,
@@ -191,6 +193,7 @@ impl<'r> Timeline<'r> {
             sync: state["operation"]["sync"].clone(),
             automated: state["operation"]["initiatedBy"]["automated"] == true,
             started: text(state, "/startedAt").parse().unwrap_or(self.record.history[at].at),
+            told: at,
             begun: at,
             intent,
             is_planned: is_planned_by(state),
@@ -331,6 +334,24 @@ impl<'r> Timeline<'r> {
         }
     }
 
+    /// A claim that something mounts which is written in a later phase or wave: nothing can bind it before.
+    fn is_mounted_later(&self, attempt: &Attempt, claim: &Value) -> bool {
+        let key = key_of(claim);
+        if key.kind != "PersistentVolumeClaim" {
+            return false;
+        }
+        let steps = self.steps(attempt);
+        let place = steps.iter().find(|step| key_of(step.declared) == key);
+        let place = place.map(|step| (step.phase, step.wave));
+        let mounts = |object: &Value| {
+            let name = text(object, "/spec/template/spec/volumes/0/persistentVolumeClaim/claimName");
+            name == key.name && text(object, "/metadata/namespace") == key.namespace
+        };
+        steps
+            .iter()
+            .any(|step| Some((step.phase, step.wave)) > place && mounts(step.declared))
+    }
+
     fn object_settled(&self, attempt: &Attempt, declared: &Value, to: usize) -> Result<(), String> {
         let key = key_of(declared);
         let is_it = |request: &Request| request.key == key && request.ask.written().is_some();
@@ -349,7 +370,8 @@ impl<'r> Timeline<'r> {
             _ => None,
         });
         let told = self.told(&key, attempt.begun, to);
-        let good = |state: &Value| health(state).is_none_or(|health| health == Health::Good);
+        let is_bound_later = self.is_mounted_later(attempt, declared);
+        let good = |state: &Value| is_bound_later || health(state).is_none_or(|health| health == Health::Good);
         match answered {
             Some(since) if told.iter().any(|state| version(state) >= since && good(state)) => Ok(()),
             Some(since) => Err(format!("was written at {since} and not seen healthy since")),

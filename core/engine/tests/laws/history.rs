@@ -225,9 +225,11 @@ fn brief(fact: &Fact) -> String {
         Fact::Status { after, .. } => {
             let text = |pointer| crate::objects::text(after, pointer).to_owned();
             format!(
-                "status: {} {}, operation {} {}",
+                "status: {} {}, operation {} of {:.5} {} {}",
                 text("/sync/status"),
                 text("/health/status"),
+                crate::world::number(after),
+                text("/operationState/syncResult/revision"),
                 text("/operationState/phase"),
                 text("/operationState/message"),
             )

@@ -77,6 +77,14 @@ fn directed(what: Sabotage) -> Vec<Case> {
                 vec![config(2, "")],
             )]
         }
+        // A child of the third carries an id of its own; replicas of the first are changed all the time.
+        Sabotage::CountsOwned => vec![Case::of(vec![vec![Item::new(Kind::Deployment, 3, "")]])],
+        Sabotage::ComparesIgnored => {
+            let mut case = Case::of(vec![vec![Item::new(Kind::Deployment, 1, "")]]);
+            case.policy.ignores = true;
+            case.script = vec![(u8::MAX, Action::Wait(3))];
+            vec![case]
+        }
         Sabotage::DeletesUntracked => {
             let mut case = two(vec![config(0, ""), config(1, "")], vec![config(1, "")]);
             case.policy.heals = false;
@@ -283,6 +291,7 @@ const OF_PRUNES: &[(Sabotage, &str)] = &[
     (Sabotage::DeletesUntracked, "I-TRACK"),
     (Sabotage::DeletesProtected, "I-TRACK"),
     (Sabotage::PrunesDeclared, "I-TRACK"),
+    (Sabotage::CountsOwned, "I-TRACK"),
     (Sabotage::NoPreconditions, "I-CAS"),
     (Sabotage::DeletesUnfenced, "I-CAS"),
     (Sabotage::BlindReplace, "I-CAS"),
@@ -338,6 +347,7 @@ fn of_people() {
 const OF_THE_STORY: &[(Sabotage, &str)] = &[
     (Sabotage::FollowsTheBranch, "I-PIN"),
     (Sabotage::WritesUnchanged, "I-NOOP"),
+    (Sabotage::ComparesIgnored, "I-NOOP"),
     (Sabotage::RepeatsStatus, "I-STAT"),
     (Sabotage::CallsEverythingSynced, "I-STAT"),
     (Sabotage::RewritesHistory, "I-STAT"),

@@ -7,8 +7,11 @@ use serde_json::Value;
 
 use crate::evidence::{Timeline, phase_written};
 use crate::generate::{Action, Bias};
-use crate::history::{Actor, Answer, Ask, Fact, Record};
-use crate::objects::{Phase, has_option, is_hook, is_ordinary, key_of, text};
+use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
+use crate::objects::{
+    INVALID, PREFIX, Phase, annotation, has_option, is_contested, is_hook, is_ordinary, is_owned, key_of, text,
+    tracking_id,
+};
 use crate::search;
 use crate::world;
 
@@ -18,6 +21,7 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
     let mut reached = BTreeSet::new();
     for (at, fact) in record.facts() {
         match fact {
+            Fact::Written { by, object, .. } if *by != Actor::Us => of_others(object, *by, &mut reached),
             Fact::Written {
                 by: Actor::Us,
                 object,
@@ -127,6 +131,7 @@ fn of_answer(timeline: &Timeline<'_>, request: u64, answer: Answer, reached: &mu
         }
         Answer::Refused => {
             reached.insert("refused");
+            of_refusal(timeline, request, reached);
         }
         Answer::Passing => {
             reached.insert("refused in passing");
@@ -136,6 +141,44 @@ fn of_answer(timeline: &Timeline<'_>, request: u64, answer: Answer, reached: &mu
         }
         Answer::Done => {}
     }
+}
+
+/// What the API never takes: a label that is none, and a change of what cannot be changed.
+fn of_refusal(timeline: &Timeline<'_>, request: &Request, reached: &mut BTreeSet<&'static str>) {
+    let (Ask::Create { object } | Ask::Apply { object, .. } | Ask::Replace { object, .. }) = &request.ask else {
+        return;
+    };
+    let is_there = timeline.known(&request.key, timeline.sent[&request.number].0).is_some();
+    if text(object, "/metadata/labels/app") == INVALID {
+        reached.insert("invalid object");
+    } else if is_there && matches!(request.key.kind.as_str(), "Job" | "PersistentVolumeClaim") {
+        reached.insert("immutable change");
+    }
+}
+
+/// What the cluster's controllers and others write.
+fn of_others(object: &Value, by: Actor, reached: &mut BTreeSet<&'static str>) {
+    let is_bound = text(object, "/status/phase") == "Bound";
+    for (is_so, state) in [
+        (is_owned(object), "owned object"),
+        (
+            is_owned(object) && carries_id(object),
+            "owned object with an id of its own",
+        ),
+        (is_bound, "claim bound by its consumer"),
+        (
+            by == Actor::Somebody && is_contested(object) && object["spec"]["replicas"] != 1,
+            "contested field",
+        ),
+    ] {
+        if is_so {
+            reached.insert(state);
+        }
+    }
+}
+
+fn carries_id(object: &Value) -> bool {
+    annotation(object, &format!("{PREFIX}tracking-id")) == Some(&tracking_id(&key_of(object)))
 }
 
 fn of_death(timeline: &Timeline<'_>, at: usize, reached: &mut BTreeSet<&'static str>) {
@@ -196,13 +239,15 @@ fn of_status(status: &Value, reached: &mut BTreeSet<&'static str>) {
 }
 
 /// States, and of how many runs in a thousand at least.
-const FLOORS: [(&str, usize); 40] = [
+const FLOORS: [(&str, usize); 46] = [
     ("PostSync", 31),
     ("PreSync", 73),
     ("PruneLast", 3),
     ("Sync hook", 21),
     ("SyncFail", 15),
+    ("claim bound by its consumer", 40),
     ("confirmation", 10),
+    ("contested field", 8),
     ("crash in a hook", 6),
     ("crash in an operation", 36),
     ("custom resource", 78),
@@ -211,10 +256,14 @@ const FLOORS: [(&str, usize); 40] = [
     ("failed", 160),
     ("held by a window", 35),
     ("hook deleted", 71),
+    ("immutable change", 8),
+    ("invalid object", 10),
     ("kind cannot be read", 90),
     ("lead lost", 10),
     ("look after a lost answer", 3),
     ("object of a declared namespace", 90),
+    ("owned object", 120),
+    ("owned object with an id of its own", 45),
     ("paused by a window", 1),
     ("prune", 11),
     ("recorded operation", 331),

@@ -96,7 +96,7 @@ fn appended(before: &Value, after: &Value) -> Result<(), String> {
 }
 
 /// Since when what happened is still being compared: it came to rest before, and was worked on. Until then the verdict before stays told.
-fn being_compared(record: &Record, at: usize) -> usize {
+pub(crate) fn being_compared(record: &Record, at: usize) -> usize {
     let (mut rest, mut is_suspended) = (0, false);
     for (at, fact) in record.facts().take(at) {
         match fact {

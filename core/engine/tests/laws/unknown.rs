@@ -10,6 +10,7 @@ use crate::evidence::{Timeline, is_delete};
 use crate::generate::Action;
 use crate::history::{Fact, Record};
 use crate::objects::{annotation, is_hook, is_ordinary, key_of, text};
+use crate::status::being_compared;
 
 /// What can be read, as the controller was told.
 #[derive(Clone, Debug, Default)]
@@ -57,10 +58,11 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     }
     found += keeps_failing(record, timeline)?;
     for (at, fact) in record.facts() {
-        let Fact::Status { request, after, .. } = fact else {
+        let Fact::Status { request, before, after } = fact else {
             continue;
         };
-        let sight = &sights[timeline.sent[request].0];
+        let sent = timeline.sent[request].0;
+        let sight = &sights[sent];
         let has_hidden = |kind: &GroupKind| {
             let resources = after["resources"].as_array();
             resources
@@ -70,7 +72,11 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         };
         if sight.unreadable.iter().any(has_hidden) {
             found += 1;
-            if text(after, "/health/status") == "Missing" {
+            // What was so is told until the next comparison is over, and is not said anew.
+            let mut moments = sights[being_compared(record, sent)..sent].iter();
+            let was_so = moments.any(|sight| !sight.unreadable.iter().any(has_hidden));
+            let is_kept = was_so && text(before, "/health/status") == "Missing";
+            if text(after, "/health/status") == "Missing" && !is_kept {
                 return Err(format!(
                     "[{at}] something is called Missing while {:?} cannot be read",
                     sight.unreadable

@@ -78,16 +78,19 @@ fn item(bias: Bias) -> impl Strategy<Value = Item> {
     let hook = prop_oneof![8 => Just(None), hooks => hook.prop_map(Some)];
     let kind = prop_oneof![
         5 => Just(Kind::Config), 5 => Just(Kind::Deployment), 2 => Just(Kind::Job), 2 => Just(Kind::Namespace),
-        1 => Just(Kind::Definition), 2 => Just(Kind::Widget),
+        1 => Just(Kind::Definition), 2 => Just(Kind::Widget), 2 => Just(Kind::Claim),
     ];
     let away = prop::bool::weighted(if bias == Bias::Order { 0.35 } else { 0.15 });
-    let option = prop_oneof![2 => select(&OPTIONS[..]), u32::from(bias == Bias::Prunes) => Just("PruneLast=true")];
-    let held = prop::bool::weighted(if bias == Bias::Prunes { 0.3 } else { 0.1 });
-    (kind, 0u8..4, select(&WAVES[..]), 0u8..3, option, hook, away, held).prop_map(
-        |(kind, name, wave, value, option, hook, away, held)| {
+    let option = prop_oneof![2 => select(&OPTIONS[..]), u32::from(bias == Bias::Prunes) => select(&["PruneLast=true", "PruneLast=true", "Prune=confirm"][..])];
+    let odd = (
+        prop::bool::weighted(if bias == Bias::Prunes { 0.3 } else { 0.1 }),
+        prop::bool::weighted(0.03),
+    );
+    (kind, 0u8..4, select(&WAVES[..]), 0u8..3, option, hook, away, odd).prop_map(
+        |(kind, name, wave, value, option, hook, away, (held, invalid))| {
             let kind = match (kind, hook) {
-                (Kind::Namespace | Kind::Definition | Kind::Widget | Kind::Deployment, Some(_)) => Kind::Job,
-                (kind, _) => kind,
+                (Kind::Config, _) | (_, None) => kind,
+                (_, Some(_)) => Kind::Job,
             };
             Item {
                 kind,
@@ -98,6 +101,7 @@ fn item(bias: Bias) -> impl Strategy<Value = Item> {
                 hook,
                 away,
                 held,
+                invalid,
             }
         },
     )
@@ -110,6 +114,8 @@ enum Edit {
     Remove(usize),
     Change(usize, u8),
     Move(usize, &'static str),
+    /// Of what cannot be changed: Jobs and claims.
+    Alter(u8),
     Empty,
     Break,
 }
@@ -121,6 +127,7 @@ fn edit(bias: Bias) -> impl Strategy<Value = Edit> {
         removes => (0usize..60).prop_map(Edit::Remove),
         4 => (0usize..60, 0u8..3).prop_map(|(at, value)| Edit::Change(at, value)),
         2 => (0usize..60, select(&WAVES[..])).prop_map(|(at, wave)| Edit::Move(at, wave)),
+        2 => (0u8..3).prop_map(Edit::Alter),
         u32::from(bias == Bias::Prunes) + 1 => Just(Edit::Empty),
         1 => Just(Edit::Break),
     ]
@@ -144,6 +151,12 @@ fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
                     Edit::Remove(at) if !now.is_empty() => drop(now.remove(at % length)),
                     Edit::Change(at, value) if !now.is_empty() => now[at % length].value = value,
                     Edit::Move(at, wave) if !now.is_empty() => now[at % length].wave = wave,
+                    Edit::Alter(value) => {
+                        let fixed = now
+                            .iter_mut()
+                            .filter(|item| matches!(item.kind, Kind::Job | Kind::Claim));
+                        fixed.for_each(|item| item.value = value);
+                    }
                     Edit::Empty => now.clear(),
                     _ => {}
                 }
@@ -165,6 +178,15 @@ fn whole(mut items: Vec<Item>) -> Vec<Item> {
         .filter(|kind| needs(*kind) && !items.iter().any(|item| item.kind == *kind))
         .collect();
     items.extend(brought.into_iter().map(|kind| Item::new(kind, 0, "")));
+    // A claim without a consumer is bound by nobody.
+    let claims = items.iter().filter(|item| item.kind == Kind::Claim);
+    let consumers: Vec<Item> = claims
+        .map(|claim| Item {
+            away: claim.away,
+            ..Item::new(Kind::Deployment, claim.name, "3")
+        })
+        .collect();
+    items.extend(consumers);
     items
 }
 
@@ -174,7 +196,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         flag(0.7),
         flag(0.25),
         flag(0.2),
-        flag(0.15),
+        flag(0.25),
         prop::option::weighted(0.2, 0u8..4),
         flag(0.5),
     )
@@ -251,10 +273,10 @@ fn policy() -> impl Strategy<Value = Policy> {
         flag(0.5),
         select(&OPTIONS[..]),
         0u8..3,
-        flag(0.2),
+        (flag(0.2), flag(0.3)),
     )
         .prop_map(
-            |(automated, prune, heals, allow_empty, options, retries, refreshes)| Policy {
+            |(automated, prune, heals, allow_empty, options, retries, (refreshes, ignores))| Policy {
                 automated,
                 prune,
                 heals,
@@ -262,6 +284,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 options,
                 retries,
                 refreshes,
+                ignores,
             },
         )
 }
@@ -291,10 +314,15 @@ pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
         world,
     )
         .prop_map(
-            |(revisions, mut natures, policy, mut script, windows, (begins, faults, tape))| {
+            |(mut revisions, mut natures, policy, mut script, windows, (begins, faults, tape))| {
                 if !windows.is_empty() {
                     // Long enough for one of them to open or to shut, with something that is waited for meanwhile.
                     natures[0] = Nature::Silent;
+                    let waited_for = Item::new(Kind::Deployment, 0, "-1");
+                    revisions
+                        .iter_mut()
+                        .flatten()
+                        .for_each(|items| items.insert(0, waited_for.clone()));
                     script.push((u8::MAX, Action::Wait(45)));
                 }
                 Case {

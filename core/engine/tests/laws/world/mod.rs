@@ -2,6 +2,7 @@
 //! the tape; everything that happens is written into H.
 
 mod actors;
+mod owned;
 mod resource;
 mod script;
 mod serve;
@@ -273,6 +274,7 @@ impl World {
             ("", "ConfigMap", true),
             ("", "Pod", true),
             ("", "Namespace", false),
+            ("", "PersistentVolumeClaim", true),
             ("apps", "Deployment", true),
             ("apps", "ReplicaSet", true),
             ("batch", "Job", true),

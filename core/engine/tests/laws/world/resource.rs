@@ -37,6 +37,10 @@ pub(super) fn resource(case: &Case) -> Value {
             "retry": {"limit": policy.retries, "refresh": policy.refreshes, "backoff": {"duration": "5s", "maxDuration": "1m"}}
         }
     });
+    if policy.ignores {
+        spec["ignoreDifferences"] =
+            json!([{"group": "apps", "kind": "Deployment", "name": "d1", "jsonPointers": ["/spec/replicas"]}]);
+    }
     if policy.automated {
         spec["syncPolicy"]["automated"] =
             json!({"prune": policy.prune, "selfHeal": policy.heals, "allowEmpty": policy.allow_empty});

@@ -7,6 +7,7 @@ use capstan_engine::guard::Fence;
 use capstan_model::{ApplicationId, ClusterId, GroupKind, Operation, ResourceKey};
 use serde_json::{Value, json};
 
+use super::actors::Timer;
 use super::{SYNC, World};
 use crate::generate::{Action, Item, Wish};
 use crate::history::{Actor, Fact};
@@ -22,6 +23,9 @@ fn shop() -> ApplicationId {
 impl World {
     /// The script, and then the quiet.
     pub(crate) fn play(&mut self) {
+        if self.case.policy.ignores {
+            self.after(Duration::from_secs(20), Timer::Scale);
+        }
         for (after, action) in self.case.script.clone() {
             let mut left = after;
             while left > 0 && self.step() {
@@ -282,6 +286,6 @@ impl World {
         if let Some(id) = id {
             object["metadata"]["annotations"][format!("{PREFIX}tracking-id")] = json!(id);
         }
-        self.store.plant(object);
+        self.store.plant(object, Actor::Somebody);
     }
 }
