@@ -67,9 +67,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     Ok(found)
 }
 
-/// A write of which nothing was recorded before is of one wave of applies: what has more is told by a status first.
-fn recorded_first(timeline: &Timeline<'_>, at: usize, request: &Request) -> Result<(), String> {
-    let later = timeline.record.facts().skip(at).find_map(|(_, fact)| match fact {
+/// The operation and attempt that run by the next status of whoever sent `request` then; `Some(None)` where that says that none does.
+fn next_told(timeline: &Timeline<'_>, at: usize, request: &Request) -> Option<Option<(u64, u64)>> {
+    timeline.record.facts().skip(at).find_map(|(_, fact)| match fact {
         Fact::Status {
             request: status, after, ..
         } => {
@@ -78,8 +78,12 @@ fn recorded_first(timeline: &Timeline<'_>, at: usize, request: &Request) -> Resu
             is_same.then(|| running(after))
         }
         _ => None,
-    });
-    let Some(Some((number, attempt))) = later else {
+    })
+}
+
+/// A write of which nothing was recorded before is of one wave of applies: what has more is told by a status first.
+fn recorded_first(timeline: &Timeline<'_>, at: usize, request: &Request) -> Result<(), String> {
+    let Some(Some((number, attempt))) = next_told(timeline, at, request) else {
         return Ok(());
     };
     let of = |one: &&Attempt| (one.number, one.attempt) == (number, attempt);
@@ -121,9 +125,12 @@ fn is_put_right(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, a
         _ => false,
     });
     let is_over = || {
-        let steps = timeline.steps(attempt).into_iter();
-        let mut steps = steps.filter(|step| step.phase != Phase::OnFailure);
-        steps.all(|step| key_of(step.declared) != request.key && timeline.settled(attempt, step, at).is_ok())
+        let steps = timeline.steps(attempt);
+        let is_foreign = steps.iter().all(|step| key_of(step.declared) != request.key);
+        let mut own = steps.into_iter().filter(|step| step.phase != Phase::OnFailure);
+        // Whatever it does is done; or the next that is told of it is its end.
+        let is_done = own.all(|step| timeline.settled(attempt, step, at).is_ok());
+        is_foreign && (is_done || next_told(timeline, at, request) == Some(None))
     };
     let head = before().rev().find_map(|entry| match entry.fact {
         Fact::Moved { head } => Some(head),
