@@ -148,6 +148,12 @@ switches! {
     DeletesReserved: Scenario,
     /// Nobody looks who else has objects of a kind.
     DeletesDefinitionsInUse: Scenario,
+    /// `Delete=false` does not count.
+    DeletesKept: Law,
+    /// Nobody runs the hooks of a deletion.
+    SkipsDeletionHooks: Law,
+    /// An Application whose objects are gone stays all the same.
+    NeverLetsGo: Law,
     /// A definition goes with the application that brought it.
     CascadesDefinitions: Scenario,
     /// What holds others, or data, is made anew by a sync that forces.

@@ -126,10 +126,7 @@ impl Engine {
                     app.said = patch.status;
                 }
                 app.status_retry = None;
-                let Some(mut operation) = app
-                    .operation
-                    .take_if(|operation| patch.of == Some(operation.identity()))
-                else {
+                let Some(mut operation) = app.operation.take_if(|run| patch.of == Some(run.identity())) else {
                     return;
                 };
                 for hook in patch.hooks {
