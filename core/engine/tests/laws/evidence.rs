@@ -57,6 +57,8 @@ pub(crate) struct Step<'r> {
 pub(crate) struct Timeline<'r> {
     pub(crate) record: &'r Record,
     pub(crate) attempts: Vec<Attempt>,
+    /// Where the controller was told that the Application is deleted: no operation does anything from there on.
+    deletion: Option<usize>,
     /// Attempt of a request.
     of: BTreeMap<u64, usize>,
     /// Where requests were sent.
@@ -74,6 +76,7 @@ impl<'r> Timeline<'r> {
         let mut timeline = Self {
             record,
             attempts: Vec::new(),
+            deletion: record.facts().position(|(_, fact)| *fact == Fact::DeletionTold),
             of: BTreeMap::new(),
             sent: BTreeMap::new(),
             states: BTreeMap::new(),
@@ -131,6 +134,9 @@ impl<'r> Timeline<'r> {
                 Fact::Sent(request) => {
                     let place = (request.process, request.epoch);
                     self.sent.insert(request.number, (at, request));
+                    if self.is_deleting(at) {
+                        continue;
+                    }
                     // What an earlier process began goes on in the first epoch of the next; a higher one is another operation.
                     let is_same = |one: &Attempt| {
                         going_on == Some((one.number, one.attempt)) && request.epoch <= last(epoch, &leads)
@@ -144,7 +150,7 @@ impl<'r> Timeline<'r> {
                         self.of.insert(request.number, *found);
                     }
                 }
-                Fact::Status { request, after, .. } => {
+                Fact::Status { request, after, .. } if !self.is_deleting(at) => {
                     let Some((sent_at, sent)) = self.sent.get(request) else {
                         continue;
                     };
@@ -203,6 +209,11 @@ impl<'r> Timeline<'r> {
 
     pub(crate) fn attempt(&self, request: &Request) -> Option<&Attempt> {
         self.of.get(&request.number).map(|&found| &self.attempts[found])
+    }
+
+    /// Had the controller been told by then that the Application is deleted?
+    pub(crate) fn is_deleting(&self, at: usize) -> bool {
+        self.deletion.is_some_and(|told| told < at)
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = (usize, &'r Request)> {

@@ -143,6 +143,12 @@ pub(crate) enum Fact {
     Windows(bool),
     /// The controller was told to stop the operation.
     Terminated,
+    /// Somebody deletes the Application, which is this.
+    DeletionAsked { application: Value },
+    /// The controller was told so.
+    DeletionTold,
+    /// The Application is gone.
+    ApplicationGone,
     /// The application's source moved to this commit.
     Moved { head: usize },
     /// Nothing is under way any more, but for waiting.
@@ -234,6 +240,7 @@ fn brief(fact: &Fact) -> String {
                 text("/operationState/message"),
             )
         }
+        Fact::DeletionAsked { application } => format!("deletion asked for: {}", application["metadata"]["finalizers"]),
         other => format!("{other:?}"),
     }
 }

@@ -106,8 +106,29 @@ fn directed(what: Sabotage) -> Vec<Case> {
             case.natures = vec![Nature::Silent];
             vec![case]
         }
+        Sabotage::DeletesKept
+        | Sabotage::SkipsDeletionHooks
+        | Sabotage::NeverLetsGo
+        | Sabotage::CascadesDefinitions => vec![deleted()],
         _ => of_time(what),
     }
+}
+
+/// An Application that brings everything is deleted: what is kept, a definition, hooks before and after.
+fn deleted() -> Case {
+    let kept = Item {
+        option: "Delete=false",
+        ..Item::new(Kind::Config, 1, "")
+    };
+    let mut case = Case::of(vec![vec![
+        Item::new(Kind::Config, 0, ""),
+        kept,
+        Item::new(Kind::Definition, 0, ""),
+        Item::hook("PreDelete", 2, ""),
+        Item::hook("PostDelete", 3, ""),
+    ]]);
+    case.script = vec![(u8::MAX, Action::Wait(2)), (0, Action::DeleteApplication)];
+    case
 }
 
 /// Those that depend on when something happens.
@@ -315,6 +336,18 @@ fn of_what_is_not_known() {
     are_seen(Bias::Prunes, OF_WHAT_IS_NOT_KNOWN);
 }
 
+const OF_DELETIONS: &[(Sabotage, &str)] = &[
+    (Sabotage::DeletesKept, "L-DEL"),
+    (Sabotage::SkipsDeletionHooks, "L-DEL"),
+    (Sabotage::NeverLetsGo, "L-DEL"),
+    (Sabotage::CascadesDefinitions, "L-DEL"),
+];
+
+#[test]
+fn of_deletions() {
+    are_seen(Bias::Prunes, OF_DELETIONS);
+}
+
 const OF_HOOKS: &[(Sabotage, &str)] = &[
     (Sabotage::RenamesHooks, "I-HOOK1"),
     (Sabotage::CreatesUnrecorded, "I-HOOK1"),
@@ -377,6 +410,7 @@ fn every_switch_of_a_law_is_thrown() {
         OF_ORDER,
         OF_PRUNES,
         OF_WHAT_IS_NOT_KNOWN,
+        OF_DELETIONS,
         OF_HOOKS,
         OF_PEOPLE,
         OF_THE_STORY,

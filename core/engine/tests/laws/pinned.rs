@@ -27,7 +27,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let mut unrecorded: BTreeMap<(usize, u64), BTreeSet<usize>> = BTreeMap::new();
     for (at, request) in timeline.requests() {
         let Some(object) = request.ask.written() else { continue };
-        if is_own_namespace(object) {
+        if is_own_namespace(object) || timeline.is_deleting(at) {
             continue;
         }
         found += 1;

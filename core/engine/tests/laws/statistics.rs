@@ -58,6 +58,13 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
             Fact::Source { ok: false } => {
                 reached.insert("source cannot be read");
             }
+            Fact::DeletionAsked { application } => {
+                let is_empty = application["metadata"]["finalizers"]
+                    .as_array()
+                    .is_none_or(Vec::is_empty);
+                reached.insert(if is_empty { "deletion of nothing" } else { "deletion" });
+            }
+            Fact::ApplicationGone => of_end(&timeline, at, &mut reached),
             Fact::Leads(false) => {
                 reached.insert("lead lost");
             }
@@ -88,7 +95,27 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
     reached
 }
 
+/// What was left, and what was done, when the Application was gone.
+fn of_end(timeline: &Timeline<'_>, at: usize, reached: &mut BTreeSet<&'static str>) {
+    reached.insert("Application gone");
+    let was_deleted =
+        |fact: &Fact| matches!(fact, Fact::Deleting { request, .. } if timeline.is_deleting(timeline.sent[request].0));
+    if timeline.record.facts().take(at).any(|(_, fact)| was_deleted(fact)) {
+        reached.insert("objects gone with their Application");
+    }
+    let kept = |live: &Value| is_ordinary(live) && has_option(live, "Delete=false");
+    if timeline.all_live(at).into_iter().any(kept) {
+        reached.insert("kept by Delete=false");
+    }
+}
+
 fn of_write(timeline: &Timeline<'_>, object: &Value, created: bool, at: usize, reached: &mut BTreeSet<&'static str>) {
+    let of = annotation(object, "capstan.dev/operation").unwrap_or_default();
+    for (of_phase, state) in [(":delete:PreDelete", "PreDelete"), (":delete:PostDelete", "PostDelete")] {
+        if of.ends_with(of_phase) {
+            reached.insert(state);
+        }
+    }
     match (phase_written(object), key_of(object).kind.as_str()) {
         (Some(Phase::Before), _) => {
             reached.insert("PreSync");
@@ -239,8 +266,11 @@ fn of_status(status: &Value, reached: &mut BTreeSet<&'static str>) {
 }
 
 /// States, and of how many runs in a thousand at least.
-const FLOORS: [(&str, usize); 46] = [
+const FLOORS: [(&str, usize); 52] = [
+    ("Application gone", 30),
+    ("PostDelete", 3),
     ("PostSync", 31),
+    ("PreDelete", 2),
     ("PreSync", 73),
     ("PruneLast", 3),
     ("Sync hook", 21),
@@ -252,6 +282,8 @@ const FLOORS: [(&str, usize); 46] = [
     ("crash in an operation", 36),
     ("custom resource", 78),
     ("deadline of an object", 40),
+    ("deletion", 25),
+    ("deletion of nothing", 8),
     ("dry run", 3),
     ("failed", 160),
     ("held by a window", 35),
@@ -260,6 +292,7 @@ const FLOORS: [(&str, usize); 46] = [
     ("invalid object", 10),
     ("kind cannot be read", 90),
     ("lead lost", 10),
+    ("objects gone with their Application", 12),
     ("look after a lost answer", 3),
     ("object of a declared namespace", 90),
     ("owned object", 120),

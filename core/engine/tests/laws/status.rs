@@ -55,7 +55,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             }
         }
         appended(&before["history"], &after["history"]).map_err(|why| format!("[{at}] {why}"))?;
-        if text(after, "/sync/status") == "Synced" {
+        if text(after, "/sync/status") == "Synced" && !timeline.is_deleting(at) {
             let sent = timeline.sent[request].0;
             let mut moments = (being_compared(record, sent)..=sent).rev();
             let was_so = moments.any(|moment| is_synced(timeline, after, moment).is_ok());

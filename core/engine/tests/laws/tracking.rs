@@ -31,7 +31,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             ));
         }
         let is_hook = is_hook(object) || annotation(object, "capstan.dev/operation").is_some();
-        if !is_hook {
+        if !is_hook && !timeline.is_deleting(timeline.sent[&request.number].0) {
             may_go(timeline, request, object, at)?;
         }
     }

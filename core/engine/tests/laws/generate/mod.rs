@@ -97,6 +97,7 @@ pub(crate) enum Action {
     Strip(u8),
     Protect(u8),
     Plant(u8),
+    DeleteApplication,
     Wait(u8),
 }
 
@@ -125,6 +126,8 @@ pub(crate) struct Policy {
     pub(crate) refreshes: bool,
     /// The replicas of [`crate::objects::is_contested`] are not compared, and somebody keeps changing them.
     pub(crate) ignores: bool,
+    /// The Application has the resources finalizer: its objects go with it.
+    pub(crate) cascades: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -162,6 +165,7 @@ impl Case {
                 retries: 1,
                 refreshes: false,
                 ignores: false,
+                cascades: true,
             },
             windows: Vec::new(),
             begins: windows::MORNING,

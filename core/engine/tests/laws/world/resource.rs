@@ -45,9 +45,15 @@ pub(super) fn resource(case: &Case) -> Value {
         spec["syncPolicy"]["automated"] =
             json!({"prune": policy.prune, "selfHeal": policy.heals, "allowEmpty": policy.allow_empty});
     }
+    let finalizers: &[&str] = if policy.cascades {
+        &["resources-finalizer.argocd.argoproj.io"]
+    } else {
+        &[]
+    };
     json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-        "metadata": {"name": "shop", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1", "generation": 1},
+        "metadata": {"name": "shop", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1", "generation": 1,
+            "finalizers": finalizers},
         "spec": spec
     })
 }

@@ -16,7 +16,7 @@ use crate::objects::{HOME, PREFIX, key_of, tracking_id};
 /// Room after the longest operation: another attempt's wait, the last hooks.
 const ROOM: Duration = Duration::from_mins(30);
 
-fn shop() -> ApplicationId {
+pub(super) fn shop() -> ApplicationId {
     ApplicationId::new("argocd", "shop")
 }
 
@@ -99,6 +99,7 @@ impl World {
                 self.on_nth(n, |world, key| world.annotate(key, "sync-options", Some("Prune=false")));
             }
             Action::Plant(n) => self.plant(n),
+            Action::DeleteApplication => self.remove_application(),
             Action::Wait(minutes) => {
                 let until = self.store.now + Duration::from_mins(u64::from(minutes));
                 self.pass(until);
