@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Fact, key_of};
 use crate::fleet::{Fleet, application};
-use crate::rig::{config, hook};
+use crate::rig::config;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -318,17 +318,4 @@ fn definitions_stay_whoever_s_objects_there_are() {
     fleet.settle(MINUTE);
     assert!(is_over(&fleet), "{}", fleet.journal());
     assert!(has(&fleet, &definition) && fleet.has("Thing", "theirs") && !fleet.has("Thing", "ours"));
-}
-
-/// What a hook left is one of the application's objects, though no commit declares anything of its kind any more.
-#[test]
-fn what_a_hook_left_goes_too_when_nothing_else_is_of_its_kind() {
-    let mut fleet = settled(vec![config("a", 0, "1"), hook("before", "PreSync")]);
-    fleet.push("shop", vec![config("a", 0, "1")]);
-    fleet.settle(MINUTE);
-    assert!(fleet.has("Job", "before"));
-    fleet.delete("shop");
-    fleet.settle(10 * MINUTE);
-    assert!(!fleet.resources.contains_key("shop"), "{}", fleet.conditions("shop"));
-    assert!(!fleet.has("Job", "before"));
 }
