@@ -64,6 +64,10 @@ switches! {
     DeletesProtected: Law,
     /// What is declared is pruned, too.
     PrunesDeclared: Law,
+    /// What another object owns counts as the application's.
+    CountsOwned: Law,
+    /// What `ignoreDifferences` names is compared all the same.
+    ComparesIgnored: Law,
     /// What is not listed counts as listed.
     PrunesUnlisted: Law,
     /// What cannot be read counts as missing.
@@ -144,6 +148,12 @@ switches! {
     DeletesReserved: Scenario,
     /// Nobody looks who else has objects of a kind.
     DeletesDefinitionsInUse: Scenario,
+    /// `Delete=false` does not count.
+    DeletesKept: Law,
+    /// Nobody runs the hooks of a deletion.
+    SkipsDeletionHooks: Law,
+    /// An Application whose objects are gone stays all the same.
+    NeverLetsGo: Law,
     /// A definition goes with the application that brought it.
     CascadesDefinitions: Scenario,
     /// What holds others, or data, is made anew by a sync that forces.

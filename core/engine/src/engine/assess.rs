@@ -268,7 +268,9 @@ fn undeclared_state(
     let (existence, node) = cluster.existence(key);
     let known = app.inventory.get(key);
     if let Some(node) = node
-        && (node.tracked_by() != Some(id) || node.is_owned() || meta.is_some_and(|meta| meta.is_hook))
+        && (node.tracked_by() != Some(id)
+            || node.is_owned() && !sabotage::is(Sabotage::CountsOwned)
+            || meta.is_some_and(|meta| meta.is_hook))
         && !(known.is_some() && sabotage::is(Sabotage::DeletesUntracked))
     {
         return None;

@@ -127,7 +127,7 @@ impl Engine {
                     app.releases.read(&app.said);
                 }
                 app.status_failure = None;
-                let Some(mut operation) = app.operation.take() else {
+                let Some(mut operation) = app.operation.take_if(|run| patch.of == Some(run.run_id())) else {
                     return;
                 };
                 for hook in patch.hooks {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    Application, ApplicationCondition, ApplicationId, ApplicationSource, Digest, GroupKind, GroupVersionKind,
-    HealthStatus, HealthStatusCode, HookType, ManagedNamespaceMetadata, ObjectMeta, Operation, OperationPhase,
-    OperationState, ResourceKey, RevisionHistory, SyncStatusCode, Timestamp,
+    Application, ApplicationCondition, ApplicationId, ApplicationSource, ApplicationStatus, Digest, GroupKind,
+    GroupVersionKind, HealthStatus, HealthStatusCode, HookType, ManagedNamespaceMetadata, ObjectMeta, Operation,
+    OperationPhase, OperationState, ResourceKey, RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
@@ -208,6 +208,8 @@ pub(crate) struct StatusPatch {
     pub(crate) intent: bool,
     /// It insisted on the version before.
     pub(crate) insists: bool,
+    /// The operation that ran, and its attempt: what is recorded is of that one, and says nothing of another that took its place meanwhile.
+    pub(crate) of: Option<(u64, u64)>,
 }
 
 /// One application.
@@ -361,8 +363,7 @@ impl ApplicationState {
 impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
-        let (status, running) = (&application.status, running(&application));
-        let said = serde_json::to_value(status).unwrap_or_default();
+        let (status, running, said) = known(&application);
         Self {
             invalid: None,
             epoch: recorded_number(status).saturating_add(1),
@@ -444,7 +445,7 @@ impl ApplicationState {
     }
 
     /// Somebody ends the operation that runs as Argo CD is asked to: by the phase of its state.
-    fn take_termination(&mut self, status: &capstan_model::ApplicationStatus) {
+    fn take_termination(&mut self, status: &ApplicationStatus) {
         let Some(running) = &self.operation else { return };
         let is_under_way = !matches!(
             running.stage,
@@ -459,14 +460,21 @@ impl ApplicationState {
     }
 }
 
+/// What a resource says: its status, the operation that runs, and the status as it is written.
+fn known(application: &Application) -> (&ApplicationStatus, Option<OperationRun>, Value) {
+    let status = &application.status;
+    let said = serde_json::to_value(status).unwrap_or_default();
+    (status, running(application), said)
+}
+
 /// The number of the last operation.
-fn recorded_number(status: &capstan_model::ApplicationStatus) -> u64 {
+fn recorded_number(status: &ApplicationStatus) -> u64 {
     let state = status.operation_state.as_ref();
     state.map_or(0, super::operation::recorded_number)
 }
 
 /// An operation is being stopped; by whom is not recorded.
-fn stopping(status: &capstan_model::ApplicationStatus) -> Option<String> {
+fn stopping(status: &ApplicationStatus) -> Option<String> {
     let state = status.operation_state.as_ref()?;
     (state.phase == OperationPhase::Terminating).then(String::new)
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use super::gate::Gate;
-use super::operation::{Stage, clipped, recorded_number, short};
+use super::operation::{OperationRun, Stage, clipped, recorded_number, short};
 use super::state::{ApplicationState, InFlight, StatusPatch};
 use super::telling::{News, Summary, Telling, difference, name_some, warnings};
 use super::verdict::{told_health, told_sync, verdicts};
@@ -114,16 +114,15 @@ impl Engine {
             patch,
             version: version.clone(),
         };
-        self.emit(
-            app,
-            kind,
-            InFlight::Status(StatusPatch {
-                status,
-                hooks: write.hooks,
-                intent: write.intent,
-                insists: version.is_some(),
-            }),
-        );
+        let of = app.operation.as_ref().map(OperationRun::run_id);
+        let patch = StatusPatch {
+            status,
+            hooks: write.hooks,
+            intent: write.intent,
+            insists: version.is_some(),
+            of,
+        };
+        self.emit(app, kind, InFlight::Status(patch));
     }
 
     /// Is nothing under way that changes what there is to say?

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_model::{ApplicationId, ClusterId, GroupKind};
+use capstan_model::{ApplicationId, ClusterId, GroupKind, ResourceKey};
 
 use super::Engine;
 use super::assess::descendants;
@@ -23,6 +23,12 @@ impl Engine {
             kinds.extend(operation.plan.kinds().iter().cloned());
         }
         kinds.extend(app.releases.kinds().cloned());
+        // What goes with the application is followed until it is seen gone; of what a hook left nothing else may speak any more.
+        if app.application.metadata.deletion_timestamp.is_some()
+            && let Some(cluster) = self.cluster(app)
+        {
+            kinds.extend(cluster.live.tracked(&app.id()).map(ResourceKey::group_kind));
+        }
         kinds.extend(app.deletion.hooks.iter().flatten().map(|hook| hook.key.group_kind()));
         let spec = &app.application.spec;
         let options = match &app.operation {

@@ -256,6 +256,7 @@ pub(crate) fn refusal(
     let options = ObjectMeta::of(live).sync_options;
     let protection = match reason {
         _ if sabotage::is(Sabotage::DeletesProtected) => None,
+        DeleteReason::Cascade if sabotage::is(Sabotage::DeletesKept) => None,
         DeleteReason::Prune | DeleteReason::Convert if options.prune == Some(PruneOption::Never) => Some("Prune=false"),
         DeleteReason::Cascade if options.delete == Some(DeleteOption::Never) => Some("Delete=false"),
         _ => None,

@@ -3,6 +3,7 @@
 use capstan_model::{ResourceIgnoreDifferences, ResourceKey, glob};
 
 use crate::compare::IgnoreRules;
+use crate::sabotage::{self, Sabotage};
 
 /// The rules of `spec.ignoreDifferences` that speak of `key`, put together.
 pub fn ignore_rules(rules: &[ResourceIgnoreDifferences], key: &ResourceKey) -> IgnoreRules {
@@ -13,6 +14,7 @@ pub fn ignore_rules(rules: &[ResourceIgnoreDifferences], key: &ResourceKey) -> I
             && glob(&rule.kind, &key.kind)
             && fits(&rule.name, &key.name)
             && fits(&rule.namespace, &key.namespace)
+            && !sabotage::is(Sabotage::ComparesIgnored)
         {
             all.json_pointers.extend(rule.json_pointers.iter().cloned());
             all.managers.extend(rule.managed_fields_managers.iter().cloned());

@@ -7,7 +7,7 @@ use capstan_engine::{Effect, EffectKind, Event};
 use capstan_model::{ClusterId, GroupKind, ResourceKey};
 use serde_json::json;
 
-use crate::rig::{Rig, hook, workload};
+use crate::rig::{Rig, config, hook, workload};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -130,4 +130,39 @@ fn a_hook_that_may_have_been_created_is_looked_at_until_it_is_seen() {
     assert_eq!((creations, looks), (1, 5), "{}", run.log.join("\n"));
     let message = run.rig.status("/operationState/message");
     assert_eq!(run.rig.status("/operationState/phase"), "Running", "{message}");
+}
+
+/// It is not there after its creation was not answered, and nothing held it: it may have been consumed already, so it is not created again.
+#[test]
+fn a_hook_that_nothing_holds_and_that_may_have_been_created_is_not_created_again() {
+    let mut consumed = config("before", 0, "1");
+    consumed["metadata"]["annotations"]["argocd.argoproj.io/hook"] = json!("PreSync");
+    let mut run = Rig::new(vec![consumed, workload("Deployment", "web", 0, "1")]).start(Vec::new());
+    let mut creations = 0;
+    for _ in 0..200 {
+        if run
+            .rig
+            .status("/operationState/message")
+            .contains("one or more tasks failed")
+        {
+            break;
+        }
+        let Some(effect) = run.pending.pop_front() else {
+            let Some(at) = run.engine.poll_timeout() else { break };
+            run.rig.now = at;
+            run.handle_timeout();
+            continue;
+        };
+        match &effect.kind {
+            EffectKind::Apply(task) if task.key.name == "before" => {
+                creations += 1;
+                let lost = WriteError::OutcomeUnknown("timeout".into());
+                run.complete(&effect, Outcome::Applied(Err(lost)));
+            }
+            _ => run.perform(&effect),
+        }
+    }
+    let message = run.rig.status("/operationState/message");
+    assert!(message.contains("may have finished and removed itself"), "{message}");
+    assert_eq!(creations, 1, "{}", run.log.join("\n"));
 }

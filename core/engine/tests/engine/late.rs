@@ -2,11 +2,41 @@
 
 use std::time::Duration;
 
-use capstan_engine::Event;
+use capstan_engine::{Effect, EffectKind, Event};
 use proptest::prelude::*;
 
 use crate::generate::{items, objects, tape};
-use crate::rig::Rig;
+use crate::rig::{Rig, Run, config};
+
+fn next(run: &mut Run, wanted: impl Fn(&EffectKind) -> bool) -> Option<Effect> {
+    let at = run.pending.iter().position(|effect| wanted(&effect.kind))?;
+    run.pending.remove(at)
+}
+
+/// The write of an intent is answered when a newer commit has taken that operation's place: the new one records its own before it writes.
+#[test]
+fn an_intent_is_of_one_operation() {
+    let waves = |value: &str| vec![config("a", 0, value), config("b", 1, value)];
+    let is_status = |kind: &EffectKind| matches!(kind, EffectKind::PatchStatus { .. });
+    let mut run = Rig::new(waves("1")).start(Vec::new());
+    while let Some(effect) = next(&mut run, |kind| !is_status(kind)) {
+        run.perform(&effect);
+    }
+    let intent = next(&mut run, is_status).unwrap();
+    run.push(waves("2"));
+    while let Some(effect) = next(&mut run, |kind| !is_status(kind)) {
+        run.perform(&effect);
+    }
+    run.perform(&intent);
+    let own = next(&mut run, is_status).map(|effect| effect.kind);
+    let is_own = |patch: &serde_json::Value| patch.to_string().contains("00002");
+    assert!(
+        matches!(&own, Some(EffectKind::PatchStatus { patch, .. }) if is_own(patch)),
+        "{own:?}"
+    );
+    let written = next(&mut run, |kind| matches!(kind, EffectKind::Apply(_)));
+    assert!(written.is_none(), "{written:?}");
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]

@@ -11,7 +11,9 @@ use crate::objects::{HOME, Health, health, key_of, uid};
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let mut found = 0;
     for (at, request) in timeline.requests() {
-        let Some(object) = request.ask.written() else { continue };
+        let Some(object) = request.ask.written().filter(|_| !timeline.is_deleting(at)) else {
+            continue;
+        };
         if request.key.kind == "Widget" {
             found += 1;
             let definition = ResourceKey::new(
@@ -42,7 +44,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         }
     }
     for (at, fact) in timeline.record.facts() {
-        if let Fact::Deleting { request, .. } = fact {
+        if let Fact::Deleting { request, .. } = fact
+            && !timeline.is_deleting(at)
+        {
             found += is_needed_no_longer(timeline, timeline.sent[request].1).map_err(|why| format!("[{at}] {why}"))?;
         }
     }

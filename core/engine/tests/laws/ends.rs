@@ -18,7 +18,7 @@ const ROOM: Duration = Duration::from_mins(2);
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
     let mut found = 0;
-    let mut status: &Value = &Value::Null;
+    let (mut status, mut is_deleted) = (&Value::Null, false);
     // Nobody can end what nobody may work on.
     let mut hindered: Option<Timestamp> = None;
     let (mut leads, mut reachable, mut suspended, mut has_windows) = (true, true, false, true);
@@ -26,7 +26,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let mut last = record.history.first().map_or(record.end, |entry| entry.at);
     for (at, entry) in record.history.iter().enumerate() {
         match &entry.fact {
-            Fact::Status { after, .. } => status = after,
+            // Whoever is deleted ends nothing any more.
+            Fact::DeletionAsked { .. } => (status, is_deleted) = (&Value::Null, true),
+            Fact::Status { after, .. } if !is_deleted => status = after,
             Fact::Leads(now) => leads = *now,
             Fact::Reachable(now) => reachable = *now,
             Fact::Suspended(now) => suspended = *now,
@@ -67,7 +69,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             }
         }
     }
-    match running(&record.resource["status"]) {
+    match running(&record.resource["status"]).filter(|_| !is_deleted) {
         Some((number, _)) => Err(format!("operation {number} never ended")),
         None => Ok(found),
     }

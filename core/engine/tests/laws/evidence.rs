@@ -24,6 +24,8 @@ pub(crate) struct Attempt {
     pub(crate) automated: bool,
     /// When its operation began.
     pub(crate) started: Timestamp,
+    /// Where in H it was told of first.
+    pub(crate) told: usize,
     /// Where in H its intent was written, and by which request.
     pub(crate) begun: usize,
     pub(crate) intent: u64,
@@ -55,6 +57,8 @@ pub(crate) struct Step<'r> {
 pub(crate) struct Timeline<'r> {
     pub(crate) record: &'r Record,
     pub(crate) attempts: Vec<Attempt>,
+    /// Where the controller was told that the Application is deleted: no operation does anything from there on.
+    deletion: Option<usize>,
     /// Attempt of a request.
     of: BTreeMap<u64, usize>,
     /// Where requests were sent.
@@ -72,6 +76,7 @@ impl<'r> Timeline<'r> {
         let mut timeline = Self {
             record,
             attempts: Vec::new(),
+            deletion: record.facts().position(|(_, fact)| *fact == Fact::DeletionTold),
             of: BTreeMap::new(),
             sent: BTreeMap::new(),
             states: BTreeMap::new(),
@@ -127,6 +132,9 @@ impl<'r> Timeline<'r> {
                 Fact::Sent(request) => {
                     let place = (request.process, request.epoch);
                     self.sent.insert(request.number, (at, request));
+                    if self.is_deleting(at) {
+                        continue;
+                    }
                     // What an earlier process began goes on in the first epoch of the next; a higher one is another operation.
                     let is_same = |one: &Attempt| {
                         going_on == Some((one.number, one.attempt)) && request.epoch <= last(epoch, &leads)
@@ -140,7 +148,7 @@ impl<'r> Timeline<'r> {
                         self.of.insert(request.number, *found);
                     }
                 }
-                Fact::Status { request, after, .. } => {
+                Fact::Status { request, after, .. } if !self.is_deleting(at) => {
                     let Some((sent_at, sent)) = self.sent.get(request) else {
                         continue;
                     };
@@ -186,6 +194,7 @@ impl<'r> Timeline<'r> {
             sync: state["operation"]["sync"].clone(),
             automated: state["operation"]["initiatedBy"]["automated"] == true,
             started: text(state, "/startedAt").parse().unwrap_or(self.record.history[at].at),
+            told: at,
             begun: at,
             intent,
             is_planned: is_planned_by(state),
@@ -195,6 +204,11 @@ impl<'r> Timeline<'r> {
 
     pub(crate) fn attempt(&self, request: &Request) -> Option<&Attempt> {
         self.of.get(&request.number).map(|&found| &self.attempts[found])
+    }
+
+    /// Had the controller been told by then that the Application is deleted?
+    pub(crate) fn is_deleting(&self, at: usize) -> bool {
+        self.deletion.is_some_and(|told| told < at)
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = (usize, &'r Request)> {
@@ -326,6 +340,24 @@ impl<'r> Timeline<'r> {
         }
     }
 
+    /// A claim that something mounts which is written in a later phase or wave: nothing can bind it before.
+    fn is_mounted_later(&self, attempt: &Attempt, claim: &Value) -> bool {
+        let key = key_of(claim);
+        if key.kind != "PersistentVolumeClaim" {
+            return false;
+        }
+        let steps = self.steps(attempt);
+        let place = steps.iter().find(|step| key_of(step.declared) == key);
+        let place = place.map(|step| (step.phase, step.wave));
+        let mounts = |object: &Value| {
+            let name = text(object, "/spec/template/spec/volumes/0/persistentVolumeClaim/claimName");
+            name == key.name && text(object, "/metadata/namespace") == key.namespace
+        };
+        steps
+            .iter()
+            .any(|step| Some((step.phase, step.wave)) > place && mounts(step.declared))
+    }
+
     fn object_settled(&self, attempt: &Attempt, declared: &Value, to: usize) -> Result<(), String> {
         let key = key_of(declared);
         let is_it = |request: &Request| request.key == key && request.ask.written().is_some();
@@ -344,7 +376,8 @@ impl<'r> Timeline<'r> {
             _ => None,
         });
         let told = self.told(&key, attempt.begun, to);
-        let good = |state: &Value| health(state).is_none_or(|health| health == Health::Good);
+        let is_bound_later = self.is_mounted_later(attempt, declared);
+        let good = |state: &Value| is_bound_later || health(state).is_none_or(|health| health == Health::Good);
         match answered {
             Some(since) if told.iter().any(|state| version(state) >= since && good(state)) => Ok(()),
             Some(since) => Err(format!("was written at {since} and not seen healthy since")),

@@ -143,6 +143,12 @@ pub(crate) enum Fact {
     Windows(bool),
     /// The controller was told to stop the operation.
     Terminated,
+    /// Somebody deletes the Application, which is this.
+    DeletionAsked { application: Value },
+    /// The controller was told so.
+    DeletionTold,
+    /// The Application is gone.
+    ApplicationGone,
     /// The application's source moved to this commit.
     Moved { head: usize },
     /// Nothing is under way any more, but for waiting.
@@ -225,13 +231,16 @@ fn brief(fact: &Fact) -> String {
         Fact::Status { after, .. } => {
             let text = |pointer| crate::objects::text(after, pointer).to_owned();
             format!(
-                "status: {} {}, operation {} {}",
+                "status: {} {}, operation {} of {:.5} {} {}",
                 text("/sync/status"),
                 text("/health/status"),
+                crate::world::number(after),
+                text("/operationState/syncResult/revision"),
                 text("/operationState/phase"),
                 text("/operationState/message"),
             )
         }
+        Fact::DeletionAsked { application } => format!("deletion asked for: {}", application["metadata"]["finalizers"]),
         other => format!("{other:?}"),
     }
 }

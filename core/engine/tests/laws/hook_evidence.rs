@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::evidence::Timeline;
-use crate::history::{Ask, Fact};
+use crate::history::{Ask, Fact, Request};
 use crate::objects::{Health, annotation, health, is_held, is_hook, is_tracked, key_of, phase_of, text, uid};
 use crate::world::number;
 
@@ -65,7 +65,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
 fn lets_go_late(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
     let mut found = 0;
-    for (at, request) in timeline.requests().filter(|(_, request)| request.ask == Ask::Release) {
+    // What goes with its Application is let go, however it ended.
+    let is_let_go = |(at, request): &(usize, &Request)| request.ask == Ask::Release && !timeline.is_deleting(*at);
+    for (at, request) in timeline.requests().filter(is_let_go) {
         let Some((of, phase)) = timeline.live(&request.key, at).and_then(run_of) else {
             continue;
         };
@@ -95,7 +97,11 @@ fn lets_go_late(timeline: &Timeline<'_>) -> Result<usize, String> {
         found += 1;
     }
     // One that somebody took the tracking id off is nobody's.
-    let mut held = record.objects.iter().filter(|object| is_held(object));
+    // And nobody is there any more who would let go of what was left behind with the Application.
+    let is_deleted = record
+        .facts()
+        .any(|(_, fact)| matches!(fact, Fact::DeletionAsked { .. }));
+    let mut held = record.objects.iter().filter(|object| is_held(object) && !is_deleted);
     match held.find(|object| is_tracked(object)) {
         Some(held) => Err(format!("{} is held for ever", key_of(held))),
         None => Ok(found),

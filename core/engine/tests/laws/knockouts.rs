@@ -77,6 +77,14 @@ fn directed(what: Sabotage) -> Vec<Case> {
                 vec![config(2, "")],
             )]
         }
+        // A child of the third carries an id of its own; replicas of the first are changed all the time.
+        Sabotage::CountsOwned => vec![Case::of(vec![vec![Item::new(Kind::Deployment, 3, "")]])],
+        Sabotage::ComparesIgnored => {
+            let mut case = Case::of(vec![vec![Item::new(Kind::Deployment, 1, "")]]);
+            case.policy.ignores = true;
+            case.script = vec![(u8::MAX, Action::Wait(3))];
+            vec![case]
+        }
         Sabotage::DeletesUntracked => {
             let mut case = two(vec![config(0, ""), config(1, "")], vec![config(1, "")]);
             case.policy.heals = false;
@@ -98,6 +106,10 @@ fn directed(what: Sabotage) -> Vec<Case> {
             case.natures = vec![Nature::Silent];
             vec![case]
         }
+        Sabotage::DeletesKept
+        | Sabotage::SkipsDeletionHooks
+        | Sabotage::NeverLetsGo
+        | Sabotage::CascadesDefinitions => vec![deleted()],
         _ => of_time(what),
     }
 }
@@ -108,6 +120,23 @@ fn fleeting() -> Item {
     item.kind = Kind::Config;
     item.hook = item.hook.map(|hook| Hook { vanishes: true, ..hook });
     item
+}
+
+/// An Application that brings everything is deleted: what is kept, a definition, hooks before and after.
+fn deleted() -> Case {
+    let kept = Item {
+        option: "Delete=false",
+        ..Item::new(Kind::Config, 1, "")
+    };
+    let mut case = Case::of(vec![vec![
+        Item::new(Kind::Config, 0, ""),
+        kept,
+        Item::new(Kind::Definition, 0, ""),
+        Item::hook("PreDelete", 2, ""),
+        Item::hook("PostDelete", 3, ""),
+    ]]);
+    case.script = vec![(u8::MAX, Action::Wait(2)), (0, Action::DeleteApplication)];
+    case
 }
 
 /// Those that depend on when something happens.
@@ -288,6 +317,7 @@ const OF_PRUNES: &[(Sabotage, &str)] = &[
     (Sabotage::DeletesUntracked, "I-TRACK"),
     (Sabotage::DeletesProtected, "I-TRACK"),
     (Sabotage::PrunesDeclared, "I-TRACK"),
+    (Sabotage::CountsOwned, "I-TRACK"),
     (Sabotage::NoPreconditions, "I-CAS"),
     (Sabotage::DeletesUnfenced, "I-CAS"),
     (Sabotage::BlindReplace, "I-CAS"),
@@ -309,6 +339,18 @@ const OF_WHAT_IS_NOT_KNOWN: &[(Sabotage, &str)] = &[
 #[test]
 fn of_what_is_not_known() {
     are_seen(Bias::Prunes, OF_WHAT_IS_NOT_KNOWN);
+}
+
+const OF_DELETIONS: &[(Sabotage, &str)] = &[
+    (Sabotage::DeletesKept, "L-DEL"),
+    (Sabotage::SkipsDeletionHooks, "L-DEL"),
+    (Sabotage::NeverLetsGo, "L-DEL"),
+    (Sabotage::CascadesDefinitions, "L-DEL"),
+];
+
+#[test]
+fn of_deletions() {
+    are_seen(Bias::Prunes, OF_DELETIONS);
 }
 
 const OF_HOOKS: &[(Sabotage, &str)] = &[
@@ -343,6 +385,7 @@ fn of_people() {
 const OF_THE_STORY: &[(Sabotage, &str)] = &[
     (Sabotage::FollowsTheBranch, "I-PIN"),
     (Sabotage::WritesUnchanged, "I-NOOP"),
+    (Sabotage::ComparesIgnored, "I-NOOP"),
     (Sabotage::RepeatsStatus, "I-STAT"),
     (Sabotage::CallsEverythingSynced, "I-STAT"),
     (Sabotage::RewritesHistory, "I-STAT"),
@@ -372,6 +415,7 @@ fn every_switch_of_a_law_is_thrown() {
         OF_ORDER,
         OF_PRUNES,
         OF_WHAT_IS_NOT_KNOWN,
+        OF_DELETIONS,
         OF_HOOKS,
         OF_PEOPLE,
         OF_THE_STORY,

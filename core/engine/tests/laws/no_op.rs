@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::evidence::Timeline;
 use crate::generate::{Action, Case, Item, Kind, Wish};
 use crate::history::{Actor, Answer, Ask, Entry, Fact, Record};
-use crate::objects::{annotation, has_option, is_as_declared, is_going, version};
+use crate::objects::{agrees, annotation, has_option, is_as_declared, is_going, version};
 
 /// At the end of the quiet, so long nothing happens.
 const STILL: Duration = Duration::from_mins(20);
@@ -82,7 +82,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
 /// Is even what the controller adds there already?
 fn has_all(live: &Value, object: &Value) -> bool {
     let ours = live.pointer("/metadata/managedFields/0/manager");
-    ours.is_some_and(|manager| manager == "capstan") && annotation(object, "capstan.dev/operation").is_none()
+    // A field that does not count is written all the same.
+    let is_whole = ours.is_some_and(|manager| manager == "capstan") && agrees(live, object);
+    is_whole && annotation(object, "capstan.dev/operation").is_none()
 }
 
 /// The last quarter of a minute before a write: what was known for so long was compared by then.
@@ -133,6 +135,10 @@ fn was_asked(record: &Record, from: usize, to: usize) -> bool {
 }
 
 fn still(record: &Record) -> Result<(), String> {
+    // A hook of a deletion that does not succeed is tried again for ever.
+    if is_going(&record.resource) {
+        return Ok(());
+    }
     let late = |entry: &&Entry| record.end.since(entry.at) < STILL;
     let ours = |fact: &Fact| {
         matches!(

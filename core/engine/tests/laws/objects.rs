@@ -10,6 +10,9 @@ pub(crate) const HELD: &str = "argocd.argoproj.io/hook-finalizer";
 /// Namespace that the application goes to.
 pub(crate) const HOME: &str = "prod";
 
+/// A label that no API takes.
+pub(crate) const INVALID: &str = "not a label!";
+
 pub(crate) fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
@@ -96,9 +99,25 @@ pub(crate) fn tracking_id(key: &ResourceKey) -> String {
     format!("shop:{}/{}:{namespace}/{}", key.group, key.kind, key.name)
 }
 
+/// Is it this application's? What another object owns is not, whatever it carries.
 pub(crate) fn is_tracked(object: &Value) -> bool {
     let id = annotation(object, &format!("{PREFIX}tracking-id")).unwrap_or_default();
-    id == tracking_id(&key_of(object))
+    id == tracking_id(&key_of(object)) && !is_owned(object)
+}
+
+pub(crate) fn is_owned(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.is_some_and(|owners| !owners.is_empty())
+}
+
+/// Is it of a kind that only the cluster's controllers make here?
+pub(crate) fn is_child(kind: &str) -> bool {
+    matches!(kind, "ReplicaSet" | "Pod")
+}
+
+/// Is it the Deployment whose replicas somebody keeps changing, where the Application ignores them?
+pub(crate) fn is_contested(object: &Value) -> bool {
+    text(object, "/kind") == "Deployment" && text(object, "/metadata/name") == "d1"
 }
 
 /// Works, does not, or not yet; `None` for a kind without health.
@@ -110,7 +129,10 @@ pub(crate) enum Health {
 }
 
 pub(crate) fn has_health(kind: &str) -> bool {
-    matches!(kind, "Deployment" | "Job" | "CustomResourceDefinition")
+    matches!(
+        kind,
+        "Deployment" | "Job" | "CustomResourceDefinition" | "PersistentVolumeClaim"
+    )
 }
 
 pub(crate) fn health(object: &Value) -> Option<Health> {
@@ -137,6 +159,7 @@ pub(crate) fn health(object: &Value) -> Option<Health> {
             )
         }
         "Job" => (has("Complete", "True"), has("Failed", "True")),
+        "PersistentVolumeClaim" => (text(object, "/status/phase") == "Bound", false),
         _ => (has("Established", "True"), false),
     };
     Some(match (good, bad) {
@@ -175,9 +198,15 @@ pub(crate) fn is_as_declared(live: &Value, declared: &Value) -> bool {
     let owned = live
         .pointer("/metadata/managedFields/0/fieldsV1/f:metadata/f:annotations")
         .and_then(Value::as_object);
+    let mut said = declared.clone();
+    if is_contested(declared)
+        && let Some(spec) = said["spec"].as_object_mut()
+    {
+        spec.remove("replicas");
+    }
     let is_declared = |name: &String| {
         let name = name.trim_start_matches("f:");
         name.ends_with("tracking-id") || annotation(declared, name).is_some() || annotation(live, name).is_none()
     };
-    agrees(live, declared) && is_tracked(live) && owned.is_none_or(|owned| owned.keys().all(is_declared))
+    agrees(live, &said) && is_tracked(live) && owned.is_none_or(|owned| owned.keys().all(is_declared))
 }

@@ -2,8 +2,10 @@
 //! settled, prunes included; a hook of SyncFail only when something failed.
 
 use crate::evidence::{Attempt, Timeline, first_writes, is_delete};
-use crate::history::{Answer, Fact};
-use crate::objects::{Health, Phase, health, is_going, is_held, is_hook, is_ordinary, is_tracked, key_of, uid};
+use crate::history::{Answer, Ask, Fact};
+use crate::objects::{
+    Health, Phase, has_health, health, is_going, is_held, is_hook, is_ordinary, is_tracked, key_of, uid,
+};
 use crate::world::{MOMENT, OBJECT};
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
@@ -85,6 +87,15 @@ fn has_failed(timeline: &Timeline<'_>, attempt: &Attempt, to: usize) -> bool {
         known.and_then(health) == Some(Health::Bad)
     });
     let failed = |fact: &Fact| match fact {
+        // A hook that was perhaps created, and perhaps has removed itself: nothing holds one without health.
+        Fact::Answered {
+            request,
+            answer: Answer::Unknown,
+            ..
+        } => {
+            let (_, asked) = timeline.sent[request];
+            matches!(asked.ask, Ask::Create { .. }) && !has_health(&asked.key.kind) && is_own(request)
+        }
         Fact::Answered { request, answer, .. } => matches!(answer, Answer::Refused | Answer::Left) && is_own(request),
         Fact::Seen { version, .. } => timeline.state(*version).is_some_and(|state| {
             let health = health(state);
@@ -92,15 +103,17 @@ fn has_failed(timeline: &Timeline<'_>, attempt: &Attempt, to: usize) -> bool {
             let is_lost = is_going(state) && is_held(state) && health != Some(Health::Good);
             health == Some(Health::Bad) || is_lost
         }),
-        // A hook that was under way and is gone; or one of which the next process cannot tell what became of it.
+        // A hook that was under way and is gone.
         Fact::Removed { object, .. } => is_hook(object),
-        Fact::Died => true,
         _ => false,
     };
     let (from, until) = (attempt.begun, to);
+    // One of which the next process cannot tell what became of it: it may have been begun by the last thing that the first one sent.
+    let has_died = history[attempt.told..to].iter().any(|entry| entry.fact == Fact::Died);
     history[to].at.since(since) + MOMENT >= OBJECT
         || is_foreign_hook
         || was_bad
+        || has_died
         || history[from..until].iter().any(|entry| failed(&entry.fact))
 }
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::evidence::{Attempt, Timeline, is_written_as};
 use crate::history::{Answer, Fact, Request};
-use crate::objects::{HELD, PREFIX, is_hook, key_of};
+use crate::objects::{HELD, PREFIX, Phase, is_hook, key_of};
+use crate::world::running;
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
@@ -26,7 +27,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let mut unrecorded: BTreeMap<(usize, u64), BTreeSet<usize>> = BTreeMap::new();
     for (at, request) in timeline.requests() {
         let Some(object) = request.ask.written() else { continue };
-        if is_own_namespace(object) {
+        if is_own_namespace(object) || timeline.is_deleting(at) {
             continue;
         }
         found += 1;
@@ -44,6 +45,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 }
             }
             None => {
+                recorded_first(timeline, at, request)?;
                 let all = record.commits.iter().enumerate();
                 let of =
                     all.filter(|(_, (_, objects))| objects.iter().flatten().any(|declared| is_copy(declared, object)));
@@ -64,8 +66,47 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     Ok(found)
 }
 
-/// Was it written by this attempt, and is it written now as the branch declares it? An operation whose end is not told yet is over by then, and
-/// drift is put right.
+/// The operation and attempt that run by the next status of whoever sent `request` then; `Some(None)` where that says that none does.
+fn next_told(timeline: &Timeline<'_>, at: usize, request: &Request) -> Option<Option<(u64, u64)>> {
+    timeline.record.facts().skip(at).find_map(|(_, fact)| match fact {
+        Fact::Status {
+            request: status, after, ..
+        } => {
+            let (sent, by) = timeline.sent[status];
+            let is_same = sent > at && (by.process, by.epoch) == (request.process, request.epoch);
+            is_same.then(|| running(after))
+        }
+        _ => None,
+    })
+}
+
+/// A write of which nothing was recorded before is of one wave of applies: what has more is told by a status first.
+fn recorded_first(timeline: &Timeline<'_>, at: usize, request: &Request) -> Result<(), String> {
+    let Some(Some((number, attempt))) = next_told(timeline, at, request) else {
+        return Ok(());
+    };
+    let of = |one: &&Attempt| (one.number, one.attempt) == (number, attempt);
+    let steps = timeline.attempts.iter().find(of).map(|attempt| timeline.steps(attempt));
+    let is_put_right = timeline.record.history[..at].iter().any(|entry| match &entry.fact {
+        Fact::Status { after, .. } => crate::world::number(after) == number,
+        _ => false,
+    });
+    let places: BTreeSet<_> = steps
+        .into_iter()
+        .flatten()
+        .map(|step| (step.phase, step.wave))
+        .collect();
+    match places.len() > 1 && !is_put_right {
+        true => Err(format!(
+            "[{at}] {} is written by operation {number}, of which nothing was recorded before",
+            request.key
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Was it written by this attempt, or has that nothing to do any more, and is it written now as the branch declares it? An operation whose end
+/// is not told yet is over by then, and drift is put right.
 fn is_put_right(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, at: usize) -> bool {
     let (record, policy) = (timeline.record, timeline.record.case.policy);
     let before = || record.history[..at].iter();
@@ -82,6 +123,14 @@ fn is_put_right(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, a
         }
         _ => false,
     });
+    let is_over = || {
+        let steps = timeline.steps(attempt);
+        let is_foreign = steps.iter().all(|step| key_of(step.declared) != request.key);
+        let mut own = steps.into_iter().filter(|step| step.phase != Phase::OnFailure);
+        // Whatever it does is done; or the next that is told of it is its end.
+        let is_done = own.all(|step| timeline.settled(attempt, step, at).is_ok());
+        is_foreign && (is_done || next_told(timeline, at, request) == Some(None))
+    };
     let head = before().rev().find_map(|entry| match entry.fact {
         Fact::Moved { head } => Some(head),
         _ => None,
@@ -90,7 +139,7 @@ fn is_put_right(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, a
     let object = request
         .ask
         .written()
-        .filter(|_| policy.automated && policy.heals && was_written);
+        .filter(|_| policy.automated && policy.heals && (was_written || is_over()));
     object.is_some_and(|object| declared.iter().flatten().any(|declared| is_copy(declared, object)))
 }
 

@@ -24,6 +24,7 @@ fn end(record: &Record) -> BTreeMap<ResourceKey, Value> {
             "generation",
             "managedFields",
             "deletionTimestamp",
+            "ownerReferences",
         ] {
             metadata.as_object_mut().map(|metadata| metadata.remove(field));
         }
@@ -162,6 +163,7 @@ fn calm(mut case: Case) -> Case {
     case.tape.clear();
     case.natures = vec![Nature::Prompt, Nature::Slow];
     case.policy.automated = true;
+    case.policy.ignores = false;
     // What was rendered last is not in the status: a new process does not know what stood there before a commit broke.
     case.revisions.retain(Option::is_some);
     for items in case.revisions.iter_mut().flatten() {

@@ -19,7 +19,7 @@ const SEED: u64 = 0x00ca_95a7;
 pub(crate) type Check = fn(&Timeline<'_>) -> Result<usize, String>;
 
 /// The laws, by their names.
-pub(crate) const LAWS: [(&str, Check); 15] = [
+pub(crate) const LAWS: [(&str, Check); 16] = [
     ("I-WAVE", crate::wave::check),
     ("I-PHASE", crate::phase::check),
     ("I-DEP", crate::dependency::check),
@@ -35,6 +35,7 @@ pub(crate) const LAWS: [(&str, Check); 15] = [
     ("I-STAT", crate::status::check),
     ("I-NOOP", crate::no_op::check),
     ("L-END", crate::ends::check),
+    ("L-DEL", crate::deletion::check),
 ];
 
 #[expect(

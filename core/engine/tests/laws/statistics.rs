@@ -7,8 +7,11 @@ use serde_json::Value;
 
 use crate::evidence::{Timeline, phase_written};
 use crate::generate::{Action, Bias};
-use crate::history::{Actor, Answer, Ask, Fact, Record};
-use crate::objects::{Phase, has_option, is_hook, is_ordinary, key_of, text};
+use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
+use crate::objects::{
+    INVALID, PREFIX, Phase, annotation, has_option, is_contested, is_hook, is_ordinary, is_owned, key_of, text,
+    tracking_id,
+};
 use crate::search;
 use crate::world;
 
@@ -18,6 +21,7 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
     let mut reached = BTreeSet::new();
     for (at, fact) in record.facts() {
         match fact {
+            Fact::Written { by, object, .. } if *by != Actor::Us => of_others(object, *by, &mut reached),
             Fact::Written {
                 by: Actor::Us,
                 object,
@@ -34,18 +38,7 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
                 reached.insert("hook deleted");
             }
             Fact::Answered { request, answer, .. } => of_answer(&timeline, *request, *answer, &mut reached),
-            Fact::Sent(request) => match request.ask {
-                Ask::Apply { dry: true, .. } | Ask::Replace { dry: true, .. } => {
-                    reached.insert("rehearsal");
-                }
-                Ask::Replace { .. } => {
-                    reached.insert("replace");
-                }
-                Ask::Read => {
-                    reached.insert("look after a lost answer");
-                }
-                _ => {}
-            },
+            Fact::Sent(request) => of_request(&request.ask, &mut reached),
             Fact::Died => of_death(&timeline, at, &mut reached),
             Fact::Status { after, .. } => of_status(after, &mut reached),
             Fact::Unreadable { .. } => {
@@ -54,6 +47,13 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
             Fact::Source { ok: false } => {
                 reached.insert("source cannot be read");
             }
+            Fact::DeletionAsked { application } => {
+                let is_empty = application["metadata"]["finalizers"]
+                    .as_array()
+                    .is_none_or(Vec::is_empty);
+                reached.insert(if is_empty { "deletion of nothing" } else { "deletion" });
+            }
+            Fact::ApplicationGone => of_end(&timeline, at, &mut reached),
             Fact::Leads(false) => {
                 reached.insert("lead lost");
             }
@@ -63,6 +63,29 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
             _ => {}
         }
     }
+    of_attempts(&timeline, &mut reached);
+    if record.case.script.iter().any(|(_, action)| *action == Action::Confirm) {
+        reached.insert("confirmation");
+    }
+    reached
+}
+
+fn of_request(ask: &Ask, reached: &mut BTreeSet<&'static str>) {
+    match ask {
+        Ask::Apply { dry: true, .. } | Ask::Replace { dry: true, .. } => {
+            reached.insert("rehearsal");
+        }
+        Ask::Replace { .. } => {
+            reached.insert("replace");
+        }
+        Ask::Read => {
+            reached.insert("look after a lost answer");
+        }
+        _ => {}
+    }
+}
+
+fn of_attempts(timeline: &Timeline<'_>, reached: &mut BTreeSet<&'static str>) {
     for attempt in &timeline.attempts {
         reached.insert("recorded operation");
         if attempt.attempt > 0 {
@@ -78,13 +101,29 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
             reached.insert("sync by hand");
         }
     }
-    if record.case.script.iter().any(|(_, action)| *action == Action::Confirm) {
-        reached.insert("confirmation");
+}
+
+/// What was left, and what was done, when the Application was gone.
+fn of_end(timeline: &Timeline<'_>, at: usize, reached: &mut BTreeSet<&'static str>) {
+    reached.insert("Application gone");
+    let was_deleted =
+        |fact: &Fact| matches!(fact, Fact::Deleting { request, .. } if timeline.is_deleting(timeline.sent[request].0));
+    if timeline.record.facts().take(at).any(|(_, fact)| was_deleted(fact)) {
+        reached.insert("objects gone with their Application");
     }
-    reached
+    let kept = |live: &Value| is_ordinary(live) && has_option(live, "Delete=false");
+    if timeline.all_live(at).into_iter().any(kept) {
+        reached.insert("kept by Delete=false");
+    }
 }
 
 fn of_write(timeline: &Timeline<'_>, object: &Value, created: bool, at: usize, reached: &mut BTreeSet<&'static str>) {
+    let of = annotation(object, "capstan.dev/operation").unwrap_or_default();
+    for (of_phase, state) in [(":delete:PreDelete", "PreDelete"), (":delete:PostDelete", "PostDelete")] {
+        if of.ends_with(of_phase) {
+            reached.insert(state);
+        }
+    }
     match (phase_written(object), key_of(object).kind.as_str()) {
         (Some(Phase::Before), _) => {
             reached.insert("PreSync");
@@ -127,6 +166,7 @@ fn of_answer(timeline: &Timeline<'_>, request: u64, answer: Answer, reached: &mu
         }
         Answer::Refused => {
             reached.insert("refused");
+            of_refusal(timeline, request, reached);
         }
         Answer::Passing => {
             reached.insert("refused in passing");
@@ -136,6 +176,44 @@ fn of_answer(timeline: &Timeline<'_>, request: u64, answer: Answer, reached: &mu
         }
         Answer::Done => {}
     }
+}
+
+/// What the API never takes: a label that is none, and a change of what cannot be changed.
+fn of_refusal(timeline: &Timeline<'_>, request: &Request, reached: &mut BTreeSet<&'static str>) {
+    let (Ask::Create { object } | Ask::Apply { object, .. } | Ask::Replace { object, .. }) = &request.ask else {
+        return;
+    };
+    let is_there = timeline.known(&request.key, timeline.sent[&request.number].0).is_some();
+    if text(object, "/metadata/labels/app") == INVALID {
+        reached.insert("invalid object");
+    } else if is_there && matches!(request.key.kind.as_str(), "Job" | "PersistentVolumeClaim") {
+        reached.insert("immutable change");
+    }
+}
+
+/// What the cluster's controllers and others write.
+fn of_others(object: &Value, by: Actor, reached: &mut BTreeSet<&'static str>) {
+    let is_bound = text(object, "/status/phase") == "Bound";
+    for (is_so, state) in [
+        (is_owned(object), "owned object"),
+        (
+            is_owned(object) && carries_id(object),
+            "owned object with an id of its own",
+        ),
+        (is_bound, "claim bound by its consumer"),
+        (
+            by == Actor::Somebody && is_contested(object) && object["spec"]["replicas"] != 1,
+            "contested field",
+        ),
+    ] {
+        if is_so {
+            reached.insert(state);
+        }
+    }
+}
+
+fn carries_id(object: &Value) -> bool {
+    annotation(object, &format!("{PREFIX}tracking-id")) == Some(&tracking_id(&key_of(object)))
 }
 
 fn of_death(timeline: &Timeline<'_>, at: usize, reached: &mut BTreeSet<&'static str>) {
@@ -196,25 +274,37 @@ fn of_status(status: &Value, reached: &mut BTreeSet<&'static str>) {
 }
 
 /// States, and of how many runs in a thousand at least.
-const FLOORS: [(&str, usize); 40] = [
+const FLOORS: [(&str, usize); 52] = [
+    ("Application gone", 30),
+    ("PostDelete", 3),
     ("PostSync", 31),
+    ("PreDelete", 2),
     ("PreSync", 73),
     ("PruneLast", 3),
     ("Sync hook", 21),
     ("SyncFail", 15),
+    ("claim bound by its consumer", 40),
     ("confirmation", 10),
+    ("contested field", 8),
     ("crash in a hook", 6),
     ("crash in an operation", 36),
     ("custom resource", 78),
     ("deadline of an object", 40),
+    ("deletion", 25),
+    ("deletion of nothing", 8),
     ("dry run", 3),
     ("failed", 160),
     ("held by a window", 35),
     ("hook deleted", 71),
+    ("immutable change", 8),
+    ("invalid object", 10),
     ("kind cannot be read", 90),
     ("lead lost", 10),
+    ("objects gone with their Application", 12),
     ("look after a lost answer", 3),
     ("object of a declared namespace", 90),
+    ("owned object", 120),
+    ("owned object with an id of its own", 45),
     ("paused by a window", 1),
     ("prune", 11),
     ("recorded operation", 331),

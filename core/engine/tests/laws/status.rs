@@ -55,7 +55,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             }
         }
         appended(&before["history"], &after["history"]).map_err(|why| format!("[{at}] {why}"))?;
-        if text(after, "/sync/status") == "Synced" {
+        if text(after, "/sync/status") == "Synced" && !timeline.is_deleting(at) {
             let sent = timeline.sent[request].0;
             let mut moments = (being_compared(record, sent)..=sent).rev();
             let was_so = moments.any(|moment| is_synced(timeline, after, moment).is_ok());
@@ -96,7 +96,7 @@ fn appended(before: &Value, after: &Value) -> Result<(), String> {
 }
 
 /// Since when what happened is still being compared: it came to rest before, and was worked on. Until then the verdict before stays told.
-fn being_compared(record: &Record, at: usize) -> usize {
+pub(crate) fn being_compared(record: &Record, at: usize) -> usize {
     let (mut rest, mut is_suspended) = (0, false);
     for (at, fact) in record.facts().take(at) {
         match fact {

@@ -1,17 +1,21 @@
 //! I-TRACK: whatever is deleted carried this application's tracking id, on itself, in the very read that the DELETE insists on; an
 //! ordinary object is in no commit's render that the operation is for, and does not say `Prune=false`. The one exception is an object
-//! that is made anew (`Force=true`), after the API refused to change it.
+//! that is made anew (`Force=true`), after the API refused to change it. And what another object owns is neither deleted nor counted,
+//! even where it carries such an id.
 
 use serde_json::Value;
 
 use crate::evidence::{Attempt, Timeline};
 use crate::history::{Answer, Fact, Request};
-use crate::objects::{annotation, has_option, is_hook, is_tracked, key_of};
+use crate::objects::{annotation, has_option, is_child, is_hook, is_owned, is_tracked, key_of, text};
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
     let mut found = 0;
     for (at, fact) in record.facts() {
+        if let Fact::Status { after, .. } = fact {
+            found += counts_no_child(timeline, after, at)?;
+        }
         let Fact::Deleting { request, read, .. } = fact else {
             continue;
         };
@@ -27,11 +31,29 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             ));
         }
         let is_hook = is_hook(object) || annotation(object, "capstan.dev/operation").is_some();
-        if !is_hook {
+        if !is_hook && !timeline.is_deleting(timeline.sent[&request.number].0) {
             may_go(timeline, request, object, at)?;
         }
     }
     Ok(found)
+}
+
+/// What a controller of the cluster made for an object is not of the application, whatever id it carries.
+fn counts_no_child(timeline: &Timeline<'_>, status: &Value, at: usize) -> Result<usize, String> {
+    let rows = status["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
+    match rows.iter().find(|row| is_child(text(row, "/kind"))) {
+        Some(row) => Err(format!(
+            "[{at}] the owned {} {} is counted",
+            text(row, "/kind"),
+            text(row, "/name")
+        )),
+        None => Ok(timeline
+            .all_live(at)
+            .into_iter()
+            .filter(|live| is_owned(live))
+            .count()
+            .min(1)),
+    }
 }
 
 fn may_go(timeline: &Timeline<'_>, request: &Request, object: &Value, at: usize) -> Result<(), String> {

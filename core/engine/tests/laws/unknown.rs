@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 
 use capstan_model::GroupKind;
 
-use crate::evidence::{Timeline, is_delete};
+use crate::evidence::{Attempt, Timeline, is_delete};
 use crate::generate::Action;
-use crate::history::{Fact, Record};
+use crate::history::{Answer, Ask, Fact, Record, Request};
 use crate::objects::{annotation, is_hook, is_ordinary, key_of, text};
+use crate::status::being_compared;
 
 /// What can be read, as the controller was told.
 #[derive(Clone, Debug, Default)]
@@ -57,10 +58,15 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     }
     found += keeps_failing(record, timeline)?;
     for (at, fact) in record.facts() {
-        let Fact::Status { request, after, .. } = fact else {
+        let Fact::Status { request, before, after } = fact else {
             continue;
         };
-        let sight = &sights[timeline.sent[request].0];
+        // Whoever is deleted is not compared any more.
+        if timeline.is_deleting(at) {
+            continue;
+        }
+        let sent = timeline.sent[request].0;
+        let sight = &sights[sent];
         let has_hidden = |kind: &GroupKind| {
             let resources = after["resources"].as_array();
             resources
@@ -70,7 +76,11 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         };
         if sight.unreadable.iter().any(has_hidden) {
             found += 1;
-            if text(after, "/health/status") == "Missing" {
+            // What was so is told until the next comparison is over, and is not said anew.
+            let mut moments = sights[being_compared(record, sent)..sent].iter();
+            let was_so = moments.any(|sight| !sight.unreadable.iter().any(has_hidden));
+            let is_kept = was_so && text(before, "/health/status") == "Missing";
+            if text(after, "/health/status") == "Missing" && !is_kept {
                 return Err(format!(
                     "[{at}] something is called Missing while {:?} cannot be read",
                     sight.unreadable
@@ -83,23 +93,32 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
 
 /// From a source that failed to one that was read, nothing is known of what it says: not while it is asked again, either.
 fn keeps_failing(record: &Record, timeline: &Timeline<'_>) -> Result<usize, String> {
-    let asks = |action: &Action| matches!(action, Action::Sync(_) | Action::Crash { .. } | Action::Leads(_));
+    let asks = |action: &Action| {
+        matches!(
+            action,
+            Action::Sync(_) | Action::Crash { .. } | Action::Leads(_) | Action::DeleteApplication
+        )
+    };
     if record.case.script.iter().any(|(_, action)| asks(action)) {
         // The answers of an operation that is for a commit of its own, or of an earlier process, say nothing of this.
         return Ok(0);
     }
     let mut found = 0;
     for (at, fact) in record.facts() {
-        let Fact::Status { request, after, .. } = fact else {
+        let Fact::Status { request, before, after } = fact else {
             continue;
         };
         let sent = timeline.sent[request].0;
-        let newest = record.history[..sent].iter().rev().find_map(|entry| match entry.fact {
-            Fact::Source { ok } => Some(ok),
-            _ => None,
-        });
-        if newest == Some(false) {
+        let newest = record.history[..sent]
+            .iter()
+            .rposition(|entry| matches!(entry.fact, Fact::Source { .. }));
+        let failed = newest.filter(|at| record.history[*at].fact == Fact::Source { ok: false });
+        if let Some(failed) = failed {
             found += 1;
+            // What was so is told until the comparison that was under way is over, and is not said anew.
+            if failed > being_compared(record, sent) && before["sync"]["status"] == after["sync"]["status"] {
+                continue;
+            }
             if !matches!(text(after, "/sync/status"), "" | "Unknown") {
                 return Err(format!(
                     "[{at}] it is said to be {}, and the source could not be read",
@@ -111,12 +130,24 @@ fn keeps_failing(record: &Record, timeline: &Timeline<'_>) -> Result<usize, Stri
     Ok(found)
 }
 
-fn prunes_in_sight(
-    timeline: &Timeline<'_>,
-    sights: &[Sight],
-    at: usize,
-    request: &crate::history::Request,
-) -> Result<usize, String> {
+/// When the plan of an attempt was first sent to be recorded: a write that fails is made again, of the same plan.
+fn planned_at(timeline: &Timeline<'_>, attempt: &Attempt) -> usize {
+    let (mut at, intent) = timeline.sent[&attempt.intent];
+    let has_failed = |number: u64| {
+        timeline.record.facts().any(|(_, fact)| {
+            matches!(fact, Fact::Answered { request, answer: Answer::Passing | Answer::Unknown, .. } if *request == number)
+        })
+    };
+    let place = |request: &Request| (request.process, request.epoch);
+    let before = timeline.sent.range(..attempt.intent).rev().map(|(_, sent)| *sent);
+    let tries = before.filter(|(_, request)| request.ask == Ask::Status && place(request) == place(intent));
+    for (sent, _) in tries.take_while(|(_, request)| has_failed(request.number)) {
+        at = sent;
+    }
+    at
+}
+
+fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request: &Request) -> Result<usize, String> {
     let Some(target) = timeline.live(&request.key, at) else {
         return Ok(0);
     };
@@ -138,7 +169,7 @@ fn prunes_in_sight(
             request.key
         ));
     }
-    let planned = &sights[timeline.sent[&attempt.intent].0];
+    let planned = &sights[planned_at(timeline, attempt)];
     let kinds: BTreeSet<GroupKind> = objects
         .into_iter()
         .flatten()

@@ -43,6 +43,10 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                     ));
                 }
                 found += 1;
+                // A deletion is no sync.
+                if timeline.is_deleting(at) {
+                    continue;
+                }
                 if has_windows {
                     allowed_by_windows(timeline, request, stopped.is_some(), at)?;
                 }

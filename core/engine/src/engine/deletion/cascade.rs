@@ -13,7 +13,7 @@ use super::super::grounds::{approval, delete, word};
 use super::super::operation::retry_at;
 use super::super::state::{ApplicationState, Existence, InFlight};
 use crate::effect::Propagation;
-use crate::event::{Deletion, WriteError};
+use crate::event::{Deletion, KindLookup, WriteError};
 use crate::guard::{Approval, CompleteLive, DeletePermit, DeleteReason, is_looked_into, is_reserved};
 use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, NAMED_IN_MESSAGE};
@@ -193,6 +193,8 @@ impl Engine {
         let mut left = BTreeMap::new();
         for key in app.inventory.keys().chain(cluster.live.tracked(&id)) {
             let node = match cluster.existence(key) {
+                // With its definition everything of a kind is gone, and nobody follows it any more who would tell.
+                (_, Some(_)) if matches!(cluster.kind(&key.group_kind()), KindLookup::NotServed) => continue,
                 (_, Some(node)) => node,
                 (Existence::Missing, None) => continue,
                 // Not there, or not seen? As long as that is not known, the application stays.
@@ -206,7 +208,8 @@ impl Engine {
             }
             let object = node.manifest().and_then(|blob| blob.value().ok()).unwrap_or_default();
             let meta = ObjectMeta::of(&object);
-            if meta.sync_options.delete.or(of_application) != Some(DeleteOption::Never) {
+            let stays = meta.sync_options.delete.or(of_application) == Some(DeleteOption::Never);
+            if !stays || sabotage::is(Sabotage::DeletesKept) {
                 let entry = Left {
                     wave: meta.wave,
                     uid: node.uid(),

@@ -26,7 +26,8 @@ mod stored;
 use std::collections::BTreeMap;
 
 use capstan_model::{
-    ApplicationId, HookType, POST_DELETE_FINALIZER, PRE_DELETE_FINALIZER, RESOURCES_FINALIZER, ResourceKey, Timestamp,
+    ApplicationId, HookType, OperationPhase, POST_DELETE_FINALIZER, PRE_DELETE_FINALIZER, RESOURCES_FINALIZER,
+    ResourceKey, Timestamp,
 };
 use serde_json::json;
 
@@ -37,6 +38,7 @@ use crate::effect::EffectKind;
 use crate::event::{ResolvedRevision, WriteError};
 use crate::journal::Cause;
 use crate::machine::write_backoff;
+use crate::sabotage::{self, Sabotage};
 use crate::view::DeletionView;
 pub(in crate::engine) use hooks::HookRun;
 pub(in crate::engine) use source::recorded;
@@ -118,7 +120,12 @@ fn finalizer_of(phase: HookType) -> &'static str {
 
 impl Engine {
     pub(super) fn step_deletion(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
-        app.operation = None;
+        if let Some(operation) = app.operation.take() {
+            let mut ended = operation.record(Some(now));
+            ended.phase = OperationPhase::Failed;
+            ended.message = "stopped: the Application is being deleted".into();
+            app.remember(ended);
+        }
         app.is_paused = false;
         app.deletion.waits.clear();
         app.deletion.next = None;
@@ -169,7 +176,7 @@ impl Engine {
                 }
             }
             Stage::Objects => {
-                if self.cascade(now, app) {
+                if self.cascade(now, app) && !sabotage::is(Sabotage::NeverLetsGo) {
                     self.take_off(
                         now,
                         app,

@@ -106,7 +106,7 @@ impl Engine {
         let is_held = self.is_to_be_held(&task.key, &object);
         if operation.maybe_created.contains(&node) && may_vanish(&task.key, &object) && !is_held {
             let why =
-                "it is not there, and may have finished and removed itself while the controller was away".to_owned();
+                "it is not there, and may have finished and removed itself before the controller saw it".to_owned();
             return self.set_hook(now, app, operation, node, HookTask::Failed(why));
         }
         if !operation.recorded.contains(&node) && !sabotage::is(Sabotage::CreatesUnrecorded) {
@@ -371,10 +371,12 @@ impl Engine {
             Err(WriteError::OutcomeUnknown(why)) if sabotage::is(Sabotage::AssumesFailure) => {
                 self.set_hook(now, app, &mut operation, node, HookTask::Failed(why));
             }
-            // It may be ours: look before anything else.
-            Err(WriteError::Conflict(_) | WriteError::OutcomeUnknown(_)) => {
+            // It may be ours: look before anything else. What is not there then was not made, or has removed itself.
+            Err(WriteError::OutcomeUnknown(_)) => {
+                operation.maybe_created.insert(node);
                 self.look_at_created(now, app, &mut operation, node);
             }
+            Err(WriteError::Conflict(_)) => self.look_at_created(now, app, &mut operation, node),
             Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
         }
         app.operation = Some(operation);

@@ -164,7 +164,7 @@ pub(crate) struct OperationRun {
     pub(crate) recorded: BTreeSet<NodeIndex>,
     /// What an earlier process recorded, until the plan is made again.
     pub(crate) restored: Vec<ResourceResult>,
-    /// Hooks that an earlier process may have created.
+    /// Hooks that an earlier process may have created, or that this one may have.
     pub(crate) maybe_created: BTreeSet<NodeIndex>,
     /// Hooks of which it is not known whether they were created, and that could not be looked at: they are before anything else.
     pub(crate) unlooked: BTreeSet<NodeIndex>,
@@ -250,6 +250,11 @@ impl OperationRun {
             message: String::new(),
             brief: String::new(),
         }
+    }
+
+    /// Its number, and the attempt.
+    pub(crate) fn run_id(&self) -> (u64, u64) {
+        (self.number, self.attempt)
     }
 
     pub(crate) fn is_automated(&self) -> bool {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::objects::{HOME, PREFIX, key_of};
+use crate::objects::{HOME, INVALID, PREFIX, key_of};
 pub(crate) use strategies::case;
 pub(crate) use windows::{Opening, Speaks, Window};
 
@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Namespace,
     Definition,
     Widget,
+    /// A claim that binds when a Deployment of its number mounts it.
+    Claim,
 }
 
 /// What makes an object a hook.
@@ -47,6 +49,8 @@ pub(crate) struct Item {
     pub(crate) away: bool,
     /// It has a finalizer, which somebody takes off later.
     pub(crate) held: bool,
+    /// The API never takes it.
+    pub(crate) invalid: bool,
 }
 
 /// How a workload fares after each change of it, in seconds.
@@ -93,6 +97,7 @@ pub(crate) enum Action {
     Strip(u8),
     Protect(u8),
     Plant(u8),
+    DeleteApplication,
     Wait(u8),
 }
 
@@ -119,6 +124,10 @@ pub(crate) struct Policy {
     pub(crate) options: &'static [&'static str],
     pub(crate) retries: u8,
     pub(crate) refreshes: bool,
+    /// The replicas of [`crate::objects::is_contested`] are not compared, and somebody keeps changing them.
+    pub(crate) ignores: bool,
+    /// The Application has the resources finalizer: its objects go with it.
+    pub(crate) cascades: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -155,6 +164,8 @@ impl Case {
                 options: &[],
                 retries: 1,
                 refreshes: false,
+                ignores: false,
+                cascades: true,
             },
             windows: Vec::new(),
             begins: windows::MORNING,
@@ -177,6 +188,7 @@ impl Item {
             hook: None,
             away: false,
             held: false,
+            invalid: false,
         }
     }
 
@@ -203,7 +215,7 @@ impl Item {
                 json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("{prefix}c{name}"), "namespace": namespace}, "data": {"v": value}})
             }
             Kind::Deployment => {
-                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": format!("{prefix}d{name}"), "namespace": namespace}, "spec": {"replicas": 1, "image": value}})
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": format!("{prefix}d{name}"), "namespace": namespace}, "spec": {"replicas": 1, "image": value, "template": mounting(name)}})
             }
             Kind::Job => {
                 json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": format!("{prefix}j{name}"), "namespace": namespace}, "spec": {"image": value}})
@@ -213,6 +225,9 @@ impl Item {
             }
             Kind::Definition => {
                 json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"}, "spec": {"group": "example.com", "names": {"kind": "Widget"}}})
+            }
+            Kind::Claim => {
+                json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": format!("{prefix}p{name}"), "namespace": namespace}, "spec": {"storageClassName": value}})
             }
             Kind::Widget => {
                 json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": format!("{prefix}w{name}"), "namespace": namespace}, "spec": {"size": value}})
@@ -224,21 +239,24 @@ impl Item {
 
     fn annotate(&self, object: &mut Value) {
         let metadata = &mut object["metadata"];
-        let mut say = |name: &str, value: &str| {
+        let say = |metadata: &mut Value, name: &str, value: &str| {
             if !value.is_empty() {
                 metadata["annotations"][format!("{PREFIX}{name}")] = json!(value);
             }
         };
-        say("sync-wave", self.wave);
-        say("sync-options", self.option);
+        say(metadata, "sync-wave", self.wave);
+        say(metadata, "sync-options", self.option);
+        if self.invalid {
+            metadata["labels"] = json!({"app": INVALID});
+        }
         let Some(hook) = self.hook else {
             if self.held {
                 metadata["finalizers"] = json!(["example.com/held"]);
             }
             return;
         };
-        say("hook", hook.types);
-        say("hook-delete-policy", hook.policy);
+        say(metadata, "hook", hook.types);
+        say(metadata, "hook-delete-policy", hook.policy);
         if hook.unnamed {
             let name = metadata["name"].as_str().unwrap_or_default().to_owned();
             metadata["generateName"] = json!(format!("{name}-"));
@@ -251,6 +269,11 @@ impl Item {
             _ => {}
         }
     }
+}
+
+/// What a Deployment's Pods mount: the claim of its number, whether there is one or not.
+fn mounting(name: u8) -> Value {
+    json!({"spec": {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": format!("p{name}")}}]}})
 }
 
 /// The manifests of a revision: each identity once.

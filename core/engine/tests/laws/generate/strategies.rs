@@ -25,7 +25,7 @@ const WAVES: [&str; 16] = [
     "99999999999999999999",
     "1000000",
 ];
-const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 15] = [
     "",
     "",
     "",
@@ -33,6 +33,7 @@ const OPTIONS: [&str; 14] = [
     "",
     "",
     "Prune=false",
+    "Delete=false",
     "Prune=confirm",
     "PruneLast=true",
     "Replace=true",
@@ -41,15 +42,18 @@ const OPTIONS: [&str; 14] = [
     "SkipDryRunOnMissingResource=true",
     "ServerSideApply=true",
 ];
-const HOOKS: [&str; 10] = [
+const HOOKS: [&str; 13] = [
     "PreSync",
     "PreSync",
+    "Sync",
     "Sync",
     "PostSync",
     "PostSync",
     "SyncFail",
     "SyncFail",
     "PreSync,PostSync",
+    "PreDelete",
+    "PostDelete",
     "Skip",
     "Nonsense",
 ];
@@ -78,16 +82,19 @@ fn item(bias: Bias) -> impl Strategy<Value = Item> {
     let hook = prop_oneof![8 => Just(None), hooks => hook.prop_map(Some)];
     let kind = prop_oneof![
         5 => Just(Kind::Config), 5 => Just(Kind::Deployment), 2 => Just(Kind::Job), 2 => Just(Kind::Namespace),
-        1 => Just(Kind::Definition), 2 => Just(Kind::Widget),
+        1 => Just(Kind::Definition), 2 => Just(Kind::Widget), 2 => Just(Kind::Claim),
     ];
     let away = prop::bool::weighted(if bias == Bias::Order { 0.35 } else { 0.15 });
-    let option = prop_oneof![2 => select(&OPTIONS[..]), u32::from(bias == Bias::Prunes) => Just("PruneLast=true")];
-    let held = prop::bool::weighted(if bias == Bias::Prunes { 0.3 } else { 0.1 });
-    (kind, 0u8..4, select(&WAVES[..]), 0u8..3, option, hook, away, held).prop_map(
-        |(kind, name, wave, value, option, hook, away, held)| {
+    let option = prop_oneof![2 => select(&OPTIONS[..]), u32::from(bias == Bias::Prunes) => select(&["PruneLast=true", "Prune=confirm"][..])];
+    let odd = (
+        prop::bool::weighted(if bias == Bias::Prunes { 0.3 } else { 0.1 }),
+        prop::bool::weighted(0.03),
+    );
+    (kind, 0u8..4, select(&WAVES[..]), 0u8..3, option, hook, away, odd).prop_map(
+        |(kind, name, wave, value, option, hook, away, (held, invalid))| {
             let kind = match (kind, hook) {
-                (Kind::Namespace | Kind::Definition | Kind::Widget | Kind::Deployment, Some(_)) => Kind::Job,
-                (kind, _) => kind,
+                (Kind::Config, _) | (_, None) => kind,
+                (_, Some(_)) => Kind::Job,
             };
             Item {
                 kind,
@@ -98,6 +105,7 @@ fn item(bias: Bias) -> impl Strategy<Value = Item> {
                 hook,
                 away,
                 held,
+                invalid,
             }
         },
     )
@@ -110,6 +118,8 @@ enum Edit {
     Remove(usize),
     Change(usize, u8),
     Move(usize, &'static str),
+    /// Of what cannot be changed: Jobs and claims.
+    Alter(u8),
     Empty,
     Break,
 }
@@ -121,6 +131,7 @@ fn edit(bias: Bias) -> impl Strategy<Value = Edit> {
         removes => (0usize..60).prop_map(Edit::Remove),
         4 => (0usize..60, 0u8..3).prop_map(|(at, value)| Edit::Change(at, value)),
         2 => (0usize..60, select(&WAVES[..])).prop_map(|(at, wave)| Edit::Move(at, wave)),
+        2 => (0u8..3).prop_map(Edit::Alter),
         u32::from(bias == Bias::Prunes) + 1 => Just(Edit::Empty),
         1 => Just(Edit::Break),
     ]
@@ -144,6 +155,12 @@ fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
                     Edit::Remove(at) if !now.is_empty() => drop(now.remove(at % length)),
                     Edit::Change(at, value) if !now.is_empty() => now[at % length].value = value,
                     Edit::Move(at, wave) if !now.is_empty() => now[at % length].wave = wave,
+                    Edit::Alter(value) => {
+                        let fixed = now
+                            .iter_mut()
+                            .filter(|item| matches!(item.kind, Kind::Job | Kind::Claim));
+                        fixed.for_each(|item| item.value = value);
+                    }
                     Edit::Empty => now.clear(),
                     _ => {}
                 }
@@ -165,6 +182,15 @@ fn whole(mut items: Vec<Item>) -> Vec<Item> {
         .filter(|kind| needs(*kind) && !items.iter().any(|item| item.kind == *kind))
         .collect();
     items.extend(brought.into_iter().map(|kind| Item::new(kind, 0, "")));
+    // A claim without a consumer is bound by nobody.
+    let claims = items.iter().filter(|item| item.kind == Kind::Claim);
+    let consumers: Vec<Item> = claims
+        .map(|claim| Item {
+            away: claim.away,
+            ..Item::new(Kind::Deployment, claim.name, "3")
+        })
+        .collect();
+    items.extend(consumers);
     items
 }
 
@@ -174,7 +200,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         flag(0.7),
         flag(0.25),
         flag(0.2),
-        flag(0.15),
+        flag(0.25),
         prop::option::weighted(0.2, 0u8..4),
         flag(0.5),
     )
@@ -209,6 +235,7 @@ fn action(bias: Bias) -> impl Strategy<Value = Action> {
         more(Bias::Prunes) => (0u8..8).prop_map(Action::Strip),
         more(Bias::Prunes) => (0u8..8).prop_map(Action::Protect),
         more(Bias::Prunes) => (0u8..3).prop_map(Action::Plant),
+        1 => Just(Action::DeleteApplication),
         1 => (1u8..20).prop_map(Action::Wait),
     ]
 }
@@ -225,12 +252,20 @@ fn story(bias: Bias) -> impl Strategy<Value = Vec<(u8, Action)>> {
         ],
     );
     let blinded = prop_oneof![Just(Action::Readable(false)), Just(Action::Source(false))];
+    let deleted = (
+        any::<bool>().prop_map(|is_synced| if is_synced { 200 } else { 20 }),
+        0u8..30,
+        action(bias),
+    );
+    let deleted = deleted
+        .prop_map(|(first, after, then)| vec![(first, Action::Wait(1)), (0, Action::DeleteApplication), (after, then)]);
     let settled = vec![(u8::MAX, Action::Wait(2)), (0, Action::Push), (200, Action::Wait(2))];
     prop_oneof![
-        if bias == Bias::Prunes { 3 } else { 1 } => Just(settled),
-        4 => (0u8..40, action(bias)).prop_map(|one| vec![one]),
-        2 => disturbed.prop_map(|after| vec![(200, Action::Push), after]),
-        1 => (0u8..5, blinded).prop_map(|(after, blinded)| vec![(200, blinded), (after, Action::Push), (40, Action::Wait(1))]),
+        if bias == Bias::Prunes { 6 } else { 2 } => Just(settled),
+        1 => deleted,
+        8 => (0u8..40, action(bias)).prop_map(|one| vec![one]),
+        4 => disturbed.prop_map(|after| vec![(200, Action::Push), after]),
+        2 => (0u8..5, blinded).prop_map(|(after, blinded)| vec![(200, blinded), (after, Action::Push), (40, Action::Wait(1))]),
     ]
 }
 
@@ -251,10 +286,10 @@ fn policy() -> impl Strategy<Value = Policy> {
         flag(0.5),
         select(&OPTIONS[..]),
         0u8..3,
-        flag(0.2),
+        (flag(0.2), flag(0.6), flag(0.7)),
     )
         .prop_map(
-            |(automated, prune, heals, allow_empty, options, retries, refreshes)| Policy {
+            |(automated, prune, heals, allow_empty, options, retries, (refreshes, ignores, cascades))| Policy {
                 automated,
                 prune,
                 heals,
@@ -262,52 +297,97 @@ fn policy() -> impl Strategy<Value = Policy> {
                 options,
                 retries,
                 refreshes,
+                ignores,
+                cascades,
             },
         )
 }
 
+const NATURES: [Nature; 10] = [
+    Nature::Prompt,
+    Nature::Prompt,
+    Nature::Prompt,
+    Nature::Prompt,
+    Nature::Prompt,
+    Nature::Slow,
+    Nature::Recovers,
+    Nature::Fails,
+    Nature::Silent,
+    Nature::Flaps,
+];
+
+/// What a case is to come to, and would too seldom by itself.
+fn aim(bias: Bias) -> impl Strategy<Value = (bool, &'static str)> {
+    let confirms = prop::bool::weighted(if bias == Bias::Prunes { 0.2 } else { 0.02 });
+    (
+        confirms,
+        select(&["", "PreDelete", "PostDelete", "PreDelete,PostDelete"][..]),
+    )
+}
+
 /// Any case.
 pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
-    const NATURES: [Nature; 10] = [
-        Nature::Prompt,
-        Nature::Prompt,
-        Nature::Prompt,
-        Nature::Prompt,
-        Nature::Prompt,
-        Nature::Slow,
-        Nature::Recovers,
-        Nature::Fails,
-        Nature::Silent,
-        Nature::Flaps,
-    ];
     let tape = prop_oneof![1 => Just(Vec::new()), 4 => vec(prop_oneof![2 => Just(0), 3 => any::<u32>()], 0..300)];
     let world = (windows::begins(), prop_oneof![2 => Just(0u8), 3 => 1u8..5], tape);
-    (
+    let cases = (
         revisions(bias),
         vec(select(&NATURES[..]), 4),
         policy(),
         vec(story(bias), 0..5).prop_map(|stories| stories.concat()),
         windows::windows(bias),
         world,
-    )
-        .prop_map(
-            |(revisions, mut natures, policy, mut script, windows, (begins, faults, tape))| {
-                if !windows.is_empty() {
-                    // Long enough for one of them to open or to shut, with something that is waited for meanwhile.
-                    natures[0] = Nature::Silent;
-                    script.push((u8::MAX, Action::Wait(45)));
-                }
-                Case {
-                    revisions,
-                    natures,
-                    policy,
-                    windows: windows.iter().map(|window| window.near(begins)).collect(),
-                    begins,
-                    script,
-                    faults,
-                    planned: Vec::new(),
-                    tape,
-                }
-            },
-        )
+    );
+    let cases = cases.prop_map(
+        |(revisions, natures, policy, script, windows, (begins, faults, tape))| Case {
+            revisions,
+            natures,
+            policy,
+            windows: windows.iter().map(|window| window.near(begins)).collect(),
+            begins,
+            script,
+            faults,
+            planned: Vec::new(),
+            tape,
+        },
+    );
+    (cases, aim(bias)).prop_map(|(mut case, (confirms, farewell))| {
+        direct(&mut case, confirms, farewell);
+        case
+    })
+}
+
+/// Gives a case what it needs to come to what it is about.
+fn direct(case: &mut Case, confirms: bool, farewell: &'static str) {
+    let Case {
+        revisions,
+        natures,
+        policy,
+        script,
+        ..
+    } = case;
+    if confirms {
+        // Something leaves a source that was synced, and somebody is to confirm that.
+        (policy.automated, policy.prune) = (true, true);
+        policy.options = &["Prune=confirm"];
+        let settles = [(u8::MAX, Action::Wait(2)), (0, Action::Push), (200, Action::Wait(2))];
+        script.splice(0..0, settles);
+    }
+    let is_deleted = script.iter().any(|(_, action)| *action == Action::DeleteApplication);
+    if is_deleted && !farewell.is_empty() {
+        // Whichever commit is synced by then has it.
+        let hook = Item::hook(farewell, 3, "");
+        revisions
+            .iter_mut()
+            .flatten()
+            .for_each(|items| items.push(hook.clone()));
+    }
+    if !case.windows.is_empty() {
+        // Long enough for one of them to open or to shut, with something that is waited for meanwhile.
+        natures[0] = Nature::Silent;
+        let waited_for = Item::new(Kind::Deployment, 0, "-1");
+        let items = revisions.iter_mut().flatten();
+        items.for_each(|items| items.insert(0, waited_for.clone()));
+        script.insert(0, (u8::MAX, Action::Wait(30)));
+        script.push((u8::MAX, Action::Wait(45)));
+    }
 }

@@ -29,6 +29,12 @@ pub(crate) enum Timer {
     Serve,
     /// Whoever holds an object by a finalizer lets go.
     LetGo { key: ResourceKey, uid: String },
+    /// A claim is bound, because somebody mounts it.
+    Bind { key: ResourceKey, uid: String },
+    /// What is owned by nothing that is there any more goes.
+    Collect,
+    /// Somebody changes the replicas that they keep changing.
+    Scale,
     /// What is in a namespace goes, and it goes when it is empty; because of whom.
     Empty { key: ResourceKey, uid: String, by: Actor },
 }
@@ -70,6 +76,9 @@ impl World {
     /// Somebody wrote this object: its controller takes it up.
     pub(super) fn follow(&mut self, object: &Value) {
         let (key, uid) = (key_of(object), identity(object));
+        if key.kind == "Deployment" {
+            self.follow_claim(&key);
+        }
         match key.kind.as_str() {
             "Deployment" | "Job" => {
                 let generation = object["metadata"]["generation"].as_i64().unwrap_or(0);
@@ -90,6 +99,7 @@ impl World {
                     self.after(Duration::from_secs(seconds), timer);
                 }
             }
+            "PersistentVolumeClaim" => self.follow_claim(&key),
             "ConfigMap" if !text(object, "/data/vanishes").is_empty() => {
                 self.after(Duration::from_secs(1), Timer::Vanish { key, uid });
             }
@@ -102,6 +112,9 @@ impl World {
 
     /// An object may be going: whoever has to let go of it does so later.
     pub(super) fn follow_deletion(&mut self, key: &ResourceKey, by: Actor) {
+        if key.kind == "Deployment" && !self.store.objects.contains_key(key) {
+            self.after(Duration::from_secs(3), Timer::Collect);
+        }
         if key.kind == "CustomResourceDefinition" && !self.store.objects.contains_key(key) {
             self.stop_serving();
         }
@@ -136,7 +149,7 @@ impl World {
         self.store.objects.keys().filter(|key| test(key)).cloned().collect()
     }
 
-    fn same(&self, key: &ResourceKey, uid: &str) -> Option<Value> {
+    pub(super) fn same(&self, key: &ResourceKey, uid: &str) -> Option<Value> {
         self.store
             .objects
             .get(key)
@@ -182,6 +195,13 @@ impl World {
                     self.let_go(&key, "example.com/held", Actor::Cluster);
                 }
             }
+            Timer::Bind { key, uid } => {
+                if let Some(object) = self.same(&key, &uid) {
+                    self.bind(object);
+                }
+            }
+            Timer::Collect => self.collect_owned(),
+            Timer::Scale => self.scale(),
             Timer::Empty { key, uid, by } => {
                 if self.same(&key, &uid).is_some() {
                     self.empty(&key, by);
@@ -228,6 +248,9 @@ impl World {
         };
         let vanishes = key.kind == "Job" && state != State::Starting && object["spec"]["ttlSecondsAfterFinished"] == 0;
         let uid = identity(&object);
+        if key.kind == "Deployment" {
+            self.make_children(&object);
+        }
         self.store.commit(object, Actor::Cluster, None);
         if vanishes {
             let key = key.clone();

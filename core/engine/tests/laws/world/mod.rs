@@ -2,6 +2,8 @@
 //! the tape; everything that happens is written into H.
 
 mod actors;
+mod owned;
+mod removal;
 mod resource;
 mod script;
 mod serve;
@@ -72,6 +74,7 @@ pub(crate) struct World {
     is_readable: bool,
     source_works: bool,
     leads: bool,
+    knows_of_deletion: bool,
     has_windows: bool,
     /// Who leads, in the cluster's words.
     lease: Value,
@@ -88,7 +91,7 @@ pub(crate) fn run(case: &Case) -> Record {
     let mut world = World::new(case);
     world.start();
     world.play();
-    world.into_record()
+    world.record()
 }
 
 /// What failed is not begun anew: then nothing would ever come to rest where it cannot go well. That it is has a test of its own.
@@ -126,21 +129,11 @@ impl World {
             is_readable: true,
             source_works: true,
             leads: true,
+            knows_of_deletion: false,
             has_windows: true,
             lease: json!({"spec": {"holderIdentity": "us", "leaseTransitions": 0}}),
             steps: 0,
             case: case.clone(),
-        }
-    }
-
-    fn into_record(self) -> Record {
-        Record {
-            case: self.case,
-            commits: self.commits,
-            history: self.store.history,
-            resource: self.resource,
-            objects: self.store.objects.into_values().collect(),
-            end: self.store.now,
         }
     }
 
@@ -258,6 +251,9 @@ impl World {
     }
 
     fn observe(&mut self, resource: &Value) {
+        if self.tell_of_deletion(resource) {
+            return;
+        }
         match Application::parse(resource) {
             Ok(application) => self.handle(Event::ApplicationObserved(Box::new(application))),
             Err(error) => panic!("the world wrote an Application that cannot be read: {error}"),
@@ -274,6 +270,7 @@ impl World {
             ("", "ConfigMap", true),
             ("", "Pod", true),
             ("", "Namespace", false),
+            ("", "PersistentVolumeClaim", true),
             ("apps", "Deployment", true),
             ("apps", "ReplicaSet", true),
             ("batch", "Job", true),
@@ -448,10 +445,14 @@ impl World {
     /// Writes the Application. What changes nothing commits nothing.
     fn patch(&mut self, change: impl FnOnce(&mut Value)) -> String {
         let before = self.resource.clone();
+        if before.is_null() {
+            return String::new();
+        }
         change(&mut self.resource);
         if self.resource != before {
             self.resource_version += 1;
             self.resource["metadata"]["resourceVersion"] = json!(self.resource_version.to_string());
+            self.vanish_if_free();
             self.told.push_back(self.resource.clone());
         }
         self.resource_version.to_string()

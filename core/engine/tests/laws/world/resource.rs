@@ -37,13 +37,23 @@ pub(super) fn resource(case: &Case) -> Value {
             "retry": {"limit": policy.retries, "refresh": policy.refreshes, "backoff": {"duration": "5s", "maxDuration": "1m"}}
         }
     });
+    if policy.ignores {
+        spec["ignoreDifferences"] =
+            json!([{"group": "apps", "kind": "Deployment", "name": "d1", "jsonPointers": ["/spec/replicas"]}]);
+    }
     if policy.automated {
         spec["syncPolicy"]["automated"] =
             json!({"prune": policy.prune, "selfHeal": policy.heals, "allowEmpty": policy.allow_empty});
     }
+    let finalizers: &[&str] = if policy.cascades {
+        &["resources-finalizer.argocd.argoproj.io"]
+    } else {
+        &[]
+    };
     json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-        "metadata": {"name": "shop", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1", "generation": 1},
+        "metadata": {"name": "shop", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1", "generation": 1,
+            "finalizers": finalizers},
         "spec": spec
     })
 }

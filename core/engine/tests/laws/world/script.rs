@@ -7,6 +7,7 @@ use capstan_engine::guard::Fence;
 use capstan_model::{ApplicationId, ClusterId, GroupKind, Operation, ResourceKey};
 use serde_json::{Value, json};
 
+use super::actors::Timer;
 use super::{SYNC, World};
 use crate::generate::{Action, Item, Wish};
 use crate::history::{Actor, Fact};
@@ -15,13 +16,16 @@ use crate::objects::{HOME, PREFIX, key_of, tracking_id};
 /// Room after the longest operation: another attempt's wait, the last hooks.
 const ROOM: Duration = Duration::from_mins(30);
 
-fn shop() -> ApplicationId {
+pub(super) fn shop() -> ApplicationId {
     ApplicationId::new("argocd", "shop")
 }
 
 impl World {
     /// The script, and then the quiet.
     pub(crate) fn play(&mut self) {
+        if self.case.policy.ignores {
+            self.after(Duration::from_secs(20), Timer::Scale);
+        }
         for (after, action) in self.case.script.clone() {
             let mut left = after;
             while left > 0 && self.step() {
@@ -95,6 +99,7 @@ impl World {
                 self.on_nth(n, |world, key| world.annotate(key, "sync-options", Some("Prune=false")));
             }
             Action::Plant(n) => self.plant(n),
+            Action::DeleteApplication => self.remove_application(),
             Action::Wait(minutes) => {
                 let until = self.store.now + Duration::from_mins(u64::from(minutes));
                 self.pass(until);
@@ -282,6 +287,6 @@ impl World {
         if let Some(id) = id {
             object["metadata"]["annotations"][format!("{PREFIX}tracking-id")] = json!(id);
         }
-        self.store.plant(object);
+        self.store.plant(object, Actor::Somebody);
     }
 }

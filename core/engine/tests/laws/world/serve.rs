@@ -176,8 +176,9 @@ impl World {
             }
             EffectKind::MigrateFields { .. } => Outcome::Patched(Ok(String::new())),
             EffectKind::Pause { .. } => Outcome::Paused(Ok(())),
-            EffectKind::PatchApplication { patch, .. } => {
-                Outcome::Patched(Ok(self.patch(|resource| merge_patch(resource, patch))))
+            EffectKind::PatchApplication { patch, .. } => Outcome::Patched(self.patch_application(patch)),
+            EffectKind::PatchStatus { .. } if self.resource.is_null() => {
+                Outcome::Patched(Err(WriteError::NotFound("applications \"shop\" not found".into())))
             }
             EffectKind::PatchStatus { version, .. } if self.is_stale(version.as_deref()) => {
                 Outcome::Patched(Err(WriteError::Conflict("the object has been modified".into())))

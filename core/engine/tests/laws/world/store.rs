@@ -7,7 +7,7 @@ use capstan_model::{GroupKind, ResourceKey, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::history::{Actor, Entry, Fact};
-use crate::objects::{HOME, is_going, key_of, text};
+use crate::objects::{HOME, INVALID, is_going, key_of, text};
 
 /// What a watch has to tell.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Store {
         };
         let home =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}, "status": {"phase": "Active"}});
-        store.plant(home);
+        store.plant(home, Actor::Somebody);
         store
     }
 
@@ -57,12 +57,12 @@ impl Store {
         self.history.push(Entry { at: self.now, fact });
     }
 
-    /// An object that is there, or that somebody else makes.
-    pub(crate) fn plant(&mut self, mut object: Value) {
+    /// An object that is there, or that others make.
+    pub(crate) fn plant(&mut self, mut object: Value, by: Actor) {
         self.identities += 1;
         object["metadata"]["uid"] = json!(format!("uid-{}", self.identities));
         object["metadata"]["generation"] = json!(1);
-        self.commit(object, Actor::Somebody, None);
+        self.commit(object, by, None);
     }
 
     /// Writes one state down: a new version, H, and the watches.
@@ -183,7 +183,13 @@ impl Store {
     ) -> Result<Value, WriteError> {
         let key = key_of(desired);
         let is_changed = old.is_none_or(|old| old["spec"] != new["spec"]);
-        if key.kind == "Job" && old.is_some() && is_changed {
+        let labels = new.pointer("/metadata/labels").and_then(Value::as_object);
+        if labels.is_some_and(|labels| labels.values().any(|value| value == INVALID)) {
+            return Err(WriteError::Invalid(format!(
+                "{key} is invalid: metadata.labels: Invalid value: {INVALID:?}"
+            )));
+        }
+        if matches!(key.kind.as_str(), "Job" | "PersistentVolumeClaim") && old.is_some() && is_changed {
             return Err(WriteError::Invalid(format!(
                 "{key} is invalid: spec: field is immutable"
             )));
@@ -203,8 +209,10 @@ impl Store {
         if old.is_none() {
             self.identities += 1;
             new["metadata"]["uid"] = json!(format!("uid-{}", self.identities));
-            if key.kind == "Namespace" {
-                new["status"] = json!({"phase": "Active"});
+            match key.kind.as_str() {
+                "Namespace" => new["status"] = json!({"phase": "Active"}),
+                "PersistentVolumeClaim" => new["status"] = json!({"phase": "Pending"}),
+                _ => {}
             }
         }
         Ok(self.commit(new, Actor::Us, Some(request)))

@@ -1,0 +1,233 @@
+//! L-DEL: an Application with the resources finalizer disappears once its children can: what is its own is gone by then; what is
+//! others', says `Delete=false` or is a definition stays. Its PreDelete hooks succeeded before the first of its objects is deleted, its
+//! PostDelete hooks begin when the last is gone, and succeeded before it goes itself. Without the finalizer none of its objects is deleted.
+//!
+//! What an earlier process wrote, and neither its status nor a list told this one, is not known to be there: a sync of one wave is not
+//! recorded before it writes, and kinds that nothing names are not watched. That is left, and is no part of this law.
+//!
+//! Which hooks there are the oracle takes from what is declared in every commit; how they fared, from what the controller was told.
+use serde_json::Value;
+
+use crate::evidence::{Timeline, is_written_as};
+use crate::history::{Actor, Answer, Fact, Record};
+use crate::objects::{
+    Health, PREFIX, annotation, has_option, health, is_hook, is_ordinary, is_tracked, key_of, text, uid,
+};
+
+const OBJECTS: &str = "resources-finalizer.argocd.argoproj.io";
+const PRE: (&str, &str) = ("PreDelete", "pre-delete-finalizer.argocd.argoproj.io");
+const POST: (&str, &str) = ("PostDelete", "post-delete-finalizer.argocd.argoproj.io");
+
+pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
+    let record = timeline.record;
+    let asked = record.facts().find_map(|(at, fact)| match fact {
+        Fact::DeletionAsked { application } => Some((at, application)),
+        _ => None,
+    });
+    let Some((asked, application)) = asked else {
+        return Ok(0);
+    };
+    let mut found = 1;
+    for (at, fact) in record.facts().skip(asked) {
+        match fact {
+            Fact::Deleting { request, .. } if timeline.is_deleting(timeline.sent[request].0) => {
+                let live = timeline.live(&timeline.sent[request].1.key, at);
+                if let Some(object) = live.filter(|live| is_ordinary(live) && !is_run(live)) {
+                    may_go(timeline, application, object, at).map_err(|why| format!("[{at}] {why}"))?;
+                    found += 1;
+                }
+            }
+            Fact::Written {
+                by: Actor::Us,
+                object,
+                created: true,
+                ..
+            } if is_run_of(object, POST.0) => {
+                found += 1;
+                all_gone(timeline, application, at)?;
+            }
+            Fact::ApplicationGone => {
+                found += 1;
+                all_gone(timeline, application, at)?;
+                hooks_succeeded(timeline, application, PRE, at)?;
+                hooks_succeeded(timeline, application, POST, at)?;
+            }
+            _ => {}
+        }
+    }
+    match record.resource.is_null() || is_held_up(timeline) {
+        true => Ok(found),
+        false => Err(format!(
+            "the Application is still there, with {}, and nothing holds it up: {}",
+            record.resource["metadata"]["finalizers"], record.resource["status"]["conditions"]
+        )),
+    }
+}
+
+fn has_finalizer(application: &Value, name: &str) -> bool {
+    let finalizers = application.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let is_it = |other: &Value| other.as_str().is_some_and(|other| other.starts_with(name));
+    finalizers.is_some_and(|all| all.iter().any(is_it))
+}
+
+/// Is it a run of a hook of a deletion?
+fn is_run(object: &Value) -> bool {
+    [PRE, POST].iter().any(|(phase, _)| is_run_of(object, phase))
+}
+
+fn is_run_of(object: &Value, phase: &str) -> bool {
+    annotation(object, "capstan.dev/operation").is_some_and(|of| of.ends_with(&format!(":delete:{phase}")))
+}
+
+/// Is it an object that is to go with its Application?
+fn goes_along(object: &Value) -> bool {
+    let is_definition = text(object, "/kind") == "CustomResourceDefinition";
+    is_ordinary(object)
+        && is_tracked(object)
+        && !is_run(object)
+        && !is_definition
+        && !has_option(object, "Delete=false")
+}
+
+fn may_go(timeline: &Timeline<'_>, application: &Value, object: &Value, at: usize) -> Result<(), String> {
+    let key = key_of(object);
+    if !has_finalizer(application, OBJECTS) {
+        return Err(format!(
+            "{key} is deleted, and the Application has no finalizer that says so"
+        ));
+    }
+    if !goes_along(object) {
+        return Err(format!("{key} is deleted with the Application, and is to stay"));
+    }
+    hooks_succeeded(timeline, application, PRE, at).map_err(|why| format!("{key} is deleted, and {why}"))
+}
+
+/// Is nothing left of what goes along?
+fn all_gone(timeline: &Timeline<'_>, application: &Value, at: usize) -> Result<(), String> {
+    let left = timeline.all_live(at).into_iter();
+    let mut left = left.filter(|live| goes_along(live) && may_be_known(timeline, live, at));
+    match left.next().filter(|_| has_finalizer(application, OBJECTS)) {
+        Some(left) => Err(format!("[{at}] the deletion goes on, and {} is there", key_of(left))),
+        None => Ok(()),
+    }
+}
+
+/// Was the controller told of it, or did this very process write it?
+fn may_be_known(timeline: &Timeline<'_>, live: &Value, at: usize) -> bool {
+    let before = timeline.record.history[..at].iter().rev();
+    let mut processes = before.filter_map(|entry| match entry.fact {
+        Fact::Started { process, .. } => Some(process),
+        _ => None,
+    });
+    let process = processes.next();
+    let key = key_of(live);
+    let mut written = timeline
+        .requests()
+        .filter(|(_, request)| Some(request.process) == process);
+    timeline.known(&key, at).is_some()
+        || written.any(|(sent, request)| sent < at && request.key == key && request.ask.written().is_some())
+}
+
+/// Did every hook of this phase succeed, as the controller was told?
+fn hooks_succeeded(
+    timeline: &Timeline<'_>,
+    application: &Value,
+    (phase, finalizer): (&str, &str),
+    at: usize,
+) -> Result<(), String> {
+    if !has_finalizer(application, finalizer) {
+        return Ok(());
+    }
+    let runs: Vec<&Value> = runs(timeline, phase, at);
+    for hook in hooks(timeline.record, phase) {
+        let key = key_of(hook);
+        let Some(run) = runs.iter().rev().find(|run| is_written_as(hook, run)) else {
+            return Err(format!("{phase} hook {key} never ran"));
+        };
+        let told = timeline.told(&key_of(run), 0, at);
+        let is_good = |state: &&Value| health(state).is_none_or(|health| health == Health::Good);
+        if !told.iter().any(|state| uid(state) == uid(run) && is_good(state)) {
+            return Err(format!("{phase} hook {key} was not seen to succeed"));
+        }
+    }
+    Ok(())
+}
+
+/// What was created for the hooks of a phase.
+fn runs<'r>(timeline: &Timeline<'r>, phase: &str, to: usize) -> Vec<&'r Value> {
+    let created = timeline.record.facts().take(to).filter_map(|(_, fact)| match fact {
+        Fact::Written {
+            by: Actor::Us,
+            object,
+            created: true,
+            ..
+        } => Some(object),
+        _ => None,
+    });
+    created.filter(|object| is_run_of(object, phase)).collect()
+}
+
+/// The hooks of a phase that every commit declares: whichever is the one that was synced, they are in it.
+fn hooks<'r>(record: &'r Record, phase: &str) -> Vec<&'r Value> {
+    let is_of = |object: &&Value| {
+        let words = annotation(object, &format!("{PREFIX}hook")).unwrap_or_default();
+        is_hook(object) && words.split(',').any(|word| word == phase)
+    };
+    let mut commits = record.commits.iter().filter_map(|(_, objects)| objects.as_ref());
+    let first = commits.next().into_iter().flatten().filter(is_of);
+    let all: Vec<&Vec<Value>> = commits.collect();
+    first
+        .filter(|hook| all.iter().all(|objects| objects.contains(hook)))
+        .collect()
+}
+
+/// Is there a reason in H why it is still there: a hook that does not succeed or cannot be made, or a namespace with what is others'?
+fn is_held_up(timeline: &Timeline<'_>) -> bool {
+    let record = timeline.record;
+    let is_unwell = |object: &&Value| is_run(object) && health(object).is_some_and(|health| health != Health::Good);
+    let was_refused = record.facts().any(|(at, fact)| match fact {
+        Fact::Answered {
+            answer: Answer::Refused | Answer::Left,
+            ..
+        } => timeline.is_deleting(at),
+        _ => false,
+    });
+    let is_in_the_way = |object: &&Value| is_hook(object) && !is_tracked(object);
+    let namespaces = record
+        .objects
+        .iter()
+        .filter(|object| text(object, "/kind") == "Namespace");
+    let is_shared = |namespace: &Value| {
+        let inner = |object: &&Value| text(object, "/metadata/namespace") == text(namespace, "/metadata/name");
+        record.objects.iter().filter(inner).any(|object| !goes_along(object))
+    };
+    let is_at = |finalizer: &str| has_finalizer(&record.resource, finalizer);
+    let hooks_hold = is_at(PRE.1) || !is_at(OBJECTS) && is_at(POST.1);
+    match hooks_hold {
+        true => {
+            was_refused
+                || record
+                    .objects
+                    .iter()
+                    .any(|object| is_unwell(&object) || is_in_the_way(&object))
+                || fails(record)
+        }
+        false => namespaces.filter(|namespace| goes_along(namespace)).any(is_shared),
+    }
+}
+
+/// Is a hook's name that of a workload that never succeeds?
+fn fails(record: &Record) -> bool {
+    let natures = &record.case.natures;
+    natures.iter().any(|nature| {
+        matches!(
+            nature,
+            crate::generate::Nature::Fails
+                | crate::generate::Nature::Silent
+                | crate::generate::Nature::Recovers
+                | crate::generate::Nature::Flaps
+        )
+    })
+}
+
+crate::search::law!(check, crate::generate::Bias::Prunes);
