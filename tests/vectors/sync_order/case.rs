@@ -47,7 +47,7 @@ pub(crate) struct LiveObject {
     pub(crate) csa: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Script {
     pub(crate) health: BTreeMap<String, Vec<String>>,
@@ -60,7 +60,7 @@ pub(crate) struct Script {
     pub(crate) wave_hook_fails: Option<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Vanish {
     pub(crate) before_round: u32,
@@ -69,7 +69,7 @@ pub(crate) struct Vanish {
     pub(crate) force: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Fail {
     pub(crate) op: String,
     pub(crate) key: String,

@@ -2,19 +2,21 @@
 
 mod answer;
 pub(crate) mod case;
+pub(crate) mod course;
 pub(crate) mod end;
 mod replay;
 mod setup;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use capstan_engine::settings::Guards;
 
 use super::{Score, differences};
 use case::{Case, Round, Row};
-pub(crate) use replay::{Played, play};
+use course::{Course, Difference};
+use replay::{Played, play, play_closely};
 
 /// Replays every case with `guards: argo`. What differs and falls under no named rule is printed as such, and fails.
 pub(crate) fn run(folder: &Path) -> Score {
@@ -29,9 +31,8 @@ pub(crate) fn run(folder: &Path) -> Score {
     let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
     for line in text.lines() {
         let case: Case = serde_json::from_str(line).expect("every line is a case");
-        let again: Case = serde_json::from_str(line).expect("every line is a case");
         score.total += 1;
-        let played = play(&case, again.script, Guards::Argo);
+        let played = play(&case, Guards::Argo);
         let expected = case.expect.all_rounds();
         if let Some(difference) = difference(&case, &expected, &played) {
             let rule = differences::ARGO.iter().find(|rule| (rule.holds)(&case));
@@ -72,31 +73,25 @@ pub(crate) fn run_default(folder: &Path) -> Score {
     };
     let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
     for line in text.lines() {
-        let case = |line| -> Case { serde_json::from_str(line).expect("every line is a case") };
-        let (case, scripts) = (case(line), [case(line).script, case(line).script]);
-        let [argo, ours] = scripts;
-        let end = end::End::of(
-            &case,
-            &play(&case, argo, Guards::Argo),
-            &play(&case, ours, Guards::Capstan),
-        );
+        let case: Case = serde_json::from_str(line).expect("every line is a case");
         score.total += 1;
-        if let Some(fault) = end.fault() {
-            *by_rule.entry("WORSE").or_default() += 1;
-            score.differences.push(format!("{}: WORSE: {fault}", case.id));
-            continue;
-        }
-        if end.is_same() {
-            score.equal += 1;
-            continue;
-        }
-        let rules = differences::of_end(&case, &end);
-        for rule in &rules {
-            *by_rule.entry(rule.map_or("UNEXPLAINED", |rule| rule.name)).or_default() += 1;
-        }
-        match rules.contains(&None) {
-            false => score.equal += 1,
-            true => score.differences.push(format!("{}: UNEXPLAINED: {end}", case.id)),
+        match Verdict::of(&case) {
+            Verdict::Same => score.equal += 1,
+            Verdict::Worse(fault) => {
+                *by_rule.entry("WORSE").or_default() += 1;
+                score.differences.push(format!("{}: WORSE: {fault}", case.id));
+            }
+            Verdict::Otherwise { rules, unexplained } => {
+                for rule in rules {
+                    *by_rule.entry(rule).or_default() += 1;
+                }
+                match unexplained.is_empty() {
+                    true => score.equal += 1,
+                    false => score
+                        .differences
+                        .push(format!("{}: UNEXPLAINED: {unexplained}", case.id)),
+                }
+            }
         }
     }
     differences::tell("sync_order_default", &by_rule, score.total);
@@ -109,6 +104,49 @@ pub(crate) fn run_default(folder: &Path) -> Score {
         score.differences.len()
     );
     score
+}
+
+/// How a case ends with the safe defaults, beside how it ends with `guards: argo`.
+enum Verdict {
+    Same,
+    Worse(String),
+    /// By these rules, and these objects by none.
+    Otherwise {
+        rules: BTreeSet<&'static str>,
+        unexplained: String,
+    },
+}
+
+impl Verdict {
+    fn of(case: &Case) -> Self {
+        let end = end::End::of(case, &play(case, Guards::Argo), &play(case, Guards::Capstan));
+        if let Some(fault) = end.fault() {
+            return Self::Worse(fault);
+        }
+        if end.is_same() {
+            return Self::Same;
+        }
+        println!("DIFF {}", case.id);
+        let [argo, ours] = [Guards::Argo, Guards::Capstan].map(|guards| Course::of(case, &play_closely(case, guards)));
+        let (mut rules, mut unexplained) = (BTreeSet::new(), String::new());
+        for (key, way) in &end.ways {
+            let difference = Difference {
+                case,
+                argo: &argo,
+                ours: &ours,
+                key,
+                way: *way,
+            };
+            match differences::of_end(&difference) {
+                Some(rule) => _ = rules.insert(rule.name),
+                None => unexplained = format!("{unexplained}\n{difference}\n   {end}"),
+            }
+        }
+        if !unexplained.is_empty() {
+            rules.insert("UNEXPLAINED");
+        }
+        Self::Otherwise { rules, unexplained }
+    }
 }
 
 fn text_of(row: &Row) -> String {

@@ -27,6 +27,13 @@ pub(crate) fn is_cluster_scoped(group: &str, kind: &str) -> bool {
         .any(|custom| custom.1 == group && custom.3 == kind && !custom.4)
 }
 
+/// The definition of a custom resource.
+pub(crate) fn definition_of(group: &str, kind: &str) -> Option<&'static str> {
+    let mut all = CUSTOM.into_iter();
+    all.find(|custom| custom.1 == group && custom.3 == kind)
+        .map(|custom| custom.0)
+}
+
 /// Kinds that are healthy unless the script says otherwise.
 const HEALTHY: [&str; 9] = [
     "Service",
@@ -113,11 +120,7 @@ impl World {
 
     fn definition_of(key: &str) -> Option<&'static str> {
         let mut parts = key.split('/');
-        let (group, kind) = (parts.next()?, parts.next()?);
-        let custom = CUSTOM
-            .into_iter()
-            .find(|custom| custom.1 == group && custom.3 == kind)?;
-        Some(custom.0)
+        definition_of(parts.next()?, parts.next()?)
     }
 
     /// A round begins.
