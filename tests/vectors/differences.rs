@@ -184,6 +184,18 @@ pub(crate) const DEFAULT: &[EndRule] = &[
         reason: "as with `guards: argo`",
     },
     EndRule {
+        name: "a-wave-follows-at-once",
+        explains: |it| {
+            let mut last = it.argo.real().filter(|(round, _)| *round == it.argo.rounds);
+            it.argo.is_running()
+                && last.next().is_some()
+                && it.is_unreached_by_argo()
+                && it.argo.at < Some(it.argo_place())
+        },
+        reason: "a wave follows as soon as the one before is settled; Argo CD does one in each of its rounds, and the recordings end after \
+                 twelve, in which it was still writing",
+    },
+    EndRule {
         name: "stopped-at-another-point",
         explains: |it| match it.case.script.terminate_at {
             Some(round) => is_stopped_before(it, round as usize),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use capstan_model::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -146,6 +147,39 @@ impl Expect {
         }
         rounds
     }
+}
+
+impl Case {
+    /// What a hook without a name is called: how that begins in ours, and all of it in the recordings, in which the script speaks of it.
+    pub(crate) fn generated_names(&self) -> Vec<(String, String)> {
+        let started: Timestamp = self.app.started_at.parse().expect("startedAt is a time");
+        let (seconds, revision) = (started.as_seconds(), &self.app.revision);
+        let revision = revision.get(..7).unwrap_or(revision);
+        let prefix = |object: &Value| {
+            Some(format!(
+                "{}{}",
+                key_of(object),
+                object["metadata"]["generateName"].as_str()?
+            ))
+        };
+        let prefixes = self.desired.iter().filter_map(prefix);
+        let in_phases = prefixes.flat_map(|prefix| {
+            let phases = ["presync", "sync", "postsync", "syncfail"];
+            phases.map(|phase| {
+                (
+                    format!("{prefix}{phase}-"),
+                    format!("{prefix}{revision}-{phase}-{seconds}"),
+                )
+            })
+        });
+        in_phases.collect()
+    }
+}
+
+/// As the script names an object.
+pub(crate) fn name_in_script<'a>(generated: &'a [(String, String)], key: &'a str) -> &'a str {
+    let found = generated.iter().find(|(ours, _)| key.starts_with(ours.as_str()));
+    found.map_or(key, |(_, theirs)| theirs)
 }
 
 /// `group/Kind/namespace/name` of an object.

@@ -8,7 +8,7 @@ use capstan_engine::view::TaskView;
 use capstan_model::SyncPhase;
 use serde_json::Value;
 
-use super::case::{Case, Row, key_of};
+use super::case::{Case, Row, key_of, name_in_script};
 use super::end::Way;
 use super::replay::Played;
 use super::setup::key_text;
@@ -188,16 +188,19 @@ impl Course {
         rows.map(|row| (phase_of(&row.phase), row.wave)).max()
     }
 
-    /// As its message names it: without a namespace.
-    fn waits_for_confirmation_of(&self, key: &str) -> bool {
+    /// As its message names what it waits for: without a namespace.
+    fn waits_for(&self, key: &str) -> bool {
         let parts: Vec<&str> = key.split('/').collect();
         let [group, kind, _, name] = parts[..] else {
             return false;
         };
-        let named = format!("waiting for pruning confirmation of {group}/{kind}/{name}");
-        self.message
-            .strip_prefix(&named)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        let named = format!(" of {group}/{kind}/{name}");
+        let mut rests = self.message.strip_prefix("waiting for ").into_iter();
+        rests.any(|rest| rest.split(" and ").next().is_some_and(|first| first.ends_with(&named)))
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.phase == "Running"
     }
 
     pub(crate) fn is_short(&self) -> bool {
@@ -260,7 +263,7 @@ impl Difference<'_> {
         let is_before = |(_, row): &(usize, Row)| {
             let place = (phase_of(&row.phase), row.wave);
             let mut its = self.troubles(&row.key, troubles).into_iter();
-            reach.is_none_or(|reach| reach <= place)
+            (reach.is_none_or(|reach| reach <= place) || self.argo.waits_for(&row.key))
                 && place <= self.argo_place()
                 && its.any(|trouble| shows_in(row, trouble))
         };
@@ -271,8 +274,7 @@ impl Difference<'_> {
     /// Argo CD waits for the confirmation of a prune in this wave, or in one before it.
     fn is_behind_a_confirmation(&self) -> bool {
         let mut live = self.case.live.iter().map(|live| key_of(&live.obj));
-        let is_named =
-            |key: &String| self.argo.waits_for_confirmation_of(key) && has(self.case, key, &[Trouble::Confirmed]);
+        let is_named = |key: &String| self.argo.waits_for(key) && has(self.case, key, &[Trouble::Confirmed]);
         let is_reached = self.argo.at.is_none_or(|at| at <= self.argo_place());
         live.any(|key| is_named(&key)) && is_reached
     }
@@ -360,6 +362,8 @@ pub(crate) fn has(case: &Case, key: &str, wanted: &[Trouble]) -> bool {
 
 /// What the case does to an object.
 pub(crate) fn troubles(case: &Case, key: &str) -> Vec<Trouble> {
+    let generated = case.generated_names();
+    let key = name_in_script(&generated, key);
     let script = &case.script;
     let of_key = |object: &&Value| key_of(object) == key;
     let live = case.live.iter().find(|live| key_of(&live.obj) == key);

@@ -126,7 +126,6 @@ impl Verdict {
         if end.is_same() {
             return Self::Same;
         }
-        println!("DIFF {}", case.id);
         let [argo, ours] = [Guards::Argo, Guards::Capstan].map(|guards| Course::of(case, &play_closely(case, guards)));
         let (mut rules, mut unexplained) = (BTreeSet::new(), String::new());
         for (key, way) in &end.ways {

@@ -104,8 +104,8 @@ fn play_from(case: &Case, guards: Guards, tasks: Option<Vec<TaskView>>) -> Playe
 impl Player<'_> {
     fn start(&mut self) {
         let mut project = AppProject::permissive("default");
-        for (key, _) in self.world.denials() {
-            let key = resource_key(key);
+        for key in self.world.denials() {
+            let key = resource_key(&key);
             let rule = ProjectResource {
                 group: key.group,
                 kind: key.kind,
