@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::sync_order::case::{Case, Row, key_of};
-use super::sync_order::course::{Difference, Step, Trouble, has, phase_of};
+use super::sync_order::course::{Difference, Step, Trouble, has, homes, phase_of};
 use super::sync_order::end::Way;
+use super::sync_order::{Played, is_as_recorded, is_as_recorded_but_for};
 
-/// One difference.
+const SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
+
+/// One difference with `guards: argo`.
 pub(crate) struct Rule {
     pub(crate) name: &'static str,
-    /// May it show in this case?
-    pub(crate) holds: fn(&Case) -> bool,
+    /// Is it the reason? It is, where the case goes as it was recorded once what the rule speaks of is taken out of it.
+    pub(crate) explains: fn(&Case, &Played) -> bool,
     pub(crate) reason: &'static str,
 }
 
@@ -21,29 +24,41 @@ pub(crate) struct Rule {
 pub(crate) const ARGO: &[Rule] = &[
     Rule {
         name: "untracked-is-out-of-sync",
-        holds: |case| {
-            has_option(case, "ApplyOutOfSyncOnly=true")
-                && case.desired.iter().any(|object| is_untracked(case, &key_of(object)))
+        explains: |case, _| {
+            let mut tracked = case.clone();
+            let is_as_declared = |live: &Value| case.desired.iter().any(|object| is_alike(object, live));
+            let alike = tracked
+                .live
+                .iter_mut()
+                .filter(|live| live.unmanaged && is_as_declared(&live.obj));
+            let count = alike.map(|live| live.unmanaged = false).count();
+            has_option(case, "ApplyOutOfSyncOnly=true") && count > 0 && is_as_recorded(&tracked)
         },
         reason: "an object that equals its manifest but does not carry this application's tracking id differs by that, so that \
                  ApplyOutOfSyncOnly does not pass over it; the recordings were made without tracking ids",
     },
     Rule {
         name: "misspelt-prune-protects-nothing-away",
-        holds: |case| {
-            let of_app = case.op.sync_options.iter().any(|option| option.starts_with("Prune="));
-            of_app
-                && case
-                    .live
-                    .iter()
-                    .any(|live| options(&live.obj).iter().any(|word| is_misspelt_prune(word)))
+        explains: |case, _| {
+            let mut unprotected = case.clone();
+            let live = unprotected.live.iter_mut().filter(|live| is_misspelt(&live.obj));
+            let count = live
+                .map(|live| annotate(&mut live.obj, SYNC_OPTIONS, "Prune=true"))
+                .count();
+            is_protected_by_application(case) && count > 0 && is_as_recorded(&unprotected)
         },
         reason: "an object's `Prune=` with a value that nobody knows counts as not written; Argo CD lets it switch off the application's \
                  `Prune=false` and `Prune=confirm`",
     },
     Rule {
         name: "a-stopped-hook-of-two-phases",
-        holds: |case| case.script.terminate_at.is_some() && case.desired.iter().any(|object| phases(object) > 1),
+        explains: |case, played| {
+            let twice = |row: &Row| {
+                let mut hooks = case.desired.iter().filter(|object| phases(object) > 1);
+                hooks.any(|hook| key_of(hook) == row.key)
+            };
+            case.script.terminate_at.is_some() && is_as_recorded_but_for(case, played, &twice)
+        },
         reason: "one hook in two phases is one object with two tasks; after the first task deleted it the recording's cluster knows no \
                  health of it any more, ours still has what was last seen",
     },
@@ -85,6 +100,37 @@ pub(crate) const DEFAULT: &[EndRule] = &[
                  application's Namespace, and goes on where a dry run was skipped",
     },
     EndRule {
+        name: "what-waits-for-each-other-is-not-begun",
+        explains: |it| {
+            let is_definition = |object: &&Value| is_hook(object) && object["kind"] == "CustomResourceDefinition";
+            let is_needed = |object: &Value| {
+                let mut declared = it.case.desired.iter().map(key_of);
+                declared.any(|key| homes(&key).contains(&key_of(object)))
+            };
+            it.is_of_a_sync_not_begun() && it.case.desired.iter().filter(is_definition).any(is_needed)
+        },
+        reason: "a definition that is a hook of a later phase than the first object of its kind is refused as a circle; Argo CD goes by \
+                 whether the kind is served before the sync",
+    },
+    EndRule {
+        name: "the-namespace-that-is-made-is-kept",
+        explains: |it| {
+            let namespace = format!("/Namespace//{}", it.case.app.namespace);
+            let is_declared = it.case.desired.iter().any(|object| key_of(object) == namespace);
+            let mut deleted = it
+                .argo
+                .real()
+                .filter(|(_, row)| row.op == "delete" && row.key == namespace);
+            let is_lost = homes(it.key).contains(&namespace) && deleted.next().is_some();
+            let is_itself = it.key == namespace && matches!(it.way, Way::Kept | Way::Changed | Way::Made);
+            has_option(it.case, "CreateNamespace=true")
+                && !is_declared
+                && (is_itself || is_lost && it.way != Way::Deleted)
+        },
+        reason: "the namespace that CreateNamespace makes is made again or kept, with what is in it; Argo CD prunes it when its manifest \
+                 leaves Git, and leaves its labels",
+    },
+    EndRule {
         name: "what-is-not-pruned-needs-no-permission",
         explains: |it| {
             let is_declared = |key: &String| it.case.desired.iter().any(|object| key_of(object) == *key);
@@ -122,6 +168,7 @@ pub(crate) const DEFAULT: &[EndRule] = &[
                     Trouble::DeleteFails,
                     Trouble::ReleaseFails,
                     Trouble::Denied,
+                    Trouble::Homeless,
                 ],
             )
         },
@@ -177,9 +224,7 @@ pub(crate) const DEFAULT: &[EndRule] = &[
         name: "misspelt-prune-protects-nothing-away",
         explains: |it| {
             let mut live = it.case.live.iter().filter(|live| key_of(&live.obj) == it.key);
-            it.way == Way::Kept
-                && is_protected_by_application(it.case)
-                && live.any(|live| options(&live.obj).iter().any(|word| is_misspelt_prune(word)))
+            it.way == Way::Kept && is_protected_by_application(it.case) && live.any(|live| is_misspelt(&live.obj))
         },
         reason: "as with `guards: argo`",
     },
@@ -266,8 +311,23 @@ fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 pub(crate) fn options(object: &Value) -> Vec<&str> {
-    let text = annotation(object, "argocd.argoproj.io/sync-options").unwrap_or_default();
+    let text = annotation(object, SYNC_OPTIONS).unwrap_or_default();
     text.split(',').map(str::trim).collect()
+}
+
+/// Does an object say `Prune=` with a value that nobody knows?
+fn is_misspelt(object: &Value) -> bool {
+    options(object).into_iter().any(is_misspelt_prune)
+}
+
+fn annotate(object: &mut Value, name: &str, text: &str) {
+    object["metadata"]["annotations"][name] = Value::String(text.to_owned());
+}
+
+/// Is what is live as it is declared, in everything that the recordings compare?
+fn is_alike(declared: &Value, live: &Value) -> bool {
+    let compared = ["/metadata/labels", "/metadata/annotations", "/data", "/spec"];
+    key_of(declared) == key_of(live) && compared.iter().all(|at| declared.pointer(at) == live.pointer(at))
 }
 
 fn is_misspelt_prune(word: &str) -> bool {
@@ -281,10 +341,6 @@ fn has_option(case: &Case, option: &str) -> bool {
 fn mentions(case: &Case, option: &str) -> bool {
     let objects = case.desired.iter().chain(case.live.iter().map(|live| &live.obj));
     has_option(case, option) || objects.into_iter().any(|object| options(object).contains(&option))
-}
-
-fn is_untracked(case: &Case, key: &str) -> bool {
-    case.live.iter().any(|live| live.unmanaged && key_of(&live.obj) == key)
 }
 
 fn is_hook(object: &Value) -> bool {

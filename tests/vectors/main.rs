@@ -33,6 +33,7 @@ const HELM: usize = 990;
 const API: usize = 990;
 const SYNC_ORDER: usize = 980;
 const SYNC_ORDER_DEFAULT: usize = 990;
+const SYNC_ORDER_OTHERS: usize = 1000;
 
 /// How many differences are shown.
 const SHOWN: usize = 60;
@@ -97,6 +98,16 @@ fn sync_order_default() {
         "sync-order",
         SYNC_ORDER_DEFAULT,
         sync_order::run_default,
+    );
+}
+
+#[test]
+fn sync_order_others() {
+    hold_folder(
+        "sync_order_others",
+        "sync-order",
+        SYNC_ORDER_OTHERS,
+        sync_order::run_others,
     );
 }
 

@@ -6,7 +6,7 @@ use capstan_model::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Case {
     pub(crate) id: String,
     pub(crate) app: App,
@@ -17,7 +17,7 @@ pub(crate) struct Case {
     pub(crate) expect: Expect,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct App {
     pub(crate) namespace: String,
@@ -26,7 +26,7 @@ pub(crate) struct App {
     pub(crate) managed_namespace_labels: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Op {
     pub(crate) prune: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Op {
     pub(crate) sync_options: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct LiveObject {
     pub(crate) obj: Value,
     #[serde(default)]
@@ -77,7 +77,7 @@ pub(crate) struct Fail {
     pub(crate) message: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Expect {
     pub(crate) rounds: Vec<Round>,
     pub(crate) end: String,

@@ -420,7 +420,7 @@ fn is_generated(case: &Case, key: &str) -> bool {
 }
 
 /// The namespace of an object and the definition of its kind, where it has them.
-fn homes(key: &str) -> Vec<String> {
+pub(crate) fn homes(key: &str) -> Vec<String> {
     let mut parts = key.split('/');
     let mut next = || parts.next().unwrap_or_default();
     let (group, kind, namespace) = (next(), next(), next());

@@ -193,14 +193,17 @@ fn declared_by_generated_name(case: &Case, key: &str) -> bool {
     prefixes.into_iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// A prune that was asked for, of an object that is tracked, permitted by the project, not declared as an ordinary object, and does not protect itself.
+/// A prune that was asked for, of an object that is tracked, permitted by the project, not declared as an ordinary object, and does not
+/// protect itself.
 fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
     let live = case.live.iter().find(|live| key_of(&live.obj) == key);
     if live.is_some_and(|live| live.deleting) || case.script.vanish.iter().any(|vanish| vanish.key == key) {
         return true;
     }
     let is_tracked = live.is_some_and(|live| !live.unmanaged);
-    let is_declared = case.desired.iter().any(|desired| key_of(desired) == key);
+    // What has become a hook that runs goes as a prune does, to make room for it.
+    let stays = |desired: &&Value| key_of(desired) == key && crate::differences::phases(desired) == 0;
+    let is_declared = case.desired.iter().any(|desired| stays(&desired));
     let is_permitted = !case.script.fail.iter().any(|fail| fail.op == "deny" && fail.key == key);
     let own = object
         .pointer("/metadata/annotations")

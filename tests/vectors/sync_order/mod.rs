@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod case;
 pub(crate) mod course;
 pub(crate) mod end;
+mod others;
 mod replay;
 mod setup;
 mod world;
@@ -16,7 +17,8 @@ use capstan_engine::settings::Guards;
 use super::{Score, differences};
 use case::{Case, Round, Row};
 use course::{Course, Difference};
-use replay::{Played, play, play_closely};
+pub(crate) use replay::Played;
+use replay::{play, play_closely};
 
 /// Replays every case with `guards: argo`. What differs and falls under no named rule is printed as such, and fails.
 pub(crate) fn run(folder: &Path) -> Score {
@@ -35,7 +37,7 @@ pub(crate) fn run(folder: &Path) -> Score {
         let played = play(&case, Guards::Argo);
         let expected = case.expect.all_rounds();
         if let Some(difference) = difference(&case, &expected, &played) {
-            let rule = differences::ARGO.iter().find(|rule| (rule.holds)(&case));
+            let rule = differences::ARGO.iter().find(|rule| (rule.explains)(&case, &played));
             let name = rule.map_or("UNEXPLAINED", |rule| rule.name);
             *by_rule.entry(name).or_default() += 1;
             score.differences.push(format!("{}: {name}: {difference}", case.id));
@@ -106,6 +108,18 @@ pub(crate) fn run_default(folder: &Path) -> Score {
     score
 }
 
+/// Plays cases that nobody recorded, made of those that were.
+pub(crate) fn run_others(folder: &Path) -> Score {
+    let path = folder.join("cases.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (total, differences) = others::run(&text.lines().collect::<Vec<_>>());
+    Score {
+        equal: total - differences.len(),
+        total,
+        differences,
+    }
+}
+
 /// How a case ends with the safe defaults, beside how it ends with `guards: argo`.
 enum Verdict {
     Same,
@@ -156,6 +170,20 @@ fn text_of(row: &Row) -> String {
 fn real(round: &Round) -> Vec<Vec<String>> {
     let real = |rows: &Vec<Row>| rows.iter().filter(|row| row.is_real()).map(text_of).collect::<Vec<_>>();
     round.ops.iter().map(real).filter(|rows| !rows.is_empty()).collect()
+}
+
+/// Does a case go as it was recorded, or as another was whose answers it has?
+pub(crate) fn is_as_recorded(case: &Case) -> bool {
+    difference(case, &case.expect.all_rounds(), &play(case, Guards::Argo)).is_none()
+}
+
+/// Was every request recorded, and made, but for those of `other`?
+pub(crate) fn is_as_recorded_but_for(case: &Case, played: &Played, other: &dyn Fn(&Row) -> bool) -> bool {
+    let rows = |rounds: &[Round]| -> Vec<Row> {
+        let all = rounds.iter().flat_map(|round| round.ops.iter().flatten());
+        all.filter(|row| row.is_real() && !other(row)).cloned().collect()
+    };
+    rows(&case.expect.all_rounds()) == rows(&played.rounds)
 }
 
 fn difference(case: &Case, expected: &[Round], played: &Played) -> Option<String> {
