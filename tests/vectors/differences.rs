@@ -121,11 +121,11 @@ pub(crate) const DEFAULT: &[EndRule] = &[
                 .argo
                 .real()
                 .filter(|(_, row)| row.op == "delete" && row.key == namespace);
-            let is_lost = homes(it.key).contains(&namespace) && deleted.next().is_some();
-            let is_itself = it.key == namespace && matches!(it.way, Way::Kept | Way::Changed | Way::Made);
-            has_option(it.case, "CreateNamespace=true")
-                && !is_declared
-                && (is_itself || is_lost && it.way != Way::Deleted)
+            let is_deleted = deleted.next().is_some();
+            let is_lost = homes(it.key).contains(&namespace) && is_deleted && it.way != Way::Deleted;
+            let is_there = matches!(it.way, Way::Kept | Way::Changed | Way::Made);
+            let is_itself = it.key == namespace && is_there && (is_deleted || it.argo.is_short());
+            has_option(it.case, "CreateNamespace=true") && !is_declared && (is_itself || is_lost)
         },
         reason: "the namespace that CreateNamespace makes is made again or kept, with what is in it; Argo CD prunes it when its manifest \
                  leaves Git, and leaves its labels",
@@ -183,7 +183,15 @@ pub(crate) const DEFAULT: &[EndRule] = &[
     },
     EndRule {
         name: "what-somebody-deletes-is-written-again",
-        explains: |it| has(it.case, it.key, &[Trouble::Taken]) || follows(it, &[Trouble::Taken]),
+        explains: |it| {
+            let writes = it
+                .ours
+                .real()
+                .filter(|(_, row)| row.key == it.key && row.op != "delete");
+            let is_written_again = it.argo.is_short() || writes.count() > 1;
+            let is_there = it.way.is_done() || it.way == Way::Kept;
+            is_there && is_written_again && has(it.case, it.key, &[Trouble::Taken]) || follows(it, &[Trouble::Taken])
+        },
         reason: "an object that disappears during a sync is written again; Argo CD fails, or waits for it",
     },
     EndRule {

@@ -34,6 +34,7 @@ const API: usize = 990;
 const SYNC_ORDER: usize = 980;
 const SYNC_ORDER_DEFAULT: usize = 990;
 const SYNC_ORDER_OTHERS: usize = 1000;
+const SYNC_ORDER_RULES: usize = 1000;
 
 /// How many differences are shown.
 const SHOWN: usize = 60;
@@ -108,6 +109,16 @@ fn sync_order_others() {
         "sync-order",
         SYNC_ORDER_OTHERS,
         sync_order::run_others,
+    );
+}
+
+#[test]
+fn sync_order_rules() {
+    hold_folder(
+        "sync_order_rules",
+        "sync-order",
+        SYNC_ORDER_RULES,
+        sync_order::run_rules,
     );
 }
 

@@ -17,8 +17,12 @@ use capstan_engine::settings::Guards;
 use super::{Score, differences};
 use case::{Case, Round, Row};
 use course::{Course, Difference};
+use end::Way;
 pub(crate) use replay::Played;
 use replay::{play, play_closely};
+
+/// Of so many cases one is what the rules are tried on.
+const EVERY: usize = 60;
 
 /// Replays every case with `guards: argo`. What differs and falls under no named rule is printed as such, and fails.
 pub(crate) fn run(folder: &Path) -> Score {
@@ -118,6 +122,46 @@ pub(crate) fn run_others(folder: &Path) -> Score {
         total,
         differences,
     }
+}
+
+/// The rules can be hurt: of recorded syncs that come to the same good end both ways, no rule explains an object that one of them would have
+/// left out. Gives how many such objects there were, and those that are explained.
+pub(crate) fn run_rules(folder: &Path) -> Score {
+    let path = folder.join("cases.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut score = Score {
+        equal: 0,
+        total: 0,
+        differences: Vec::new(),
+    };
+    for line in text.lines().step_by(EVERY) {
+        let case: Case = serde_json::from_str(line).expect("every line is a case");
+        let played = [Guards::Argo, Guards::Capstan].map(|guards| play_closely(&case, guards));
+        let is_good = played.iter().all(|played| played.phase == "Succeeded");
+        if !is_good || !end::End::of(&case, &played[0], &played[1]).is_same() {
+            continue;
+        }
+        let [argo, ours] = [&played[0], &played[1]].map(|played| Course::of(&case, played));
+        for key in played[1].world.settled() {
+            for way in [Way::NotMade, Way::Unchanged, Way::Made, Way::Changed, Way::Deleted] {
+                let difference = Difference {
+                    case: &case,
+                    argo: &argo,
+                    ours: &ours,
+                    key: &key,
+                    way,
+                };
+                score.total += 1;
+                match differences::of_end(&difference) {
+                    None => score.equal += 1,
+                    Some(rule) => score
+                        .differences
+                        .push(format!("{}: {key} {way:?}: {}", case.id, rule.name)),
+                }
+            }
+        }
+    }
+    score
 }
 
 /// How a case ends with the safe defaults, beside how it ends with `guards: argo`.
