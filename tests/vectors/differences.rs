@@ -131,6 +131,14 @@ pub(crate) const DEFAULT: &[EndRule] = &[
                  leaves Git, and leaves its labels",
     },
     EndRule {
+        name: "what-is-needed-stays",
+        explains: |it| {
+            let mut declared = it.case.desired.iter().map(key_of);
+            it.way == Way::Kept && declared.any(|key| homes(&key).iter().any(|home| home == it.key))
+        },
+        reason: "a Namespace or a definition that no manifest declares any more stays as long as something declared needs it",
+    },
+    EndRule {
         name: "what-is-not-pruned-needs-no-permission",
         explains: |it| {
             let is_declared = |key: &String| it.case.desired.iter().any(|object| key_of(object) == *key);
@@ -190,7 +198,9 @@ pub(crate) const DEFAULT: &[EndRule] = &[
                 .filter(|(_, row)| row.key == it.key && row.op != "delete");
             let is_written_again = it.argo.is_short() || writes.count() > 1;
             let is_there = it.way.is_done() || it.way == Way::Kept;
-            is_there && is_written_again && has(it.case, it.key, &[Trouble::Taken]) || follows(it, &[Trouble::Taken])
+            let is_taken = has(it.case, it.key, &[Trouble::Taken]);
+            let is_not_yet = !is_there && it.is_behind(Step::is_obstacle);
+            is_taken && (is_there && is_written_again || is_not_yet) || follows(it, &[Trouble::Taken])
         },
         reason: "an object that disappears during a sync is written again; Argo CD fails, or waits for it",
     },
