@@ -16,7 +16,7 @@ use capstan_engine::settings::Guards;
 
 use super::{Score, differences};
 use case::{Case, Round, Row};
-use course::{Course, Difference};
+use course::{Course, Difference, Trouble};
 use end::Way;
 pub(crate) use replay::Played;
 use replay::{play, play_closely};
@@ -142,7 +142,9 @@ pub(crate) fn run_rules(folder: &Path) -> Score {
             continue;
         }
         let [argo, ours] = [&played[0], &played[1]].map(|played| Course::of(&case, played));
-        for key in played[1].world.settled() {
+        // What somebody takes away is not there afterwards, which is not pretended.
+        let settled = played[1].world.settled().into_iter();
+        for key in settled.filter(|key| !course::has(&case, key, &[Trouble::Taken])) {
             for way in [Way::NotMade, Way::Unchanged, Way::Made, Way::Changed, Way::Deleted] {
                 let difference = Difference {
                     case: &case,
