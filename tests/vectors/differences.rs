@@ -200,8 +200,17 @@ pub(crate) const DEFAULT: &[EndRule] = &[
             let is_written_again = it.argo.is_short() || writes > 1;
             let is_there = it.way.is_done() || it.way == Way::Kept;
             let is_taken = has(it.case, it.key, &[Trouble::Taken]);
-            let is_not_yet = !is_there && writes > 0 || it.is_behind(Step::is_obstacle);
-            is_taken && (is_there && is_written_again || is_not_yet) || follows(it, &[Trouble::Taken])
+            let is_not_yet = !is_there && (writes > 0 || it.is_behind(Step::is_obstacle));
+            // Ours was over when somebody came to it.
+            let mut later = it
+                .case
+                .script
+                .vanish
+                .iter()
+                .filter(|vanish| vanish.before_round as usize > it.ours.rounds);
+            let is_over =
+                it.way == Way::Kept && later.any(|vanish| vanish.key == it.key || homes(it.key).contains(&vanish.key));
+            is_taken && (is_there && is_written_again || is_not_yet || is_over) || follows(it, &[Trouble::Taken])
         },
         reason: "an object that disappears during a sync is written again; Argo CD fails, or waits for it",
     },
