@@ -33,8 +33,8 @@ const HELM: usize = 990;
 const API: usize = 990;
 const SYNC_ORDER: usize = 980;
 const SYNC_ORDER_DEFAULT: usize = 990;
-const SYNC_ORDER_OTHERS: usize = 1000;
-const SYNC_ORDER_RULES: usize = 1000;
+const SYNC_ORDER_OTHERS: usize = 960;
+const SYNC_ORDER_RULES: usize = 990;
 
 /// How many differences are shown.
 const SHOWN: usize = 60;

@@ -117,6 +117,8 @@ pub(crate) fn run_others(folder: &Path) -> Score {
     let path = folder.join("cases.jsonl");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let (total, differences) = others::run(&text.lines().collect::<Vec<_>>());
+    let worse: Vec<_> = differences.iter().filter(|why| !why.contains("UNEXPLAINED")).collect();
+    assert!(worse.is_empty(), "worse, or out of order: {worse:?}");
     Score {
         equal: total - differences.len(),
         total,
