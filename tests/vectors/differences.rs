@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::sync_order::case::{Case, key_of};
-use super::sync_order::end::{End, Way};
+use super::sync_order::case::{Case, Row, key_of};
+use super::sync_order::course::{Difference, Step, Trouble, has, homes, phase_of};
+use super::sync_order::end::Way;
+use super::sync_order::{Played, is_as_recorded, is_as_recorded_but_for};
 
-/// One difference.
+const SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
+
+/// One difference with `guards: argo`.
 pub(crate) struct Rule {
     pub(crate) name: &'static str,
-    /// May it show in this case?
-    pub(crate) holds: fn(&Case) -> bool,
+    /// Is it the reason? It is, where the case goes as it was recorded once what the rule speaks of is taken out of it.
+    pub(crate) explains: fn(&Case, &Played) -> bool,
     pub(crate) reason: &'static str,
 }
 
@@ -20,29 +24,41 @@ pub(crate) struct Rule {
 pub(crate) const ARGO: &[Rule] = &[
     Rule {
         name: "untracked-is-out-of-sync",
-        holds: |case| {
-            has_option(case, "ApplyOutOfSyncOnly=true")
-                && case.desired.iter().any(|object| is_untracked(case, &key_of(object)))
+        explains: |case, _| {
+            let mut tracked = case.clone();
+            let is_as_declared = |live: &Value| case.desired.iter().any(|object| is_alike(object, live));
+            let alike = tracked
+                .live
+                .iter_mut()
+                .filter(|live| live.unmanaged && is_as_declared(&live.obj));
+            let count = alike.map(|live| live.unmanaged = false).count();
+            has_option(case, "ApplyOutOfSyncOnly=true") && count > 0 && is_as_recorded(&tracked)
         },
         reason: "an object that equals its manifest but does not carry this application's tracking id differs by that, so that \
                  ApplyOutOfSyncOnly does not pass over it; the recordings were made without tracking ids",
     },
     Rule {
         name: "misspelt-prune-protects-nothing-away",
-        holds: |case| {
-            let of_app = case.op.sync_options.iter().any(|option| option.starts_with("Prune="));
-            of_app
-                && case
-                    .live
-                    .iter()
-                    .any(|live| options(&live.obj).iter().any(|word| is_misspelt_prune(word)))
+        explains: |case, _| {
+            let mut unprotected = case.clone();
+            let live = unprotected.live.iter_mut().filter(|live| is_misspelt(&live.obj));
+            let count = live
+                .map(|live| annotate(&mut live.obj, SYNC_OPTIONS, "Prune=true"))
+                .count();
+            is_protected_by_application(case) && count > 0 && is_as_recorded(&unprotected)
         },
         reason: "an object's `Prune=` with a value that nobody knows counts as not written; Argo CD lets it switch off the application's \
                  `Prune=false` and `Prune=confirm`",
     },
     Rule {
         name: "a-stopped-hook-of-two-phases",
-        holds: |case| case.script.terminate_at.is_some() && case.desired.iter().any(|object| phases(object) > 1),
+        explains: |case, played| {
+            let twice = |row: &Row| {
+                let mut hooks = case.desired.iter().filter(|object| phases(object) > 1);
+                hooks.any(|hook| key_of(hook) == row.key)
+            };
+            case.script.terminate_at.is_some() && is_as_recorded_but_for(case, played, &twice)
+        },
         reason: "one hook in two phases is one object with two tasks; after the first task deleted it the recording's cluster knows no \
                  health of it any more, ours still has what was last seen",
     },
@@ -69,10 +85,8 @@ fn is_brought(case: &Case, key: &str) -> bool {
 /// One difference of the safe defaults, as it shows in one object.
 pub(crate) struct EndRule {
     pub(crate) name: &'static str,
-    /// May it show in this case?
-    pub(crate) holds: fn(&Case) -> bool,
-    /// Is this how it shows: in this object, at these ends?
-    pub(crate) shows: fn(&Case, &End, &str, Way) -> bool,
+    /// Is this how it shows? It is, where an object that the case gives this trouble stands before what differs, or is it.
+    pub(crate) explains: fn(&Difference<'_>) -> bool,
     pub(crate) reason: &'static str,
 }
 
@@ -82,181 +96,241 @@ impl PartialEq for EndRule {
     }
 }
 
-/// For each object that ends otherwise the rule that explains it.
-pub(crate) fn of_end(case: &Case, end: &End) -> Vec<Option<&'static EndRule>> {
-    let mut rules: Vec<Option<&EndRule>> = Vec::new();
-    for (key, way) in &end.ways {
-        let rule = DEFAULT
-            .iter()
-            .find(|rule| (rule.holds)(case) && (rule.shows)(case, end, key, *way));
-        if !rules.contains(&rule) {
-            rules.push(rule);
-        }
-    }
-    rules
+/// The rule that explains why an object ends otherwise.
+pub(crate) fn of_end(difference: &Difference<'_>) -> Option<&'static EndRule> {
+    DEFAULT.iter().find(|rule| (rule.explains)(difference))
 }
 
-/// Ours is not at its end, and what it has not come to is as it was; or Argo CD is not, and what ours has come to is as it is declared. What
-/// runs when a sync fails runs with the one that failed.
-fn is_further(case: &Case, end: &End, key: &str, way: Way) -> bool {
-    let of_failure = is_of_failure(case, key) && (end.is_short() || end.argo_is_short());
-    way.is_held() && end.is_short() || way.is_done() && end.argo_is_short() || of_failure
+/// What stands before it has one of these troubles: in ours where it is held, in Argo CD's way where ours is further.
+fn follows(it: &Difference<'_>, troubles: &[Trouble]) -> bool {
+    it.is_held_by(troubles) || it.is_beyond_argo(troubles) || it.is_of_a_failure(troubles)
 }
 
 /// Differences of the safe defaults, as they show in how a sync ends.
 pub(crate) const DEFAULT: &[EndRule] = &[
     EndRule {
         name: "what-is-not-valid-is-not-begun",
-        holds: |_| true,
-        shows: |_, end, _, way| end.says("are not valid, and nothing was written") && way.is_held(),
+        explains: |it| {
+            let is_invalid = |object: &Value| has(it.case, &key_of(object), &[Trouble::Denied, Trouble::Homeless]);
+            it.is_of_a_sync_not_begun() && it.case.desired.iter().any(is_invalid)
+        },
         reason: "a sync of which an object is of no known kind is refused as a whole before anything is written; Argo CD makes the \
                  application's Namespace, and goes on where a dry run was skipped",
     },
     EndRule {
-        name: "stopped-at-another-point",
-        holds: |case| case.script.terminate_at.is_some(),
-        shows: |case, end, key, way| {
-            let is_stopped = end.says("terminat") || end.argo_says("terminat");
-            is_stopped && (is_further(case, end, key, way) || way == Way::Deleted && end.argo_is_short())
+        name: "what-waits-for-each-other-is-not-begun",
+        explains: |it| {
+            let is_definition = |object: &&Value| is_hook(object) && object["kind"] == "CustomResourceDefinition";
+            let is_needed = |object: &Value| {
+                let mut declared = it.case.desired.iter().map(key_of);
+                declared.any(|key| homes(&key).contains(&key_of(object)))
+            };
+            it.is_of_a_sync_not_begun() && it.case.desired.iter().filter(is_definition).any(is_needed)
         },
-        reason: "what does not depend on each other runs at once and waves follow without a pause, so that a sync is further, or waits for \
-                 something else, when somebody stops it",
+        reason: "a definition that is a hook of a later phase than the first object of its kind is refused as a circle; Argo CD goes by \
+                 whether the kind is served before the sync",
+    },
+    EndRule {
+        name: "the-namespace-that-is-made-is-kept",
+        explains: |it| {
+            let namespace = format!("/Namespace//{}", it.case.app.namespace);
+            let is_declared = it.case.desired.iter().any(|object| key_of(object) == namespace);
+            let mut deleted = it
+                .argo
+                .real()
+                .filter(|(_, row)| row.op == "delete" && row.key == namespace);
+            let is_deleted = deleted.next().is_some();
+            let is_lost = homes(it.key).contains(&namespace) && is_deleted && it.way != Way::Deleted;
+            let is_there = matches!(it.way, Way::Kept | Way::Changed | Way::Made);
+            let is_itself = it.key == namespace && is_there && (is_deleted || it.argo.is_short());
+            has_option(it.case, "CreateNamespace=true") && !is_declared && (is_itself || is_lost)
+        },
+        reason: "the namespace that CreateNamespace makes is made again or kept, with what is in it; Argo CD prunes it when its manifest \
+                 leaves Git, and leaves its labels",
+    },
+    EndRule {
+        name: "what-is-needed-stays",
+        explains: |it| {
+            let mut declared = it.case.desired.iter().map(key_of);
+            it.way == Way::Kept && declared.any(|key| homes(&key).iter().any(|home| home == it.key))
+        },
+        reason: "a Namespace or a definition that no manifest declares any more stays as long as something declared needs it",
+    },
+    EndRule {
+        name: "what-is-not-pruned-needs-no-permission",
+        explains: |it| {
+            let is_declared = |key: &String| it.case.desired.iter().any(|object| key_of(object) == *key);
+            let mut live = it.case.live.iter().map(|live| key_of(&live.obj));
+            let is_left = |key: String| !is_declared(&key) && has(it.case, &key, &[Trouble::Denied]);
+            !it.case.op.prune && it.is_unreached_by_argo() && it.argo.real().next().is_none() && live.any(is_left)
+        },
+        reason: "an object that the project does not permit and that a sync leaves alone does not keep the others from being synced; Argo CD \
+                 refuses a sync without `prune` for what it would not delete",
     },
     EndRule {
         name: "no-wave-hook",
-        holds: |case| case.script.wave_hook_fails.is_some(),
-        shows: |case, end, key, way| {
-            end.argo_is_short() && (way.is_done() || way == Way::Deleted) || is_further(case, end, key, way)
-        },
+        explains: |it| it.is_unreached_by_argo() && is_after_the_wave_hook(it),
         reason: "there is no pause between waves that could fail",
     },
     EndRule {
         name: "the-server-has-the-word",
-        holds: |case| fails(case, "dry-run"),
-        shows: |case, end, key, way| match way.is_done() {
-            true => end.argo_says("failed to apply (dry run)") && is_further(case, end, key, way),
-            false => says_why(case, end, key, &["fail"]) && is_further(case, end, key, way),
+        explains: |it| {
+            let is_refused = |(_, row): &(usize, Row)| row.op.starts_with("dry-run-") && row.has("fail");
+            let is_tried = |step: &Step| step.is_failed() && has(it.case, &step.key, &[Trouble::DryRunFails]);
+            it.is_unreached_by_argo() && it.argo.requests.iter().any(is_refused)
+                || it.is_of_a_sync_not_begun() && it.ours.steps.iter().any(is_tried)
+                || follows(it, &[Trouble::DryRunFails])
         },
         reason: "no client-side dry run of everything before everything: the server is asked before a sync that deletes, and otherwise \
                  its answer to the write itself counts",
     },
     EndRule {
         name: "a-failure-stops-what-has-not-begun",
-        holds: |case| {
-            ["apply", "delete", "finalizer", "deny"]
-                .iter()
-                .any(|op| fails(case, op))
-        },
-        shows: |case, end, key, way| match way.is_held() {
-            true => says_why(case, end, key, &["fail"]) && is_further(case, end, key, way),
-            false => is_further(case, end, key, way),
+        explains: |it| {
+            follows(
+                it,
+                &[
+                    Trouble::WriteFails,
+                    Trouble::DeleteFails,
+                    Trouble::ReleaseFails,
+                    Trouble::Denied,
+                    Trouble::Homeless,
+                ],
+            )
         },
         reason: "after a failure nothing new begins; Argo CD writes the rest of the wave, kind by kind, and prunes before it writes. Kinds \
                  that do not depend on each other are written at once, so that something may have been written that Argo CD had not reached",
     },
     EndRule {
         name: "only-a-known-outcome-counts",
-        holds: |case| {
-            let all = case
-                .script
-                .health
-                .values()
-                .flatten()
-                .chain(case.script.live_health.values());
-            all.into_iter().any(|status| status != "Healthy")
-        },
-        shows: |case, end, key, way| match way.is_done() {
-            true => is_further(case, end, key, way),
-            false => says_why(case, end, key, &["waiting for", "fail"]) && is_further(case, end, key, way),
-        },
+        explains: |it| follows(it, &[Trouble::Unhealthy]),
         reason: "Degraded may pass and is waited for until a deadline; a hook of unknown health, or whose check broke, neither succeeded nor \
                  failed; the last wave has to be healthy where there are several",
     },
     EndRule {
         name: "what-somebody-deletes-is-written-again",
-        holds: |case| !case.script.vanish.is_empty() || case.live.iter().any(|live| live.deleting),
-        shows: |case, end, key, way| is_taken(case, key) || is_further(case, end, key, way),
+        explains: |it| {
+            let writes = it
+                .ours
+                .real()
+                .filter(|(_, row)| row.key == it.key && row.op != "delete");
+            let writes = writes.count();
+            let is_written_again = it.argo.is_short() || writes > 1;
+            let is_there = it.way.is_done() || it.way == Way::Kept;
+            let is_taken = has(it.case, it.key, &[Trouble::Taken]);
+            let is_not_yet = !is_there && (writes > 0 || it.is_behind(Step::is_obstacle));
+            // Ours was over when somebody came to it.
+            let mut later = it
+                .case
+                .script
+                .vanish
+                .iter()
+                .filter(|vanish| vanish.before_round as usize > it.ours.rounds);
+            let is_over =
+                it.way == Way::Kept && later.any(|vanish| vanish.key == it.key || homes(it.key).contains(&vanish.key));
+            is_taken && (is_there && is_written_again || is_not_yet || is_over) || follows(it, &[Trouble::Taken])
+        },
         reason: "an object that disappears during a sync is written again; Argo CD fails, or waits for it",
     },
     EndRule {
         name: "an-earlier-run-of-a-hook-goes-first",
-        holds: |case| {
-            case.desired
-                .iter()
-                .any(|object| phases(object) > 0 && case.live.iter().any(|live| key_of(&live.obj) == key_of(object)))
-        },
-        shows: |case, end, key, way| is_further(case, end, key, way),
+        explains: |it| follows(it, &[Trouble::Earlier]),
         reason: "a hook is created, never applied over an earlier run, and only what this application tracks is deleted for it",
     },
     EndRule {
         name: "prunes-come-after-applies",
-        holds: |case| case.op.prune && is_pruned(case),
-        shows: |case, end, key, way| match way {
-            Way::Deleted => end.argo_is_short(),
-            way => is_further(case, end, key, way),
-        },
+        explains: |it| it.case.op.prune && follows(it, &[Trouble::Lingers]),
         reason: "prunes come after every apply, in reverse waves, each wave once the one before is gone",
     },
     EndRule {
         name: "a-definition-may-come-from-elsewhere",
-        holds: |case| mentions(case, "SkipDryRunOnMissingResource=true"),
-        shows: |case, end, key, way| is_further(case, end, key, way),
+        explains: |it| mentions(it.case, "SkipDryRunOnMissingResource=true") && follows(it, &[Trouble::Homeless]),
         reason: "with SkipDryRunOnMissingResource an object waits until its kind is served; Argo CD tries to write it, and fails",
     },
     EndRule {
         name: "a-hook-is-declared",
-        holds: |case| {
-            let hooks = case.desired.iter().filter(|object| is_hook(object));
-            hooks.into_iter().any(|object| {
-                case.live
-                    .iter()
-                    .any(|live| key_of(&live.obj) == key_of(object) && !is_hook(&live.obj))
-            })
-        },
-        shows: |case, _, key, way| {
-            way == Way::Kept
-                && case
-                    .desired
-                    .iter()
-                    .any(|object| key_of(object) == key && is_hook(object))
+        explains: |it| {
+            let mut declared = it.case.desired.iter();
+            let mut live = it.case.live.iter().filter(|live| !is_hook(&live.obj));
+            it.way == Way::Kept
+                && declared.any(|object| key_of(object) == it.key && is_hook(object))
+                && live.any(|live| key_of(&live.obj) == it.key)
         },
         reason: "an object that has become a hook, even one that never runs, is declared: it is not pruned",
     },
     EndRule {
-        name: "untracked-is-out-of-sync",
-        holds: |case| has_option(case, "ApplyOutOfSyncOnly=true"),
-        shows: |_, _, _, way| way == Way::Changed,
-        reason: "a person's sync writes everything; what is as desired costs a request and changes nothing",
-    },
-    EndRule {
         name: "confirmation-holds-back-its-own-prune",
-        holds: |case| mentions(case, "Prune=confirm"),
-        shows: |case, end, key, way| {
-            way == Way::Kept && says(case, key, "Prune=confirm") || is_further(case, end, key, way)
+        explains: |it| {
+            let is_own = it.way == Way::Kept && has(it.case, it.key, &[Trouble::Confirmed]);
+            is_own || follows(it, &[Trouble::Confirmed])
         },
         reason: "a prune that waits for its confirmation keeps nothing else from being done; without `prune` nothing is confirmed",
     },
     EndRule {
         name: "misspelt-prune-protects-nothing-away",
-        holds: |case| {
-            case.live
-                .iter()
-                .any(|live| options(&live.obj).iter().any(|word| is_misspelt_prune(word)))
+        explains: |it| {
+            let mut live = it.case.live.iter().filter(|live| key_of(&live.obj) == it.key);
+            it.way == Way::Kept && is_protected_by_application(it.case) && live.any(|live| is_misspelt(&live.obj))
         },
-        shows: |case, _, key, way| way == Way::Kept && case.live.iter().any(|live| key_of(&live.obj) == key),
         reason: "as with `guards: argo`",
     },
+    EndRule {
+        name: "a-wave-follows-at-once",
+        explains: |it| {
+            let mut last = it.argo.real().filter(|(round, _)| *round == it.argo.rounds);
+            it.argo.is_running()
+                && last.next().is_some()
+                && it.is_unreached_by_argo()
+                && it.argo.at < Some(it.argo_place())
+        },
+        reason: "a wave follows as soon as the one before is settled; Argo CD does one in each of its rounds, and the recordings end after \
+                 twelve, in which it was still writing",
+    },
+    EndRule {
+        name: "stopped-at-another-point",
+        explains: |it| match it.case.script.terminate_at {
+            Some(round) => is_stopped_before(it, round as usize),
+            None => false,
+        },
+        reason: "what does not depend on each other runs at once and waves follow without a pause, so that a sync is further, or waits for \
+                 something else, when somebody stops it",
+    },
 ];
+
+/// It comes after the wave whose end Argo CD does not outlive.
+fn is_after_the_wave_hook(it: &Difference<'_>) -> bool {
+    let Some(script) = &it.case.script.wave_hook_fails else {
+        return false;
+    };
+    let phase = phase_of(script["phase"].as_str().unwrap_or_default());
+    let wave = (phase, script["wave"].as_i64().unwrap_or_default());
+    it.argo.at == Some(wave) && it.argo_place() > wave
+}
+
+/// Somebody stopped a sync before it came to this: ours, which still had something to wait for; or Argo CD's, which does a wave a round, and
+/// which ours was ahead of.
+fn is_stopped_before(it: &Difference<'_>, round: usize) -> bool {
+    let before = |(at, _): &&(usize, Row)| *at < round;
+    if it.way.is_held() {
+        return it.ours.is_short() && it.ours.rounds == round && (round == 1 || it.is_behind(Step::is_obstacle));
+    }
+    let mut done = it.argo.real().filter(before);
+    it.argo.rounds >= round
+        && it.is_unreached_by_argo()
+        && done.all(|(_, row)| (phase_of(&row.phase), row.wave) <= it.argo_place())
+}
+
+/// The application's own options keep everything from being pruned, now or unconfirmed.
+fn is_protected_by_application(case: &Case) -> bool {
+    ["Prune=false", "Prune=confirm"]
+        .iter()
+        .any(|option| has_option(case, option))
+}
 
 /// Names and reasons.
 fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
     let argo = ARGO.iter().map(|rule| (rule.name, rule.reason));
     argo.chain(DEFAULT.iter().map(|rule| (rule.name, rule.reason)))
-}
-
-/// Does ours say one of these words? What runs when a sync fails needs none: ours did not fail.
-fn says_why(case: &Case, end: &End, key: &str, words: &[&str]) -> bool {
-    words.iter().any(|words| end.says(words)) || is_of_failure(case, key)
 }
 
 /// Prints how often which rule was needed.
@@ -278,61 +352,28 @@ fn users_are_told_every_difference() {
     }
 }
 
-/// Is it a hook that runs when a sync fails?
-fn is_of_failure(case: &Case, key: &str) -> bool {
-    let is_it = |object: &&Value| {
-        let prefix = object["metadata"]["generateName"].as_str().unwrap_or_default();
-        format!("{}{prefix}", key_of(object)) == key
-    };
-    let mut declared = case.desired.iter().filter(is_it);
-    declared.any(|object| {
-        let words = annotation(object, "argocd.argoproj.io/hook").unwrap_or_default();
-        words.split(',').any(|word| word.trim() == "SyncFail")
-    })
-}
-
-/// Does somebody else delete it, or what it lives in, or what defines it?
-fn is_taken(case: &Case, key: &str) -> bool {
-    let going = case
-        .live
-        .iter()
-        .filter(|live| live.deleting)
-        .map(|live| key_of(&live.obj));
-    let taken: Vec<String> = case
-        .script
-        .vanish
-        .iter()
-        .map(|vanish| vanish.key.clone())
-        .chain(going)
-        .collect();
-    let mut parts = key.split('/');
-    let (group, _, namespace) = (
-        parts.next().unwrap_or_default(),
-        parts.next(),
-        parts.next().unwrap_or_default(),
-    );
-    let holds = |other: &String| {
-        let is_definition = other.starts_with("apiextensions.k8s.io/CustomResourceDefinition//");
-        let defines = is_definition && !group.is_empty() && other.ends_with(&format!(".{group}"));
-        other == key || *other == format!("/Namespace//{namespace}") || defines
-    };
-    taken.iter().any(holds)
-}
-
-/// Does an object, as it is declared or live, or the application say this option?
-fn says(case: &Case, key: &str, option: &str) -> bool {
-    let objects = case.desired.iter().chain(case.live.iter().map(|live| &live.obj));
-    let mut of_key = objects.filter(|object| key_of(object) == key);
-    has_option(case, option) || of_key.any(|object| options(object).contains(&option))
-}
-
 fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.pointer("/metadata/annotations")?.get(name)?.as_str()
 }
 
-fn options(object: &Value) -> Vec<&str> {
-    let text = annotation(object, "argocd.argoproj.io/sync-options").unwrap_or_default();
+pub(crate) fn options(object: &Value) -> Vec<&str> {
+    let text = annotation(object, SYNC_OPTIONS).unwrap_or_default();
     text.split(',').map(str::trim).collect()
+}
+
+/// Does an object say `Prune=` with a value that nobody knows?
+fn is_misspelt(object: &Value) -> bool {
+    options(object).into_iter().any(is_misspelt_prune)
+}
+
+fn annotate(object: &mut Value, name: &str, text: &str) {
+    object["metadata"]["annotations"][name] = Value::String(text.to_owned());
+}
+
+/// Is what is live as it is declared, in everything that the recordings compare?
+fn is_alike(declared: &Value, live: &Value) -> bool {
+    let compared = ["/metadata/labels", "/metadata/annotations", "/data", "/spec"];
+    key_of(declared) == key_of(live) && compared.iter().all(|at| declared.pointer(at) == live.pointer(at))
 }
 
 fn is_misspelt_prune(word: &str) -> bool {
@@ -348,27 +389,8 @@ fn mentions(case: &Case, option: &str) -> bool {
     has_option(case, option) || objects.into_iter().any(|object| options(object).contains(&option))
 }
 
-fn fails(case: &Case, op: &str) -> bool {
-    case.script.fail.iter().any(|fail| fail.op == op)
-}
-
-fn is_untracked(case: &Case, key: &str) -> bool {
-    case.live.iter().any(|live| live.unmanaged && key_of(&live.obj) == key)
-}
-
 fn is_hook(object: &Value) -> bool {
     annotation(object, "argocd.argoproj.io/hook").is_some() || annotation(object, "helm.sh/hook").is_some()
-}
-
-/// Is something live that nothing declares?
-fn is_pruned(case: &Case) -> bool {
-    let declared = |key: &String| case.desired.iter().any(|object| key_of(object) == *key);
-    let live = case
-        .live
-        .iter()
-        .filter(|live| !live.unmanaged)
-        .map(|live| key_of(&live.obj));
-    live.into_iter().any(|key| !declared(&key))
 }
 
 /// In how many phases of a sync a hook runs.

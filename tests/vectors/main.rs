@@ -33,6 +33,8 @@ const HELM: usize = 990;
 const API: usize = 990;
 const SYNC_ORDER: usize = 980;
 const SYNC_ORDER_DEFAULT: usize = 990;
+const SYNC_ORDER_OTHERS: usize = 960;
+const SYNC_ORDER_RULES: usize = 990;
 
 /// How many differences are shown.
 const SHOWN: usize = 60;
@@ -97,6 +99,26 @@ fn sync_order_default() {
         "sync-order",
         SYNC_ORDER_DEFAULT,
         sync_order::run_default,
+    );
+}
+
+#[test]
+fn sync_order_others() {
+    hold_folder(
+        "sync_order_others",
+        "sync-order",
+        SYNC_ORDER_OTHERS,
+        sync_order::run_others,
+    );
+}
+
+#[test]
+fn sync_order_rules() {
+    hold_folder(
+        "sync_order_rules",
+        "sync-order",
+        SYNC_ORDER_RULES,
+        sync_order::run_rules,
     );
 }
 

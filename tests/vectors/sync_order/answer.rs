@@ -1,9 +1,34 @@
 //! What the simulated cluster says, as outcomes of effects.
 
 use capstan_engine::event::{Outcome, WriteError};
+use capstan_engine::health::{HealthRules, HealthVerdict};
+use capstan_model::{HealthStatus, HealthStatusCode};
 use serde_json::{Value, json};
 
 use super::world::Refusal;
+
+/// The health that the cluster's script gives an object.
+#[derive(Debug)]
+pub(crate) struct Scripted;
+
+impl HealthRules for Scripted {
+    fn assess(&self, object: &Value) -> HealthVerdict {
+        let message = object["status"]["message"].as_str().unwrap_or_default();
+        let code = match object["status"]["scripted"].as_str() {
+            None | Some("none") => return HealthVerdict::NoHealth,
+            Some("error") => return HealthVerdict::Failed("the health check broke".into()),
+            Some("Healthy") => HealthStatusCode::Healthy,
+            Some("Progressing") => HealthStatusCode::Progressing,
+            Some("Suspended") => HealthStatusCode::Suspended,
+            Some("Degraded") => HealthStatusCode::Degraded,
+            Some("Unknown") => HealthStatusCode::Unknown,
+            // An empty status is neither good nor bad, as Missing is.
+            Some("Missing" | "") => HealthStatusCode::Missing,
+            Some(other) => panic!("unknown health {other:?}"),
+        };
+        HealthVerdict::Is(HealthStatus::new(code, message))
+    }
+}
 
 /// An outcome, and the row of the recording: operation, key, flags.
 pub(crate) type Answered = (Outcome, Option<(String, String, Vec<&'static str>)>);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use capstan_model::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Case {
     pub(crate) id: String,
     pub(crate) app: App,
@@ -16,7 +17,7 @@ pub(crate) struct Case {
     pub(crate) expect: Expect,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct App {
     pub(crate) namespace: String,
@@ -25,7 +26,7 @@ pub(crate) struct App {
     pub(crate) managed_namespace_labels: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Op {
     pub(crate) prune: bool,
@@ -36,7 +37,7 @@ pub(crate) struct Op {
     pub(crate) sync_options: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct LiveObject {
     pub(crate) obj: Value,
     #[serde(default)]
@@ -47,7 +48,7 @@ pub(crate) struct LiveObject {
     pub(crate) csa: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Script {
     pub(crate) health: BTreeMap<String, Vec<String>>,
@@ -60,7 +61,7 @@ pub(crate) struct Script {
     pub(crate) wave_hook_fails: Option<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Vanish {
     pub(crate) before_round: u32,
@@ -69,14 +70,14 @@ pub(crate) struct Vanish {
     pub(crate) force: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Fail {
     pub(crate) op: String,
     pub(crate) key: String,
     pub(crate) message: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Expect {
     pub(crate) rounds: Vec<Round>,
     pub(crate) end: String,
@@ -146,6 +147,39 @@ impl Expect {
         }
         rounds
     }
+}
+
+impl Case {
+    /// What a hook without a name is called: how that begins in ours, and all of it in the recordings, in which the script speaks of it.
+    pub(crate) fn generated_names(&self) -> Vec<(String, String)> {
+        let started: Timestamp = self.app.started_at.parse().expect("startedAt is a time");
+        let (seconds, revision) = (started.as_seconds(), &self.app.revision);
+        let revision = revision.get(..7).unwrap_or(revision);
+        let prefix = |object: &Value| {
+            Some(format!(
+                "{}{}",
+                key_of(object),
+                object["metadata"]["generateName"].as_str()?
+            ))
+        };
+        let prefixes = self.desired.iter().filter_map(prefix);
+        let in_phases = prefixes.flat_map(|prefix| {
+            let phases = ["presync", "sync", "postsync", "syncfail"];
+            phases.map(|phase| {
+                (
+                    format!("{prefix}{phase}-"),
+                    format!("{prefix}{revision}-{phase}-{seconds}"),
+                )
+            })
+        });
+        in_phases.collect()
+    }
+}
+
+/// As the script names an object.
+pub(crate) fn name_in_script<'a>(generated: &'a [(String, String)], key: &'a str) -> &'a str {
+    let found = generated.iter().find(|(ours, _)| key.starts_with(ours.as_str()));
+    found.map_or(key, |(_, theirs)| theirs)
 }
 
 /// `group/Kind/namespace/name` of an object.

@@ -123,24 +123,6 @@ impl End {
         }
     }
 
-    pub(crate) fn argo_says(&self, words: &str) -> bool {
-        self.messages[0].contains(words)
-    }
-
-    pub(crate) fn says(&self, words: &str) -> bool {
-        self.messages[1].contains(words)
-    }
-
-    /// Argo CD's sync did not come to its end: it failed, was stopped, or waits.
-    pub(crate) fn argo_is_short(&self) -> bool {
-        self.phases[0] != "Succeeded"
-    }
-
-    /// Ours did not come to its end: what is held is held by that.
-    pub(crate) fn is_short(&self) -> bool {
-        self.phases[1] != "Succeeded"
-    }
-
     pub(crate) fn is_same(&self) -> bool {
         self.ways.is_empty()
     }
@@ -211,14 +193,18 @@ fn declared_by_generated_name(case: &Case, key: &str) -> bool {
     prefixes.into_iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// A prune that was asked for, of an object that is tracked, not declared as an ordinary object, and does not protect itself.
+/// A prune that was asked for, of an object that is tracked, permitted by the project, not declared as an ordinary object, and does not
+/// protect itself.
 fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
     let live = case.live.iter().find(|live| key_of(&live.obj) == key);
     if live.is_some_and(|live| live.deleting) || case.script.vanish.iter().any(|vanish| vanish.key == key) {
         return true;
     }
     let is_tracked = live.is_some_and(|live| !live.unmanaged);
-    let is_declared = case.desired.iter().any(|desired| key_of(desired) == key);
+    // What has become a hook that runs goes as a prune does, to make room for it.
+    let stays = |desired: &&Value| key_of(desired) == key && crate::differences::phases(desired) == 0;
+    let is_declared = case.desired.iter().any(|desired| stays(&desired));
+    let is_permitted = !case.script.fail.iter().any(|fail| fail.op == "deny" && fail.key == key);
     let own = object
         .pointer("/metadata/annotations")
         .and_then(|all| all.get("argocd.argoproj.io/sync-options"));
@@ -236,7 +222,7 @@ fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
         Some(&"Prune=confirm") => confirmed,
         _ => true,
     };
-    case.op.prune && !case.op.dry_run && is_tracked && !is_declared && allowed
+    case.op.prune && !case.op.dry_run && is_tracked && !is_declared && is_permitted && allowed
 }
 
 /// It lived in a namespace, or was of a kind, that may be deleted and is.

@@ -8,18 +8,15 @@ use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, Propagation};
 use capstan_engine::event::{Deletion, Descent, Outcome, ResolvedRevision};
 use capstan_engine::guard::DeletePermit;
-use capstan_engine::health::{HealthRules, HealthVerdict};
 use capstan_engine::settings::Guards;
+use capstan_engine::view::TaskView;
 use capstan_engine::{Engine, Event, Settings};
 use capstan_model::annotations::DELETION_APPROVED;
-use capstan_model::{
-    AppProject, Application, ClusterId, GroupKind, HealthStatus, HealthStatusCode, OperationPhase, ProjectResource,
-    Timestamp,
-};
+use capstan_model::{AppProject, Application, ClusterId, GroupKind, OperationPhase, ProjectResource, Timestamp};
 use serde_json::{Value, json};
 
-use super::answer::{Answered, flags_of, merge_patch, patched, write_error};
-use super::case::{Case, Round, Row, Script};
+use super::answer::{Answered, Scripted, flags_of, merge_patch, patched, write_error};
+use super::case::{Case, Round, Row};
 use super::setup::{application, discovery, id, key_text, operation, resource_key, targets, track};
 use super::world::World;
 
@@ -39,29 +36,8 @@ pub(crate) struct Played {
     pub(crate) deadline: Option<Timestamp>,
     /// What the cluster holds in the end.
     pub(crate) world: World,
-}
-
-/// The health that the cluster's script gives an object.
-#[derive(Debug)]
-struct Scripted;
-
-impl HealthRules for Scripted {
-    fn assess(&self, object: &Value) -> HealthVerdict {
-        let message = object["status"]["message"].as_str().unwrap_or_default();
-        let code = match object["status"]["scripted"].as_str() {
-            None | Some("none") => return HealthVerdict::NoHealth,
-            Some("error") => return HealthVerdict::Failed("the health check broke".into()),
-            Some("Healthy") => HealthStatusCode::Healthy,
-            Some("Progressing") => HealthStatusCode::Progressing,
-            Some("Suspended") => HealthStatusCode::Suspended,
-            Some("Degraded") => HealthStatusCode::Degraded,
-            Some("Unknown") => HealthStatusCode::Unknown,
-            // An empty status is neither good nor bad, as Missing is.
-            Some("Missing" | "") => HealthStatusCode::Missing,
-            Some(other) => panic!("unknown health {other:?}"),
-        };
-        HealthVerdict::Is(HealthStatus::new(code, message))
-    }
+    /// The tasks as they were last seen while the operation ran, and as they ended; where it was asked for.
+    pub(crate) tasks: [Vec<TaskView>; 2],
 }
 
 struct Player<'a> {
@@ -78,15 +54,26 @@ struct Player<'a> {
     pending: VecDeque<Effect>,
     ops: Vec<(usize, Vec<Row>)>,
     waves: Vec<(String, i64, bool)>,
+    /// The tasks, where they are asked for.
+    tasks: Option<Vec<TaskView>>,
 }
 
 /// Plays `case` with these guards.
-pub(crate) fn play(case: &Case, script: Script, guards: Guards) -> Played {
+pub(crate) fn play(case: &Case, guards: Guards) -> Played {
+    play_from(case, guards, None)
+}
+
+/// The same, and how far each task came.
+pub(crate) fn play_closely(case: &Case, guards: Guards) -> Played {
+    play_from(case, guards, Some(Vec::new()))
+}
+
+fn play_from(case: &Case, guards: Guards, tasks: Option<Vec<TaskView>>) -> Played {
     let settings = Settings {
         guards,
         ..Settings::default()
     };
-    let mut world = World::new(case, script);
+    let mut world = World::new(case, case.script.clone());
     track(case, &mut world);
     let mut player = Player {
         case,
@@ -101,6 +88,7 @@ pub(crate) fn play(case: &Case, script: Script, guards: Guards) -> Played {
         pending: VecDeque::new(),
         ops: Vec::new(),
         waves: Vec::new(),
+        tasks,
     };
     player.start();
     let mut rounds = Vec::new();
@@ -116,8 +104,8 @@ pub(crate) fn play(case: &Case, script: Script, guards: Guards) -> Played {
 impl Player<'_> {
     fn start(&mut self) {
         let mut project = AppProject::permissive("default");
-        for (key, _) in self.world.denials() {
-            let key = resource_key(key);
+        for key in self.world.denials() {
+            let key = resource_key(&key);
             let rule = ProjectResource {
                 group: key.group,
                 kind: key.kind,
@@ -176,7 +164,9 @@ impl Player<'_> {
             }
             last = Some(batch);
         }
-        for rows in &mut ops {
+        // What the recordings asked for together was sorted; ours has no batches, and an order.
+        let is_sorted = self.engine.settings().guards == Guards::Argo;
+        for rows in ops.iter_mut().filter(|_| is_sorted) {
             rows.sort_by(|a, b| a.key.cmp(&b.key));
         }
         Round {
@@ -212,6 +202,7 @@ impl Player<'_> {
         }
         self.engine.handle_all(self.now, events);
         self.collect();
+        self.note();
         // What is to be stopped must have begun.
         if let Some(terminate) = terminate {
             self.handle(terminate);
@@ -298,6 +289,16 @@ impl Player<'_> {
         ) {
             let observed = self.observed_application();
             self.handle(observed);
+        }
+        self.note();
+    }
+
+    /// Looks at the tasks, while there are any.
+    fn note(&mut self) {
+        let Some(tasks) = &mut self.tasks else { return };
+        let running = self.engine.view(&id()).and_then(|view| view.operation);
+        if let Some(running) = running.filter(|operation| operation.finished_at.is_none()) {
+            *tasks = running.tasks;
         }
     }
 
@@ -473,16 +474,17 @@ impl Player<'_> {
 
     fn finish(self, rounds: Vec<Round>) -> Played {
         let view = self.engine.view(&id()).expect("the application is known");
+        let operation = view.operation;
         Played {
-            phase: view
-                .operation
-                .as_ref()
-                .map(|operation| operation.phase.to_string())
-                .unwrap_or_default(),
-            message: view.operation.map(|operation| operation.message).unwrap_or_default(),
+            phase: operation.as_ref().map(|it| it.phase.to_string()).unwrap_or_default(),
+            message: operation.as_ref().map(|it| it.message.clone()).unwrap_or_default(),
             rounds,
             deadline: self.engine.poll_timeout(),
             world: self.world,
+            tasks: [
+                self.tasks.unwrap_or_default(),
+                operation.map(|it| it.tasks).unwrap_or_default(),
+            ],
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::case::{Case, Script, key_of};
+use super::case::{Case, Script, key_of, name_in_script};
 
 const MIGRATED: &str = "kubectl-client-side-apply";
 
@@ -25,6 +25,13 @@ pub(crate) fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     CUSTOM
         .iter()
         .any(|custom| custom.1 == group && custom.3 == kind && !custom.4)
+}
+
+/// The definition of a custom resource.
+pub(crate) fn definition_of(group: &str, kind: &str) -> Option<&'static str> {
+    let mut all = CUSTOM.into_iter();
+    all.find(|custom| custom.1 == group && custom.3 == kind)
+        .map(|custom| custom.0)
 }
 
 /// Kinds that are healthy unless the script says otherwise.
@@ -65,6 +72,8 @@ pub(crate) enum Refusal {
 pub(crate) struct World {
     pub(crate) objects: BTreeMap<String, Object>,
     script: Script,
+    /// Hooks without a name: how ours begins, and the recordings'.
+    generated: Vec<(String, String)>,
     pub(crate) round: u32,
     uids: u64,
     versions: u64,
@@ -75,6 +84,7 @@ impl World {
         let mut world = Self {
             objects: BTreeMap::new(),
             script,
+            generated: case.generated_names(),
             round: 1,
             uids: 0,
             versions: 100,
@@ -113,11 +123,7 @@ impl World {
 
     fn definition_of(key: &str) -> Option<&'static str> {
         let mut parts = key.split('/');
-        let (group, kind) = (parts.next()?, parts.next()?);
-        let custom = CUSTOM
-            .into_iter()
-            .find(|custom| custom.1 == group && custom.3 == kind)?;
-        Some(custom.0)
+        definition_of(parts.next()?, parts.next()?)
     }
 
     /// A round begins.
@@ -142,6 +148,10 @@ impl World {
             .map(|vanish| (vanish.key.clone(), vanish.force))
             .collect();
         for (key, force) in due {
+            let is_it = |other: &&String| name_in_script(&self.generated, other) == key;
+            let Some(key) = self.objects.keys().find(is_it).cloned() else {
+                continue;
+            };
             let Some(object) = self.objects.get_mut(&key) else {
                 continue;
             };
@@ -162,14 +172,19 @@ impl World {
     }
 
     fn failure(&self, op: &str, key: &str) -> Option<&str> {
+        let key = name_in_script(&self.generated, key);
         let fail = self.script.fail.iter().find(|fail| fail.op == op && fail.key == key)?;
         Some(&fail.message)
     }
 
-    /// The message with which the permission check refuses an object.
-    pub(crate) fn denials(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Objects that the permission check refuses; a hook without a name under both its names, ours as a glob.
+    pub(crate) fn denials(&self) -> impl Iterator<Item = String> {
         let denials = self.script.fail.iter().filter(|fail| fail.op == "deny");
-        denials.map(|fail| (fail.key.as_str(), fail.message.as_str()))
+        denials.flat_map(|fail| {
+            let generated = self.generated.iter().filter(|(_, theirs)| *theirs == fail.key);
+            let ours = generated.map(|(ours, _)| format!("{ours}*"));
+            ours.chain([fail.key.clone()]).collect::<Vec<_>>()
+        })
     }
 
     /// Would a write be refused?
@@ -192,7 +207,8 @@ impl World {
     pub(crate) fn write(&mut self, key: &str, target: &Value) -> Result<(), Refusal> {
         self.rehearse(key, false)?;
         let round = self.round;
-        let linger = self.script.linger.get(key).copied().unwrap_or(0);
+        let named = name_in_script(&self.generated, key);
+        let linger = self.script.linger.get(named).copied().unwrap_or(0);
         self.versions += 1;
         let versions = self.versions;
         let object = self.objects.entry(key.to_owned()).or_insert_with(|| {
@@ -254,6 +270,7 @@ impl World {
     fn health(&self, key: &str, object: &Object) -> String {
         let kind = key.split('/').nth(1).unwrap_or_default();
         let default = if HEALTHY.contains(&kind) { "Healthy" } else { "none" };
+        let key = name_in_script(&self.generated, key);
         let scripted = match object.applied {
             Some(applied) => self.script.health.get(key).and_then(|statuses| {
                 let at = (self.round - applied).max(1) as usize - 1;

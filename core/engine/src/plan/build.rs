@@ -320,6 +320,10 @@ impl Builder<'_> {
                 if let Some((before, kind)) = before {
                     self.graph.add_edge(before, node, kind);
                 }
+                // The wave before may be settled from the beginning: what is not deleted is waited for by nobody.
+                if let (false, Some((applies, _))) = (last || after.is_none(), applies) {
+                    self.graph.add_edge(applies, node, Dependency::Prune);
+                }
                 self.graph.add_edge(node, milestone, Dependency::Wave);
             }
             // Not of the applies: a prune does not wait for their health.

@@ -149,6 +149,28 @@ fn small_applications_completely() {
     assert!(deletes > 500, "only {deletes} objects were deleted in all these cases");
 }
 
+/// What is left opens no way for what is deleted: a wave of prunes of which nothing goes is over from the beginning, and the next one still
+/// comes after everything that is written.
+#[test]
+fn a_wave_that_stays_does_not_let_the_next_one_go_early() {
+    let mut stays = config("stays", 2, "1");
+    stays["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!("Prune=false");
+    let first = vec![config("a", 0, "1"), config("b", 1, "1"), stays];
+    let second = vec![config("new", 0, "1"), config("newer", 1, "1")];
+    let mut run = Rig::new(first.clone()).start(Vec::new());
+    run.settle(Duration::from_secs(60));
+    // Deletes do not wait for the start any more.
+    run.rig.now = run.rig.now + Duration::from_secs(600);
+    run.handle_timeout();
+    let at = run.rig.cluster.history.len();
+    run.push(second.clone());
+    run.settle(Duration::from_secs(60));
+    let deletes = check(&run.rig.cluster.history[at..], &first, &second);
+    assert_eq!(deletes, Ok(2), "{}", run.log.join("\n"));
+    let stays = ResourceKey::new("", "ConfigMap", "prod", "stays");
+    assert!(run.rig.cluster.objects.contains_key(&stays));
+}
+
 /// A history that breaks each law is seen.
 #[test]
 fn the_oracle_sees_every_violation() {
