@@ -64,9 +64,12 @@ pub(crate) const ARGO: &[Rule] = &[
     },
     Rule {
         name: "the-project-is-asked-about-every-write",
-        holds: |case| {
-            let denied = case.script.fail.iter().filter(|fail| fail.op == "deny");
-            denied.into_iter().any(|fail| is_brought(case, &fail.key))
+        explains: |case, _| {
+            let mut allowed = case.clone();
+            let is_asked = |fail: &super::sync_order::case::Fail| fail.op == "deny" && is_brought(case, &fail.key);
+            let count = case.script.fail.iter().filter(|fail| is_asked(fail)).count();
+            allowed.script.fail.retain(|fail| !is_asked(fail));
+            count > 0 && is_as_recorded(&allowed)
         },
         reason: "an object whose kind this very sync brings is held against the project when it is written; Argo CD asks its project only about \
                  kinds that are served when a pass begins",

@@ -46,7 +46,7 @@ impl World {
                 child["metadata"]["annotations"] = json!({format!("{PREFIX}tracking-id"): id});
             }
             0 | 2 if kind == "ReplicaSet" => {
-                child["metadata"]["annotations"] = owner["metadata"]["annotations"].clone()
+                child["metadata"]["annotations"] = owner["metadata"]["annotations"].clone();
             }
             _ => {}
         }
@@ -77,8 +77,8 @@ impl World {
     /// A claim, or a Deployment, was written: they may find each other by their numbers.
     pub(super) fn follow_claim(&mut self, key: &ResourceKey) {
         let number = key.name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-        let claim = ResourceKey::new("", "PersistentVolumeClaim", &key.namespace, &format!("p{number}"));
-        let consumer = ResourceKey::new("apps", "Deployment", &key.namespace, &format!("d{number}"));
+        let claim = ResourceKey::new("", "PersistentVolumeClaim", &key.namespace, format!("p{number}"));
+        let consumer = ResourceKey::new("apps", "Deployment", &key.namespace, format!("d{number}"));
         let objects = &self.store.objects;
         let Some(object) = objects.get(&claim).filter(|_| objects.contains_key(&consumer)) else {
             return;
