@@ -235,7 +235,8 @@ impl Engine {
     fn follow_held(&self, app: &mut ApplicationState, touched: &Touched) {
         let Some(cluster) = self.cluster(app) else { return };
         let id = app.id();
-        let all = cluster.live.tracked(&id).filter(|_| touched.all);
+        // Not gone through where it is not asked for.
+        let all = touched.all.then(|| cluster.live.tracked(&id)).into_iter().flatten();
         let keys: Vec<&ResourceKey> = all.chain(&touched.keys).collect();
         let is_deleting = app.application.metadata.deletion_timestamp.is_some();
         for key in keys {
