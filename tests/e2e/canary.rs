@@ -14,6 +14,7 @@ use std::time::Duration;
 use base64::Engine as _;
 
 use crate::harness::{CAPSTAN, Clone, Kubectl, Process, eventually, exchange, has, http, run};
+use crate::restart;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -122,17 +123,7 @@ fn secret(name: &str, value: &str) -> String {
 }
 
 fn repository(folder: &Path) -> Clone {
-    let bare = folder.join("repository.git");
-    run(Command::new("git")
-        .args(["init", "-q", "--bare", "-b", "main"])
-        .arg(&bare));
-    run(Command::new("git")
-        .args(["clone", "-q"])
-        .arg(&bare)
-        .arg(folder.join("clone")));
-    let clone = Clone {
-        path: folder.join("clone"),
-    };
+    let (_, clone) = restart::repository(folder);
     clone.write("app/kept.yaml", &secret("kept", &canary("first")));
     clone.write("app/pruned.yaml", &secret("pruned", &canary("pruned")));
     clone.push("two secrets");
@@ -141,18 +132,7 @@ fn repository(folder: &Path) -> Clone {
 
 /// A controller over a world, as talkative as it can be.
 fn controller(folder: &Path) -> Process {
-    let mut command = Command::new(CAPSTAN);
-    command.args([
-        "controller",
-        "--port",
-        "0",
-        "--identity",
-        "test",
-        "--poll-interval",
-        "500ms",
-    ]);
-    command.arg("--kubeconfig").arg(folder.join("kubeconfig"));
-    command.arg("--dir").arg(folder.join("cache"));
+    let mut command = restart::controller_command(folder);
     command
         .env("RUST_LOG", "trace")
         .env("CAPSTAN_WEBHOOK_SECRET", canary("webhook"));

@@ -9,6 +9,11 @@ use crate::harness::{CAPSTAN, Clone, Kubectl, Process, eventually, has, run};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn controller(folder: &Path) -> Process {
+    Process::start(&mut controller_command(folder))
+}
+
+/// What starts a controller over the world of a folder.
+pub(crate) fn controller_command(folder: &Path) -> Command {
     let mut command = Command::new(CAPSTAN);
     command
         .args([
@@ -23,7 +28,7 @@ pub(crate) fn controller(folder: &Path) -> Process {
         ])
         .arg(folder.join("kubeconfig"));
     command.arg("--dir").arg(folder.join("cache"));
-    Process::start(&mut command)
+    command
 }
 
 /// A cluster with Capstan's definitions and the namespace of its Applications.

@@ -17,6 +17,7 @@ mod sync_order;
 use std::path::{Path, PathBuf};
 
 /// What came of a folder.
+#[derive(Default)]
 pub(crate) struct Score {
     /// As expected.
     pub(crate) equal: usize,

@@ -24,15 +24,16 @@ use replay::{play, play_closely};
 /// Of so many cases one is what the rules are tried on.
 const EVERY: usize = 60;
 
+/// The recorded cases, one a line.
+fn read(folder: &Path) -> String {
+    let path = folder.join("cases.jsonl");
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// Replays every case with `guards: argo`. What differs and falls under no named rule is printed as such, and fails.
 pub(crate) fn run(folder: &Path) -> Score {
-    let path = folder.join("cases.jsonl");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut score = Score {
-        equal: 0,
-        total: 0,
-        differences: Vec::new(),
-    };
+    let text = read(folder);
+    let mut score = Score::default();
     let mut soft = [0; 3];
     let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
     for line in text.lines() {
@@ -70,13 +71,8 @@ pub(crate) fn run(folder: &Path) -> Score {
 /// Replays every case with the safe defaults, and holds the end of each against the end with `guards: argo`: the same cluster, or one that
 /// differs in objects of which each is explained by a rule, and in no case a worse one.
 pub(crate) fn run_default(folder: &Path) -> Score {
-    let path = folder.join("cases.jsonl");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut score = Score {
-        equal: 0,
-        total: 0,
-        differences: Vec::new(),
-    };
+    let text = read(folder);
+    let mut score = Score::default();
     let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
     for line in text.lines() {
         let case: Case = serde_json::from_str(line).expect("every line is a case");
@@ -114,8 +110,7 @@ pub(crate) fn run_default(folder: &Path) -> Score {
 
 /// Plays cases that nobody recorded, made of those that were.
 pub(crate) fn run_others(folder: &Path) -> Score {
-    let path = folder.join("cases.jsonl");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text = read(folder);
     let (total, differences) = others::run(&text.lines().collect::<Vec<_>>());
     let worse: Vec<_> = differences.iter().filter(|why| !why.contains("UNEXPLAINED")).collect();
     assert!(worse.is_empty(), "worse, or out of order: {worse:?}");
@@ -129,13 +124,8 @@ pub(crate) fn run_others(folder: &Path) -> Score {
 /// The rules can be hurt: of recorded syncs that come to the same good end both ways, no rule explains an object that one of them would have
 /// left out. Gives how many such objects there were, and those that are explained.
 pub(crate) fn run_rules(folder: &Path) -> Score {
-    let path = folder.join("cases.jsonl");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut score = Score {
-        equal: 0,
-        total: 0,
-        differences: Vec::new(),
-    };
+    let text = read(folder);
+    let mut score = Score::default();
     for line in text.lines().step_by(EVERY) {
         let case: Case = serde_json::from_str(line).expect("every line is a case");
         let played = [Guards::Argo, Guards::Capstan].map(|guards| play_closely(&case, guards));

@@ -98,11 +98,19 @@ impl Engine {
         operation: &mut OperationRun,
         key: &ResourceKey,
     ) -> Result<Authorized, String> {
-        if let Gate::Open(project) = self.gate(app) {
-            let decided = self.decide_identity(app, operation, &project);
-            decided.map_err(|refusal| refusal.to_string())?;
+        let project = self.opened(app)?;
+        let decided = self.decide_identity(app, operation, &project);
+        decided
+            .and_then(|()| operation.authorize(app, &project, key, Verb::Delete))
+            .map_err(|refusal| refusal.to_string())
+    }
+
+    /// Within which project an application is worked on; or why it is not.
+    fn opened(&self, app: &ApplicationState) -> Result<Box<AppProject>, String> {
+        match self.gate(app) {
+            Gate::Open(project) => Ok(project),
+            Gate::Waiting(why) | Gate::Refused(why) => Err(why),
         }
-        self.authorize_of(app, operation, key, Verb::Delete)
     }
 
     /// May an operation do this? Where nobody else asked whether the application is worked on at all.
@@ -113,12 +121,8 @@ impl Engine {
         key: &ResourceKey,
         verb: Verb,
     ) -> Result<Authorized, String> {
-        match self.gate(app) {
-            Gate::Open(project) => operation
-                .authorize(app, &project, key, verb)
-                .map_err(|refusal| refusal.to_string()),
-            Gate::Waiting(why) | Gate::Refused(why) => Err(why),
-        }
+        let by = operation.authorize(app, &*self.opened(app)?, key, verb);
+        by.map_err(|refusal| refusal.to_string())
     }
 
     /// May something be done that is no part of an operation?
@@ -144,13 +148,8 @@ impl Engine {
         if let Some(operation) = app.operation.as_ref().filter(|operation| operation.identity.is_some()) {
             return self.authorize_of(app, operation, key, Verb::Apply);
         }
-        match self.gate(app) {
-            Gate::Open(project) => {
-                let by = self.authorize_now(app, &project, key, Verb::Apply);
-                by.map_err(|refusal| refusal.to_string())
-            }
-            Gate::Waiting(why) | Gate::Refused(why) => Err(why),
-        }
+        let by = self.authorize_now(app, &*self.opened(app)?, key, Verb::Apply);
+        by.map_err(|refusal| refusal.to_string())
     }
 
     /// May an object be deleted with the application?

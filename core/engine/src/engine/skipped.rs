@@ -120,10 +120,12 @@ impl Engine {
 
     /// Why the application stays as it is although it differs, or although it may.
     pub(super) fn skipped(&self, app: &ApplicationState) -> Option<Skipped> {
+        let stays = app.operation.is_none() && app.assessment.sync == SyncStatusCode::OutOfSync;
+        if !stays && !self.is_suspended(app) {
+            return None;
+        }
         let reason = self.skip_reason(app)?;
         match reason {
-            SkipReason::Suspended => {}
-            _ if app.operation.is_some() || app.assessment.sync != SyncStatusCode::OutOfSync => return None,
             SkipReason::Drifted => return self.heals_none(app).map(|reason| Skipped::of_heal(&reason)),
             SkipReason::Held => return Some(Skipped::of_sync(reason, app.hold.text())),
             _ => {}

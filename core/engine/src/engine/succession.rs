@@ -14,8 +14,7 @@ use std::collections::BTreeSet;
 use capstan_model::{Application, ApplicationId, ApplicationStatus, OperationState, Timestamp};
 
 use super::Engine;
-use super::operation::OperationRun;
-use super::operation::recorded_number;
+use super::operation::{OperationRun, recorded_number};
 use super::refresh::claims;
 use super::state::ApplicationState;
 use crate::guard::Fence;

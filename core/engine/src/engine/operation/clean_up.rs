@@ -1,8 +1,8 @@
 //! Deleting hooks: those whose policy says so when the operation has ended, and those that run when it is told to stop.
 //!
 //! **Invariants.**
-//! - An operation has not ended before its hooks are cleaned up, as long as the cluster can be written to. So a process that comes after a crash cleans up what is left, and a hook does
-//!   not go on in an operation that is said to be terminated.
+//! - An operation has not ended before its hooks are cleaned up, as long as the cluster can be written to. So a process that comes after a
+//!   crash cleans up what is left, and a hook does not go on in an operation that is said to be terminated.
 //! - A hook is deleted only when the status says how it ended, or that the operation is being terminated: it would be run again after a crash.
 //! - A request that failed in passing is made again, some times. What cannot be deleted is left, and said to be: its next run deletes it.
 
