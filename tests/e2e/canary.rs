@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 
-use crate::harness::{CAPSTAN, Clone, Kubectl, Process, eventually, exchange, has, http, run};
+use crate::harness::{CAPSTAN, Clone, Kubectl, Process, eventually, exchange, has, http};
 use crate::restart;
 
 const PATIENCE: Duration = Duration::from_secs(60);

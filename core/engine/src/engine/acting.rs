@@ -26,14 +26,6 @@ use crate::effect::EffectKind;
 use crate::journal::Cause;
 use crate::policy::{Authorized, Verb, authorize};
 
-/// Why nothing is deleted with an application yet, or ever.
-pub(super) enum Withheld {
-    /// As whom is not known: that is waited for.
-    Waits(String),
-    /// The project does not permit it: the object is left.
-    Refused(RefusedByProject),
-}
-
 impl OperationRun {
     /// May it do this, and as whom?
     pub(super) fn authorize(
@@ -140,10 +132,7 @@ impl Engine {
     /// May a hook that is over be let go? As the one who made it, as long as its operation runs.
     pub(super) fn authorize_release(&self, app: &ApplicationState, key: &ResourceKey) -> Result<Authorized, String> {
         if app.application.metadata.deletion_timestamp.is_some() {
-            return self.authorize_deletion(app, key).map_err(|withheld| match withheld {
-                Withheld::Waits(why) => why,
-                Withheld::Refused(refusal) => refusal.to_string(),
-            });
+            return self.authorize_deletion(app, key);
         }
         if let Some(operation) = app.operation.as_ref().filter(|operation| operation.identity.is_some()) {
             return self.authorize_of(app, operation, key, Verb::Apply);
@@ -152,11 +141,17 @@ impl Engine {
         by.map_err(|refusal| refusal.to_string())
     }
 
-    /// May an object be deleted with the application?
-    pub(super) fn authorize_deletion(&self, app: &ApplicationState, key: &ResourceKey) -> Result<Authorized, Withheld> {
-        let (project, identity) = self.right_to_delete(app).map_err(Withheld::Waits)?;
-        let destination = &app.application.spec.destination;
-        authorize(&project, &identity, destination, key, Verb::Delete).map_err(Withheld::Refused)
+    /// May an object be deleted with the application? Or why it waits, or is left.
+    pub(super) fn authorize_deletion(&self, app: &ApplicationState, key: &ResourceKey) -> Result<Authorized, String> {
+        let (project, identity) = self.right_to_delete(app)?;
+        let by = authorize(
+            &project,
+            &identity,
+            &app.application.spec.destination,
+            key,
+            Verb::Delete,
+        );
+        by.map_err(|refusal| refusal.to_string())
     }
 
     /// Within which project an application's objects are deleted with it, and as whom; or what is waited for. Where its sources may come from is

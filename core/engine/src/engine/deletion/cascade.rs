@@ -8,7 +8,6 @@ use capstan_model::{
 use serde_json::Value;
 
 use super::super::Engine;
-use super::super::acting::Withheld;
 use super::super::grounds::{approval, delete, word};
 use super::super::operation::retry_at;
 use super::super::state::{ApplicationState, Existence, InFlight};
@@ -102,8 +101,7 @@ impl Engine {
         }
         let by = match self.authorize_deletion(app, key) {
             Ok(by) => by,
-            Err(Withheld::Waits(why)) => return app.deletion.waits.push(why),
-            Err(Withheld::Refused(refusal)) => return app.deletion.waits.push(refusal.to_string()),
+            Err(why) => return app.deletion.waits.push(why),
         };
         let Some(permit) = self.cascade_permit(app, key) else {
             let wait = self.not_listed(app, key);
@@ -125,10 +123,7 @@ impl Engine {
         uid: &str,
         why: &str,
     ) -> Result<(), NotDeleted> {
-        let by = self.authorize_deletion(app, key).map_err(|withheld| match withheld {
-            Withheld::Waits(why) => NotDeleted::Withheld(why),
-            Withheld::Refused(refusal) => NotDeleted::Withheld(refusal.to_string()),
-        })?;
+        let by = self.authorize_deletion(app, key).map_err(NotDeleted::Withheld)?;
         let grounds = Self::deletion_grounds(app, DeleteReason::Hook, why.to_owned());
         let message = grounds.to_string();
         let permit = self
