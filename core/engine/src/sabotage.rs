@@ -54,6 +54,8 @@ switches! {
     DoesNotAwaitDefinitions: Law,
     /// Prunes run in the order of waves.
     PrunesInOrder: Law,
+    /// Objects of kinds that no status names are written before that is told.
+    WritesUntoldKinds: Law,
     /// The next prunes do not wait until the ones before are gone.
     DoesNotAwaitPrunes: Law,
     /// `PruneLast` goes first.

@@ -1,13 +1,13 @@
 //! A connection to one cluster.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use capstan_model::{ClusterId, GroupKind, GroupVersionKind, Identity, ResourceKey};
 use http::Method;
 use kube::client::Body;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::time::Instant;
 
 use crate::leadership::Mandate;
@@ -66,7 +66,8 @@ struct Inner {
     /// When it was last discovered again because a kind was not known: not more often than once a second.
     rediscovered: Mutex<Option<Instant>>,
     requests: RequestCounts,
-    proven: Mutex<BTreeSet<String>>,
+    /// Users as whom requests were seen.
+    proofs: std::sync::Mutex<BTreeMap<String, Arc<OnceCell<()>>>>,
 }
 
 /// An unknown kind makes us look again, but not more often than this.
@@ -91,7 +92,7 @@ impl Cluster {
                 table: watch::Sender::new(Arc::new(ApiTable::default())),
                 rediscovered: Mutex::new(None),
                 requests: RequestCounts::default(),
-                proven: Mutex::default(),
+                proofs: std::sync::Mutex::default(),
             }),
             mandate: None,
             identity: Identity::Controller,
@@ -197,9 +198,10 @@ impl Cluster {
         done
     }
 
-    /// Users as whom requests were seen.
-    pub(crate) fn proven(&self) -> &Mutex<BTreeSet<String>> {
-        &self.inner.proven
+    /// Whether requests as this user were seen as that.
+    pub(crate) fn proof(&self, user: &str) -> Arc<OnceCell<()>> {
+        let mut proofs = self.inner.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        proofs.entry(user.to_owned()).or_default().clone()
     }
 
     /// Why it is not sent, if it would write and must not.

@@ -4,7 +4,7 @@
 //! that knows the headers it lets through) may drop it, and then the request is ours, with all that we may do.
 //!
 //! **Invariants.** Before the first write as an account, the server is asked as whom it sees us with that header. Unless it names the account,
-//! nothing is written. It is asked once an account and connection.
+//! nothing is written. It is asked once an account and connection, and nobody else waits for that answer.
 
 use capstan_model::{GroupKind, ServiceAccount};
 use http::Method;
@@ -19,10 +19,12 @@ impl Cluster {
     /// Fails unless a request as `account` is one.
     pub(crate) async fn prove(&self, account: &ServiceAccount) -> Result<(), RequestError> {
         let user = account.to_string();
-        let mut proven = self.proven().lock().await;
-        if proven.contains(&user) {
-            return Ok(());
-        }
+        let proof = self.proof(&user);
+        proof.get_or_try_init(|| self.ask_as(account, &user)).await.copied()
+    }
+
+    /// Asks the server as whom it sees a request as `account`.
+    async fn ask_as(&self, account: &ServiceAccount, user: &str) -> Result<(), RequestError> {
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
         let ask = Ask::write(Method::POST, REVIEWS.into(), JSON, &review).acting_as(account);
         let kind = GroupKind::new("authentication.k8s.io", "SelfSubjectReview");
@@ -30,8 +32,8 @@ impl Cluster {
         let seen = match answer.and_then(|answer| answer.json(REVIEWS)) {
             Ok(review) => seen_as(&review),
             // Who may not ask is named.
-            Err(RequestError::Status(status)) if names(&status.message, &user) => user.clone(),
-            Err(error) => return Err(unproven(error, &user)),
+            Err(RequestError::Status(status)) if names(&status.message, user) => user.to_owned(),
+            Err(error) => return Err(unproven(error, user)),
         };
         if seen != user {
             let reason = format!(
@@ -40,7 +42,6 @@ impl Cluster {
             );
             return Err(RequestError::Impossible { reason });
         }
-        proven.insert(user);
         Ok(())
     }
 }
@@ -151,6 +152,43 @@ mod tests {
         }
         assert_eq!(written.lock().unwrap().len(), 2);
         assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    /// The server does not answer as whom it sees one account; another one is written as meanwhile, and asked about once by all its writes.
+    #[tokio::test]
+    async fn nobody_waits_for_the_answer_about_another() {
+        let epoch = Timestamp::from_seconds(1_772_000_000);
+        let world = WorldService::new(WorldCluster::new(World::new(epoch, Options::default()), epoch));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let asks = asked.clone();
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let (world, asks) = (world.clone(), asks.clone());
+            async move {
+                if request.uri().path() == REVIEWS {
+                    let user = request.headers()["impersonate-user"].clone();
+                    if user.as_bytes().ends_with(b":silent") {
+                        return std::future::pending().await;
+                    }
+                    asks.fetch_add(1, Ordering::Relaxed);
+                }
+                world.oneshot(request).await
+            }
+        });
+        let cluster = Cluster::from_service(ClusterId::in_cluster(), service, ClusterSettings::default());
+        cluster.discover().await.unwrap();
+        let account = |name| Identity::ServiceAccount(ServiceAccount::new("default", name).unwrap());
+        let silent = cluster.acting_as(account("silent"));
+        let waits = tokio::spawn(async move { silent.apply(&task("a")).await });
+        tokio::task::yield_now().await;
+        let deployer = cluster.acting_as(account("deployer"));
+        let (one, other) = (task("b"), task("c"));
+        let (one, other) = tokio::join!(deployer.apply(&one), deployer.apply(&other));
+        for refused in [one, other] {
+            assert!(matches!(refused, Err(WriteError::Forbidden(_))), "{refused:?}");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        assert!(!waits.is_finished());
+        waits.abort();
     }
 
     #[test]

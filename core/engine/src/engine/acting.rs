@@ -24,7 +24,7 @@ use super::operation::{INFO_IDENTITY, OperationRun};
 use super::state::{ApplicationState, InFlight};
 use crate::effect::EffectKind;
 use crate::journal::Cause;
-use crate::policy::{Authorized, Verb, authorize};
+use crate::policy::{Authorized, Verb, authorize, identity};
 
 impl OperationRun {
     /// May it do this, and as whom?
@@ -60,10 +60,7 @@ impl Engine {
         app: &ApplicationState,
         project: &AppProject,
     ) -> Result<Identity, RefusedByProject> {
-        match self.settings.impersonation {
-            true => project.service_account(&app.application.spec.destination, &app.id().namespace),
-            false => Ok(Identity::Controller),
-        }
+        identity(&self.settings, project, &app.application)
     }
 
     /// Decides as whom an operation writes, once.

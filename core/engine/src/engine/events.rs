@@ -228,12 +228,12 @@ impl Engine {
         self.index_dependencies(&id, &before, &named);
         match self.applications.get_mut(&id) {
             Some(app) => {
-                let is_behind = app.is_behind(&application.status);
+                let (is_behind, told) = (app.is_behind(&application.status), app.releases.told());
                 app.observe(application);
                 if !self.leads {
                     app.follow_leader();
                 } else if is_behind {
-                    self.catch_up(now, &id);
+                    self.catch_up(now, &id, told);
                 }
             }
             None => {

@@ -8,18 +8,20 @@
 //! - What is recorded is read off the status that the resource has, never off what is about to be written.
 //! - Level-triggered: a held hook is looked at when it changes, whenever the status was written, and once after a start. So what a process
 //!   that ended was to let go, the next one lets go.
-//! - Of an application that is deleted everything is let go that is on its way out, hooks that Argo CD held too: nobody else would.
+//! - Of an application that is deleted everything is let go that is on its way out, hooks that Argo CD held too: nobody else would. But the
+//!   hooks of the deletion itself are let go when the finalizer of their phase is off the Application, which is what says that they succeeded.
 //!
 //! **Deliberately absent.** `guards: argo`: there every hook has the finalizer, and the passes take it off.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_live::Node;
-use capstan_model::annotations::HOOK_FINALIZER;
+use capstan_model::annotations::{HOOK_FINALIZER, INSTALLATION_ID};
 use capstan_model::{GroupKind, GroupVersionKind, OperationPhase, OperationState, ResourceKey, Timestamp};
 use serde_json::Value;
 
 use super::Engine;
+use super::deletion::{finalizer_of, phase_of};
 use super::operation::{INFO_EPOCH, OperationRun, is_held, retry_at};
 use super::state::{ApplicationState, InFlight};
 use super::touched::Touched;
@@ -242,7 +244,7 @@ impl Engine {
         for key in keys {
             let node = cluster.node(key).filter(|node| node.tracked_by() == Some(&id));
             let is_held = node.is_some_and(|node| match is_deleting {
-                true => node.is_deleting() && is_held(node),
+                true => is_held(node) && self.is_over_in_deletion(app, node),
                 false => self.run_of(app, key).is_some() && is_held(node),
             });
             match is_held {
@@ -250,6 +252,19 @@ impl Engine {
                 false => app.releases.forget(key),
             }
         }
+    }
+
+    /// May a held object go, of an application that is deleted? What another installation made is for that one to let go.
+    fn is_over_in_deletion(&self, app: &ApplicationState, live: &Node) -> bool {
+        if let Some(phase) = phase_of(app, live) {
+            let mut finalizers = app.application.metadata.finalizers.iter();
+            return finalizers.all(|name| name != finalizer_of(phase));
+        }
+        let installation = &self.settings.installation_id;
+        let object = || live.manifest().and_then(|manifest| manifest.value().ok());
+        let is_ours =
+            || object().is_some_and(|object| object["metadata"]["annotations"][INSTALLATION_ID] == **installation);
+        live.is_deleting() && (installation.is_empty() || is_ours())
     }
 
     fn release(&mut self, now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {

@@ -327,6 +327,14 @@ impl ApplicationState {
         }
     }
 
+    /// Kinds of the objects that its resource's status names, as far as is known: what another process would look at.
+    pub(crate) fn told_kinds(&self) -> BTreeSet<GroupKind> {
+        let rows = self.said["resources"].as_array().into_iter().flatten();
+        let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+        rows.map(|row| GroupKind::new(text(row, "group"), text(row, "kind")))
+            .collect()
+    }
+
     /// Is its drift put right?
     pub(crate) fn heals(&self) -> bool {
         let automated = self.application.spec.sync_policy.automation();
@@ -435,7 +443,8 @@ impl ApplicationState {
         let (old, new) = (&self.application, &application);
         let is_same = old.spec == new.spec
             && old.metadata.annotations == new.metadata.annotations
-            && old.metadata.deletion_timestamp == new.metadata.deletion_timestamp;
+            && old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
+            && (new.metadata.deletion_timestamp.is_none() || old.metadata.finalizers == new.metadata.finalizers);
         self.touched.all |= !is_same;
         if application.operation.is_none() {
             self.taken = None;

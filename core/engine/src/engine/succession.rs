@@ -6,15 +6,15 @@
 //!
 //! **Invariants.** An operation in the status that this process neither began nor restored is another's, and is what counts: it is taken up, and
 //! what this process has begun beside it is dropped. Nothing of that was written: its intent insists on the version of the resource that it
-//! was made for, and whoever does not lead writes nothing. What needs no intent (one wave of applies, with no hook and no prune) may have been
+//! was made for, and whoever does not lead writes nothing. What a person asked for by it is asked for again. What needs no intent (one wave of applies, with no hook and no prune) may have been
 //! written, and is written again.
 
 use std::collections::BTreeSet;
 
-use capstan_model::{Application, ApplicationId, ApplicationStatus, OperationState, Timestamp};
+use capstan_model::{Application, ApplicationId, ApplicationStatus, Operation, OperationState, Timestamp};
 
 use super::Engine;
-use super::operation::{OperationRun, recorded_number};
+use super::operation::{OWN_INFO, OperationRun, recorded_number};
 use super::refresh::claims;
 use super::state::ApplicationState;
 use crate::guard::Fence;
@@ -62,8 +62,8 @@ impl ApplicationState {
 }
 
 impl Engine {
-    /// Goes on from what the resource says of an application.
-    pub(super) fn catch_up(&mut self, now: Timestamp, id: &ApplicationId) {
+    /// Goes on from what the resource says of an application; `told` is the operation that it told of before.
+    pub(super) fn catch_up(&mut self, now: Timestamp, id: &ApplicationId, told: u64) {
         let Some(mut app) = self.applications.remove(id) else {
             return;
         };
@@ -71,7 +71,9 @@ impl Engine {
         if let Some(deadline) = app.deadline {
             self.deadlines.remove(&(deadline, id.clone()));
         }
+        let asked = Asked::of(&mut app, told);
         start_over(&mut app);
+        asked.again(&mut app);
         self.kinds_changed = true;
         self.journal_restored(now, &app);
         self.applications.insert(id.clone(), app);
@@ -92,6 +94,35 @@ impl Engine {
         self.claims.clear();
         self.deadlines.clear();
         self.kinds_changed = true;
+    }
+}
+
+/// What somebody asked of this process alone: the resource does not say it, so it would be lost with what is forgotten.
+struct Asked {
+    operation: Option<Operation>,
+    terminate_by: Option<String>,
+}
+
+impl Asked {
+    fn of(app: &mut ApplicationState, told: u64) -> Self {
+        let is_untold = |run: &mut OperationRun| !run.is_automated() && !run.from_field && run.number != told;
+        let begun = app.operation.take_if(is_untold);
+        let begun = begun.map(|run| {
+            let mut operation = run.operation;
+            // What was noted of it as it began.
+            operation.info.retain(|info| !info.name.starts_with(OWN_INFO));
+            operation
+        });
+        let waiting = app.requested.take().filter(|_| !app.requested_by_field);
+        Self {
+            operation: waiting.or(begun),
+            terminate_by: app.terminate_by.take(),
+        }
+    }
+
+    fn again(self, app: &mut ApplicationState) {
+        app.requested = self.operation;
+        app.terminate_by = app.terminate_by.take().or(self.terminate_by);
     }
 }
 

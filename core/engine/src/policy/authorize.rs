@@ -1,6 +1,10 @@
 //! The one gate of every write.
 
-use capstan_model::{AppProject, ApplicationDestination, GroupKind, Identity, RefusedByProject, ResourceKey};
+use capstan_model::{
+    AppProject, Application, ApplicationDestination, GroupKind, Identity, RefusedByProject, ResourceKey,
+};
+
+use crate::settings::Settings;
 
 /// What is done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,18 @@ impl Authorized {
     /// As whom: it is used up.
     pub(crate) fn into_identity(self) -> Identity {
         self.identity
+    }
+}
+
+/// As whom an application of `project` is written for: the controller or, where it impersonates, the account that the project names.
+pub(crate) fn identity(
+    settings: &Settings,
+    project: &AppProject,
+    application: &Application,
+) -> Result<Identity, RefusedByProject> {
+    match settings.impersonation {
+        true => project.service_account(&application.spec.destination, &application.metadata.namespace),
+        false => Ok(Identity::Controller),
     }
 }
 

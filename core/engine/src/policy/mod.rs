@@ -12,6 +12,7 @@ mod shared;
 mod window;
 
 pub use admit::admit;
+pub(crate) use authorize::identity;
 pub use authorize::{Authorized, Verb, authorize};
 pub(crate) use auto_sync::would_wipe;
 pub use auto_sync::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, Unwritable, auto_sync};

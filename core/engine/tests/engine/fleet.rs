@@ -251,6 +251,8 @@ impl Fleet {
     pub(crate) fn release(&mut self, key: &ResourceKey, finalizer: &str) {
         if let Some(object) = self.cluster.release(key, finalizer) {
             self.gone(key, &object);
+        } else if let Some(object) = self.cluster.objects.get(key).cloned() {
+            self.see(object);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use capstan_engine::Event;
-use capstan_model::{GroupKind, ResourceKey};
+use capstan_model::{GroupKind, Operation, ResourceKey};
 use serde_json::{Value, json};
 
 use crate::cluster::Fact;
@@ -73,6 +73,37 @@ fn an_operation_that_was_not_seen_is_taken_up() {
         run.journal()
     );
     assert_eq!(run.sync(), "Synced Healthy");
+    assert_eq!(run.rig.status("/operationState/phase"), "Succeeded");
+}
+
+/// A sync that somebody asks for by the API begins beside that one, too. It is not lost: it runs when that one is over.
+#[test]
+fn what_was_asked_for_meanwhile_is_done_afterwards() {
+    let (mut run, fresh) = succeeded();
+    run.push(objects("2"));
+    let operation: Operation =
+        serde_json::from_value(json!({"initiatedBy": {"username": "ada"}, "sync": {"prune": true}})).unwrap();
+    run.handle(Event::SyncRequested {
+        id: id(),
+        operation: Box::new(operation),
+    });
+    run.rig.resource = fresh;
+    for _ in 0..30 {
+        let Some(effect) = run.pending.pop_front() else { break };
+        let outcome = run.carry_out(&effect);
+        outcome.into_iter().for_each(|outcome| run.complete(&effect, outcome));
+    }
+    assert!(run.journal().contains("ada"), "{}", run.journal());
+    run.observe_application();
+    run.rig.cluster.silent.clear();
+    run.settle(5 * MINUTE);
+    assert_eq!(created(&run), 2, "{}", run.journal());
+    assert_eq!(
+        run.rig.status("/operationState/operation/initiatedBy/username"),
+        "ada",
+        "{}",
+        run.journal()
+    );
     assert_eq!(run.rig.status("/operationState/phase"), "Succeeded");
 }
 

@@ -1,17 +1,16 @@
 //! L-DEL: an Application with the resources finalizer disappears once its children can: what is its own is gone by then; what is
 //! others', says `Delete=false` or is a definition stays. Its PreDelete hooks succeeded before the first of its objects is deleted, its
-//! PostDelete hooks begin when the last is gone, and succeeded before it goes itself. Without the finalizer none of its objects is deleted.
-//!
-//! What an earlier process wrote, and neither its status nor a list told this one, is not known to be there: a sync of one wave is not
-//! recorded before it writes, and kinds that nothing names are not watched. That is left, and is no part of this law.
+//! PostDelete hooks begin when the last is gone, and succeeded before it goes itself. A Job that succeeded as one of these hooks is not made
+//! again, over any number of crashes and though it removes itself, and none is left held. Without the finalizer none of its objects is deleted.
 //!
 //! Which hooks there are the oracle takes from what is declared in every commit; how they fared, from what the controller was told.
 use serde_json::Value;
 
 use crate::evidence::{Timeline, is_written_as};
-use crate::history::{Actor, Answer, Fact, Record};
+use crate::generate::Nature;
+use crate::history::{Actor, Answer, Ask, Fact, Record};
 use crate::objects::{
-    Health, PREFIX, annotation, has_option, health, is_hook, is_ordinary, is_tracked, key_of, text, uid,
+    Health, PREFIX, annotation, has_option, health, is_held, is_hook, is_ordinary, is_tracked, key_of, text, uid,
 };
 
 const OBJECTS: &str = "resources-finalizer.argocd.argoproj.io";
@@ -42,15 +41,22 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 object,
                 created: true,
                 ..
-            } if is_run_of(object, POST.0) => {
+            } if is_run(object) => {
                 found += 1;
-                all_gone(timeline, application, at)?;
+                is_new(timeline, object, at)?;
+                if is_run_of(object, POST.0) {
+                    all_gone(timeline, application, at)?;
+                }
             }
             Fact::ApplicationGone => {
                 found += 1;
                 all_gone(timeline, application, at)?;
                 hooks_succeeded(timeline, application, PRE, at)?;
                 hooks_succeeded(timeline, application, POST, at)?;
+                let mut held = timeline.all_live(at).into_iter();
+                if let Some(held) = held.find(|live| is_run(live) && is_held(live)) {
+                    return Err(format!("[{at}] nobody is left to let go of hook {}", key_of(held)));
+                }
             }
             _ => {}
         }
@@ -89,6 +95,29 @@ fn goes_along(object: &Value) -> bool {
         && !has_option(object, "Delete=false")
 }
 
+/// Did no Job of this name and phase succeed before? One that a person deleted does not count.
+fn is_new(timeline: &Timeline<'_>, run: &Value, at: usize) -> Result<(), String> {
+    let of = annotation(run, "capstan.dev/operation");
+    let is_same = |object: &Value| key_of(object) == key_of(run) && annotation(object, "capstan.dev/operation") == of;
+    let mut succeeded = std::collections::BTreeSet::new();
+    for (_, fact) in timeline.record.facts().take(at) {
+        match fact {
+            Fact::Written { object, .. } if is_same(object) && health(object) == Some(Health::Good) => {
+                succeeded.insert(uid(object));
+            }
+            Fact::Removed {
+                by: Actor::Somebody,
+                object,
+            } => drop(succeeded.remove(uid(object))),
+            _ => {}
+        }
+    }
+    match succeeded.is_empty() {
+        true => Ok(()),
+        false => Err(format!("[{at}] hook {} runs again, and has succeeded", key_of(run))),
+    }
+}
+
 fn may_go(timeline: &Timeline<'_>, application: &Value, object: &Value, at: usize) -> Result<(), String> {
     let key = key_of(object);
     if !has_finalizer(application, OBJECTS) {
@@ -105,27 +134,11 @@ fn may_go(timeline: &Timeline<'_>, application: &Value, object: &Value, at: usiz
 /// Is nothing left of what goes along?
 fn all_gone(timeline: &Timeline<'_>, application: &Value, at: usize) -> Result<(), String> {
     let left = timeline.all_live(at).into_iter();
-    let mut left = left.filter(|live| goes_along(live) && may_be_known(timeline, live, at));
+    let mut left = left.filter(|live| goes_along(live));
     match left.next().filter(|_| has_finalizer(application, OBJECTS)) {
         Some(left) => Err(format!("[{at}] the deletion goes on, and {} is there", key_of(left))),
         None => Ok(()),
     }
-}
-
-/// Was the controller told of it, or did this very process write it?
-fn may_be_known(timeline: &Timeline<'_>, live: &Value, at: usize) -> bool {
-    let before = timeline.record.history[..at].iter().rev();
-    let mut processes = before.filter_map(|entry| match entry.fact {
-        Fact::Started { process, .. } => Some(process),
-        _ => None,
-    });
-    let process = processes.next();
-    let key = key_of(live);
-    let mut written = timeline
-        .requests()
-        .filter(|(_, request)| Some(request.process) == process);
-    timeline.known(&key, at).is_some()
-        || written.any(|(sent, request)| sent < at && request.key == key && request.ask.written().is_some())
 }
 
 /// Did every hook of this phase succeed, as the controller was told?
@@ -185,11 +198,13 @@ fn hooks<'r>(record: &'r Record, phase: &str) -> Vec<&'r Value> {
 fn is_held_up(timeline: &Timeline<'_>) -> bool {
     let record = timeline.record;
     let is_unwell = |object: &&Value| is_run(object) && health(object).is_some_and(|health| health != Health::Good);
+    let is_made = |ask: &Ask| matches!(ask, Ask::Create { object } if is_run(object));
     let was_refused = record.facts().any(|(at, fact)| match fact {
         Fact::Answered {
-            answer: Answer::Refused | Answer::Left,
+            request,
+            answer: Answer::Refused,
             ..
-        } => timeline.is_deleting(at),
+        } => timeline.is_deleting(at) && is_made(&timeline.sent[request].1.ask),
         _ => false,
     });
     let is_in_the_way = |object: &&Value| is_hook(object) && !is_tracked(object);
@@ -216,18 +231,25 @@ fn is_held_up(timeline: &Timeline<'_>) -> bool {
     }
 }
 
-/// Is a hook's name that of a workload that never succeeds?
+/// Is there a hook of the deletion whose Job never ends well, whichever commit it is of?
 fn fails(record: &Record) -> bool {
-    let natures = &record.case.natures;
-    natures.iter().any(|nature| {
-        matches!(
-            nature,
-            crate::generate::Nature::Fails
-                | crate::generate::Nature::Silent
-                | crate::generate::Nature::Recovers
-                | crate::generate::Nature::Flaps
-        )
+    let of_deletion = |object: &&Value| {
+        let words = annotation(object, &format!("{PREFIX}hook")).unwrap_or_default();
+        is_hook(object) && words.split(',').any(|word| word == PRE.0 || word == POST.0)
+    };
+    let mut hooks = record.commits.iter().flat_map(|(_, objects)| objects.iter().flatten());
+    hooks.any(|object| {
+        let nature = record.case.nature(&name_of(object));
+        let never = matches!(nature, Nature::Fails | Nature::Silent | Nature::Recovers);
+        of_deletion(&object) && text(object, "/kind") == "Job" && never
     })
+}
+
+/// Its name, or what that begins with.
+fn name_of(hook: &Value) -> String {
+    let metadata = &hook["metadata"];
+    let name = metadata["name"].as_str().or(metadata["generateName"].as_str());
+    name.unwrap_or_default().to_owned()
 }
 
 crate::search::law!(check, crate::generate::Bias::Prunes);

@@ -239,6 +239,19 @@ fn of_luck(what: Sabotage) -> Vec<Case> {
             case.script.push((200, Action::Wait(2)));
             vec![case]
         }
+        // The only object of its kind is written, nobody is told, and the next process finds a source without it.
+        Sabotage::WritesUntoldKinds => (5..40)
+            .map(|steps| {
+                let mut case = Case::of(vec![vec![Item::new(Kind::Deployment, 0, "")], vec![config(0, "")]]);
+                case.script = vec![
+                    (steps, Action::Push),
+                    (0, Action::Crash { unheard: 5, down: 2 }),
+                    (u8::MAX, Action::Wait(2)),
+                    (0, Action::DeleteApplication),
+                ];
+                case
+            })
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -346,6 +359,7 @@ const OF_DELETIONS: &[(Sabotage, &str)] = &[
     (Sabotage::SkipsDeletionHooks, "L-DEL"),
     (Sabotage::NeverLetsGo, "L-DEL"),
     (Sabotage::CascadesDefinitions, "L-DEL"),
+    (Sabotage::WritesUntoldKinds, "L-DEL"),
 ];
 
 #[test]

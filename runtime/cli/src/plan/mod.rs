@@ -71,6 +71,9 @@ struct Controller {
     /// The controller's --protect-kind. May be given several times.
     #[arg(long, value_name = "[GROUP/]KIND", value_parser = parse_kind)]
     protect_kind: Vec<GroupKind>,
+    /// The controller's --impersonation.
+    #[arg(long)]
+    impersonation: bool,
 }
 
 impl Arguments {
@@ -80,6 +83,7 @@ impl Arguments {
             installation_id: self.controller.installation_id.clone(),
             protected_kinds: self.controller.protect_kind.clone(),
             guards: self.controller.guards,
+            impersonation: self.controller.impersonation,
             ..Settings::default()
         }
     }

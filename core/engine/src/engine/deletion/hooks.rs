@@ -2,15 +2,16 @@
 //!
 //! A hook carries which deletion it is of, so that what is found is told from an earlier run. One that failed is kept until it is tried
 //! again, for ever but ever more slowly, with who it is, why, and the finalizer by which somebody ends it: a deletion that goes past a
-//! failed backup would be worse. A hook that was created by a process that ended, and had finished and removed itself before the next
-//! one looked, runs again: nothing can tell it from one that never was.
+//! failed backup would be worse. One that may remove itself is held by the hook finalizer until it is recorded that its phase is over, which is
+//! when the phase's own finalizer is off the Application. What has no health cannot be held so: created by a process that ended, and gone
+//! before the next one looked, it runs again, since nothing can tell it from one that never was.
 
 use std::collections::BTreeMap;
 
 use capstan_live::Node;
-use capstan_model::annotations::{HOOK_FINALIZER, OPERATION};
+use capstan_model::annotations::HOOK_FINALIZER;
 use capstan_model::{Backoff, Blob, HookDeletePolicy, HookType, ResourceKey, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::Engine;
 use super::super::gate::Gate;
@@ -29,9 +30,6 @@ use crate::plan::rank;
 use crate::policy::{Authorized, Verb};
 use crate::sabotage::{self, Sabotage};
 
-/// Deletes of a hook that is cleaned up, before it is left where it is.
-const CLEAN_UP_ATTEMPTS: u32 = 5;
-
 /// One hook, as far as this process knows.
 #[derive(Debug, Default)]
 pub(crate) struct HookRun {
@@ -40,15 +38,19 @@ pub(crate) struct HookRun {
     /// When it was created.
     begun: Option<Timestamp>,
     until: Option<Timestamp>,
-    attempts: u32,
+    pub(super) attempts: u32,
     /// The object that failed. It goes when its turn comes again.
     failed: Option<String>,
     /// An object whose deletion was accepted, and that may not be seen going yet.
-    going: Option<String>,
+    pub(super) going: Option<String>,
+    /// An object that was let go, and may still be seen held.
+    released: Option<String>,
     /// When it is tried again.
     pub(super) retry_at: Option<Timestamp>,
-    failure: String,
+    pub(super) failure: String,
     is_done: bool,
+    /// It could not be cleaned up, and that was told.
+    pub(super) is_left: bool,
 }
 
 impl HookRun {
@@ -155,7 +157,10 @@ impl Engine {
         let run = app.deletion.runs.entry((phase, key.clone())).or_default();
         let is_failed = run.failed.as_ref() == Some(&live.uid);
         let is_going = live.is_deleting || run.going.as_ref() == Some(&live.uid);
-        if live.operation == identity(app, phase) && !is_failed && !is_going {
+        let is_held = live.is_held && run.released.as_ref() != Some(&live.uid);
+        // What is held has finished before it removed itself, or was deleted before.
+        let has_ended = live.is_held && live.outcome.is_some() && run.going.is_none();
+        if live.operation == identity(app, phase) && !is_failed && (!is_going || has_ended) {
             return self.watch_hook_of_deletion(now, app, phase, key, hook, live);
         }
         // Whose it is, is known only of what is listed.
@@ -170,7 +175,7 @@ impl Engine {
             return false;
         }
         let cluster = app.application.spec.destination.cluster();
-        if live.is_held && self.is_of_deletion(app, key, &live.uid) {
+        if is_held && self.is_of_deletion(app, key, &live.uid) {
             let effect = EffectKind::RemoveFinalizer {
                 cluster,
                 key: key.clone(),
@@ -219,7 +224,8 @@ impl Engine {
         match live.outcome {
             Some(HookTask::Succeeded) => {
                 run.is_done = true;
-                run.retry_at = None;
+                (run.attempts, run.retry_at) = (0, None);
+                run.failure.clear();
                 app.deletion_errors.remove(key);
                 self.note_hook(now, app, key, "Running", "Succeeded", String::new());
                 return true;
@@ -257,9 +263,9 @@ impl Engine {
             return self.hook_of_deletion_failed(now, app, phase, key, why, None);
         }
         run.retry_at = None;
-        let mut object = hook.object.clone();
-        self.rename(app, &mut object, key);
-        object["metadata"]["annotations"][OPERATION] = json!(identity(app, phase));
+        let object = hook.object.clone();
+        let is_held = has_cleanup(app, phase) && self.is_to_be_held(key, &object);
+        let object = self.made(app, object, key, &identity(app, phase), is_held);
         let task = ApplyTask {
             cluster: app.application.spec.destination.cluster(),
             key: key.clone(),
@@ -346,7 +352,7 @@ impl Engine {
             Outcome::Observed(Ok(None)) => run.retry_at = Some(now + write_backoff(1)),
             Outcome::Deleted(Ok(Deletion::Gone)) => self.gone(&cluster, key, &uid.unwrap_or_default()),
             Outcome::Deleted(Ok(Deletion::Accepted)) => run.going = uid,
-            Outcome::Patched(Ok(_)) => {}
+            Outcome::Patched(Ok(_)) => run.released = uid,
             _ => self.late_completions += 1,
         }
     }
@@ -388,49 +394,6 @@ impl Engine {
         }
     }
 
-    /// Deletes the hooks of `phase` whose policy says so. Gives whether nothing of that is left to do. What cannot be deleted is left:
-    /// the deletion does not hang on a hook that has done its work.
-    pub(super) fn clean_up(&mut self, now: Timestamp, app: &mut ApplicationState, phase: HookType) -> bool {
-        let since = app.deletion.stage.as_ref().map_or(now, |(_, since)| *since);
-        let until = since + self.settings.object_timeout;
-        let mut is_done = true;
-        for (key, hook) in waves(app, phase).into_iter().flatten() {
-            if !hook.policies.contains(&HookDeletePolicy::HookSucceeded) {
-                continue;
-            }
-            let live = self.cluster(app).and_then(|cluster| cluster.node(&key)).map(Found::of);
-            let Some(live) = live.filter(|live| live.operation == identity(app, phase)) else {
-                continue;
-            };
-            let run = app.deletion.runs.entry((phase, key.clone())).or_default();
-            if run.attempts >= CLEAN_UP_ATTEMPTS || until <= now {
-                if !std::mem::replace(&mut run.is_done, true) {
-                    let why = format!("it could not be deleted: {}", run.failure);
-                    self.note_hook(now, app, &key, "Succeeded", "Left", why);
-                }
-                continue;
-            }
-            is_done = false;
-            let is_due = run.retry_at.is_none_or(|at| at <= now);
-            let is_going = live.is_deleting || run.going.as_ref() == Some(&live.uid);
-            let is_asked = app.is_in_flight(|what| matches!(what, InFlight::DeletionHook(_, other) if *other == key));
-            if is_going {
-                app.deletion.waits.push(format!(
-                    "waiting for hook {key} to be gone, since {since}, until {until}"
-                ));
-            } else if is_due
-                && !is_asked
-                && let Err(why) = self.delete_hook(now, app, phase, &key, &live.uid, "hook-delete-policy HookSucceeded")
-            {
-                app.deletion.waits.push(match why {
-                    NotDeleted::NotOurs => format!("waiting for the list of {}", key.group_kind()),
-                    NotDeleted::Withheld(why) => why,
-                });
-            }
-        }
-        is_done
-    }
-
     pub(super) fn note_hook(
         &mut self,
         now: Timestamp,
@@ -445,7 +408,7 @@ impl Engine {
 }
 
 /// The hooks of a phase with the names that they have in it, wave by wave, in the order of kinds.
-fn waves(app: &ApplicationState, phase: HookType) -> Vec<Vec<(ResourceKey, DeletionHook)>> {
+pub(super) fn waves(app: &ApplicationState, phase: HookType) -> Vec<Vec<(ResourceKey, DeletionHook)>> {
     let asked = app.application.metadata.deletion_timestamp.unwrap_or_default();
     let mut waves: BTreeMap<i64, Vec<(ResourceKey, DeletionHook)>> = BTreeMap::new();
     for hook in app
@@ -467,8 +430,21 @@ fn waves(app: &ApplicationState, phase: HookType) -> Vec<Vec<(ResourceKey, Delet
 }
 
 /// Which deletion a hook is of.
-fn identity(app: &ApplicationState, phase: HookType) -> String {
+pub(super) fn identity(app: &ApplicationState, phase: HookType) -> String {
     format!("{}:delete:{phase:?}", app.application.metadata.uid)
+}
+
+/// The phase of this deletion that a live object is a hook of, if it is one.
+pub(in crate::engine) fn phase_of(app: &ApplicationState, live: &Node) -> Option<HookType> {
+    let of = live.operation()?;
+    let phases = [HookType::PreDelete, HookType::PostDelete];
+    phases.into_iter().find(|phase| of == identity(app, *phase))
+}
+
+/// Does the Application stay until the hooks of a phase are cleaned up? Where it does not, nobody would let go of them.
+fn has_cleanup(app: &ApplicationState, phase: HookType) -> bool {
+    let name = format!("{}/cleanup", finalizer_of(phase));
+    app.application.metadata.finalizers.contains(&name)
 }
 
 fn gate_text(gate: &Gate) -> &str {

@@ -16,6 +16,7 @@
 //!   journal when it takes longer than a moment.
 
 mod cascade;
+mod clean_up;
 mod found;
 mod held;
 mod hooks;
@@ -40,7 +41,7 @@ use crate::journal::Cause;
 use crate::machine::write_backoff;
 use crate::sabotage::{self, Sabotage};
 use crate::view::DeletionView;
-pub(in crate::engine) use hooks::HookRun;
+pub(in crate::engine) use hooks::{HookRun, phase_of};
 pub(in crate::engine) use source::recorded;
 pub(in crate::engine) use stored::{DeletionHook, phases};
 
@@ -111,7 +112,7 @@ impl Stage {
 }
 
 /// The finalizer that stands for the hooks of a phase.
-fn finalizer_of(phase: HookType) -> &'static str {
+pub(in crate::engine) fn finalizer_of(phase: HookType) -> &'static str {
     match phase {
         HookType::PreDelete => PRE_DELETE_FINALIZER,
         _ => POST_DELETE_FINALIZER,

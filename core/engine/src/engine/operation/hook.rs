@@ -130,14 +130,14 @@ impl Engine {
     }
 
     /// May it disappear before it was seen how it ended? Then it is held until that is recorded.
-    fn is_to_be_held(&self, key: &ResourceKey, object: &Value) -> bool {
+    pub(in crate::engine) fn is_to_be_held(&self, key: &ResourceKey, object: &Value) -> bool {
         may_vanish(key, object)
             && assess_with(&*self.health, object).is_some()
             && !sabotage::is(Sabotage::LetsHooksVanish)
     }
 
     /// The object as it is created.
-    fn made(
+    pub(in crate::engine) fn made(
         &self,
         app: &ApplicationState,
         mut object: Value,

@@ -56,6 +56,8 @@ use crate::plan::{Plan, SyncTask};
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
+/// How the names of all entries of `operation.info` begin that are noted here.
+pub(crate) const OWN_INFO: &str = "capstan.dev/";
 /// Entry of `operation.info`: the number of the operation.
 pub(crate) const INFO_EPOCH: &str = "capstan.dev/epoch";
 /// Entry of `operation.info`: digest of the objects it applies.

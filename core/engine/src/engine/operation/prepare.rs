@@ -392,7 +392,8 @@ impl Engine {
         operation.rehearsal = self
             .rehearsal(app, operation)
             .filter(|_| !was_begun || operation.is_dry_run());
-        let needs_intent = !operation.plan.is_idempotent() || !operation.is_automated();
+        let needs_intent =
+            !operation.plan.is_idempotent() || !operation.is_automated() || writes_untold_kinds(app, &operation.plan);
         let stage = if needs_intent && !operation.is_durable {
             Stage::PersistingIntent
         } else if operation.rehearsal.is_some() {
@@ -460,6 +461,14 @@ fn unsupported(operation: &OperationRun) -> Option<String> {
         );
     }
     None
+}
+
+/// Does it write objects of kinds of which the resource's status names none? If the process ends before that is told, and the kind leaves the
+/// source meanwhile, nobody would know to look at that kind, and what was written would stay, unseen, for ever.
+fn writes_untold_kinds(app: &ApplicationState, plan: &Plan) -> bool {
+    let told = app.told_kinds();
+    let mut written = plan.tasks().filter(|(_, task)| task.action == TaskAction::Apply);
+    written.any(|(_, task)| !told.contains(&task.key.group_kind())) && !sabotage::is(Sabotage::WritesUntoldKinds)
 }
 
 fn prune_start(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> PruneTask {

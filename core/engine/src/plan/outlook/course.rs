@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use capstan_model::{Identity, ManagedNamespaceMetadata, ObjectMeta, ResourceKey, SyncStatusCode};
+use capstan_model::{ManagedNamespaceMetadata, ObjectMeta, ResourceKey, SyncStatusCode};
 use petgraph::stable_graph::NodeIndex;
 use serde::Serialize;
 
 use super::{Change, ChangeKind, LiveObject, OutlookRequest};
 use crate::plan::{SyncTask, TaskAction, Validation, reasons};
-use crate::policy::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, admit, auto_sync, shared_resource, would_wipe};
+use crate::policy::{
+    AutoSync, AutoSyncInput, LastAttempt, SkipReason, admit, auto_sync, identity, shared_resource, would_wipe,
+};
 
 /// What becomes of a sync as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -107,6 +109,10 @@ impl OutlookRequest<'_> {
             Ok(project) => project,
             Err(refusal) => return Some(Obstacle::refused(refusal)),
         };
+        let identity = match identity(self.settings, &project, self.application) {
+            Ok(identity) => identity,
+            Err(refusal) => return Some(Obstacle::refused(refusal.to_string())),
+        };
         if let Some(obstacle) = self.shared() {
             return Some(obstacle);
         }
@@ -119,8 +125,7 @@ impl OutlookRequest<'_> {
             targets: self.targets,
             options: self.options,
             project: &project,
-            // What the project permits does not depend on it.
-            identity: &Identity::Controller,
+            identity: &identity,
             destination: &spec.destination,
         };
         let counts = |task: &SyncTask| task.action != TaskAction::Prune || self.prunes() && self.is_prunable(&task.key);

@@ -177,6 +177,15 @@ impl Case {
     }
 }
 
+impl Case {
+    /// How the workload of a name fares: by its first digit.
+    pub(crate) fn nature(&self, name: &str) -> Nature {
+        let digit = name.bytes().find(u8::is_ascii_digit).unwrap_or(b'0') - b'0';
+        let nature = self.natures.get(usize::from(digit) % self.natures.len().max(1));
+        nature.copied().unwrap_or(Nature::Prompt)
+    }
+}
+
 impl Item {
     pub(crate) fn new(kind: Kind, name: u8, wave: &'static str) -> Self {
         Self {

@@ -64,15 +64,6 @@ impl World {
         self.timers.insert((self.store.now + wait, self.timer_number), timer);
     }
 
-    fn nature(&self, key: &ResourceKey) -> Nature {
-        let digit = key.name.bytes().find(u8::is_ascii_digit).unwrap_or(b'0') - b'0';
-        let natures = &self.case.natures;
-        natures
-            .get(usize::from(digit) % natures.len().max(1))
-            .copied()
-            .unwrap_or(Nature::Prompt)
-    }
-
     /// Somebody wrote this object: its controller takes it up.
     pub(super) fn follow(&mut self, object: &Value) {
         let (key, uid) = (key_of(object), identity(object));
@@ -89,7 +80,7 @@ impl World {
                 if seen == Some(generation) || is_known {
                     return;
                 }
-                for &(seconds, state) in course(self.nature(&key)) {
+                for &(seconds, state) in course(self.case.nature(&key.name)) {
                     let timer = Timer::Work {
                         key: key.clone(),
                         uid: uid.clone(),

@@ -1,5 +1,7 @@
 //! What becomes of the sync as a whole.
 
+use capstan_model::DestinationServiceAccount;
+
 use super::*;
 
 #[test]
@@ -75,6 +77,23 @@ fn what_the_project_forbids_keeps_everything_from_being_written() {
     assert!(matches!(story.course(), Course::Idle(_)), "{:?}", story.course());
     story.project = Some(Ok(AppProject::default()));
     story.assert_refused("is not permitted in project");
+}
+
+#[test]
+fn without_an_account_to_write_as_nothing_is_written() {
+    let mut story = Story::default().declares(map("a", "1"));
+    story.live.insert(key("ConfigMap", "a"), LiveObject::Absent);
+    story.settings.impersonation = true;
+    let mut project = AppProject::permissive("default");
+    story.project = Some(Ok(project.clone()));
+    story.assert_refused("destinationServiceAccounts");
+    project.spec.destination_service_accounts = vec![DestinationServiceAccount {
+        server: "*".into(),
+        namespace: "*".into(),
+        default_service_account: "deployer".into(),
+    }];
+    story.project = Some(Ok(project));
+    assert_eq!(story.course(), Course::Goes);
 }
 
 #[test]
