@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use capstan_engine::effect::Propagation;
 use capstan_engine::{Event, Settings};
 use capstan_model::{ApplicationId, ClusterId, GroupKind, ResourceKey};
 use serde_json::{Value, json};
@@ -566,6 +567,25 @@ fn a_hook_that_vanishes_unseen_did_not_succeed() {
     );
     fleet.settle(MINUTE);
     assert_eq!(story(&fleet, from), ["+backup", "-a", "-backup"]);
+}
+
+/// As those of a sync are.
+#[test]
+fn hooks_are_deleted_as_the_policy_says() {
+    for (options, how) in [
+        (json!([]), Propagation::Background),
+        (json!(["PrunePropagationPolicy=foreground"]), Propagation::Foreground),
+    ] {
+        let mut fleet = Fleet::new();
+        let mut resource = cascading("shop");
+        resource["spec"]["syncPolicy"]["syncOptions"] = options;
+        let backup = with(hook("backup", "PreDelete"), "hook-delete-policy", "HookSucceeded");
+        fleet.create(resource, vec![config("a", 0, "1"), backup]);
+        fleet.settle(MINUTE);
+        fleet.delete("shop");
+        fleet.settle(MINUTE);
+        assert_eq!(fleet.cluster.propagation.get(&job("backup")), Some(&how), "{}", fleet.journal());
+    }
 }
 
 #[test]

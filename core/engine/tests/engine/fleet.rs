@@ -293,7 +293,10 @@ impl Fleet {
                 }
                 Outcome::Applied(result.map(Box::new))
             }
-            EffectKind::Delete { permit, .. } => {
+            EffectKind::Delete {
+                permit, propagation, ..
+            } => {
+                self.cluster.propagation.insert(permit.key().clone(), *propagation);
                 let before = self.cluster.objects.get(permit.key()).cloned();
                 let result = self.cluster.delete(permit);
                 match (before, self.cluster.objects.get(permit.key()).cloned()) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::Engine;
 use super::super::grounds::{approval, delete, word};
-use super::super::operation::retry_at;
+use super::super::operation::{hook_propagation, retry_at};
 use super::super::state::{ApplicationState, Existence, InFlight};
 use crate::effect::Propagation;
 use crate::event::{Deletion, KindLookup, WriteError};
@@ -131,7 +131,8 @@ impl Engine {
             .ok_or(NotDeleted::NotOurs)?;
         self.note_hook(now, app, key, "", "Deleting", message);
         let what = InFlight::DeletionHook(phase, key.clone());
-        self.emit_as(app, by, delete(app, permit, Propagation::Background), what);
+        let propagation = hook_propagation(&app.application.spec.sync_policy.options());
+        self.emit_as(app, by, delete(app, permit, propagation), what);
         Ok(())
     }
 

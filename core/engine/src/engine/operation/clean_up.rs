@@ -210,7 +210,7 @@ impl Engine {
         if is_first {
             self.note(now, app, Some(key), "hook", "", "Deleting", message, cause);
         }
-        let effect = delete(app, permit, hook_propagation(operation, app));
+        let effect = delete(app, permit, hook_propagation(&operation.options(&app.application.spec)));
         self.emit_as(app, by, effect, InFlight::Cleanup(key.clone()));
         Ok(())
     }

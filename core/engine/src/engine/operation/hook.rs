@@ -247,7 +247,7 @@ impl Engine {
         match self.previous_permit(app, operation, &key, &uid) {
             Some(permit) => {
                 let (state, why) = (HookTask::DeletingPrevious { uid }, permit.grounds().to_string());
-                let effect = delete(app, permit, hook_propagation(operation, app));
+                let effect = delete(app, permit, hook_propagation(&operation.options(&app.application.spec)));
                 self.emit_as(app, by, effect, InFlight::Task(node));
                 self.set(now, app, operation, node, TaskState::Hook(state), why);
             }

@@ -32,7 +32,7 @@ pub(in crate::engine) use approved::{Approved, approved};
 pub(in crate::engine) use attempted::last_attempt;
 pub(in crate::engine) use hook::{hook_outcome, is_held};
 pub(in crate::engine) use parity::Parity;
-pub(in crate::engine) use prune::{home, needs_confirmation};
+pub(in crate::engine) use prune::{home, hook_propagation, needs_confirmation};
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use work::Work;
 pub(in crate::engine) use write::{located, retry_at};

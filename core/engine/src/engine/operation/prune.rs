@@ -291,8 +291,8 @@ pub(super) fn propagation(options: &SyncOptions) -> Propagation {
 }
 
 /// Background unless the options say otherwise: nobody waits for what a finished hook owns.
-pub(super) fn hook_propagation(operation: &OperationRun, app: &ApplicationState) -> Propagation {
-    chosen(&operation.options(&app.application.spec)).unwrap_or(Propagation::Background)
+pub(in crate::engine) fn hook_propagation(options: &SyncOptions) -> Propagation {
+    chosen(options).unwrap_or(Propagation::Background)
 }
 
 fn chosen(options: &SyncOptions) -> Option<Propagation> {
