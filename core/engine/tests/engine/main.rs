@@ -6,6 +6,7 @@
 )]
 
 mod absence;
+mod approvals;
 mod cascade;
 mod clean_up;
 mod cluster;
