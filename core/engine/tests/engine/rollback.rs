@@ -71,6 +71,35 @@ fn it_is_synced_to_the_row_without_hooks_and_stays_there() {
     assert_eq!(history[2].source.as_ref().unwrap().path, ".");
 }
 
+/// The newest commit is what is gone back from.
+#[test]
+fn another_attempt_is_of_the_same_row_though_retries_refresh() {
+    let mut fleet = two_syncs();
+    let policy = json!({"automated": null, "retry": {"limit": 3, "refresh": true}});
+    fleet.patch("shop", &json!({"spec": {"syncPolicy": policy}}));
+    fleet.cluster.refused.insert("a".into());
+    let operation = rollback(&read(&fleet), 0, "ada", true).unwrap();
+    fleet.patch("shop", &json!({"operation": operation}));
+    fleet.settle(Duration::from_secs(2));
+    assert_eq!(
+        fleet.status("shop", "/operationState/phase"),
+        "Running",
+        "{}",
+        fleet.tail()
+    );
+    fleet.cluster.refused.clear();
+    fleet.settle(10 * MINUTE);
+    let phase = fleet.status("shop", "/operationState/phase");
+    assert_eq!(phase, "Succeeded", "{}", fleet.tail());
+    let a = ResourceKey::new("", "ConfigMap", "prod", "a");
+    assert_eq!(fleet.cluster.objects[&a]["data"]["v"], "1", "{}", fleet.tail());
+    assert!(
+        fleet
+            .status("shop", "/operationState/syncResult/revision")
+            .starts_with("00001")
+    );
+}
+
 #[test]
 fn what_cannot_be_gone_back_to_is_refused_by_name() {
     let mut fleet = two_syncs();

@@ -97,7 +97,7 @@ impl Engine {
             operation.begin_attempt();
             let message = format!("attempt {}", operation.attempt + 1);
             self.note(now, app, None, "operation", from, "Planning", message, Cause::Timer);
-            if operation.retry(&app.application.spec).refresh {
+            if operation.retry(&app.application.spec).refresh && !self.names_its_commits(operation) {
                 // What the branch is now, not what it was.
                 operation.revisions.clear();
                 operation.targets = None;
@@ -109,6 +109,13 @@ impl Engine {
             }
             self.enter(now, app, operation, Stage::Planning);
         }
+    }
+
+    /// Did a person say which commits? A row of the history above all: the newest commit is what they go back from.
+    fn names_its_commits(&self, operation: &OperationRun) -> bool {
+        let sync = operation.operation.sync.as_ref();
+        let names = sync.is_some_and(|sync| !sync.revision.is_empty() || !sync.revisions.is_empty());
+        names && !operation.is_automated() && self.settings.guards == Guards::Capstan
     }
 
     fn take_termination(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
