@@ -342,7 +342,7 @@ impl Engine {
                 is_deleting: node.is_deleting(),
                 is_needed: self.need(app, key, targets, options).is_some(),
                 becomes_hook: becomes_hook(key),
-                prune: app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune),
+                prune: self.own_options(app, key).and_then(|own| own.prune),
             };
             let doomed = object.doomed(options, &self.settings.control_namespace, || node.uid())?;
             Some((key.clone(), doomed))

@@ -36,6 +36,7 @@ mod retry;
 mod rig;
 mod rollback;
 mod selective;
+mod shared;
 mod skipped;
 mod stories;
 mod succession;

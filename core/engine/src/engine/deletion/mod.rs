@@ -254,7 +254,8 @@ impl Engine {
 
     /// Does one of its objects wait for an approval, or may it, as far as is known? Then nothing begins: half of an application is worse than all or none of it.
     fn waits_for_approval(&self, app: &mut ApplicationState, stage: Stage) -> bool {
-        if !app.application.cascades() || !matches!(stage, Stage::PreDelete | Stage::Objects) {
+        let is_asked = app.application.cascades() && matches!(stage, Stage::PreDelete | Stage::Objects);
+        if !is_asked || sabotage::is(Sabotage::DeletesUnconfirmed) {
             return false;
         }
         let left = match self.left_of(app) {

@@ -6,7 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use super::deadline::INFO_EXPIRED;
 use super::resume::INFO_STOPPED;
 use super::work::{Work, wants_place};
-use super::{OperationRun, Stage, info};
+use super::{INFO_NAMED, OperationRun, Stage, info};
 use crate::effect::Freshness;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -113,9 +113,8 @@ impl Engine {
 
     /// Did a person say which commits? A row of the history above all: the newest commit is what they go back from.
     fn names_its_commits(&self, operation: &OperationRun) -> bool {
-        let sync = operation.operation.sync.as_ref();
-        let names = sync.is_some_and(|sync| !sync.revision.is_empty() || !sync.revisions.is_empty());
-        names && !operation.is_automated() && self.settings.guards == Guards::Capstan
+        let names = info(&operation.operation, INFO_NAMED).is_some() && !sabotage::is(Sabotage::ForgetsTheRow);
+        names && self.settings.guards == Guards::Capstan
     }
 
     fn take_termination(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {

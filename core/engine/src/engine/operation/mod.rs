@@ -32,7 +32,7 @@ pub(in crate::engine) use approved::{Approved, approved};
 pub(in crate::engine) use attempted::last_attempt;
 pub(in crate::engine) use hook::{hook_outcome, is_held};
 pub(in crate::engine) use parity::Parity;
-pub(in crate::engine) use prune::{home, needs_confirmation};
+pub(in crate::engine) use prune::home;
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use work::Work;
 pub(in crate::engine) use write::{located, retry_at};
@@ -72,6 +72,9 @@ pub(crate) const INFO_BEFORE: &str = "capstan.dev/before";
 pub(crate) const INFO_RETRY_AT: &str = "capstan.dev/retry-at";
 /// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
 pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
+
+/// Entry of `operation.info`: a person said which commits, and gets those in each attempt.
+pub(crate) const INFO_NAMED: &str = "capstan.dev/named";
 
 /// Entry of `operation.info`: as whom it writes, where that is not the controller. For people: it is never read.
 pub(crate) const INFO_IDENTITY: &str = "capstan.dev/identity";

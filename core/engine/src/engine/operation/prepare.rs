@@ -8,7 +8,6 @@ use capstan_model::{
 use petgraph::stable_graph::NodeIndex;
 
 use super::parity::Parity;
-use super::prune::prune_option;
 use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work, approved as approved_by};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
@@ -131,7 +130,9 @@ impl Engine {
     fn shared_resource(&self, app: &ApplicationState, operation: &OperationRun, targets: &Targets) -> Option<String> {
         let options = operation.options(&app.application.spec);
         let owner = |key: &ResourceKey| self.cluster(app)?.node(key)?.tracked_by().cloned();
-        shared_resource(targets, &options, &app.id(), owner).map(|shared| shared.to_string())
+        let shared = shared_resource(targets, &options, &app.id(), owner);
+        let shared = shared.filter(|_| !sabotage::is(Sabotage::WritesShared));
+        shared.map(|shared| shared.to_string())
     }
 
     /// `guards: argo`: there is no plan but what each pass makes of the cluster.
@@ -326,10 +327,9 @@ impl Engine {
                 gvk: object.gvk.clone(),
                 wave: object.wave,
                 last: last
-                    || app
-                        .extra
-                        .get(key)
-                        .is_some_and(|(_, meta)| meta.sync_options.prune_last == Some(true)),
+                    || self
+                        .own_options(app, key)
+                        .is_some_and(|own| own.prune_last == Some(true)),
             })
             .collect();
         // The namespace that is made stays, whatever declared it before.
@@ -363,7 +363,7 @@ impl Engine {
                 TaskAction::Hook(_) => TaskState::Hook(HookTask::Blocked),
                 TaskAction::Prune => TaskState::Prune(match operation.held.get(&task.key) {
                     Some(why) => PruneTask::PruneSkipped(why.clone()),
-                    None => prune_start(app, &task.key, &options),
+                    None => self.prune_start(app, &task.key, &options),
                 }),
                 TaskAction::Milestone => TaskState::Milestone {
                     applied: false,
@@ -471,9 +471,12 @@ fn writes_untold_kinds(app: &ApplicationState, plan: &Plan) -> bool {
     written.any(|(_, task)| !told.contains(&task.key.group_kind())) && !sabotage::is(Sabotage::WritesUntoldKinds)
 }
 
-fn prune_start(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> PruneTask {
-    match prune_option(app, key, options).filter(|_| !sabotage::is(Sabotage::DeletesProtected)) {
-        Some(PruneOption::Never) => PruneTask::PruneSkipped("left as it is: Prune=false".into()),
-        _ => PruneTask::Blocked,
+impl Engine {
+    fn prune_start(&self, app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> PruneTask {
+        let option = self.prune_option(app, key, options);
+        match option.filter(|_| !sabotage::is(Sabotage::DeletesProtected)) {
+            Some(PruneOption::Never) => PruneTask::PruneSkipped("left as it is: Prune=false".into()),
+            _ => PruneTask::Blocked,
+        }
     }
 }

@@ -6,7 +6,7 @@ use capstan_model::{
 };
 
 use super::resume::INFO_RESUMED;
-use super::{INFO_EPOCH, OperationRun, Stage, info, last_attempt, short};
+use super::{INFO_EPOCH, INFO_NAMED, OperationRun, Stage, info, last_attempt, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
@@ -103,6 +103,10 @@ impl Engine {
         run.namespace = app.kept_metadata().cloned();
         run.approved = app.guarding.begin(!run.is_automated());
         run.set_info(INFO_EPOCH, run.number.to_string());
+        // What is recorded names commits in any case.
+        if !run.is_automated() && !(sync.revision.is_empty() && sync.revisions.is_empty()) {
+            run.set_info(INFO_NAMED, true.to_string());
+        }
         self.count_on(app, &mut run);
         if run.is_selective() || run.is_dry_run() {
             run.carry_before(app);
