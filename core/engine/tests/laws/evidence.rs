@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_model::{ResourceKey, Timestamp};
 use serde_json::Value;
 
+use crate::generate::Spec;
 use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
 use crate::objects::{
     Health, Phase, annotation, health, is_as_declared, is_hook, key_of, phase_of, phases, text, uid, version, wave,
@@ -33,7 +34,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    fn runs_hooks(&self) -> bool {
+    pub(crate) fn runs_hooks(&self) -> bool {
         self.sync["resources"].is_null() && self.sync["syncStrategy"]["apply"].is_null()
     }
 
@@ -57,6 +58,8 @@ pub(crate) struct Step<'r> {
 pub(crate) struct Timeline<'r> {
     pub(crate) record: &'r Record,
     pub(crate) attempts: Vec<Attempt>,
+    /// Where the controller was told of which spec, and of which approval.
+    pub(crate) specs: Vec<(usize, Spec, Option<Timestamp>)>,
     /// Where the controller was told that the Application is deleted: no operation does anything from there on.
     deletion: Option<usize>,
     /// Attempt of a request.
@@ -76,6 +79,7 @@ impl<'r> Timeline<'r> {
         let mut timeline = Self {
             record,
             attempts: Vec::new(),
+            specs: specs(record),
             deletion: record.facts().position(|(_, fact)| *fact == Fact::DeletionTold),
             of: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -392,8 +396,16 @@ impl<'r> Timeline<'r> {
     }
 }
 
+fn specs(record: &Record) -> Vec<(usize, Spec, Option<Timestamp>)> {
+    let told = record.facts().filter_map(|(at, fact)| match fact {
+        Fact::Spec { spec, approved } => Some((at, *spec, *approved)),
+        _ => None,
+    });
+    told.collect()
+}
+
 /// Is it planned by now? Until then a status says what the plan waits for.
-fn is_planned_by(state: &Value) -> bool {
+pub(crate) fn is_planned_by(state: &Value) -> bool {
     let waits = [
         "waiting for the sources",
         "waiting for the list of",

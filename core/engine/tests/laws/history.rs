@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use capstan_model::{GroupKind, ResourceKey, Timestamp};
 use serde_json::Value;
 
-use crate::generate::Case;
+use crate::generate::{Case, Spec};
 
 /// Who wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +101,16 @@ pub(crate) enum Fact {
     Died,
     /// A request left the controller.
     Sent(Request),
+    /// By what such a request writes of an operation, that is not planned yet.
+    Unplanned {
+        request: u64,
+    },
     /// What it was answered; 0 is no version.
-    Answered { request: u64, answer: Answer, version: u64 },
+    Answered {
+        request: u64,
+        answer: Answer,
+        version: u64,
+    },
     /// The live object was read for this delete, and this is what the DELETE insists on.
     Deleting {
         request: u64,
@@ -117,24 +125,41 @@ pub(crate) enum Fact {
         created: bool,
     },
     /// An object is gone: its last state.
-    Removed { by: Actor, object: Value },
+    Removed {
+        by: Actor,
+        object: Value,
+    },
     /// The controller was told of this object at this version.
-    Seen { key: ResourceKey, version: u64 },
+    Seen {
+        key: ResourceKey,
+        version: u64,
+    },
     /// The controller was told that the object of this identity is gone.
-    SeenGone { key: ResourceKey, uid: String },
+    SeenGone {
+        key: ResourceKey,
+        uid: String,
+    },
     /// The controller was given a complete list.
     Listed {
         kind: GroupKind,
         keys: BTreeSet<ResourceKey>,
     },
     /// The controller was told that a kind cannot be read.
-    Unreadable { kind: GroupKind },
+    Unreadable {
+        kind: GroupKind,
+    },
     /// The controller was told whether the cluster answers.
     Reachable(bool),
     /// The controller was answered about a source: it was read, or not.
-    Source { ok: bool },
+    Source {
+        ok: bool,
+    },
     /// The Application's status was written by the controller.
-    Status { request: u64, before: Value, after: Value },
+    Status {
+        request: u64,
+        before: Value,
+        after: Value,
+    },
     /// The controller was told that it leads, or does not.
     Leads(bool),
     /// The controller was told to leave the application alone, or no longer.
@@ -144,13 +169,35 @@ pub(crate) enum Fact {
     /// The controller was told to stop the operation.
     Terminated,
     /// Somebody deletes the Application, which is this.
-    DeletionAsked { application: Value },
+    DeletionAsked {
+        application: Value,
+    },
     /// The controller was told so.
     DeletionTold,
     /// The Application is gone.
     ApplicationGone,
     /// The application's source moved to this commit.
-    Moved { head: usize },
+    Moved {
+        head: usize,
+    },
+    /// The controller was told of the Application: of its spec, and when somebody approved of deletes.
+    Spec {
+        spec: Spec,
+        approved: Option<Timestamp>,
+    },
+    /// Somebody who asked to roll back was refused, or asks for this commit.
+    RollbackRefused,
+    RolledBack {
+        revision: String,
+    },
+    /// The branch is gone, or there again.
+    BranchGone(bool),
+    /// This commit cannot be found any more.
+    Forgotten {
+        commit: usize,
+    },
+    /// A namespace is full, or not any more.
+    Full(bool),
     /// Nothing is under way any more, but for waiting.
     Resting,
     /// No fault, no change and no third party from here on.
@@ -169,6 +216,8 @@ pub(crate) struct Record {
     pub(crate) case: Case,
     /// Id and objects of each commit, `None` for one that cannot be rendered.
     pub(crate) commits: Vec<(String, Option<Vec<Value>>)>,
+    /// The commit before each.
+    pub(crate) parents: Vec<Option<usize>>,
     pub(crate) history: Vec<Entry>,
     /// The Application at the end.
     pub(crate) resource: Value,
@@ -194,6 +243,18 @@ impl Record {
         let line = |(at, entry): (usize, &Entry)| format!("{at:4} {} {}", entry.at, brief(&entry.fact));
         self.history.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Is one commit the other, or among those before it?
+pub(crate) fn follows(parents: &[Option<usize>], from: usize, to: usize) -> bool {
+    let mut at = Some(to);
+    while let Some(now) = at {
+        if now == from {
+            return true;
+        }
+        at = parents[now];
+    }
+    false
 }
 
 fn brief(fact: &Fact) -> String {
@@ -240,6 +301,7 @@ fn brief(fact: &Fact) -> String {
                 text("/operationState/message"),
             )
         }
+        Fact::Spec { spec, approved } => format!("<- spec: {spec:?}, deletes approved at {approved:?}"),
         Fact::DeletionAsked { application } => format!("deletion asked for: {}", application["metadata"]["finalizers"]),
         other => format!("{other:?}"),
     }

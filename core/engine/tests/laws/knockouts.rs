@@ -1,6 +1,8 @@
 //! Each guard and each law is broken on purpose, and its law turns red within a bounded number of cases, while the engine that is whole
 //! stays green with the very same ones. A knock-out that nobody sees is a law that is not tested.
 
+mod people;
+
 use std::collections::BTreeSet;
 
 use capstan_engine::sabotage::{Sabotage, SeenBy, set};
@@ -252,7 +254,7 @@ fn of_luck(what: Sabotage) -> Vec<Case> {
                 case
             })
             .collect(),
-        _ => Vec::new(),
+        _ => people::directed(what),
     }
 }
 
@@ -436,6 +438,7 @@ fn every_switch_of_a_law_is_thrown() {
     ];
     let thrown: BTreeSet<Sabotage> = lists
         .into_iter()
+        .chain(people::ALL)
         .flatten()
         .map(|(switch, _)| *switch)
         .chain([OF_RESTARTS])

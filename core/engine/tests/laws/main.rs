@@ -5,17 +5,22 @@
 //! plays them; `statistics` holds that every state is reached; `enumerate` goes through small scopes completely; `knockouts` breaks the
 //! engine on purpose, law by law, and holds that it is seen.
 //!
-//! Deliberately absent: more than one Application, source or cluster; a `spec` that is edited while the world runs, and rollbacks; branches
-//! that are rewritten or gone for a while; `RespectIgnoreDifferences`. These have scenarios in `tests/engine`.
+//! What a spec said, which commit was followed and what was approved the laws read from what the controller had been told by then (`told`),
+//! never from what a case begins with: people edit the spec while the world runs.
+//!
+//! Deliberately absent: more than one Application, source or cluster, which have scenarios in `tests/engine`; and fields that are not ours
+//! of an object that nobody tracks: such an object is not kept whole, so that `RespectIgnoreDifferences` does not hold for its first write.
 
 #![expect(clippy::panic, reason = "what the small world does not expect ends the test")]
 
 mod ambiguous;
+mod consent;
 mod deletion;
 mod dependency;
 mod ends;
 mod enumerate;
 mod evidence;
+mod fields;
 mod generate;
 mod history;
 mod hook_evidence;
@@ -32,6 +37,7 @@ mod restore;
 mod search;
 mod statistics;
 mod status;
+mod told;
 mod tracking;
 mod unknown;
 mod wave;

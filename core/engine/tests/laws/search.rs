@@ -19,7 +19,7 @@ const SEED: u64 = 0x00ca_95a7;
 pub(crate) type Check = fn(&Timeline<'_>) -> Result<usize, String>;
 
 /// The laws, by their names.
-pub(crate) const LAWS: [(&str, Check); 16] = [
+pub(crate) const LAWS: [(&str, Check); 18] = [
     ("I-WAVE", crate::wave::check),
     ("I-PHASE", crate::phase::check),
     ("I-DEP", crate::dependency::check),
@@ -36,6 +36,8 @@ pub(crate) const LAWS: [(&str, Check); 16] = [
     ("I-NOOP", crate::no_op::check),
     ("L-END", crate::ends::check),
     ("L-DEL", crate::deletion::check),
+    ("I-CONSENT", crate::consent::check),
+    ("I-FIELD", crate::fields::check),
 ];
 
 #[expect(

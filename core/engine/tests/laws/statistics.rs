@@ -1,6 +1,8 @@
 //! The generator reaches every state that the laws speak of: a state that is not reached is not tested. Shares are of the very cases that
 //! the laws are held against, and each has a floor.
 
+mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -30,7 +32,7 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
             } => of_write(&timeline, object, *created, at, &mut reached),
             Fact::Removed { by: Actor::Us, object } if is_ordinary(object) => {
                 reached.insert("prune");
-                if has_option(object, "PruneLast=true") || record.case.policy.options.contains(&"PruneLast=true") {
+                if has_option(object, "PruneLast=true") || timeline.policy(at).has("PruneLast=true") {
                     reached.insert("PruneLast");
                 }
             }
@@ -64,6 +66,7 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
         }
     }
     of_attempts(&timeline, &mut reached);
+    reached.extend(people::reached(&timeline));
     if record.case.script.iter().any(|(_, action)| *action == Action::Confirm) {
         reached.insert("confirmation");
     }
@@ -357,7 +360,7 @@ fn every_state_is_reached() {
         .zip(held)
         .map(|((law, _), held)| format!("{law}: {held} of {runs} runs"));
     println!("{}\n{}", table.join("\n"), laws.collect::<Vec<_>>().join("\n"));
-    for (state, floor) in FLOORS {
+    for (state, floor) in FLOORS.into_iter().chain(people::FLOORS) {
         assert!(
             share(state) >= floor,
             "{state} is reached by {}‰ of the runs, not {floor}‰:\n{}",

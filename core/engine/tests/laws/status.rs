@@ -69,14 +69,15 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
 
 /// Nobody knows what became of the write before: it is made again, until it is known.
 fn is_made_sure_of(timeline: &Timeline<'_>, at: usize) -> bool {
-    let last = timeline.record.history[..at]
+    let answers = timeline.record.history[..at]
         .iter()
         .rev()
-        .find_map(|entry| match entry.fact {
+        .filter_map(|entry| match entry.fact {
             Fact::Answered { request, answer, .. } if timeline.sent[&request].1.ask == Ask::Status => Some(answer),
             _ => None,
         });
-    last == Some(Answer::Unknown)
+    let mut since = answers.take_while(|answer| *answer != Answer::Done);
+    since.any(|answer| answer == Answer::Unknown)
 }
 
 /// Rows leave at the front, and come at the end, with growing ids.

@@ -96,7 +96,7 @@ fn keeps_failing(record: &Record, timeline: &Timeline<'_>) -> Result<usize, Stri
     let asks = |action: &Action| {
         matches!(
             action,
-            Action::Sync(_) | Action::Crash { .. } | Action::Leads(_) | Action::DeleteApplication
+            Action::Sync(_) | Action::Rollback(_) | Action::Crash { .. } | Action::Leads(_) | Action::DeleteApplication
         )
     };
     if record.case.script.iter().any(|(_, action)| asks(action)) {
@@ -141,7 +141,12 @@ fn planned_at(timeline: &Timeline<'_>, attempt: &Attempt) -> usize {
     let place = |request: &Request| (request.process, request.epoch);
     let before = timeline.sent.range(..attempt.intent).rev().map(|(_, sent)| *sent);
     let tries = before.filter(|(_, request)| request.ask == Ask::Status && place(request) == place(intent));
-    for (sent, _) in tries.take_while(|(_, request)| has_failed(request.number)) {
+    // One that was not planned yet is another thing to tell.
+    let is_before = |number: u64| {
+        let mut facts = timeline.record.facts();
+        facts.any(|(_, fact)| *fact == Fact::Unplanned { request: number })
+    };
+    for (sent, _) in tries.take_while(|(_, request)| has_failed(request.number) && !is_before(request.number)) {
         at = sent;
     }
     at
@@ -198,7 +203,9 @@ fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request
         ));
     };
     let is_empty = !objects.iter().any(is_ordinary);
-    if is_empty && attempt.automated && !timeline.record.case.policy.allow_empty {
+    // What it was planned by counts; a new process plans it anew, by what it is told then.
+    let mut policies = timeline.policies(planned_at(timeline, attempt), at).into_iter();
+    if is_empty && attempt.automated && !policies.any(|policy| policy.allow_empty) {
         return Err(format!(
             "[{at}] {} is deleted because the source is empty, without allowEmpty",
             request.key

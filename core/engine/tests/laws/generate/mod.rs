@@ -1,6 +1,8 @@
 //! What the laws quantify over: applications, their revisions, how their workloads fare, what people and others do, and the tape that
 //! decides order and faults. Everything is data, so that a failure shrinks to what it needs.
 
+mod aims;
+mod people;
 mod strategies;
 mod windows;
 
@@ -9,6 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::objects::{HOME, INVALID, PREFIX, key_of};
+pub(crate) use people::{Change, Follow, Rollback, Spec};
 pub(crate) use strategies::case;
 pub(crate) use windows::{Opening, Speaks, Window};
 
@@ -62,6 +65,9 @@ pub(crate) enum Nature {
     Fails,
     Silent,
     Flaps,
+    /// At once, and after what a status of before says for as long as controllers take.
+    Instant,
+    Lags,
 }
 
 /// What somebody does.
@@ -69,7 +75,7 @@ pub(crate) enum Nature {
 pub(crate) enum Action {
     /// The branch moves to the next revision.
     Push,
-    /// The branch moves back to an earlier one.
+    /// What an earlier revision held is pushed again.
     Revert(u8),
     Sync(Wish),
     Terminate,
@@ -99,6 +105,26 @@ pub(crate) enum Action {
     Plant(u8),
     DeleteApplication,
     Wait(u8),
+    /// The Application's spec is edited, or it is rolled back.
+    Change(Change),
+    Rollback(Rollback),
+    /// The branch is moved to what does not follow it: to an earlier commit, or to one beside it.
+    Rewrite {
+        to: u8,
+        anew: bool,
+    },
+    /// The branch is there, or not.
+    Branch(bool),
+    /// A commit, and the tag that names it, cannot be found any more.
+    Forget(u8),
+    /// Nothing more may be created in a namespace, or may again.
+    Quota(bool),
+    /// Somebody always undoes what is done to the n-th live object.
+    Fight(u8),
+    /// The n-th live object becomes another application's.
+    Adopt(u8),
+    /// The namespace that the application brings is deleted.
+    EndNamespace,
 }
 
 /// A sync that somebody asks for.

@@ -35,6 +35,8 @@ pub(crate) enum Timer {
     Collect,
     /// Somebody changes the replicas that they keep changing.
     Scale,
+    /// Somebody looks whether an object is as they want it.
+    Fight { key: ResourceKey },
     /// What is in a namespace goes, and it goes when it is empty; because of whom.
     Empty { key: ResourceKey, uid: String, by: Actor },
 }
@@ -55,6 +57,8 @@ fn course(nature: Nature) -> &'static [(u64, State)] {
         Nature::Fails => &[(5, State::Bad)],
         Nature::Silent => &[],
         Nature::Flaps => &[(1, State::Good), (5, State::Bad), (20, State::Good)],
+        Nature::Instant => &[(0, State::Good)],
+        Nature::Lags => &[(5, State::Good)],
     }
 }
 
@@ -193,6 +197,7 @@ impl World {
             }
             Timer::Collect => self.collect_owned(),
             Timer::Scale => self.scale(),
+            Timer::Fight { key } => self.fight(&key),
             Timer::Empty { key, uid, by } => {
                 if self.same(&key, &uid).is_some() {
                     self.empty(&key, by);

@@ -2,7 +2,9 @@
 //! the tape; everything that happens is written into H.
 
 mod actors;
+mod branch;
 mod owned;
+mod people;
 mod removal;
 mod resource;
 mod script;
@@ -17,10 +19,11 @@ use capstan_engine::{Effect, EffectId, EffectKind, Engine, Event, Outcome, Setti
 use capstan_model::{Application, ClusterId, GroupKind, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, manifests};
+use crate::generate::{Case, Spec, manifests};
 use crate::history::{Fact, Record};
 use crate::objects::{uid, version};
 use actors::Timer;
+use branch::Branch;
 use resource::{is_of_source, project, resource};
 pub(crate) use resource::{number, running};
 use store::{Change, Store, widgets};
@@ -52,6 +55,11 @@ pub(crate) struct World {
     store: Store,
     commits: Vec<(String, Option<Vec<Value>>)>,
     head: usize,
+    branch: Branch,
+    /// The specs that the Application had, in order.
+    specs: Vec<Spec>,
+    /// What of it the controller was told last.
+    told_last: Option<(Spec, Option<Timestamp>)>,
     resource: Value,
     resource_version: u64,
     engine: Engine,
@@ -111,6 +119,9 @@ impl World {
             store: Store::new(now),
             commits: commits.collect(),
             head: 0,
+            branch: Branch::new(case.revisions.len()),
+            specs: vec![Spec::of(case)],
+            told_last: None,
             resource: resource(case),
             resource_version: 1,
             engine: Engine::new(settings()),
@@ -141,6 +152,7 @@ impl World {
         Record {
             case: self.case.clone(),
             commits: self.commits.clone(),
+            parents: self.branch.parents.clone(),
             history: self.store.history.clone(),
             resource: self.resource.clone(),
             objects: self.store.objects.values().cloned().collect(),
@@ -254,6 +266,7 @@ impl World {
         if self.tell_of_deletion(resource) {
             return;
         }
+        self.note_told(resource);
         match Application::parse(resource) {
             Ok(application) => self.handle(Event::ApplicationObserved(Box::new(application))),
             Err(error) => panic!("the world wrote an Application that cannot be read: {error}"),
@@ -467,25 +480,4 @@ fn identity(object: &Value) -> String {
 /// Kinds whose definition the world brings while it runs.
 fn late_kind() -> GroupKind {
     widgets()
-}
-
-/// Is it one of the writes whose answer shows an object?
-fn shown(outcome: &Outcome) -> Option<&Value> {
-    match outcome {
-        Outcome::Applied(Ok(object)) => Some(object),
-        Outcome::Observed(Ok(Some(object))) => Some(object),
-        _ => None,
-    }
-}
-
-/// Does the effect go to the destination cluster?
-fn is_request(kind: &EffectKind) -> bool {
-    !matches!(
-        kind,
-        EffectKind::ResolveRevision { .. }
-            | EffectKind::Render(_)
-            | EffectKind::Compare(_)
-            | EffectKind::WatchKinds { .. }
-            | EffectKind::Pause { .. }
-    )
 }

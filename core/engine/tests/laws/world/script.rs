@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::actors::Timer;
 use super::{SYNC, World};
-use crate::generate::{Action, Item, Wish};
+use crate::generate::{Action, Change, Item, Wish};
 use crate::history::{Actor, Fact};
 use crate::objects::{HOME, PREFIX, key_of, tracking_id};
 
@@ -23,7 +23,8 @@ pub(super) fn shop() -> ApplicationId {
 impl World {
     /// The script, and then the quiet.
     pub(crate) fn play(&mut self) {
-        if self.case.policy.ignores {
+        let ignores = |(_, action): &(u8, Action)| *action == Action::Change(Change::Ignores(true));
+        if self.case.policy.ignores || self.case.script.iter().any(ignores) {
             self.after(Duration::from_secs(20), Timer::Scale);
         }
         for (after, action) in self.case.script.clone() {
@@ -46,9 +47,12 @@ impl World {
             Action::Leads(true),
             Action::Suspend(false),
             Action::Windows(false),
+            Action::Branch(true),
+            Action::Quota(false),
         ] {
             self.act(&action);
         }
+        self.recall();
         self.store.note(Fact::Quiet);
         self.handle(Event::RefreshRequested {
             id: shop(),
@@ -60,8 +64,8 @@ impl World {
 
     fn act(&mut self, action: &Action) {
         match *action {
-            Action::Push => self.move_to((self.head + 1).min(self.commits.len() - 1)),
-            Action::Revert(to) => self.move_to(usize::from(to) % self.commits.len()),
+            Action::Push => self.push(),
+            Action::Revert(to) => self.revert(usize::from(to)),
             Action::Sync(wish) => self.ask(wish),
             Action::Terminate => {
                 self.store.note(Fact::Terminated);
@@ -104,16 +108,33 @@ impl World {
                 let until = self.store.now + Duration::from_mins(u64::from(minutes));
                 self.pass(until);
             }
+            _ => self.act_beside(action),
         }
     }
 
-    fn changed(&mut self) {
+    /// What is done to the Application, to the repository's history, and to what lives.
+    fn act_beside(&mut self, action: &Action) {
+        match *action {
+            Action::Change(change) => self.change(change),
+            Action::Rollback(wish) => self.roll_back(wish),
+            Action::Rewrite { to, anew } => self.rewrite(usize::from(to), anew),
+            Action::Branch(is_there) => self.lose_branch(!is_there),
+            Action::Forget(n) => self.forget(usize::from(n)),
+            Action::Quota(is_full) => self.fill(is_full),
+            Action::Fight(n) => self.on_nth(n, Self::fight),
+            Action::Adopt(n) => self.on_nth(n, Self::adopt),
+            Action::EndNamespace => self.end_namespace(),
+            _ => panic!("{action:?} is done elsewhere"),
+        }
+    }
+
+    pub(super) fn changed(&mut self) {
         self.handle(Event::SourceChanged {
             repo_url: "https://example.com/infra".into(),
         });
     }
 
-    fn move_to(&mut self, head: usize) {
+    pub(super) fn move_to(&mut self, head: usize) {
         self.head = head;
         self.store.note(Fact::Moved { head });
         self.changed();
@@ -127,7 +148,7 @@ impl World {
         if let Some(revision) = wish.revision {
             sync["revision"] = json!(self.commits[usize::from(revision) % self.commits.len()].0);
         }
-        let first = self.case.revisions[self.head]
+        let first = self.case.revisions[self.content()]
             .as_ref()
             .and_then(|items| items.iter().find(|item| item.hook.is_none()));
         if let Some(key) = first
@@ -254,7 +275,7 @@ impl World {
         }
     }
 
-    fn annotate(&mut self, key: &ResourceKey, name: &str, value: Option<&str>) {
+    pub(super) fn annotate(&mut self, key: &ResourceKey, name: &str, value: Option<&str>) {
         let Some(mut object) = self.store.objects.get(key).cloned() else {
             return;
         };

@@ -2,14 +2,15 @@
 
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, RenderTask};
-use capstan_engine::event::{Deletion, Descent, ResolvedRevision, SourceFailure, WriteError};
+use capstan_engine::event::{Deletion, ResolvedRevision, SourceFailure, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
 use capstan_engine::targets::{TargetContext, Targets};
 use capstan_engine::{Effect, EffectKind, Outcome};
 use capstan_model::{ApplicationSource, Manifest, ResourceKey, SourceLocation};
 use serde_json::{Value, json};
 
-use super::{World, is_request, shown};
+use super::World;
+use crate::evidence::is_planned_by;
 use crate::history::{Answer, Ask, Fact, Request};
 use crate::objects::{key_of, text, version};
 
@@ -64,6 +65,11 @@ impl World {
             _ => return,
         };
         self.store.note(Fact::Sent(fact));
+        if let EffectKind::PatchStatus { patch, .. } = &effect.kind
+            && is_unplanned(&patch["operationState"])
+        {
+            self.store.note(Fact::Unplanned { request: number });
+        }
     }
 
     pub(super) fn note_answer(&mut self, request: u64, outcome: &Outcome) {
@@ -78,7 +84,9 @@ impl World {
         let answer = match outcome {
             Outcome::Resolved(Err(_)) => return self.store.note(Fact::Source { ok: false }),
             // Only a commit that can be rendered makes good what failed.
-            Outcome::Resolved(Ok(_)) if self.commits[self.head].1.is_some() => {
+            Outcome::Resolved(Ok(revisions))
+                if revisions.iter().all(|commit| self.can_be_rendered(&commit.revision)) =>
+            {
                 return self.store.note(Fact::Source { ok: true });
             }
             Outcome::Rendered(result) => return self.store.note(Fact::Source { ok: result.is_ok() }),
@@ -194,8 +202,10 @@ impl World {
                 });
                 Outcome::Patched(Ok(version))
             }
-            // The branches of this world only grow.
-            EffectKind::TraceDescent { steps } => Outcome::Descent(Ok(vec![Descent::Follows; steps.len()])),
+            EffectKind::TraceDescent { .. } if !self.source_works => Outcome::Descent(Err(unreachable_source())),
+            EffectKind::TraceDescent { steps } => {
+                Outcome::Descent(Ok(steps.iter().map(|step| self.descent(step)).collect()))
+            }
             EffectKind::WatchKinds { .. } => return None,
         })
     }
@@ -271,15 +281,19 @@ impl World {
             return Err(unreachable_source());
         }
         let of = |source: &ApplicationSource| {
-            let named = self.commits.iter().find(|(id, _)| *id == source.target_revision);
-            ResolvedRevision {
-                revision: named.unwrap_or(&self.commits[self.head]).0.clone(),
+            Ok(ResolvedRevision {
+                revision: self.commits[self.named(source)?].0.clone(),
                 author: "Ada <ada@example.com>".into(),
                 subject: "change".into(),
                 time: None,
-            }
+            })
         };
-        Ok(sources.iter().map(of).collect())
+        sources.iter().map(of).collect()
+    }
+
+    fn can_be_rendered(&self, revision: &str) -> bool {
+        let mut commits = self.commits.iter();
+        commits.any(|(id, objects)| id == revision && objects.is_some())
     }
 
     fn render(&self, task: &RenderTask) -> Result<Targets, SourceFailure> {
@@ -287,15 +301,15 @@ impl World {
             return Err(unreachable_source());
         }
         let wanted = &task.sources[0].1;
-        let objects = self
-            .commits
-            .iter()
-            .find(|(id, _)| id == wanted)
-            .and_then(|(_, objects)| objects.as_ref());
         let broken = |message: String| SourceFailure {
             message,
             transient: false,
         };
+        let at = self.commits.iter().position(|(id, _)| id == wanted);
+        let Some(at) = at.filter(|at| self.is_there(*at)) else {
+            return Err(broken(format!("the repository has no commit {wanted}")));
+        };
+        let objects = self.commits[at].1.as_ref();
         let Some(objects) = objects else {
             return Err(broken("shop/all.yaml:3: a template that cannot be rendered".into()));
         };
@@ -320,6 +334,33 @@ fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String
     };
     let manifests = objects.iter().enumerate().map(manifest).collect::<Result<_, _>>()?;
     Targets::prepare(manifests, context, "Directory").map_err(|error| error.to_string())
+}
+
+/// What is recorded of an operation names what it applies from when on that is known.
+fn is_unplanned(state: &Value) -> bool {
+    let info = &state["operation"]["info"];
+    info.is_array() && !info.to_string().contains("capstan.dev/plan") || !is_planned_by(state)
+}
+
+/// Is it one of the writes whose answer shows an object?
+fn shown(outcome: &Outcome) -> Option<&Value> {
+    match outcome {
+        Outcome::Applied(Ok(object)) => Some(object),
+        Outcome::Observed(Ok(Some(object))) => Some(object),
+        _ => None,
+    }
+}
+
+/// Does the effect go to the destination cluster?
+fn is_request(kind: &EffectKind) -> bool {
+    !matches!(
+        kind,
+        EffectKind::ResolveRevision { .. }
+            | EffectKind::Render(_)
+            | EffectKind::Compare(_)
+            | EffectKind::WatchKinds { .. }
+            | EffectKind::Pause { .. }
+    )
 }
 
 /// The failure of an effect, in the words of its kind.

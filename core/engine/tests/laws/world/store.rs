@@ -25,6 +25,8 @@ pub(crate) struct Store {
     pub(crate) watches: BTreeMap<GroupKind, VecDeque<Change>>,
     /// Kinds of which a complete list is still to be given.
     pub(crate) unlisted: BTreeSet<GroupKind>,
+    /// Nothing more may be created in a namespace.
+    pub(crate) is_full: bool,
     /// Widgets are served.
     pub(crate) serves_widgets: bool,
     version: u64,
@@ -43,6 +45,7 @@ impl Store {
             history: Vec::new(),
             watches: BTreeMap::new(),
             unlisted: BTreeSet::new(),
+            is_full: false,
             serves_widgets: false,
             version: 100,
             identities: 0,
@@ -114,6 +117,10 @@ impl Store {
             Some(found) if is_going(found) && !exists => Err(WriteError::Forbidden(format!(
                 "namespace {:?} is being terminated",
                 key.namespace
+            ))),
+            Some(_) if self.is_full && !exists => Err(WriteError::Forbidden(format!(
+                "{:?} is forbidden: exceeded quota: objects, used: 9, limited: 9",
+                key.name
             ))),
             Some(_) => Ok(()),
         }
