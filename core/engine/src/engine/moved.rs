@@ -14,7 +14,9 @@
 //!
 //! **Deliberately absent.** Finalizers of hooks that are left behind: nobody takes them off before the application comes back.
 
-use capstan_model::{ApplicationStatus, ClusterId, Operation, OperationPhase, OperationState, Timestamp};
+use capstan_model::{
+    ApplicationDestination, ApplicationStatus, ClusterId, Operation, OperationPhase, OperationState, Timestamp,
+};
 
 use super::Engine;
 use super::assessment::Assessment;
@@ -134,7 +136,11 @@ impl ApplicationState {
 
 /// Is a status of another destination than this one? Then its objects and its holds are of elsewhere.
 pub(super) fn is_of_elsewhere(status: &ApplicationStatus, cluster: &ClusterId) -> bool {
-    let destination = &status.sync.compared_to.destination;
+    is_elsewhere(&status.sync.compared_to.destination, cluster)
+}
+
+/// Is this another destination? None is not.
+pub(super) fn is_elsewhere(destination: &ApplicationDestination, cluster: &ClusterId) -> bool {
     let is_told = !destination.server.is_empty() || !destination.name.is_empty();
     is_told && destination.cluster() != *cluster
 }

@@ -10,7 +10,7 @@ use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
 use crate::objects::{
     Health, Phase, annotation, health, is_as_declared, is_hook, key_of, phase_of, phases, text, uid, version, wave,
 };
-use crate::world::{number, running};
+use crate::world::{joined, number, running};
 
 /// One attempt of one operation, as the Application's status in H tells it.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Attempt {
     pub(crate) attempt: u64,
     /// The pinned commit.
     pub(crate) revision: String,
+    /// Does it go to the cluster that is looked at?
+    pub(crate) is_here: bool,
     /// `operation.sync`: what was asked for.
     pub(crate) sync: Value,
     pub(crate) automated: bool,
@@ -59,6 +61,8 @@ pub(crate) struct Timeline<'r> {
     pub(crate) attempts: Vec<Attempt>,
     /// Where the controller was told that the Application is deleted: no operation does anything from there on.
     deletion: Option<usize>,
+    /// Where it was told of which destination; nothing, where there is one cluster only.
+    destined: Vec<(usize, usize)>,
     /// Attempt of a request.
     of: BTreeMap<u64, usize>,
     /// Where requests were sent.
@@ -77,6 +81,7 @@ impl<'r> Timeline<'r> {
             record,
             attempts: Vec::new(),
             deletion: record.facts().position(|(_, fact)| *fact == Fact::DeletionTold),
+            destined: destined(record),
             of: BTreeMap::new(),
             sent: BTreeMap::new(),
             states: BTreeMap::new(),
@@ -169,7 +174,7 @@ impl<'r> Timeline<'r> {
     fn attempt_of(&mut self, at: usize, intent: u64, status: &Value) -> usize {
         let state = &status["operationState"];
         let attempt = state["retryCount"].as_u64().unwrap_or(0);
-        let revision = text(state, "/syncResult/revision").to_owned();
+        let revision = revision(&state["syncResult"]);
         let known = |one: &Attempt| (one.number, one.attempt) == (number(status), attempt);
         if let Some(found) = self.attempts.iter().position(known) {
             // As long as nothing was begun it is still being planned: the last status before that is the intent; what comes
@@ -191,6 +196,7 @@ impl<'r> Timeline<'r> {
             number: number(status),
             attempt,
             revision,
+            is_here: self.is_here(self.sent[&intent].0),
             sync: state["operation"]["sync"].clone(),
             automated: state["operation"]["initiatedBy"]["automated"] == true,
             started: text(state, "/startedAt").parse().unwrap_or(self.record.history[at].at),
@@ -209,6 +215,19 @@ impl<'r> Timeline<'r> {
     /// Had the controller been told by then that the Application is deleted?
     pub(crate) fn is_deleting(&self, at: usize) -> bool {
         self.deletion.is_some_and(|told| told < at)
+    }
+
+    /// Where the Application went at `at`, as the controller had been told.
+    pub(crate) fn destination(&self, at: usize) -> usize {
+        let before = self.destined.partition_point(|(told, _)| *told < at);
+        before
+            .checked_sub(1)
+            .map_or(self.record.place, |last| self.destined[last].1)
+    }
+
+    /// Did it go to the cluster that is looked at? A status of that moment tells of it, then.
+    pub(crate) fn is_here(&self, at: usize) -> bool {
+        self.destination(at) == self.record.place
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = (usize, &'r Request)> {
@@ -392,6 +411,14 @@ impl<'r> Timeline<'r> {
     }
 }
 
+/// The commit of each source, as one; empty where they are not known.
+pub(crate) fn revision(result: &Value) -> String {
+    match result["revisions"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        [] => text(result, "/revision").to_owned(),
+        many => joined(many.iter().filter_map(Value::as_str)),
+    }
+}
+
 /// Is it planned by now? Until then a status says what the plan waits for.
 fn is_planned_by(state: &Value) -> bool {
     let waits = [
@@ -400,6 +427,14 @@ fn is_planned_by(state: &Value) -> bool {
         "making sure of what",
     ];
     !waits.iter().any(|wait| text(state, "/message").starts_with(wait))
+}
+
+fn destined(record: &Record) -> Vec<(usize, usize)> {
+    let destined = record.facts().filter_map(|(at, fact)| match fact {
+        Fact::Destined { place } => Some((at, *place)),
+        _ => None,
+    });
+    destined.collect()
 }
 
 /// The phase that an object of ours was made in, by what it carries.

@@ -5,14 +5,18 @@
 //! plays them; `statistics` holds that every state is reached; `enumerate` goes through small scopes completely; `knockouts` breaks the
 //! engine on purpose, law by law, and holds that it is seen.
 //!
-//! Deliberately absent: more than one Application, source or cluster; a `spec` that is edited while the world runs, and rollbacks; branches
-//! that are rewritten or gone for a while; `RespectIgnoreDifferences`. These have scenarios in `tests/engine`.
+//! To a law each cluster is a world of its own: it is held against what happened in one cluster, together with what is of none (the
+//! Application, the sources, the controller), for each of them. So no oracle takes a fact of one cluster for one of another.
+//!
+//! Deliberately absent: more than one Application; edits of a `spec` while the world runs, but for its destination, and rollbacks; branches
+//! that are rewritten or gone for a while; sources of different kinds; `RespectIgnoreDifferences`. These have scenarios in `tests/engine`.
 
 #![expect(clippy::panic, reason = "what the small world does not expect ends the test")]
 
 mod ambiguous;
 mod deletion;
 mod dependency;
+mod destination;
 mod ends;
 mod enumerate;
 mod evidence;
@@ -30,6 +34,7 @@ mod preconditions;
 mod prune_order;
 mod restore;
 mod search;
+mod several;
 mod statistics;
 mod status;
 mod tracking;

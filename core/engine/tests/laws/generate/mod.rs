@@ -1,6 +1,7 @@
 //! What the laws quantify over: applications, their revisions, how their workloads fare, what people and others do, and the tape that
 //! decides order and faults. Everything is data, so that a failure shrinks to what it needs.
 
+mod places;
 mod strategies;
 mod windows;
 
@@ -99,6 +100,15 @@ pub(crate) enum Action {
     Plant(u8),
     DeleteApplication,
     Wait(u8),
+    /// The branch of a source after the first moves to its next commit, or back; it cannot be read, or can again, while the others can.
+    PushOf(u8),
+    RevertOf(u8, u8),
+    SourceOf(u8, bool),
+    /// The Application goes to this cluster from here on.
+    Move(u8),
+    ReachableAt(u8, bool),
+    /// Another cluster answers at the destination's address, or again the one before.
+    Replace,
 }
 
 /// A sync that somebody asks for.
@@ -134,6 +144,10 @@ pub(crate) struct Policy {
 pub(crate) struct Case {
     /// Each is what the source declares; `None` cannot be rendered.
     pub(crate) revisions: Vec<Option<Vec<Item>>>,
+    /// The same of every source after the first.
+    pub(crate) further: Vec<Vec<Option<Vec<Item>>>>,
+    /// Clusters to which the Application may go; it begins at the first.
+    pub(crate) clusters: u8,
     pub(crate) natures: Vec<Nature>,
     pub(crate) policy: Policy,
     /// Windows of the project, from the beginning on.
@@ -155,6 +169,8 @@ impl Case {
     pub(crate) fn of(revisions: Vec<Vec<Item>>) -> Self {
         Self {
             revisions: revisions.into_iter().map(Some).collect(),
+            further: Vec::new(),
+            clusters: 1,
             natures: vec![Nature::Prompt],
             policy: Policy {
                 automated: true,
@@ -305,4 +321,6 @@ pub(crate) enum Bias {
     Hooks,
     /// People, windows and deadlines.
     People,
+    /// Several sources and several clusters.
+    Places,
 }

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::windows;
 use super::{Action, Bias, Case, Hook, Item, Kind, Nature, Policy, Wish};
+use super::{places, windows};
 
 const WAVES: [&str; 16] = [
     "",
@@ -137,7 +137,7 @@ fn edit(bias: Bias) -> impl Strategy<Value = Edit> {
     ]
 }
 
-fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
+pub(super) fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
     let first = prop_oneof![40 => vec(item(bias), 1..8), 1 => vec(item(bias), 8..60)];
     let first = (first, prop::bool::weighted(0.75)).prop_map(|(items, is_whole)| match is_whole {
         true => whole(items),
@@ -340,6 +340,8 @@ pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
     let cases = cases.prop_map(
         |(revisions, natures, policy, script, windows, (begins, faults, tape))| Case {
             revisions,
+            further: Vec::new(),
+            clusters: 1,
             natures,
             policy,
             windows: windows.iter().map(|window| window.near(begins)).collect(),
@@ -350,8 +352,9 @@ pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
             tape,
         },
     );
-    (cases, aim(bias)).prop_map(|(mut case, (confirms, farewell))| {
+    (cases, aim(bias), places::several(bias)).prop_map(|(mut case, (confirms, farewell), several)| {
         direct(&mut case, confirms, farewell);
+        several.put_into(&mut case);
         case
     })
 }

@@ -4,6 +4,7 @@ use capstan_engine::EffectKind;
 use capstan_model::{AppProject, ClusterId};
 use serde_json::{Value, json};
 
+use super::sources::repository;
 use crate::generate::{Case, Window};
 use crate::objects::{HOME, text};
 
@@ -30,13 +31,17 @@ pub(super) fn resource(case: &Case) -> Value {
     let policy = &case.policy;
     let mut spec = json!({
         "project": "default",
-        "source": {"repoURL": "https://example.com/infra.git", "path": "shop", "targetRevision": "main"},
         "destination": {"server": ClusterId::IN_CLUSTER, "namespace": HOME},
         "syncPolicy": {
             "syncOptions": policy.options,
             "retry": {"limit": policy.retries, "refresh": policy.refreshes, "backoff": {"duration": "5s", "maxDuration": "1m"}}
         }
     });
+    let source = |n| json!({"repoURL": repository(n), "path": "shop", "targetRevision": "main"});
+    match case.further.len() {
+        0 => spec["source"] = source(0),
+        further => spec["sources"] = (0..=further).map(source).collect(),
+    }
     if policy.ignores {
         spec["ignoreDifferences"] =
             json!([{"group": "apps", "kind": "Deployment", "name": "d1", "jsonPointers": ["/spec/replicas"]}]);

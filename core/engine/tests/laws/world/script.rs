@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capstan_engine::Event;
 use capstan_engine::guard::Fence;
-use capstan_model::{ApplicationId, ClusterId, GroupKind, Operation, ResourceKey};
+use capstan_model::{ApplicationId, GroupKind, Operation, ResourceKey};
 use serde_json::{Value, json};
 
 use super::actors::Timer;
@@ -39,10 +39,10 @@ impl World {
     /// Everything works from here on, and everybody keeps still.
     pub(crate) fn rest(&mut self) {
         self.is_quiet = true;
+        self.heal_clusters();
+        self.mend_sources();
         for action in [
             Action::Source(true),
-            Action::Readable(true),
-            Action::Reachable(true),
             Action::Leads(true),
             Action::Suspend(false),
             Action::Windows(false),
@@ -59,9 +59,10 @@ impl World {
     }
 
     fn act(&mut self, action: &Action) {
+        self.go_to_destination();
         match *action {
-            Action::Push => self.move_to((self.head + 1).min(self.commits.len() - 1)),
-            Action::Revert(to) => self.move_to(usize::from(to) % self.commits.len()),
+            Action::Push => self.move_to((self.head + 1).min(self.case.revisions.len() - 1)),
+            Action::Revert(to) => self.move_to(usize::from(to) % self.case.revisions.len()),
             Action::Sync(wish) => self.ask(wish),
             Action::Terminate => {
                 self.store.note(Fact::Terminated);
@@ -100,6 +101,12 @@ impl World {
             }
             Action::Plant(n) => self.plant(n),
             Action::DeleteApplication => self.remove_application(),
+            Action::PushOf(source) => self.push_of(source),
+            Action::RevertOf(source, to) => self.revert_of(source, to),
+            Action::SourceOf(source, works) => self.make_source_work(source, works),
+            Action::Move(to) => self.move_destination(to),
+            Action::ReachableAt(address, reachable) => self.reach_at(address, reachable),
+            Action::Replace => self.replace_cluster(),
             Action::Wait(minutes) => {
                 let until = self.store.now + Duration::from_mins(u64::from(minutes));
                 self.pass(until);
@@ -107,14 +114,9 @@ impl World {
         }
     }
 
-    fn changed(&mut self) {
-        self.handle(Event::SourceChanged {
-            repo_url: "https://example.com/infra".into(),
-        });
-    }
-
     fn move_to(&mut self, head: usize) {
         self.head = head;
+        let head = self.whole();
         self.store.note(Fact::Moved { head });
         self.changed();
     }
@@ -125,7 +127,7 @@ impl World {
             sync["syncStrategy"] = json!({"hook": {"force": true}});
         }
         if let Some(revision) = wish.revision {
-            sync["revision"] = json!(self.commits[usize::from(revision) % self.commits.len()].0);
+            self.name_revision(&mut sync, usize::from(revision));
         }
         let first = self.case.revisions[self.head]
             .as_ref()
@@ -211,7 +213,7 @@ impl World {
         })
     }
 
-    fn reach(&mut self, reachable: bool) {
+    pub(super) fn reach(&mut self, reachable: bool) {
         if self.is_reachable == reachable {
             return;
         }
@@ -222,11 +224,11 @@ impl World {
             self.store.unlisted.extend(kinds);
             self.reconnect();
         } else {
-            self.handle(Event::ClusterLost(ClusterId::in_cluster(), "connection refused".into()));
+            self.handle(Event::ClusterLost(self.here(), "connection refused".into()));
         }
     }
 
-    fn make_readable(&mut self, readable: bool) {
+    pub(super) fn make_readable(&mut self, readable: bool) {
         if self.is_readable == readable {
             return;
         }
@@ -240,7 +242,7 @@ impl World {
         }
         self.store.note(Fact::Unreadable { kind: kind.clone() });
         self.handle(Event::KindUnavailable {
-            cluster: ClusterId::in_cluster(),
+            cluster: self.here(),
             kind,
             reason: "403 Forbidden".into(),
         });

@@ -1,14 +1,16 @@
 //! Carrying out effects: the API, the repository, and what goes wrong on the way.
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, RenderTask};
-use capstan_engine::event::{Deletion, Descent, ResolvedRevision, SourceFailure, WriteError};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
+use capstan_engine::event::{Deletion, Descent, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
 use capstan_engine::targets::{TargetContext, Targets};
 use capstan_engine::{Effect, EffectKind, Outcome};
-use capstan_model::{ApplicationSource, Manifest, ResourceKey, SourceLocation};
+use capstan_model::{Manifest, ResourceKey, SourceLocation};
 use serde_json::{Value, json};
 
+use super::places::cluster_of;
+use super::sources::unreachable_source;
 use super::{World, is_request, shown};
 use crate::history::{Answer, Ask, Fact, Request};
 use crate::objects::{key_of, text, version};
@@ -78,7 +80,7 @@ impl World {
         let answer = match outcome {
             Outcome::Resolved(Err(_)) => return self.store.note(Fact::Source { ok: false }),
             // Only a commit that can be rendered makes good what failed.
-            Outcome::Resolved(Ok(_)) if self.commits[self.head].1.is_some() => {
+            Outcome::Resolved(Ok(_)) if self.commits[self.whole()].1.is_some() => {
                 return self.store.note(Fact::Source { ok: true });
             }
             Outcome::Rendered(result) => return self.store.note(Fact::Source { ok: result.is_ok() }),
@@ -94,11 +96,8 @@ impl World {
             self.store.note(Fact::Seen { key, version });
         }
         let version = shown.map_or(0, version);
-        self.store.note(Fact::Answered {
-            request,
-            answer,
-            version,
-        });
+        let is_of_cluster = self.sent_to.contains_key(&request);
+        self.store.note_answered(request, answer, version, is_of_cluster);
     }
 
     fn fault(&mut self, effect: &EffectKind, number: u64) -> Fault {
@@ -126,6 +125,9 @@ impl World {
 
     /// Carries out one effect; what it is answered, if anything.
     pub(super) fn serve(&mut self, effect: &Effect, number: u64) -> Option<Outcome> {
+        if let Some(cluster) = cluster_of(&effect.kind) {
+            self.go_to(self.place_at(cluster));
+        }
         let fault = self.fault(&effect.kind, number);
         let lost = || WriteError::OutcomeUnknown("timeout".into());
         let is_for_cluster = !matches!(
@@ -265,52 +267,9 @@ impl World {
             .map(|(key, object)| Content::of(&key.group_kind(), object))
             .collect()
     }
-
-    fn resolve(&self, sources: &[ApplicationSource]) -> Result<Vec<ResolvedRevision>, SourceFailure> {
-        if !self.source_works {
-            return Err(unreachable_source());
-        }
-        let of = |source: &ApplicationSource| {
-            let named = self.commits.iter().find(|(id, _)| *id == source.target_revision);
-            ResolvedRevision {
-                revision: named.unwrap_or(&self.commits[self.head]).0.clone(),
-                author: "Ada <ada@example.com>".into(),
-                subject: "change".into(),
-                time: None,
-            }
-        };
-        Ok(sources.iter().map(of).collect())
-    }
-
-    fn render(&self, task: &RenderTask) -> Result<Targets, SourceFailure> {
-        if !self.source_works {
-            return Err(unreachable_source());
-        }
-        let wanted = &task.sources[0].1;
-        let objects = self
-            .commits
-            .iter()
-            .find(|(id, _)| id == wanted)
-            .and_then(|(_, objects)| objects.as_ref());
-        let broken = |message: String| SourceFailure {
-            message,
-            transient: false,
-        };
-        let Some(objects) = objects else {
-            return Err(broken("shop/all.yaml:3: a template that cannot be rendered".into()));
-        };
-        targets(objects, &task.context).map_err(broken)
-    }
 }
 
-fn unreachable_source() -> SourceFailure {
-    SourceFailure {
-        message: "the repository does not answer".into(),
-        transient: true,
-    }
-}
-
-fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String> {
+pub(super) fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String> {
     let manifest = |(index, value): (usize, &Value)| {
         let location = SourceLocation {
             file: "shop/all.yaml".into(),
@@ -323,7 +282,7 @@ fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String
 }
 
 /// The failure of an effect, in the words of its kind.
-fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
+pub(super) fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
     match effect {
         EffectKind::Apply(_) => Outcome::Applied(Err(error)),
         EffectKind::Delete { .. } => Outcome::Deleted(Err(error)),
