@@ -180,6 +180,8 @@ switches! {
     SkipsWarmUp: Scenario,
     /// It does not matter which installation made an object.
     IgnoresInstallation: Scenario,
+    /// An operation goes on where the application goes since.
+    GoesOnElsewhere: Law,
     /// It does not matter which cluster was synced to.
     DeletesInAnotherCluster: Scenario,
     /// Another cluster behind the address is the same one.

@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::Engine;
 use super::inquiry::Inquiries;
+use super::moved::{known_at, written};
 use super::namespace::own_namespace;
-use super::operation::{Approved, INFO_DESTINATION, OperationRun, approved, info};
+use super::operation::{Approved, INFO_DESTINATION, OperationRun, approved};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
@@ -132,6 +133,15 @@ impl Guarding {
     pub(crate) fn refused(&mut self, key: &ResourceKey, uid: &str, rule: Rule, why: &str) -> String {
         self.in_use.insert(key.clone(), (uid.to_owned(), rule, why.to_owned()));
         format!("held by {rule}: {why}")
+    }
+
+    /// The application goes to another cluster: what is held there is another matter, and no approval of before counts for it.
+    pub(super) fn leave(&mut self) {
+        self.holds.clear();
+        self.told.clear();
+        self.restored.clear();
+        self.doomed.clear();
+        self.in_use.clear();
     }
 
     /// The result of a prune that began when deletes were not paused yet.
@@ -419,12 +429,10 @@ impl Engine {
 
     /// Why the destination is not the one that was synced to.
     fn replaced(&self, app: &ApplicationState) -> Option<String> {
-        let pinned = info(&app.last_operation.as_ref()?.operation, INFO_DESTINATION)?;
-        let (cluster, uid) = pinned.rsplit_once(' ')?;
-        let now = self.destination(app)?;
-        let is_replaced = cluster == app.application.spec.destination.cluster().to_string() && pinned != now;
-        is_replaced.then(|| {
-            let (_, found) = now.rsplit_once(' ').unwrap_or_default();
+        let cluster = app.application.spec.destination.cluster();
+        let uid = known_at(&app.last_operation.as_ref()?.operation, &cluster)?.uid?;
+        let found = self.cluster(app)?.discovery.as_ref()?.cluster_uid.as_str();
+        (!found.is_empty() && uid != found).then(|| {
             format!("another cluster answers at {cluster}: its namespace kube-system has UID {found}, and the one that was synced to has {uid}")
         })
     }
@@ -432,18 +440,19 @@ impl Engine {
     /// The destination, with the identity of the cluster that answers there.
     fn destination(&self, app: &ApplicationState) -> Option<String> {
         let discovery = self.cluster(app)?.discovery.as_ref()?;
-        let uid = Some(&discovery.cluster_uid).filter(|uid| !uid.is_empty())?;
-        Some(format!("{} {uid}", app.application.spec.destination.cluster()))
+        Some(written(
+            &app.application.spec.destination.cluster(),
+            &discovery.cluster_uid,
+        ))
     }
 
     /// Which cluster the operation is for, once it is known that it may delete there.
     pub(super) fn pin_destination(&self, app: &ApplicationState, operation: &mut OperationRun, holds: &[Hold]) {
         let is_other = |hold: &Hold| hold.finding.rule == Rule::DestinationReplaced && !hold.is_approved;
-        let before = app
-            .last_operation
-            .as_ref()
-            .and_then(|state| info(&state.operation, INFO_DESTINATION))
-            .map(str::to_owned);
+        let cluster = app.application.spec.destination.cluster();
+        let last = app.last_operation.as_ref();
+        let before = last.and_then(|state| known_at(&state.operation, &cluster));
+        let before = before.map(|pin| written(&cluster, pin.uid.unwrap_or_default()));
         let pin = match holds.iter().any(is_other) {
             true => before,
             false => self.destination(app),

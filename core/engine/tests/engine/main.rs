@@ -23,6 +23,7 @@ mod hooks;
 mod impersonation;
 mod knockouts;
 mod late;
+mod moved;
 mod namespace;
 mod odd_options;
 mod options;

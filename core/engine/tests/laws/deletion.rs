@@ -24,7 +24,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         Fact::DeletionAsked { application } => Some((at, application)),
         _ => None,
     });
-    let Some((asked, application)) = asked else {
+    // What was left in another cluster stays: that nothing is asked of it there is another law.
+    let is_here = timeline.is_here(record.history.len());
+    let Some((asked, application)) = asked.filter(|_| is_here) else {
         return Ok(0);
     };
     let mut found = 1;

@@ -176,7 +176,7 @@ pub(crate) enum Fact {
     DeletionTold,
     /// The Application is gone.
     ApplicationGone,
-    /// The application's source moved to this commit.
+    /// The application's sources moved to this commit.
     Moved {
         head: usize,
     },
@@ -198,15 +198,40 @@ pub(crate) enum Fact {
     },
     /// A namespace is full, or not any more.
     Full(bool),
+    /// A source said what it was before, or had not yet what it had said.
+    Lagged,
+    /// The controller was told that the Application goes to this cluster; or it takes this one for the one at that address.
+    Destined { place: usize },
     /// Nothing is under way any more, but for waiting.
     Resting,
     /// No fault, no change and no third party from here on.
     Quiet,
 }
 
+impl Fact {
+    /// Is it of a cluster, and not of the Application, the sources or the controller?
+    pub(crate) fn is_of_cluster(&self) -> bool {
+        match self {
+            Self::Sent(request) => !matches!(request.ask, Ask::Status | Ask::Application),
+            Self::Answered { .. }
+            | Self::Deleting { .. }
+            | Self::Written { .. }
+            | Self::Removed { .. }
+            | Self::Seen { .. }
+            | Self::SeenGone { .. }
+            | Self::Listed { .. }
+            | Self::Unreadable { .. }
+            | Self::Reachable(_) => true,
+            _ => false,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
+    /// The cluster that it is of; `None` for what is of the Application, the sources, the controller.
+    pub(crate) place: Option<usize>,
     pub(crate) fact: Fact,
 }
 
@@ -223,13 +248,38 @@ pub(crate) struct Record {
     pub(crate) resource: Value,
     /// The cluster at the end.
     pub(crate) objects: Vec<Value>,
-    /// Every choice that was made.
+    /// Which one that is.
+    pub(crate) place: usize,
+    /// Every cluster at the end, by its number.
+    pub(crate) elsewhere: Vec<Vec<Value>>,
     pub(crate) end: Timestamp,
 }
 
 impl Record {
     pub(crate) fn facts(&self) -> impl Iterator<Item = (usize, &Fact)> {
         self.history.iter().map(|entry| &entry.fact).enumerate()
+    }
+
+    /// The clusters that anything was asked of, or that the Application went to.
+    pub(crate) fn places(&self) -> BTreeSet<usize> {
+        let place = |entry: &Entry| match (&entry.fact, entry.place) {
+            (Fact::Sent(_), place) => place,
+            (Fact::Destined { place }, _) => Some(*place),
+            _ => None,
+        };
+        let places = self.history.iter().filter_map(place);
+        places.chain([0]).collect()
+    }
+
+    /// What happened in one cluster, and everything that is of none: to the laws it is a world of its own.
+    pub(crate) fn within(&self, place: usize) -> Self {
+        let is_of = |entry: &&Entry| entry.place.is_none_or(|other| other == place);
+        Self {
+            history: self.history.iter().filter(is_of).cloned().collect(),
+            objects: self.elsewhere[place].clone(),
+            place,
+            ..self.clone()
+        }
     }
 
     /// The objects of a commit.
@@ -240,7 +290,14 @@ impl Record {
 
     /// The history, a line a fact: what a failure shows.
     pub(crate) fn story(&self) -> String {
-        let line = |(at, entry): (usize, &Entry)| format!("{at:4} {} {}", entry.at, brief(&entry.fact));
+        let several = self.history.iter().any(|entry| entry.place > Some(0));
+        let line = |(at, entry): (usize, &Entry)| {
+            let place = match entry.place.filter(|_| several) {
+                Some(place) => format!(" @{place}"),
+                None => String::new(),
+            };
+            format!("{at:4} {}{place} {}", entry.at, brief(&entry.fact))
+        };
         self.history.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
     }
 }

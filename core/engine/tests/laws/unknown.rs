@@ -74,7 +74,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 .flatten()
                 .any(|one| text(one, "/kind") == kind.kind)
         };
-        if sight.unreadable.iter().any(has_hidden) {
+        if timeline.is_here(sent) && sight.unreadable.iter().any(has_hidden) {
             found += 1;
             // What was so is told until the next comparison is over, and is not said anew.
             let mut moments = sights[being_compared(record, sent)..sent].iter();

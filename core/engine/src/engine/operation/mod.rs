@@ -72,6 +72,13 @@ pub(crate) const INFO_BEFORE: &str = "capstan.dev/before";
 pub(crate) const INFO_RETRY_AT: &str = "capstan.dev/retry-at";
 /// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
 pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
+/// Entry of `operation.info`: the same of other destinations, to which syncs before it went, a line each, the latest first.
+pub(crate) const INFO_OTHER_DESTINATIONS: &str = "capstan.dev/other-destinations";
+
+/// Entry of `operation.info`: the UID of `kube-system` in the cluster that it went to, whether that is trusted to be the right one or not.
+pub(crate) const INFO_CLUSTER: &str = "capstan.dev/cluster";
+/// Entry of `operation.info`: the application went elsewhere while it ran, so that it is no sync of anything.
+pub(crate) const INFO_LEFT: &str = "capstan.dev/left";
 
 /// Entry of `operation.info`: a person said which commits, and gets those in each attempt.
 pub(crate) const INFO_NAMED: &str = "capstan.dev/named";
@@ -150,6 +157,8 @@ pub(crate) struct OperationRun {
     /// Attempts before this one.
     pub(crate) attempt: u64,
     pub(crate) operation: Operation,
+    /// The application goes elsewhere since it began.
+    pub(crate) is_left: bool,
     /// Asked for by the resource's `operation` field, which is to be emptied.
     pub(crate) from_field: bool,
     pub(crate) started_at: Timestamp,
@@ -220,6 +229,7 @@ impl OperationRun {
             number,
             attempt: 0,
             operation,
+            is_left: false,
             from_field: false,
             started_at: now,
             stage: Stage::Planning,

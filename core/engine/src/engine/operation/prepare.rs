@@ -161,7 +161,11 @@ impl Engine {
         }
         if let Some(desired) = &app.desired {
             let pinned = !operation.revisions.is_empty();
-            if pinned && same_commits(&desired.revisions, &operation.revisions) && desired.sources == operation.sources
+            let is_of_here = desired.destination == app.application.spec.destination;
+            if pinned
+                && is_of_here
+                && same_commits(&desired.revisions, &operation.revisions)
+                && desired.sources == operation.sources
             {
                 operation.revisions.clone_from(&desired.revisions);
                 operation.targets = Some(desired.targets.clone());
@@ -173,7 +177,7 @@ impl Engine {
             operation.wait(now, "waiting for the sources to be read");
             return None;
         }
-        if app.is_in_flight(|what| matches!(what, InFlight::OperationResolve | InFlight::OperationRender)) {
+        if app.is_in_flight(|what| is_for(what, operation.number)) {
             return None;
         }
         if operation.revisions.is_empty() {
@@ -202,23 +206,25 @@ impl Engine {
         self.emit(
             app,
             EffectKind::ResolveRevision { sources, freshness },
-            InFlight::OperationResolve,
+            InFlight::OperationResolve(operation.number),
         );
     }
 
     fn render_for(&mut self, app: &mut ApplicationState, operation: &OperationRun) {
         let Some(cluster) = self.cluster(app) else { return };
         let task = self.render_task(app, cluster, &operation.sources, &operation.revisions, false);
-        self.emit(app, EffectKind::Render(Box::new(task)), InFlight::OperationRender);
+        let what = InFlight::OperationRender(operation.number);
+        self.emit(app, EffectKind::Render(Box::new(task)), what);
     }
 
     pub(in crate::engine) fn operation_resolved(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
+        of: u64,
         result: Result<Vec<ResolvedRevision>, SourceFailure>,
     ) {
-        let Some(mut operation) = app.operation.take() else {
+        let Some(mut operation) = app.operation.take_if(|operation| operation.number == of) else {
             return;
         };
         match result {
@@ -232,9 +238,10 @@ impl Engine {
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
+        of: u64,
         result: Result<Targets, SourceFailure>,
     ) {
-        let Some(mut operation) = app.operation.take() else {
+        let Some(mut operation) = app.operation.take_if(|operation| operation.number == of) else {
             return;
         };
         match result {
@@ -451,6 +458,11 @@ impl Engine {
             self.begin_waiting(now, app, operation, node);
         }
     }
+}
+
+/// Is it asked for this operation what its sources are?
+fn is_for(what: &InFlight, number: u64) -> bool {
+    matches!(what, InFlight::OperationResolve(of) | InFlight::OperationRender(of) if *of == number)
 }
 
 fn unsupported(operation: &OperationRun) -> Option<String> {

@@ -103,6 +103,7 @@ impl Engine {
         run.namespace = app.kept_metadata().cloned();
         run.approved = app.guarding.begin(!run.is_automated());
         run.set_info(INFO_EPOCH, run.number.to_string());
+        run.remember_destinations(app);
         // What is recorded names commits in any case.
         if !run.is_automated() && !(sync.revision.is_empty() && sync.revisions.is_empty()) {
             run.set_info(INFO_NAMED, true.to_string());
@@ -112,7 +113,9 @@ impl Engine {
             run.carry_before(app);
         }
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
-        if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {
+        let is_of_here = |desired: &&Desired| desired.destination == app.application.spec.destination;
+        let desired = app.desired.as_ref().filter(is_of_here);
+        if let Some(desired) = desired.filter(|desired| is_for(&sync, &run, desired)) {
             run.revisions.clone_from(&desired.revisions);
             run.targets = Some(desired.targets.clone());
         }

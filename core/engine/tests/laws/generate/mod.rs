@@ -3,6 +3,7 @@
 
 mod aims;
 mod people;
+mod places;
 mod strategies;
 mod windows;
 
@@ -125,6 +126,15 @@ pub(crate) enum Action {
     Adopt(u8),
     /// The namespace that the application brings is deleted.
     EndNamespace,
+    /// The branch of a source after the first moves to its next commit, or back; it cannot be read, or can again, while the others can.
+    PushOf(u8),
+    RevertOf(u8, u8),
+    SourceOf(u8, bool),
+    /// The Application goes to this cluster from here on.
+    Move(u8),
+    ReachableAt(u8, bool),
+    /// Another cluster answers at the destination's address, or again the one before.
+    Replace,
 }
 
 /// A sync that somebody asks for.
@@ -160,6 +170,10 @@ pub(crate) struct Policy {
 pub(crate) struct Case {
     /// Each is what the source declares; `None` cannot be rendered.
     pub(crate) revisions: Vec<Option<Vec<Item>>>,
+    /// The same of every source after the first.
+    pub(crate) further: Vec<Vec<Option<Vec<Item>>>>,
+    /// Clusters to which the Application may go; it begins at the first.
+    pub(crate) clusters: u8,
     pub(crate) natures: Vec<Nature>,
     pub(crate) policy: Policy,
     /// Windows of the project, from the beginning on.
@@ -181,6 +195,8 @@ impl Case {
     pub(crate) fn of(revisions: Vec<Vec<Item>>) -> Self {
         Self {
             revisions: revisions.into_iter().map(Some).collect(),
+            further: Vec::new(),
+            clusters: 1,
             natures: vec![Nature::Prompt],
             policy: Policy {
                 automated: true,
@@ -331,4 +347,6 @@ pub(crate) enum Bias {
     Hooks,
     /// People, windows and deadlines.
     People,
+    /// Several sources and several clusters.
+    Places,
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{Action, Bias, Case, Hook, Item, Kind, Nature, Policy, Wish};
-use super::{aims, people, windows};
+use super::{aims, people, places, windows};
 
 const WAVES: [&str; 16] = [
     "",
@@ -146,7 +146,7 @@ fn edit(bias: Bias) -> impl Strategy<Value = Edit> {
     ]
 }
 
-fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
+pub(super) fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
     let first = prop_oneof![40 => vec(item(bias), 1..8), 1 => vec(item(bias), 8..60)];
     let first = (first, prop::bool::weighted(0.75)).prop_map(|(items, is_whole)| match is_whole {
         true => whole(items),
@@ -354,6 +354,8 @@ pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
     let cases = cases.prop_map(
         |(revisions, natures, policy, script, windows, (begins, faults, tape))| Case {
             revisions,
+            further: Vec::new(),
+            clusters: 1,
             natures,
             policy,
             windows: windows.iter().map(|window| window.near(begins)).collect(),
@@ -364,12 +366,14 @@ pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
             tape,
         },
     );
-    (cases, aim(bias), (aims::aim(bias), aims::disturbance(bias))).prop_map(
-        |(mut case, (confirms, farewell), (aim, between))| {
+    let aims = (aims::aim(bias), aims::disturbance(bias));
+    (cases, aim(bias), aims, places::several(bias)).prop_map(
+        |(mut case, (confirms, farewell), (aim, between), several)| {
             direct(&mut case, confirms, farewell);
             if let Some(aim) = aim.filter(|_| case.windows.is_empty()) {
                 aims::take(&mut case, aim, between);
             }
+            several.put_into(&mut case);
             case
         },
     )

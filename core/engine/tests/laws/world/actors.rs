@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use capstan_engine::Event;
-use capstan_model::{ClusterId, ResourceKey};
+use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
 use super::{World, identity, late_kind};
@@ -65,7 +64,9 @@ fn course(nature: Nature) -> &'static [(u64, State)] {
 impl World {
     pub(super) fn after(&mut self, wait: Duration, timer: Timer) {
         self.timer_number += 1;
-        self.timers.insert((self.store.now + wait, self.timer_number), timer);
+        let place = self.store.place;
+        self.timers
+            .insert((self.store.now + wait, self.timer_number), (place, timer));
     }
 
     /// Somebody wrote this object: its controller takes it up.
@@ -78,7 +79,7 @@ impl World {
             "Deployment" | "Job" => {
                 let generation = object["metadata"]["generation"].as_i64().unwrap_or(0);
                 let seen = object.pointer("/status/observedGeneration").and_then(Value::as_i64);
-                let is_known = self.timers.values().any(|timer| {
+                let is_known = self.timers.values().any(|(_, timer)| {
                     matches!(timer, Timer::Work { uid: other, generation: of, .. } if *other == uid && *of == generation)
                 });
                 if seen == Some(generation) || is_known {
@@ -131,13 +132,6 @@ impl World {
             self.store.remove(&key, Actor::Cluster);
         }
         self.reconnect();
-    }
-
-    pub(super) fn reconnect(&mut self) {
-        if self.is_reachable {
-            let discovery = self.discovery();
-            self.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery));
-        }
     }
 
     pub(super) fn keys(&self, test: impl Fn(&ResourceKey) -> bool) -> Vec<ResourceKey> {

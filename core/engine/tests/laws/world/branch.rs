@@ -1,11 +1,14 @@
 //! The repository: which commit follows which, where the branch is, and what cannot be found for a while.
+//!
+//! Of an Application with several sources each branch only grows or goes back ([`super::sources`]).
 
 use std::collections::BTreeSet;
 
 use capstan_engine::event::{Descent, SourceFailure};
 use capstan_model::ApplicationSource;
 
-use super::{World, commit_id};
+use super::World;
+use super::sources::commit_id;
 use crate::generate::manifests;
 use crate::history::{Fact, follows};
 
@@ -42,15 +45,20 @@ impl World {
     /// The next revision, on top of what is there.
     pub(super) fn push(&mut self) {
         let next = (self.content() + 1).min(self.case.revisions.len() - 1);
-        match next == self.content() {
-            true => self.move_to(self.head),
-            false => self.commit_on(Some(self.head), next),
+        match self.has_one_source() {
+            true if next == self.content() => self.move_to(self.head),
+            true => self.commit_on(Some(self.head), next),
+            false => self.move_to(next),
         }
     }
 
     /// What an earlier revision held, on top of what is there.
     pub(super) fn revert(&mut self, to: usize) {
-        self.commit_on(Some(self.head), to % self.case.revisions.len());
+        let to = to % self.case.revisions.len();
+        match self.has_one_source() {
+            true => self.commit_on(Some(self.head), to),
+            false => self.move_to(to),
+        }
     }
 
     /// A force push: back to an earlier commit, or to one beside the newest.
@@ -69,7 +77,7 @@ impl World {
         });
         let at = found.filter(|at| *at != self.head).unwrap_or_else(|| {
             let objects = self.case.revisions[content].as_deref().map(manifests);
-            self.commits.push((commit_id(self.commits.len() + 1), objects));
+            self.commits.push((commit_id(0, self.commits.len() + 1), objects));
             self.branch.parents.push(parent);
             self.branch.contents.push(content);
             self.commits.len() - 1
@@ -124,6 +132,7 @@ impl World {
     pub(super) fn descent(&self, (source, from, to): &(ApplicationSource, String, String)) -> Descent {
         let position = |id: &String| self.commits.iter().position(|(other, _)| other == id);
         match (position(from), position(to)) {
+            _ if !self.has_one_source() => Descent::Follows,
             _ if source.target_revision != "main" => Descent::NotABranch,
             (Some(from), Some(_)) if !self.is_there(from) => {
                 Descent::Unknown(format!("{} is not in the repository any more", self.commits[from].0))

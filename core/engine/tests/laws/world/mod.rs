@@ -1,14 +1,16 @@
-//! A small world: a cluster, a repository, an Application, and one controller at a time. Everything that could go in another order asks
+//! A small world: clusters, repositories, an Application, and one controller at a time. Everything that could go in another order asks
 //! the tape; everything that happens is written into H.
 
 mod actors;
 mod branch;
 mod owned;
 mod people;
+mod places;
 mod removal;
 mod resource;
 mod script;
 mod serve;
+mod sources;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,16 +18,19 @@ use std::time::Duration;
 
 use capstan_engine::event::{Discovery, ServedKind};
 use capstan_engine::{Effect, EffectId, EffectKind, Engine, Event, Outcome, Settings};
-use capstan_model::{Application, ClusterId, GroupKind, ResourceKey, Timestamp};
+use capstan_model::{Application, GroupKind, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, Spec, manifests};
+use crate::generate::{Case, Spec};
 use crate::history::{Fact, Record};
 use crate::objects::{uid, version};
 use actors::Timer;
 use branch::Branch;
+use places::{Place, cluster_of};
 use resource::{is_of_source, project, resource};
 pub(crate) use resource::{number, running};
+use sources::Further;
+pub(crate) use sources::joined;
 use store::{Change, Store, widgets};
 
 /// How long an object, a wave, a sync and a confirmation are waited for in this world.
@@ -43,8 +48,8 @@ const STEPS: usize = 30_000;
 enum Ready {
     Answer(usize),
     Application,
-    Watch(GroupKind),
-    List(GroupKind),
+    Watch(usize, GroupKind),
+    List(usize, GroupKind),
     Effect(usize),
     Timer,
     Deadline,
@@ -60,6 +65,19 @@ pub(crate) struct World {
     specs: Vec<Spec>,
     /// What of it the controller was told last.
     told_last: Option<(Spec, Option<Timestamp>)>,
+    /// The sources after the first one.
+    further: Vec<Further>,
+    /// Clusters that the world is not in, by their numbers.
+    places: Vec<Place>,
+    /// Which cluster answers at each address.
+    behind: Vec<usize>,
+    /// Which cluster the controller that runs took for the one at each address: the first that answered it there.
+    met: Vec<Option<usize>>,
+    /// The address that the Application goes to, as the controller was told last; and the cluster there, as H has it.
+    told_destination: usize,
+    noted_destination: Option<usize>,
+    /// Where requests went.
+    sent_to: BTreeMap<u64, usize>,
     resource: Value,
     resource_version: u64,
     engine: Engine,
@@ -73,7 +91,7 @@ pub(crate) struct World {
     answers: VecDeque<(EffectId, u64, Outcome)>,
     /// States of the Application that its watch has not told yet.
     told: VecDeque<Value>,
-    timers: BTreeMap<(Timestamp, u64), Timer>,
+    timers: BTreeMap<(Timestamp, u64), (usize, Timer)>,
     timer_number: u64,
     position: usize,
     faults_left: u8,
@@ -87,11 +105,6 @@ pub(crate) struct World {
     /// Who leads, in the cluster's words.
     lease: Value,
     steps: usize,
-}
-
-/// The n-th commit: 40 digits that differ in the first ones.
-fn commit_id(n: usize) -> String {
-    format!("{n:05}{}", "c".repeat(35))
 }
 
 /// Runs a case to its end, and gives what happened.
@@ -113,15 +126,21 @@ fn settings() -> Settings {
 impl World {
     pub(crate) fn new(case: &Case) -> Self {
         let now = Timestamp::from_seconds(case.begins);
-        let commits = case.revisions.iter().enumerate();
-        let commits = commits.map(|(n, items)| (commit_id(n + 1), items.as_deref().map(manifests)));
+        let addresses = usize::from(case.clusters.max(1));
         Self {
             store: Store::new(now),
-            commits: commits.collect(),
+            commits: sources::commits(case),
             head: 0,
             branch: Branch::new(case.revisions.len()),
             specs: vec![Spec::of(case)],
             told_last: None,
+            further: sources::further(case),
+            places: places::places(addresses),
+            behind: (0..addresses).collect(),
+            met: vec![None; addresses],
+            told_destination: 0,
+            noted_destination: None,
+            sent_to: BTreeMap::new(),
             resource: resource(case),
             resource_version: 1,
             engine: Engine::new(settings()),
@@ -156,6 +175,8 @@ impl World {
             history: self.store.history.clone(),
             resource: self.resource.clone(),
             objects: self.store.objects.values().cloned().collect(),
+            place: self.store.place,
+            elsewhere: self.elsewhere(),
             end: self.store.now,
         }
     }
@@ -177,18 +198,11 @@ impl World {
             warm_up: Duration::ZERO,
             ..settings()
         });
-        self.store.watches.clear();
-        self.store.unlisted.clear();
         self.told.clear();
         self.note_start(true);
         self.tell_project();
         self.handle(Event::ProjectsListed);
-        if self.is_reachable {
-            let discovery = self.discovery();
-            self.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery));
-        } else {
-            self.store.note(Fact::Reachable(false));
-        }
+        self.connect_all();
         let fence = self.take_lease(self.leads);
         self.handle(Event::LeadershipChanged {
             leads: self.leads,
@@ -226,7 +240,8 @@ impl World {
         let until = self.store.now + wait;
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= until) {
             self.store.now = self.store.now.max(entry.key().0);
-            let timer = entry.remove();
+            let (place, timer) = entry.remove();
+            self.go_to(place);
             self.elapse(timer);
         }
         self.store.now = self.store.now.max(until);
@@ -240,8 +255,8 @@ impl World {
     fn collect(&mut self) {
         while let Some(effect) = self.engine.poll_effect() {
             // What is watched is what was asked for last: these keep their order.
-            if let EffectKind::WatchKinds { kinds, .. } = &effect.kind {
-                self.watch(kinds);
+            if let EffectKind::WatchKinds { cluster, kinds } = &effect.kind {
+                self.within(self.place_at(cluster), |world| world.watch(kinds));
                 continue;
             }
             self.requests += 1;
@@ -250,7 +265,13 @@ impl World {
             if is_of_source(&effect.kind) {
                 self.asked_source = number;
             }
-            self.note_sent(&effect, number);
+            match cluster_of(&effect.kind).map(|cluster| self.place_at(cluster)) {
+                Some(place) => {
+                    self.sent_to.insert(number, place);
+                    self.within(place, |world| world.note_sent(&effect, number));
+                }
+                None => self.note_sent(&effect, number),
+            }
             self.pending.push((effect, number));
         }
     }
@@ -267,6 +288,7 @@ impl World {
             return;
         }
         self.note_told(resource);
+        self.tell_destination(resource);
         match Application::parse(resource) {
             Ok(application) => self.handle(Event::ApplicationObserved(Box::new(application))),
             Err(error) => panic!("the world wrote an Application that cannot be read: {error}"),
@@ -275,7 +297,7 @@ impl World {
 
     fn discovery(&self) -> Discovery {
         let mut discovery = Discovery {
-            cluster_uid: "cluster".into(),
+            cluster_uid: self.identity_here(),
             version: "v1.36.3".into(),
             ..Discovery::default()
         };
@@ -312,15 +334,14 @@ impl World {
         if !self.told.is_empty() {
             ready.push(Ready::Application);
         }
-        let can_tell = |kind: &GroupKind| self.is_reachable && (self.is_readable || kind.kind != "ConfigMap");
-        let watches = self.store.watches.iter().filter(|(_, watch)| !watch.is_empty());
-        ready.extend(
-            watches
-                .filter(|(kind, _)| can_tell(kind))
-                .map(|(kind, _)| Ready::Watch(kind.clone())),
-        );
-        let lists = self.store.unlisted.iter().filter(|kind| can_tell(kind));
-        ready.extend(lists.cloned().map(Ready::List));
+        for telling in self.telling() {
+            let place = telling.place;
+            let watches = telling.watches.iter().filter(|(_, watch)| !watch.is_empty());
+            let watches = watches.filter(|(kind, _)| telling.can_tell(kind));
+            ready.extend(watches.map(|(kind, _)| Ready::Watch(place, kind.clone())));
+            let lists = telling.unlisted.iter().filter(|kind| telling.can_tell(kind));
+            ready.extend(lists.map(|kind| Ready::List(place, kind.clone())));
+        }
         ready.extend((0..self.pending.len()).map(Ready::Effect));
         let now = self.store.now;
         if self.timers.keys().next().is_some_and(|(at, _)| *at <= now) {
@@ -348,8 +369,14 @@ impl World {
                     self.observe(&resource);
                 }
             }
-            Ready::Watch(kind) => self.tell(&kind),
-            Ready::List(kind) => self.list(kind),
+            Ready::Watch(place, kind) => {
+                self.go_to(place);
+                self.tell(&kind);
+            }
+            Ready::List(place, kind) => {
+                self.go_to(place);
+                self.list(kind);
+            }
             Ready::Effect(at) => {
                 let (effect, number) = self.pending.remove(at);
                 if let Some(outcome) = self.serve(&effect, number) {
@@ -357,7 +384,8 @@ impl World {
                 }
             }
             Ready::Timer => {
-                if let Some((_, timer)) = self.timers.pop_first() {
+                if let Some((_, (place, timer))) = self.timers.pop_first() {
+                    self.go_to(place);
                     self.elapse(timer);
                 }
             }
@@ -400,14 +428,15 @@ impl World {
             return;
         };
         if !matches!(outcome, Outcome::Resolved(_) | Outcome::Rendered(_)) || number >= self.asked_source {
-            self.note_answer(number, &outcome);
+            let place = self.sent_to.get(&number).copied().unwrap_or(self.store.place);
+            self.within(place, |world| world.note_answer(number, &outcome));
         }
         self.handle(Event::Completed(id, outcome));
     }
 
     fn tell(&mut self, kind: &GroupKind) {
         let change = self.store.watches.get_mut(kind).and_then(VecDeque::pop_front);
-        let cluster = ClusterId::in_cluster();
+        let cluster = self.here();
         match change {
             Some(Change::Changed(object)) => {
                 let (key, version) = (crate::objects::key_of(&object), version(&object));
@@ -440,7 +469,7 @@ impl World {
             let (key, version) = (crate::objects::key_of(object), version(object));
             self.store.note(Fact::Seen { key, version });
         }
-        let cluster = ClusterId::in_cluster();
+        let cluster = self.here();
         self.handle(Event::Relisted { cluster, kind, objects });
     }
 

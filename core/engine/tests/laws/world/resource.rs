@@ -4,6 +4,7 @@ use capstan_engine::EffectKind;
 use capstan_model::{AppProject, ClusterId};
 use serde_json::{Value, json};
 
+use super::sources::repository;
 use crate::generate::{Case, Policy, Window};
 use crate::objects::{HOME, text};
 
@@ -28,11 +29,15 @@ pub(crate) fn number(status: &Value) -> u64 {
 
 pub(super) fn resource(case: &Case) -> Value {
     let policy = &case.policy;
-    let spec = json!({
+    let mut spec = json!({
         "project": "default",
-        "source": {"repoURL": "https://example.com/infra.git", "path": "shop", "targetRevision": "main"},
         "destination": {"server": ClusterId::IN_CLUSTER, "namespace": HOME}
     });
+    let source = |n| json!({"repoURL": repository(n), "path": "shop", "targetRevision": "main"});
+    match case.further.len() {
+        0 => spec["source"] = source(0),
+        further => spec["sources"] = (0..=further).map(source).collect(),
+    }
     let finalizers: &[&str] = if policy.cascades {
         &["resources-finalizer.argocd.argoproj.io"]
     } else {
@@ -51,7 +56,9 @@ pub(super) fn resource(case: &Case) -> Value {
 /// What of the spec people change.
 pub(super) fn write_spec(resource: &mut Value, policy: &Policy, revision: &str) {
     let spec = &mut resource["spec"];
-    spec["source"]["targetRevision"] = json!(revision);
+    if spec["sources"].is_null() {
+        spec["source"]["targetRevision"] = json!(revision);
+    }
     spec["syncPolicy"] = json!({
         "syncOptions": policy.options,
         "retry": {"limit": policy.retries, "refresh": policy.refreshes, "backoff": {"duration": "5s", "maxDuration": "1m"}}

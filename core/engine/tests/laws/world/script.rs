@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use capstan_engine::Event;
 use capstan_engine::guard::Fence;
-use capstan_model::{ApplicationId, ClusterId, GroupKind, Operation, ResourceKey};
+use capstan_model::{ApplicationId, GroupKind, Operation, ResourceKey};
 use serde_json::{Value, json};
 
 use super::actors::Timer;
@@ -40,10 +40,10 @@ impl World {
     /// Everything works from here on, and everybody keeps still.
     pub(crate) fn rest(&mut self) {
         self.is_quiet = true;
+        self.heal_clusters();
+        self.mend_sources();
         for action in [
             Action::Source(true),
-            Action::Readable(true),
-            Action::Reachable(true),
             Action::Leads(true),
             Action::Suspend(false),
             Action::Windows(false),
@@ -63,6 +63,7 @@ impl World {
     }
 
     fn act(&mut self, action: &Action) {
+        self.go_to_destination();
         match *action {
             Action::Push => self.push(),
             Action::Revert(to) => self.revert(usize::from(to)),
@@ -104,6 +105,12 @@ impl World {
             }
             Action::Plant(n) => self.plant(n),
             Action::DeleteApplication => self.remove_application(),
+            Action::PushOf(source) => self.push_of(source),
+            Action::RevertOf(source, to) => self.revert_of(source, to),
+            Action::SourceOf(source, works) => self.make_source_work(source, works),
+            Action::Move(to) => self.move_destination(to),
+            Action::ReachableAt(address, reachable) => self.reach_at(address, reachable),
+            Action::Replace => self.replace_cluster(),
             Action::Wait(minutes) => {
                 let until = self.store.now + Duration::from_mins(u64::from(minutes));
                 self.pass(until);
@@ -128,14 +135,9 @@ impl World {
         }
     }
 
-    pub(super) fn changed(&mut self) {
-        self.handle(Event::SourceChanged {
-            repo_url: "https://example.com/infra".into(),
-        });
-    }
-
     pub(super) fn move_to(&mut self, head: usize) {
         self.head = head;
+        let head = self.whole();
         self.store.note(Fact::Moved { head });
         self.changed();
     }
@@ -146,7 +148,7 @@ impl World {
             sync["syncStrategy"] = json!({"hook": {"force": true}});
         }
         if let Some(revision) = wish.revision {
-            sync["revision"] = json!(self.commits[usize::from(revision) % self.commits.len()].0);
+            self.name_revision(&mut sync, usize::from(revision));
         }
         let first = self.case.revisions[self.content()]
             .as_ref()
@@ -232,7 +234,7 @@ impl World {
         })
     }
 
-    fn reach(&mut self, reachable: bool) {
+    pub(super) fn reach(&mut self, reachable: bool) {
         if self.is_reachable == reachable {
             return;
         }
@@ -243,11 +245,11 @@ impl World {
             self.store.unlisted.extend(kinds);
             self.reconnect();
         } else {
-            self.handle(Event::ClusterLost(ClusterId::in_cluster(), "connection refused".into()));
+            self.handle(Event::ClusterLost(self.here(), "connection refused".into()));
         }
     }
 
-    fn make_readable(&mut self, readable: bool) {
+    pub(super) fn make_readable(&mut self, readable: bool) {
         if self.is_readable == readable {
             return;
         }
@@ -261,7 +263,7 @@ impl World {
         }
         self.store.note(Fact::Unreadable { kind: kind.clone() });
         self.handle(Event::KindUnavailable {
-            cluster: ClusterId::in_cluster(),
+            cluster: self.here(),
             kind,
             reason: "403 Forbidden".into(),
         });

@@ -1,15 +1,17 @@
 //! Carrying out effects: the API, the repository, and what goes wrong on the way.
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, RenderTask};
-use capstan_engine::event::{Deletion, ResolvedRevision, SourceFailure, WriteError};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
+use capstan_engine::event::{Deletion, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
 use capstan_engine::targets::{TargetContext, Targets};
 use capstan_engine::{Effect, EffectKind, Outcome};
-use capstan_model::{ApplicationSource, Manifest, ResourceKey, SourceLocation};
+use capstan_model::{Manifest, ResourceKey, SourceLocation};
 use serde_json::{Value, json};
 
 use super::World;
+use super::places::cluster_of;
+use super::sources::unreachable_source;
 use crate::evidence::is_planned_by;
 use crate::history::{Answer, Ask, Fact, Request};
 use crate::objects::{key_of, text, version};
@@ -84,9 +86,7 @@ impl World {
         let answer = match outcome {
             Outcome::Resolved(Err(_)) => return self.store.note(Fact::Source { ok: false }),
             // Only a commit that can be rendered makes good what failed.
-            Outcome::Resolved(Ok(revisions))
-                if revisions.iter().all(|commit| self.can_be_rendered(&commit.revision)) =>
-            {
+            Outcome::Resolved(Ok(revisions)) if self.can_be_rendered(revisions) => {
                 return self.store.note(Fact::Source { ok: true });
             }
             Outcome::Rendered(result) => return self.store.note(Fact::Source { ok: result.is_ok() }),
@@ -102,11 +102,8 @@ impl World {
             self.store.note(Fact::Seen { key, version });
         }
         let version = shown.map_or(0, version);
-        self.store.note(Fact::Answered {
-            request,
-            answer,
-            version,
-        });
+        let is_of_cluster = self.sent_to.contains_key(&request);
+        self.store.note_answered(request, answer, version, is_of_cluster);
     }
 
     fn fault(&mut self, effect: &EffectKind, number: u64) -> Fault {
@@ -134,6 +131,9 @@ impl World {
 
     /// Carries out one effect; what it is answered, if anything.
     pub(super) fn serve(&mut self, effect: &Effect, number: u64) -> Option<Outcome> {
+        if let Some(cluster) = cluster_of(&effect.kind) {
+            self.go_to(self.place_at(cluster));
+        }
         let fault = self.fault(&effect.kind, number);
         let lost = || WriteError::OutcomeUnknown("timeout".into());
         let is_for_cluster = !matches!(
@@ -275,56 +275,9 @@ impl World {
             .map(|(key, object)| Content::of(&key.group_kind(), object))
             .collect()
     }
-
-    fn resolve(&self, sources: &[ApplicationSource]) -> Result<Vec<ResolvedRevision>, SourceFailure> {
-        if !self.source_works {
-            return Err(unreachable_source());
-        }
-        let of = |source: &ApplicationSource| {
-            Ok(ResolvedRevision {
-                revision: self.commits[self.named(source)?].0.clone(),
-                author: "Ada <ada@example.com>".into(),
-                subject: "change".into(),
-                time: None,
-            })
-        };
-        sources.iter().map(of).collect()
-    }
-
-    fn can_be_rendered(&self, revision: &str) -> bool {
-        let mut commits = self.commits.iter();
-        commits.any(|(id, objects)| id == revision && objects.is_some())
-    }
-
-    fn render(&self, task: &RenderTask) -> Result<Targets, SourceFailure> {
-        if !self.source_works {
-            return Err(unreachable_source());
-        }
-        let wanted = &task.sources[0].1;
-        let broken = |message: String| SourceFailure {
-            message,
-            transient: false,
-        };
-        let at = self.commits.iter().position(|(id, _)| id == wanted);
-        let Some(at) = at.filter(|at| self.is_there(*at)) else {
-            return Err(broken(format!("the repository has no commit {wanted}")));
-        };
-        let objects = self.commits[at].1.as_ref();
-        let Some(objects) = objects else {
-            return Err(broken("shop/all.yaml:3: a template that cannot be rendered".into()));
-        };
-        targets(objects, &task.context).map_err(broken)
-    }
 }
 
-fn unreachable_source() -> SourceFailure {
-    SourceFailure {
-        message: "the repository does not answer".into(),
-        transient: true,
-    }
-}
-
-fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String> {
+pub(super) fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String> {
     let manifest = |(index, value): (usize, &Value)| {
         let location = SourceLocation {
             file: "shop/all.yaml".into(),
@@ -364,7 +317,7 @@ fn is_request(kind: &EffectKind) -> bool {
 }
 
 /// The failure of an effect, in the words of its kind.
-fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
+pub(super) fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
     match effect {
         EffectKind::Apply(_) => Outcome::Applied(Err(error)),
         EffectKind::Delete { .. } => Outcome::Deleted(Err(error)),
