@@ -241,7 +241,7 @@ pub(crate) struct Record {
     pub(crate) case: Case,
     /// Id and objects of each commit, `None` for one that cannot be rendered.
     pub(crate) commits: Vec<(String, Option<Vec<Value>>)>,
-    /// The commit before each.
+    /// The commit before each; nothing of several sources, whose branches of this world all follow.
     pub(crate) parents: Vec<Option<usize>>,
     pub(crate) history: Vec<Entry>,
     /// The Application at the end.
@@ -302,16 +302,16 @@ impl Record {
     }
 }
 
-/// Is one commit the other, or among those before it?
+/// Is one commit the other, or among those before it? Without parents there is one line only.
 pub(crate) fn follows(parents: &[Option<usize>], from: usize, to: usize) -> bool {
     let mut at = Some(to);
-    while let Some(now) = at {
+    while let Some(now) = at.filter(|_| !parents.is_empty()) {
         if now == from {
             return true;
         }
         at = parents[now];
     }
-    false
+    parents.is_empty()
 }
 
 fn brief(fact: &Fact) -> String {

@@ -171,7 +171,10 @@ impl World {
         Record {
             case: self.case.clone(),
             commits: self.commits.clone(),
-            parents: self.branch.parents.clone(),
+            parents: match self.has_one_source() {
+                true => self.branch.parents.clone(),
+                false => Vec::new(),
+            },
             history: self.store.history.clone(),
             resource: self.resource.clone(),
             objects: self.store.objects.values().cloned().collect(),
