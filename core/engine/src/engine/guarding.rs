@@ -11,9 +11,8 @@ use serde_json::json;
 
 use super::Engine;
 use super::inquiry::Inquiries;
-use super::moved::{known_at, written};
 use super::namespace::own_namespace;
-use super::operation::{Approved, INFO_DESTINATION, OperationRun, approved};
+use super::operation::{Approved, OperationRun, approved};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
@@ -424,41 +423,6 @@ impl Engine {
             _ if sabotage::is(Sabotage::SkipsWarmUp) => None,
             WarmUp::Warm => None,
             other => Some(other.until(self.settings.warm_up)),
-        }
-    }
-
-    /// Why the destination is not the one that was synced to.
-    fn replaced(&self, app: &ApplicationState) -> Option<String> {
-        let cluster = app.application.spec.destination.cluster();
-        let uid = known_at(&app.last_operation.as_ref()?.operation, &cluster)?.uid?;
-        let found = self.cluster(app)?.discovery.as_ref()?.cluster_uid.as_str();
-        (!found.is_empty() && uid != found).then(|| {
-            format!("another cluster answers at {cluster}: its namespace kube-system has UID {found}, and the one that was synced to has {uid}")
-        })
-    }
-
-    /// The destination, with the identity of the cluster that answers there.
-    fn destination(&self, app: &ApplicationState) -> Option<String> {
-        let discovery = self.cluster(app)?.discovery.as_ref()?;
-        Some(written(
-            &app.application.spec.destination.cluster(),
-            &discovery.cluster_uid,
-        ))
-    }
-
-    /// Which cluster the operation is for, once it is known that it may delete there.
-    pub(super) fn pin_destination(&self, app: &ApplicationState, operation: &mut OperationRun, holds: &[Hold]) {
-        let is_other = |hold: &Hold| hold.finding.rule == Rule::DestinationReplaced && !hold.is_approved;
-        let cluster = app.application.spec.destination.cluster();
-        let last = app.last_operation.as_ref();
-        let before = last.and_then(|state| known_at(&state.operation, &cluster));
-        let before = before.map(|pin| written(&cluster, pin.uid.unwrap_or_default()));
-        let pin = match holds.iter().any(is_other) {
-            true => before,
-            false => self.destination(app),
-        };
-        if let Some(pin) = pin {
-            operation.set_info(INFO_DESTINATION, pin);
         }
     }
 

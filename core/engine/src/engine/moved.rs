@@ -14,9 +14,13 @@
 //!
 //! **Deliberately absent.** Finalizers of hooks that are left behind: nobody takes them off before the application comes back.
 
+use std::collections::BTreeSet;
+
 use capstan_model::{
-    ApplicationDestination, ApplicationStatus, ClusterId, Operation, OperationPhase, OperationState, Timestamp,
+    ApplicationDestination, ApplicationStatus, ClusterId, GroupKind, ManagedNamespaceMetadata, Operation,
+    OperationPhase, OperationState, Timestamp,
 };
+use serde_json::Value;
 
 use super::Engine;
 use super::assessment::Assessment;
@@ -24,24 +28,33 @@ use super::deletion::DeletionRun;
 use super::drift::Drift;
 use super::guarding::Guarding;
 use super::inventory::Inventory;
-use super::operation::{INFO_CLUSTER, INFO_DESTINATION, INFO_LEFT, INFO_OTHER_DESTINATIONS, OperationRun, info};
+use super::operation::{OperationRun, info};
 use super::release::Releases;
 use super::state::ApplicationState;
 use super::touched::Touched;
+use crate::guard::{Hold, Rule};
 use crate::journal::Cause;
 use crate::limits::REMEMBERED_DESTINATIONS;
 use crate::machine::Refresh;
 use crate::sabotage::{self, Sabotage};
 
+/// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
+const INFO_DESTINATION: &str = "capstan.dev/destination";
+/// Entry of `operation.info`: the same of other destinations, to which syncs before it went, a line each, the latest first.
+const INFO_OTHER_DESTINATIONS: &str = "capstan.dev/other-destinations";
+/// Entry of `operation.info`: the UID of `kube-system` in the cluster that it went to, whether that is trusted to be the right one or not.
+const INFO_CLUSTER: &str = "capstan.dev/cluster";
+/// Entry of `operation.info`: the application went elsewhere while it ran, so that it is no sync of anything.
+const INFO_LEFT: &str = "capstan.dev/left";
 /// A cluster whose `kube-system` cannot be read.
 const UNKNOWN: &str = "-";
 
 /// A cluster as an operation's record names it: its address, and the UID of its namespace `kube-system`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pin<'a> {
-    pub(super) cluster: &'a str,
+struct Pin<'a> {
+    cluster: &'a str,
     /// `None`: not known.
-    pub(super) uid: Option<&'a str>,
+    uid: Option<&'a str>,
 }
 
 impl<'a> Pin<'a> {
@@ -55,18 +68,18 @@ impl<'a> Pin<'a> {
 }
 
 /// The same, to be recorded.
-pub(super) fn written(cluster: &ClusterId, uid: &str) -> String {
+fn written(cluster: &ClusterId, uid: &str) -> String {
     let uid = if uid.is_empty() { UNKNOWN } else { uid };
     format!("{cluster} {uid}")
 }
 
 /// Where an operation goes.
-pub(super) fn pin(operation: &Operation) -> Option<Pin<'_>> {
+fn pin(operation: &Operation) -> Option<Pin<'_>> {
     Pin::read(info(operation, INFO_DESTINATION)?)
 }
 
 /// The cluster that was synced to at this address, as the last operation knows: it went there, or one before it.
-pub(super) fn known_at<'a>(operation: &'a Operation, cluster: &ClusterId) -> Option<Pin<'a>> {
+fn known_at<'a>(operation: &'a Operation, cluster: &ClusterId) -> Option<Pin<'a>> {
     let others = info(operation, INFO_OTHER_DESTINATIONS).unwrap_or_default();
     let own = info(operation, INFO_DESTINATION);
     let mut all = own.into_iter().chain(others.lines()).filter_map(Pin::read);
@@ -97,6 +110,33 @@ impl ApplicationState {
     pub(super) fn last_tried_here(&self) -> Option<&OperationState> {
         self.last_here()
             .filter(|state| info(&state.operation, INFO_LEFT).is_none())
+    }
+
+    /// What its syncs keep of its namespace.
+    pub(crate) fn kept_metadata(&self) -> Option<&ManagedNamespaceMetadata> {
+        match &self.operation {
+            Some(operation) => operation.namespace.as_ref(),
+            None => {
+                let result = self.last_here()?.sync_result.as_ref()?;
+                result.managed_namespace_metadata.as_ref()
+            }
+        }
+    }
+
+    /// Kinds of the objects that its resource's status names, as far as is known: what another process would look at.
+    pub(crate) fn told_kinds(&self) -> BTreeSet<GroupKind> {
+        // A status of another destination names nothing that is here.
+        let destination = serde_json::from_value(self.said["sync"]["comparedTo"]["destination"].clone());
+        if is_elsewhere(
+            &destination.unwrap_or_default(),
+            &self.application.spec.destination.cluster(),
+        ) {
+            return BTreeSet::new();
+        }
+        let rows = self.said["resources"].as_array().into_iter().flatten();
+        let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+        rows.map(|row| GroupKind::new(text(row, "group"), text(row, "kind")))
+            .collect()
     }
 
     /// It goes elsewhere from now on: nothing that is known is of that cluster.
@@ -140,7 +180,7 @@ pub(super) fn is_of_elsewhere(status: &ApplicationStatus, cluster: &ClusterId) -
 }
 
 /// Is this another destination? None is not.
-pub(super) fn is_elsewhere(destination: &ApplicationDestination, cluster: &ClusterId) -> bool {
+fn is_elsewhere(destination: &ApplicationDestination, cluster: &ClusterId) -> bool {
     let is_told = !destination.server.is_empty() || !destination.name.is_empty();
     is_told && destination.cluster() != *cluster
 }
@@ -220,5 +260,40 @@ impl Engine {
         app.terminate_by = None;
         app.remember(ended);
         self.empty_operation_field(app, &mut operation);
+    }
+
+    /// Why the destination is not the one that was synced to.
+    pub(super) fn replaced(&self, app: &ApplicationState) -> Option<String> {
+        let cluster = app.application.spec.destination.cluster();
+        let uid = known_at(&app.last_operation.as_ref()?.operation, &cluster)?.uid?;
+        let found = self.cluster(app)?.discovery.as_ref()?.cluster_uid.as_str();
+        (!found.is_empty() && uid != found).then(|| {
+            format!("another cluster answers at {cluster}: its namespace kube-system has UID {found}, and the one that was synced to has {uid}")
+        })
+    }
+
+    /// The destination, with the identity of the cluster that answers there.
+    fn destination(&self, app: &ApplicationState) -> Option<String> {
+        let discovery = self.cluster(app)?.discovery.as_ref()?;
+        Some(written(
+            &app.application.spec.destination.cluster(),
+            &discovery.cluster_uid,
+        ))
+    }
+
+    /// Which cluster the operation is for, once it is known that it may delete there.
+    pub(super) fn pin_destination(&self, app: &ApplicationState, operation: &mut OperationRun, holds: &[Hold]) {
+        let is_other = |hold: &Hold| hold.finding.rule == Rule::DestinationReplaced && !hold.is_approved;
+        let cluster = app.application.spec.destination.cluster();
+        let last = app.last_operation.as_ref();
+        let before = last.and_then(|state| known_at(&state.operation, &cluster));
+        let before = before.map(|pin| written(&cluster, pin.uid.unwrap_or_default()));
+        let pin = match holds.iter().any(is_other) {
+            true => before,
+            false => self.destination(app),
+        };
+        if let Some(pin) = pin {
+            operation.set_info(INFO_DESTINATION, pin);
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     Application, ApplicationCondition, ApplicationDestination, ApplicationId, ApplicationSource, ApplicationStatus,
-    ClusterId, Digest, GroupKind, GroupVersionKind, HealthStatus, HealthStatusCode, HookType, ManagedNamespaceMetadata,
-    ObjectMeta, Operation, OperationPhase, OperationState, ResourceKey, RevisionHistory, SyncStatusCode, Timestamp,
+    ClusterId, Digest, GroupKind, GroupVersionKind, HealthStatus, HealthStatusCode, HookType, ObjectMeta, Operation,
+    OperationPhase, OperationState, ResourceKey, RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
@@ -22,7 +22,7 @@ use super::drift::{Drift, Fights, Heals};
 use super::guarding::Guarding;
 use super::hold::Hold;
 use super::inventory::Inventory;
-use super::moved::{is_elsewhere, is_of_elsewhere};
+use super::moved::is_of_elsewhere;
 use super::operation::{OperationRun, Stage};
 use super::release::Releases;
 use super::skipped::ReasonsTold;
@@ -330,33 +330,6 @@ impl ApplicationState {
             Some(Verdict::Different(differences)) => differences,
             _ => &[],
         }
-    }
-
-    /// What its syncs keep of its namespace.
-    pub(crate) fn kept_metadata(&self) -> Option<&ManagedNamespaceMetadata> {
-        match &self.operation {
-            Some(operation) => operation.namespace.as_ref(),
-            None => {
-                let result = self.last_here()?.sync_result.as_ref()?;
-                result.managed_namespace_metadata.as_ref()
-            }
-        }
-    }
-
-    /// Kinds of the objects that its resource's status names, as far as is known: what another process would look at.
-    pub(crate) fn told_kinds(&self) -> BTreeSet<GroupKind> {
-        // A status of another destination names nothing that is here.
-        let destination = serde_json::from_value(self.said["sync"]["comparedTo"]["destination"].clone());
-        if is_elsewhere(
-            &destination.unwrap_or_default(),
-            &self.application.spec.destination.cluster(),
-        ) {
-            return BTreeSet::new();
-        }
-        let rows = self.said["resources"].as_array().into_iter().flatten();
-        let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
-        rows.map(|row| GroupKind::new(text(row, "group"), text(row, "kind")))
-            .collect()
     }
 
     /// Is its drift put right?

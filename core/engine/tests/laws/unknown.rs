@@ -174,23 +174,34 @@ fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request
             request.key
         ));
     }
-    let planned = &sights[planned_at(timeline, attempt)];
+    // It was made at one of these moments: from the first that was asked for it on, until it was sent to be recorded.
+    let recorded = planned_at(timeline, attempt);
+    let intent = timeline.sent[&attempt.intent].1;
+    let is_of = |other: &Request| (other.process, other.epoch) == (intent.process, intent.epoch);
+    let first = timeline
+        .requests()
+        .filter(|(_, other)| is_of(other))
+        .map(|(at, _)| at)
+        .min();
+    let moments = &sights[first.unwrap_or(recorded).min(recorded)..=recorded];
+    let planned = &sights[recorded];
     let kinds: BTreeSet<GroupKind> = objects
         .into_iter()
         .flatten()
         .map(|object| key_of(object).group_kind())
         .collect();
+    let is_hidden = |hidden: &GroupKind| moments.iter().all(|sight| sight.unreadable.contains(hidden));
     let hidden = planned
         .unreadable
         .iter()
-        .find(|hidden| **hidden == kind || kinds.contains(*hidden));
+        .find(|hidden| (**hidden == kind || kinds.contains(*hidden)) && is_hidden(hidden));
     if let Some(hidden) = hidden.filter(|_| timeline.sent[&attempt.intent].1.process == request.process) {
         return Err(format!(
             "[{at}] {} is deleted by a plan that was made while {hidden} could not be read",
             request.key
         ));
     }
-    if planned.is_lost {
+    if moments.iter().all(|sight| sight.is_lost) {
         return Err(format!(
             "[{at}] {} is deleted by a plan that was made without the cluster",
             request.key

@@ -70,15 +70,6 @@ pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
 pub(crate) const INFO_BEFORE: &str = "capstan.dev/before";
 /// Entry of `operation.info`: when it is tried again.
 pub(crate) const INFO_RETRY_AT: &str = "capstan.dev/retry-at";
-/// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
-pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
-/// Entry of `operation.info`: the same of other destinations, to which syncs before it went, a line each, the latest first.
-pub(crate) const INFO_OTHER_DESTINATIONS: &str = "capstan.dev/other-destinations";
-
-/// Entry of `operation.info`: the UID of `kube-system` in the cluster that it went to, whether that is trusted to be the right one or not.
-pub(crate) const INFO_CLUSTER: &str = "capstan.dev/cluster";
-/// Entry of `operation.info`: the application went elsewhere while it ran, so that it is no sync of anything.
-pub(crate) const INFO_LEFT: &str = "capstan.dev/left";
 
 /// Entry of `operation.info`: a person said which commits, and gets those in each attempt.
 pub(crate) const INFO_NAMED: &str = "capstan.dev/named";

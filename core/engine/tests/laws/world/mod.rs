@@ -16,7 +16,6 @@ mod store;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use capstan_engine::event::{Discovery, ServedKind};
 use capstan_engine::{Effect, EffectId, EffectKind, Engine, Event, Outcome, Settings};
 use capstan_model::{Application, GroupKind, ResourceKey, Timestamp};
 use serde_json::{Value, json};
@@ -296,39 +295,6 @@ impl World {
             Ok(application) => self.handle(Event::ApplicationObserved(Box::new(application))),
             Err(error) => panic!("the world wrote an Application that cannot be read: {error}"),
         }
-    }
-
-    fn discovery(&self) -> Discovery {
-        let mut discovery = Discovery {
-            cluster_uid: self.identity_here(),
-            version: "v1.36.3".into(),
-            ..Discovery::default()
-        };
-        let kinds = [
-            ("", "ConfigMap", true),
-            ("", "Pod", true),
-            ("", "Namespace", false),
-            ("", "PersistentVolumeClaim", true),
-            ("apps", "Deployment", true),
-            ("apps", "ReplicaSet", true),
-            ("batch", "Job", true),
-            ("apiextensions.k8s.io", "CustomResourceDefinition", false),
-            ("example.com", "Widget", true),
-        ];
-        for (group, kind, namespaced) in kinds {
-            if kind == "Widget" && !self.store.serves_widgets {
-                continue;
-            }
-            let served = ServedKind {
-                version: "v1".into(),
-                versions: vec!["v1".into()],
-                plural: format!("{}s", kind.to_lowercase()),
-                namespaced,
-                watchable: true,
-            };
-            discovery.kinds.insert(GroupKind::new(group, kind), served);
-        }
-        discovery
     }
 
     /// Everything that could happen now; the first is what would happen if nobody were in the way.

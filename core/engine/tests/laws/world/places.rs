@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use capstan_engine::event::WriteError;
+use capstan_engine::event::{Discovery, ServedKind, WriteError};
 use capstan_engine::{EffectKind, Event};
 use capstan_model::{ClusterId, GroupKind, ResourceKey};
 use serde_json::{Value, json};
@@ -220,6 +220,40 @@ impl World {
             }
         }
         self.go_to_destination();
+    }
+
+    /// What it serves.
+    fn discovery(&self) -> Discovery {
+        let mut discovery = Discovery {
+            cluster_uid: self.identity_here(),
+            version: "v1.36.3".into(),
+            ..Discovery::default()
+        };
+        let kinds = [
+            ("", "ConfigMap", true),
+            ("", "Pod", true),
+            ("", "Namespace", false),
+            ("", "PersistentVolumeClaim", true),
+            ("apps", "Deployment", true),
+            ("apps", "ReplicaSet", true),
+            ("batch", "Job", true),
+            ("apiextensions.k8s.io", "CustomResourceDefinition", false),
+            ("example.com", "Widget", true),
+        ];
+        for (group, kind, namespaced) in kinds {
+            if kind == "Widget" && !self.store.serves_widgets {
+                continue;
+            }
+            let served = ServedKind {
+                version: "v1".into(),
+                versions: vec!["v1".into()],
+                plural: format!("{}s", kind.to_lowercase()),
+                namespaced,
+                watchable: true,
+            };
+            discovery.kinds.insert(GroupKind::new(group, kind), served);
+        }
+        discovery
     }
 
     /// The cluster that the world is in says who it is, and what it serves.
