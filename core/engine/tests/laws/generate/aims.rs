@@ -45,16 +45,16 @@ pub(super) fn aim(bias: Bias) -> impl Strategy<Value = Option<Aim>> {
         more(Bias::Prunes) => (flag(), flag()).prop_map(|(anew, is_confirmed)| Aim::Rewritten { anew, is_confirmed }),
         more(Bias::Prunes) => flag().prop_map(|by_application| Aim::Confirmed { by_application }),
         more(Bias::Prunes) => flag().prop_map(|by_application| Aim::ConfirmedDeletion { by_application }),
-        1 => Just(Aim::Shared),
-        1 => flag().prop_map(|is_edited| Aim::Left { is_edited }),
-        1 => Just(Aim::Fought),
+        2 => Just(Aim::Shared),
+        3 => flag().prop_map(|is_edited| Aim::Left { is_edited }),
+        3 => Just(Aim::Fought),
         2 => (follow, flag()).prop_map(|(follow, is_forgotten)| Aim::Pinned { follow, is_forgotten }),
-        3 => (people::change(), people::change()).prop_map(|(first, second)| Aim::Edited { first, second }),
+        4 => (people::change(), people::change()).prop_map(|(first, second)| Aim::Edited { first, second }),
         1 => Just(Aim::Gone),
         1 => Just(Aim::Full),
-        1 => Just(Aim::Ended),
+        3 => Just(Aim::Ended),
     ];
-    prop_oneof![2 => Just(None), 1 => aim.prop_map(Some)]
+    prop_oneof![3 => Just(None), 2 => aim.prop_map(Some)]
 }
 
 /// What may come in between.
