@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::sync_order::case::{Case, Row, key_of};
 use super::sync_order::course::{Difference, Step, Trouble, has, homes, phase_of};
 use super::sync_order::end::Way;
+use super::sync_order::undone::{Kept, is_kept};
 use super::sync_order::{Played, is_as_recorded, is_as_recorded_but_for};
 
 const SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
@@ -72,6 +73,23 @@ pub(crate) const ARGO: &[Rule] = &[
         },
         reason: "an object whose kind this very sync brings is held against the project when it is written; Argo CD asks its project only about \
                  kinds that are served when a pass begins",
+    },
+    Rule {
+        name: "what-is-not-tracked-is-left",
+        explains: |case, played| is_kept(case, played, Kept::NotTracked),
+        reason: "what the application does not track is never deleted: neither for a hook of its name, nor by a hook's delete policy, nor \
+                 since it is declared as a hook",
+    },
+    Rule {
+        name: "a-hook-replaces-its-own-runs",
+        explains: |case, played| is_kept(case, played, Kept::Ordinary),
+        reason: "an ordinary object is no earlier run of the hook that bears its name: a sync that may not prune it does not delete it for \
+                 the hook",
+    },
+    Rule {
+        name: "what-is-needed-stays",
+        explains: |case, played| is_kept(case, played, Kept::Needed),
+        reason: "a Namespace or a definition stays while something that is declared, or that may not be pruned, lives in it or is of its kind",
     },
 ];
 

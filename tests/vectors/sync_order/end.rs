@@ -178,7 +178,7 @@ fn hooks_run(case: &Case, played: &Played) -> BTreeSet<String> {
     made.filter_map(|row| hook_of(&row.key)).collect()
 }
 
-fn is_hook(object: &Value) -> bool {
+pub(crate) fn is_hook(object: &Value) -> bool {
     let annotations = object.pointer("/metadata/annotations");
     let named = |name: &str| annotations.is_some_and(|all| all.get(name).is_some());
     named("argocd.argoproj.io/hook") || named("helm.sh/hook")
@@ -195,7 +195,7 @@ fn declared_by_generated_name(case: &Case, key: &str) -> bool {
 
 /// A prune that was asked for, of an object that is tracked, permitted by the project, not declared as an ordinary object, and does not
 /// protect itself.
-fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
+pub(crate) fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
     let live = case.live.iter().find(|live| key_of(&live.obj) == key);
     if live.is_some_and(|live| live.deleting) || case.script.vanish.iter().any(|vanish| vanish.key == key) {
         return true;

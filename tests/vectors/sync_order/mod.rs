@@ -7,6 +7,7 @@ pub(crate) mod end;
 mod others;
 mod replay;
 mod setup;
+pub(crate) mod undone;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,10 +61,14 @@ pub(crate) fn run(folder: &Path) -> Score {
         score.equal, soft[0], soft[1], soft[2]
     );
     differences::tell("sync_order", &by_rule, score.total);
-    let unexplained = by_rule.get("UNEXPLAINED").copied().unwrap_or(0);
+    let unexplained: Vec<_> = score.differences.iter().filter(|why| why.contains("UNEXPLAINED")).collect();
+    for difference in &unexplained {
+        println!("{difference}");
+    }
     assert!(
-        unexplained == 0,
-        "{unexplained} cases differ for a reason that nobody gave"
+        unexplained.is_empty(),
+        "{} cases differ for a reason that nobody gave",
+        unexplained.len()
     );
     score
 }

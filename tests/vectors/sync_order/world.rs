@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::case::{Case, Script, key_of, name_in_script};
 
 const MIGRATED: &str = "kubectl-client-side-apply";
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Kinds that are served while their definition is live: definition, group, version, kind, namespaced.
 const CUSTOM: [(&str, &str, &str, &str, bool); 3] = [
@@ -179,7 +180,9 @@ impl World {
 
     /// Objects that the permission check refuses; a hook without a name under both its names, ours as a glob.
     pub(crate) fn denials(&self) -> impl Iterator<Item = String> {
-        let denials = self.script.fail.iter().filter(|fail| fail.op == "deny");
+        // Without a name it is nobody's, and a project's rule without one would be everybody's.
+        let is_denial = |fail: &&super::case::Fail| fail.op == "deny" && !fail.key.ends_with('/');
+        let denials = self.script.fail.iter().filter(is_denial);
         denials.flat_map(|fail| {
             let generated = self.generated.iter().filter(|(_, theirs)| *theirs == fail.key);
             let ours = generated.map(|(ours, _)| format!("{ours}*"));
@@ -294,6 +297,10 @@ impl World {
         let owned = owned_fields(&value);
         let metadata = &mut value["metadata"];
         metadata["uid"] = json!(format!("uid-{}", object.uid));
+        if object.client_side {
+            // As `kubectl apply` leaves it: what is not in it was not applied.
+            metadata["annotations"][LAST_APPLIED] = json!(object.value.to_string());
+        }
         if object.deleted.is_some() {
             metadata["deletionTimestamp"] = json!("2026-01-02T03:04:05Z");
         }

@@ -49,7 +49,7 @@ impl World<'_> {
         }
         tasks.extend(self.prunes(&selection));
         tasks.extend(self.namespace());
-        let defined: BTreeSet<GroupKind> = self.targets.objects().iter().filter_map(defined_kind).collect();
+        let defined = self.defined();
         for task in &mut tasks {
             self.check(task, &defined);
         }
@@ -65,6 +65,13 @@ impl World<'_> {
             }
         }
         tasks
+    }
+
+    /// Kinds that the sync itself brings. A hook of no known type is passed over, in this, too.
+    fn defined(&self) -> BTreeSet<GroupKind> {
+        let is_known = |target: &&Target| !target.meta.is_hook || !target.meta.hooks.is_empty();
+        let known = self.targets.objects().iter().filter(is_known);
+        known.filter_map(defined_kind).collect()
     }
 
     /// Desired objects that are live and of which not enough is kept: they are to be looked at first.
@@ -180,15 +187,11 @@ impl World<'_> {
         facts::live(self.rules, object, self.migration_manager)
     }
 
-    /// Objects that the application tracks and nothing declares, as an ordinary object or as a hook.
+    /// Ordinary objects that the application tracks and nothing declares as such: what has become a hook is pruned, too.
     fn prunes(&self, selection: &Selection<'_>) -> Vec<Task> {
         let id: ApplicationId = self.app.id();
-        let wanted: BTreeSet<ResourceKey> = self
-            .targets
-            .objects()
-            .iter()
-            .map(|target| self.scoped(target))
-            .collect();
+        let ordinary = self.targets.objects().iter().filter(|target| !target.meta.is_hook);
+        let wanted: BTreeSet<ResourceKey> = ordinary.map(|target| self.scoped(target)).collect();
         let tracked = self.cluster.live.tracked(&id);
         let undeclared = tracked.filter(|key| !wanted.contains(key) && selection.has(key));
         undeclared
@@ -237,6 +240,8 @@ impl World<'_> {
         if node.is_some() && !is_managed {
             return None;
         }
+        let of_live = self.object(&key, false).map(|object| ObjectMeta::of(&object).sync_options);
+        let of_live = of_live.unwrap_or_default();
         let live = node.map(|node| Live {
             uid: node.uid(),
             resource_version: node.resource_version(),
@@ -253,11 +258,11 @@ impl World<'_> {
             phase: SyncPhase::PreSync,
             body: Body::Namespace,
             manner: Manner {
-                replace: self.options.replace == Some(true),
+                replace: self.options.replace == Some(true) || of_live.replace == Some(true),
                 server_side: is_managed || self.options.server_side_apply == Some(true),
                 migrate: self.options.client_side_apply_migration != Some(false),
                 validate: self.options.validate != Some(false),
-                force: self.is_forced,
+                force: self.is_forced || of_live.force == Some(true),
             },
             live,
             ..bare(key)
