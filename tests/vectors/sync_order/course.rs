@@ -4,6 +4,8 @@
 //! The trouble is read from the case alone (what is declared, what is live, how the cluster behaves), the way from what was asked of
 //! the cluster. Of the engine only the places of tasks and which of them had begun are taken.
 
+use std::collections::BTreeSet;
+
 use capstan_engine::view::TaskView;
 use capstan_model::SyncPhase;
 use serde_json::Value;
@@ -126,6 +128,8 @@ pub(crate) struct Course {
     pub(crate) requests: Vec<(usize, Row)>,
     /// How many rounds it took.
     pub(crate) rounds: usize,
+    /// What somebody else deleted, and what nobody brought back since.
+    lost: BTreeSet<String>,
     /// Phase and wave that it looked at last; only known of `guards: argo`.
     pub(crate) at: Option<(SyncPhase, i64)>,
     phase: String,
@@ -167,6 +171,12 @@ impl Course {
             steps: steps.collect(),
             requests: requests.collect(),
             rounds: played.rounds.len(),
+            lost: played
+                .world
+                .taken
+                .difference(&played.world.settled())
+                .cloned()
+                .collect(),
             at: played.rounds.last().and_then(|round| {
                 let (phase, wave, _) = round.waves.last()?;
                 Some((phase_of(phase), *wave))
@@ -297,6 +307,21 @@ impl Difference<'_> {
             }
             _ => false,
         }
+    }
+
+    /// An ordinary object that somebody else deleted is there after only one of the two: after the other nobody wrote it again. Ours may not
+    /// have left it out: it had begun with it, or has not come to its end.
+    pub(crate) fn is_lost_by_one(&self) -> bool {
+        let is_it = |object: &Value| key_of(object) == self.key && crate::differences::phases(object) > 0;
+        let is_hook = self.case.desired.iter().any(is_it);
+        let [argo, ours] = [self.argo, self.ours].map(|course| course.lost.contains(self.key));
+        let is_dealt_with = || self.ours.is_short() || self.steps().all(|step| !step.is_not_begun());
+        !is_hook
+            && match self.way {
+                Way::Kept | Way::Made => argo && !ours,
+                Way::Deleted | Way::NotMade => ours && !argo && is_dealt_with(),
+                Way::Unchanged | Way::Changed => false,
+            }
     }
 
     /// Ours did it; Argo CD did not end well, and had not done it.

@@ -65,7 +65,11 @@ impl End {
         let (theirs, mine) = (state(case, argo), state(case, ours));
         let before: BTreeMap<String, &Value> = case.live.iter().map(|live| (key_of(&live.obj), &live.obj)).collect();
         let declared: BTreeMap<String, &Value> = case.desired.iter().map(|object| (key_of(object), object)).collect();
-        let may_go = |key: &String| may_be_deleted(case, key, before[key]) || is_gone_with_another(case, ours, key);
+        // What somebody else deleted, or what it lived in, is their loss.
+        let is_taken = |key: &String| ours.world.taken.contains(key);
+        let may_go = |key: &String| {
+            may_be_deleted(case, key, before[key]) || is_taken(key) || is_gone_with_another(case, ours, key)
+        };
         let is_lost = |key: &&String| !ours.world.objects.contains_key(*key) && !is_hook(before[*key]);
         let wrongly_deleted = before
             .keys()
@@ -95,9 +99,19 @@ impl End {
         let was_there = |key: &String| before.contains_key(key);
         let is_as_before = |key: &String, object: &Value| before.get(key).is_some_and(|was| payload(was) == *object);
         let missing = theirs.keys().filter(|key| !mine.contains_key(*key));
-        let missing = missing.map(|key| (key.clone(), if was_there(key) { Way::Deleted } else { Way::NotMade }));
+        // What is left of an earlier run of a hook, and declared as an ordinary object now, is there and not as it is declared.
+        let is_left = |played: &Played, key: &String| played.world.settled().contains(key);
+        let missing = missing.map(|key| match was_there(key) {
+            true if is_left(ours, key) => (key.clone(), Way::Unchanged),
+            true => (key.clone(), Way::Deleted),
+            false => (key.clone(), Way::NotMade),
+        });
         let more = mine.keys().filter(|key| !theirs.contains_key(*key));
-        let more = more.map(|key| (key.clone(), if was_there(key) { Way::Kept } else { Way::Made }));
+        let more = more.map(|key| match was_there(key) {
+            true if is_left(argo, key) => (key.clone(), Way::Changed),
+            true => (key.clone(), Way::Kept),
+            false => (key.clone(), Way::Made),
+        });
         let changed = mine
             .iter()
             .filter(|(key, value)| theirs.get(*key).is_some_and(|other| other != *value));

@@ -61,7 +61,11 @@ pub(crate) fn run(folder: &Path) -> Score {
         score.equal, soft[0], soft[1], soft[2]
     );
     differences::tell("sync_order", &by_rule, score.total);
-    let unexplained: Vec<_> = score.differences.iter().filter(|why| why.contains("UNEXPLAINED")).collect();
+    let unexplained: Vec<_> = score
+        .differences
+        .iter()
+        .filter(|why| why.contains("UNEXPLAINED"))
+        .collect();
     for difference in &unexplained {
         println!("{difference}");
     }

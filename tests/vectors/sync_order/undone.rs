@@ -36,16 +36,32 @@ fn kept(case: &Case, row: &Row) -> Option<Kept> {
     match () {
         () if live.unmanaged => Some(Kept::NotTracked),
         () if ordinary => Some(Kept::Ordinary),
-        () if declared.any(|key| is_inside(&key)) || staying.next().is_some() => Some(Kept::Needed),
+        () if is_made(case, &row.key) || declared.any(|key| is_inside(&key)) || staying.next().is_some() => {
+            Some(Kept::Needed)
+        }
         () => None,
     }
+}
+
+/// The namespace that `CreateNamespace=true` says has to be there.
+fn is_made(case: &Case, key: &str) -> bool {
+    let is_asked = case
+        .op
+        .sync_options
+        .iter()
+        .any(|option| option == "CreateNamespace=true");
+    is_asked && key == format!("/Namespace//{}", case.app.namespace)
 }
 
 /// What the recording deletes where the two first differ, and ours does not; nothing where anything else is other there.
 fn undone(case: &Case, played: &Played) -> Vec<Row> {
     for (wanted, found) in case.expect.all_rounds().iter().zip(&played.rounds) {
         let [all, ours] = [wanted, found].map(batches);
-        let at = all.iter().zip(&ours).take_while(|(wanted, found)| wanted == found).count();
+        let at = all
+            .iter()
+            .zip(&ours)
+            .take_while(|(wanted, found)| wanted == found)
+            .count();
         if at == all.len() && at == ours.len() && wanted.phase == found.phase {
             continue;
         }

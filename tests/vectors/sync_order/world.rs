@@ -76,6 +76,8 @@ pub(crate) struct World {
     /// Hooks without a name: how ours begins, and the recordings'.
     generated: Vec<(String, String)>,
     pub(crate) round: u32,
+    /// What somebody else deleted: itself, what it lived in, or what defined its kind.
+    pub(crate) taken: BTreeSet<String>,
     uids: u64,
     versions: u64,
 }
@@ -87,6 +89,7 @@ impl World {
             script,
             generated: case.generated_names(),
             round: 1,
+            taken: BTreeSet::new(),
             uids: 0,
             versions: 100,
         };
@@ -94,6 +97,9 @@ impl World {
             let key = key_of(&live.obj);
             let deleted = live.deleting.then_some(0);
             world.uids += 1;
+            if live.deleting {
+                world.taken.insert(key.clone());
+            }
             let object = Object {
                 value: live.obj.clone(),
                 uid: world.uids,
@@ -139,6 +145,9 @@ impl World {
         self.objects.retain(|_, object| !is_over(object));
         let orphans: Vec<String> = self.objects.keys().filter(|key| self.is_orphan(key)).cloned().collect();
         for key in orphans {
+            if super::course::homes(&key).iter().any(|home| self.taken.contains(home)) {
+                self.taken.insert(key.clone());
+            }
             self.objects.remove(&key);
         }
         let due: Vec<(String, bool)> = self
@@ -158,6 +167,9 @@ impl World {
             };
             if force && let Some(metadata) = object.value["metadata"].as_object_mut() {
                 metadata.remove("finalizers");
+            }
+            if object.deleted.is_none() {
+                self.taken.insert(key.clone());
             }
             object.deleted.get_or_insert(round - 1);
             if is_over(object) {

@@ -160,11 +160,7 @@ impl Engine {
                 return Ok(Blob::new(&namespace_object(&key.name, namespace_metadata(app))));
             }
         };
-        let targets = operation
-            .targets
-            .as_ref()
-            .map(Targets::objects)
-            .unwrap_or_default();
+        let targets = operation.targets.as_ref().map(Targets::objects).unwrap_or_default();
         let target = targets.get(index).ok_or_else(|| format!("{key} is not declared"))?;
         if !task.is_hook && target.key == *key {
             return Ok(target.object.clone());
