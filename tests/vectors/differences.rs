@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::sync_order::case::{Case, Row, key_of};
-use super::sync_order::course::{Difference, Step, Trouble, has, homes, phase_of};
+use super::sync_order::course::{Difference, Step, phase_of};
 use super::sync_order::end::Way;
+use super::sync_order::trouble::{Trouble, has, homes};
 use super::sync_order::undone::{Kept, is_kept};
 use super::sync_order::{Played, is_as_recorded, is_as_recorded_but_for};
 

@@ -12,8 +12,9 @@ use serde_json::{Map, Value, json};
 
 use super::Verdict;
 use super::case::{Case, Round, key_of};
-use super::course::{Course, Place, Step, Trouble, has, homes, phase_of};
+use super::course::{Course, Place, Step, phase_of};
 use super::replay::{play, play_closely};
+use super::trouble::{Trouble, has, homes};
 
 /// Numbers that look random and are the same every time (splitmix64).
 struct Dice(u64);

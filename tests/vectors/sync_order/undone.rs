@@ -4,9 +4,9 @@
 //! there. Whose delete it is, and what keeps it, is read from the case.
 
 use super::case::{Case, Round, Row, key_of};
-use super::course::homes;
 use super::end::{is_hook, may_be_deleted};
 use super::replay::Played;
+use super::trouble::homes;
 
 /// What keeps an object from being deleted, guards of Argo CD or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -145,7 +145,7 @@ impl World {
         self.objects.retain(|_, object| !is_over(object));
         let orphans: Vec<String> = self.objects.keys().filter(|key| self.is_orphan(key)).cloned().collect();
         for key in orphans {
-            if super::course::homes(&key).iter().any(|home| self.taken.contains(home)) {
+            if super::trouble::homes(&key).iter().any(|home| self.taken.contains(home)) {
                 self.taken.insert(key.clone());
             }
             self.objects.remove(&key);
