@@ -108,7 +108,9 @@ impl Engine {
         let options = operation.options(&app.application.spec);
         let stays = |key: &ResourceKey| match is_reserved(key, &self.settings.control_namespace) {
             true => Some(RESERVED.to_owned()),
-            false if targets.find(key).is_some() => None,
+            // What has become a hook is not there for what lives in it: it may have to make room for that hook.
+            false if targets.find(key).is_some_and(|target| !target.meta.is_hook) => None,
+            false if targets.find(key).is_some() && !self.is_ordinary(app, key) => None,
             false => self.need(app, key, targets, &options),
         };
         let keys = app.assessment.objects.keys();
