@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::evidence::{Timeline, is_delete};
 use crate::generate::Action;
-use crate::history::{Ask, Entry, Fact, Record, Request};
+use crate::history::{Ask, Entry, Fact, Request};
 use crate::objects::{annotation, is_hook, is_ordinary, key_of, text};
 use crate::world::{number, running};
 
@@ -88,11 +88,11 @@ fn is_known_cluster(timeline: &Timeline<'_>, request: &Request, at: usize) -> Re
 fn arrives(timeline: &Timeline<'_>) -> Result<(), String> {
     let record = timeline.record;
     let end = record.history.len();
-    let is_wanted = record.case.policy.automated && !record.resource.is_null() && !timeline.is_deleting(end);
+    let is_wanted = timeline.policy(end).automated && !record.resource.is_null() && !timeline.is_deleting(end);
     if !is_wanted || !timeline.is_here(end) || was_tried_here(timeline) {
         return Ok(());
     }
-    match missing(record) {
+    match missing(timeline) {
         Some(missing) => Err(format!(
             "{} is not in cluster {}, where the Application goes, and no sync was tried there",
             key_of(missing),
@@ -128,12 +128,10 @@ fn was_tried_here(timeline: &Timeline<'_>) -> bool {
 }
 
 /// Something that is declared at the end, and is not there.
-fn missing(record: &Record) -> Option<&Value> {
-    let head = record.history.iter().rev().find_map(|entry| match entry.fact {
-        Fact::Moved { head } => Some(head),
-        _ => None,
-    });
-    let (_, declared) = &record.commits[head.unwrap_or(0)];
+fn missing<'r>(timeline: &Timeline<'r>) -> Option<&'r Value> {
+    let record = timeline.record;
+    let (followed, _) = timeline.followed(record.history.len());
+    let (_, declared) = &record.commits[followed];
     let is_there = |declared: &Value| record.objects.iter().any(|object| key_of(object) == key_of(declared));
     let mut declared = declared.iter().flatten().filter(|object| is_ordinary(object));
     declared.find(|declared| !is_there(declared) && !text(declared, "/metadata/name").is_empty())

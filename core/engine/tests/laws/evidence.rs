@@ -183,9 +183,10 @@ impl<'r> Timeline<'r> {
         if let Some(found) = self.attempts.iter().position(known) {
             // As long as nothing was begun it is still being planned: the last status before that is the intent; what comes
             // after it in the same process tells how it runs.
-            let has_acted = self.of.iter().any(|(request, of)| {
-                *of == found && !matches!(self.sent[request].1.ask, Ask::Status | Ask::Application | Ask::Read)
-            });
+            // A hook of an earlier one may be let go at any time.
+            let is_beside = |ask: &Ask| matches!(ask, Ask::Status | Ask::Application | Ask::Read | Ask::Release);
+            let mut acts = self.of.iter().filter(|(_, of)| **of == found);
+            let has_acted = acts.any(|(request, _)| !is_beside(&self.sent[request].1.ask));
             let process = |intent: &u64| self.sent[intent].1.process;
             let one = &self.attempts[found];
             let is_planned = one.is_planned && process(&one.intent) == process(&intent);

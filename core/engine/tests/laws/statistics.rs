@@ -342,7 +342,7 @@ fn every_state_is_reached() {
     let mut held = [0usize; search::LAWS.len()];
     let mut runs = 0;
     for bias in search::BIASES {
-        for case in search::cases(bias, 1).take(70) {
+        for case in search::cases(bias, 1).take(120) {
             let record = world::run(&case);
             let found = search::all(&record).unwrap_or_else(|why| panic!("{why}\n{case:?}\n{}", record.story()));
             for (held, found) in held.iter_mut().zip(found) {
