@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::sync_order::case::{Case, Row, key_of};
-use super::sync_order::course::{Difference, Step, Trouble, has, homes, phase_of};
+use super::sync_order::course::{Difference, Step, phase_of};
 use super::sync_order::end::Way;
+use super::sync_order::trouble::{Trouble, has, homes};
+use super::sync_order::undone::{Kept, is_kept};
 use super::sync_order::{Played, is_as_recorded, is_as_recorded_but_for};
 
 const SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
@@ -73,6 +75,36 @@ pub(crate) const ARGO: &[Rule] = &[
         reason: "an object whose kind this very sync brings is held against the project when it is written; Argo CD asks its project only about \
                  kinds that are served when a pass begins",
     },
+    Rule {
+        name: "what-is-not-tracked-is-left",
+        explains: |case, played| {
+            let mut tracked = case.clone();
+            let is_of_hook = |key: &str| {
+                case.desired
+                    .iter()
+                    .any(|object| key_of(object) == key && is_hook(object))
+            };
+            let theirs = tracked
+                .live
+                .iter_mut()
+                .filter(|live| live.unmanaged && is_of_hook(&key_of(&live.obj)));
+            let count = theirs.map(|live| live.unmanaged = false).count();
+            count > 0 && (is_as_recorded(&tracked) || is_kept(case, played, Kept::NotTracked))
+        },
+        reason: "what the application does not track is never deleted: neither for a hook of its name, nor by a hook's delete policy, nor \
+                 since it is declared as a hook",
+    },
+    Rule {
+        name: "a-hook-replaces-its-own-runs",
+        explains: |case, played| is_kept(case, played, Kept::Ordinary),
+        reason: "an ordinary object is no earlier run of the hook that bears its name: a sync that may not prune it does not delete it for \
+                 the hook",
+    },
+    Rule {
+        name: "what-is-needed-stays",
+        explains: |case, played| is_kept(case, played, Kept::Needed),
+        reason: "a Namespace or a definition stays while something that is declared, or that may not be pruned, lives in it or is of its kind",
+    },
 ];
 
 /// Does what ours says at its end name this object?
@@ -121,10 +153,13 @@ pub(crate) const DEFAULT: &[EndRule] = &[
         name: "what-is-not-valid-is-not-begun",
         explains: |it| {
             let is_invalid = |object: &Value| has(it.case, &key_of(object), &[Trouble::Denied, Trouble::Homeless]);
-            it.is_of_a_sync_not_begun() && it.case.desired.iter().any(is_invalid)
+            let namespace = format!("/Namespace//{}", it.case.app.namespace);
+            let is_asked = has_option(it.case, "CreateNamespace=true") && has(it.case, &namespace, &[Trouble::Denied]);
+            it.is_of_a_sync_not_begun() && (is_asked || it.case.desired.iter().any(is_invalid))
         },
-        reason: "a sync of which an object is of no known kind is refused as a whole before anything is written; Argo CD makes the \
-                 application's Namespace, and goes on where a dry run was skipped",
+        reason: "a sync of which an object is of no known kind, or not permitted, is refused as a whole before anything is written, and the \
+                 namespace of CreateNamespace is asked about although it is there; Argo CD makes the application's Namespace, and goes on \
+                 where a dry run was skipped",
     },
     EndRule {
         name: "what-waits-for-each-other-is-not-begun",
@@ -218,28 +253,9 @@ pub(crate) const DEFAULT: &[EndRule] = &[
     },
     EndRule {
         name: "what-somebody-deletes-is-written-again",
-        explains: |it| {
-            let writes = it
-                .ours
-                .real()
-                .filter(|(_, row)| row.key == it.key && row.op != "delete");
-            let writes = writes.count();
-            let is_written_again = it.argo.is_short() || writes > 1;
-            let is_there = it.way.is_done() || it.way == Way::Kept;
-            let is_taken = has(it.case, it.key, &[Trouble::Taken]);
-            let is_not_yet = !is_there && (writes > 0 || it.is_behind(Step::is_obstacle));
-            // Ours was over when somebody came to it.
-            let mut later = it
-                .case
-                .script
-                .vanish
-                .iter()
-                .filter(|vanish| vanish.before_round as usize > it.ours.rounds);
-            let is_over =
-                it.way == Way::Kept && later.any(|vanish| vanish.key == it.key || homes(it.key).contains(&vanish.key));
-            is_taken && (is_there && is_written_again || is_not_yet || is_over) || follows(it, &[Trouble::Taken])
-        },
-        reason: "an object that disappears during a sync is written again; Argo CD fails, or waits for it",
+        explains: |it| it.is_lost_by_one() || follows(it, &[Trouble::Taken]),
+        reason: "an object that disappears during a sync before it is settled is written again; Argo CD fails, or waits for it. Neither \
+                 brings back what disappears later, and the two do not end in the same round",
     },
     EndRule {
         name: "an-earlier-run-of-a-hook-goes-first",
@@ -261,11 +277,15 @@ pub(crate) const DEFAULT: &[EndRule] = &[
         explains: |it| {
             let mut declared = it.case.desired.iter();
             let mut live = it.case.live.iter().filter(|live| !is_hook(&live.obj));
-            it.way == Way::Kept
+            let is_pruned = |(_, row): &(usize, Row)| row.key == it.key && row.has("prune");
+            // To Argo CD a hook whose object was pruned in the hook's own phase has been done.
+            let is_done = it.way == Way::Made && it.argo.real().any(is_pruned);
+            (it.way == Way::Kept || is_done)
                 && declared.any(|object| key_of(object) == it.key && is_hook(object))
                 && live.any(|live| key_of(&live.obj) == it.key)
         },
-        reason: "an object that has become a hook, even one that never runs, is declared: it is not pruned",
+        reason: "an object that has become a hook, even one that never runs, is declared: it is not pruned, and the hook runs in its place; \
+                 Argo CD prunes it, and counts the hook as done",
     },
     EndRule {
         name: "confirmation-holds-back-its-own-prune",

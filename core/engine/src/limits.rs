@@ -34,3 +34,6 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Conditions of one cause that a status names before it counts the rest.
 pub const NAMED_CONDITIONS: usize = 50;
+
+/// Clusters of earlier syncs, by address, that an operation's record keeps.
+pub const REMEMBERED_DESTINATIONS: usize = 10;

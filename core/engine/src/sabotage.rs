@@ -80,6 +80,20 @@ switches! {
     WipesWhenEmpty: Law,
     /// A source that failed counts as read while it is tried again.
     ForgetsFailure: Law,
+    /// An application that is not automated is synced by itself.
+    SyncsUnasked: Law,
+    /// An automated sync prunes, whatever the policy says.
+    PrunesUnasked: Law,
+    /// `Prune=confirm` waits for nobody.
+    PrunesUnconfirmed: Law,
+    /// `Delete=confirm` waits for nobody.
+    DeletesUnconfirmed: Law,
+    /// What `RespectIgnoreDifferences` leaves to others is written as it is declared.
+    WritesIgnored: Law,
+    /// `FailOnSharedResource` does not count.
+    WritesShared: Law,
+    /// Another attempt of a rollback is of the newest commit.
+    ForgetsTheRow: Law,
     /// A delete insists on nothing.
     NoPreconditions: Law,
     /// A delete does not look who leads.
@@ -166,6 +180,8 @@ switches! {
     SkipsWarmUp: Scenario,
     /// It does not matter which installation made an object.
     IgnoresInstallation: Scenario,
+    /// An operation goes on where the application goes since.
+    GoesOnElsewhere: Law,
     /// It does not matter which cluster was synced to.
     DeletesInAnotherCluster: Scenario,
     /// Another cluster behind the address is the same one.

@@ -4,41 +4,17 @@
 //! The trouble is read from the case alone (what is declared, what is live, how the cluster behaves), the way from what was asked of
 //! the cluster. Of the engine only the places of tasks and which of them had begun are taken.
 
+use std::collections::BTreeSet;
+
 use capstan_engine::view::TaskView;
 use capstan_model::SyncPhase;
 use serde_json::Value;
 
-use super::case::{Case, Row, key_of, name_in_script};
+use super::case::{Case, Row, key_of};
 use super::end::Way;
 use super::replay::Played;
 use super::setup::key_text;
-
-/// What a case does to one of its objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Trouble {
-    /// The cluster refuses its write.
-    WriteFails,
-    /// The cluster refuses its delete.
-    DeleteFails,
-    /// The cluster refuses to take its finalizer off.
-    ReleaseFails,
-    /// A dry run of it fails.
-    DryRunFails,
-    /// The project does not permit it.
-    Denied,
-    /// It is not healthy, at some time.
-    Unhealthy,
-    /// It does not go at once when it is deleted.
-    Lingers,
-    /// Somebody else deletes it, or what it lives in, or what defines it.
-    Taken,
-    /// It is a hook, and an object of its name is live.
-    Earlier,
-    /// Its kind, or its namespace, is not there at first.
-    Homeless,
-    /// Its delete has to be confirmed.
-    Confirmed,
-}
+use super::trouble::{Trouble, has, says, troubles};
 
 /// Where a task stands: phase, writes before prunes, wave in the order in which waves run, tier of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,6 +102,8 @@ pub(crate) struct Course {
     pub(crate) requests: Vec<(usize, Row)>,
     /// How many rounds it took.
     pub(crate) rounds: usize,
+    /// What somebody else deleted, and what nobody brought back since.
+    lost: BTreeSet<String>,
     /// Phase and wave that it looked at last; only known of `guards: argo`.
     pub(crate) at: Option<(SyncPhase, i64)>,
     phase: String,
@@ -167,6 +145,12 @@ impl Course {
             steps: steps.collect(),
             requests: requests.collect(),
             rounds: played.rounds.len(),
+            lost: played
+                .world
+                .taken
+                .difference(&played.world.settled())
+                .cloned()
+                .collect(),
             at: played.rounds.last().and_then(|round| {
                 let (phase, wave, _) = round.waves.last()?;
                 Some((phase_of(phase), *wave))
@@ -299,6 +283,21 @@ impl Difference<'_> {
         }
     }
 
+    /// An ordinary object that somebody else deleted is there after only one of the two: after the other nobody wrote it again. Ours may not
+    /// have left it out: it had begun with it, or has not come to its end.
+    pub(crate) fn is_lost_by_one(&self) -> bool {
+        let is_it = |object: &Value| key_of(object) == self.key && crate::differences::phases(object) > 0;
+        let is_hook = self.case.desired.iter().any(is_it);
+        let [argo, ours] = [self.argo, self.ours].map(|course| course.lost.contains(self.key));
+        let is_dealt_with = || self.ours.is_short() || self.steps().all(|step| !step.is_not_begun());
+        !is_hook
+            && match self.way {
+                Way::Kept | Way::Made => argo && !ours,
+                Way::Deleted | Way::NotMade => ours && !argo && is_dealt_with(),
+                Way::Unchanged | Way::Changed => false,
+            }
+    }
+
     /// Ours did it; Argo CD did not end well, and had not done it.
     pub(crate) fn is_unreached_by_argo(&self) -> bool {
         let is_deleted = self.way == Way::Deleted;
@@ -355,58 +354,6 @@ pub(crate) fn phase_of(name: &str) -> SyncPhase {
     }
 }
 
-/// Has the object one of these troubles?
-pub(crate) fn has(case: &Case, key: &str, wanted: &[Trouble]) -> bool {
-    troubles(case, key).iter().any(|trouble| wanted.contains(trouble))
-}
-
-/// What the case does to an object.
-pub(crate) fn troubles(case: &Case, key: &str) -> Vec<Trouble> {
-    let generated = case.generated_names();
-    let key = name_in_script(&generated, key);
-    let script = &case.script;
-    let of_key = |object: &&Value| key_of(object) == key;
-    let live = case.live.iter().find(|live| key_of(&live.obj) == key);
-    let declared = || case.desired.iter().filter(of_key);
-    let is_held = |object: &Value| object.pointer("/metadata/finalizers").is_some();
-    let statuses = script
-        .health
-        .get(key)
-        .into_iter()
-        .flatten()
-        .chain(script.live_health.get(key));
-    let all = [
-        (fails(case, "apply", key), Trouble::WriteFails),
-        (fails(case, "delete", key), Trouble::DeleteFails),
-        (fails(case, "finalizer", key), Trouble::ReleaseFails),
-        (fails(case, "dry-run", key), Trouble::DryRunFails),
-        (fails(case, "deny", key), Trouble::Denied),
-        (
-            statuses.into_iter().any(|status| status != "Healthy"),
-            Trouble::Unhealthy,
-        ),
-        (
-            script.linger.contains_key(key) || live.is_some_and(|live| is_held(&live.obj)) || declared().any(is_held),
-            Trouble::Lingers,
-        ),
-        (is_taken(case, key), Trouble::Taken),
-        (
-            live.is_some() && declared().any(|object| crate::differences::phases(object) > 0),
-            Trouble::Earlier,
-        ),
-        (is_homeless(case, key), Trouble::Homeless),
-        (says(case, key, "Prune=confirm"), Trouble::Confirmed),
-    ];
-    all.into_iter()
-        .filter(|(is_so, _)| *is_so)
-        .map(|(_, trouble)| trouble)
-        .collect()
-}
-
-fn fails(case: &Case, op: &str, key: &str) -> bool {
-    case.script.fail.iter().any(|fail| fail.op == op && fail.key == key)
-}
-
 /// A hook without a name of its own, by what its name begins with.
 fn is_generated(case: &Case, key: &str) -> bool {
     let prefix = |object: &Value| {
@@ -417,39 +364,6 @@ fn is_generated(case: &Case, key: &str) -> bool {
         ))
     };
     case.desired.iter().filter_map(prefix).any(|prefix| prefix == key)
-}
-
-/// The namespace of an object and the definition of its kind, where it has them.
-pub(crate) fn homes(key: &str) -> Vec<String> {
-    let mut parts = key.split('/');
-    let mut next = || parts.next().unwrap_or_default();
-    let (group, kind, namespace) = (next(), next(), next());
-    let namespace = (!namespace.is_empty()).then(|| format!("/Namespace//{namespace}"));
-    let definition = super::world::definition_of(group, kind);
-    let definition = definition.map(|name| format!("apiextensions.k8s.io/CustomResourceDefinition//{name}"));
-    namespace.into_iter().chain(definition).collect()
-}
-
-fn is_homeless(case: &Case, key: &str) -> bool {
-    let is_live = |home: &String| case.live.iter().any(|live| key_of(&live.obj) == *home);
-    !homes(key).iter().all(is_live)
-}
-
-fn is_taken(case: &Case, key: &str) -> bool {
-    let is_going = |key: &str| {
-        let mut vanish = case.script.vanish.iter();
-        let mut live = case.live.iter().filter(|live| live.deleting);
-        vanish.any(|vanish| vanish.key == key) || live.any(|live| key_of(&live.obj) == key)
-    };
-    is_going(key) || homes(key).iter().any(|home| is_going(home))
-}
-
-/// Does an object, as it is declared or live, or the application say this option?
-pub(crate) fn says(case: &Case, key: &str, option: &str) -> bool {
-    let objects = case.desired.iter().chain(case.live.iter().map(|live| &live.obj));
-    let mut of_key = objects.filter(|object| key_of(object) == key);
-    let of_app = case.op.sync_options.iter().any(|other| other == option);
-    of_app || of_key.any(|object| crate::differences::options(object).contains(&option))
 }
 
 /// Kinds of one tier are written together; those that are not listed, and those of other groups, come last.

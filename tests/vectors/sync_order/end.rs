@@ -65,7 +65,11 @@ impl End {
         let (theirs, mine) = (state(case, argo), state(case, ours));
         let before: BTreeMap<String, &Value> = case.live.iter().map(|live| (key_of(&live.obj), &live.obj)).collect();
         let declared: BTreeMap<String, &Value> = case.desired.iter().map(|object| (key_of(object), object)).collect();
-        let may_go = |key: &String| may_be_deleted(case, key, before[key]) || is_gone_with_another(case, ours, key);
+        // What somebody else deleted, or what it lived in, is their loss.
+        let is_taken = |key: &String| ours.world.taken.contains(key);
+        let may_go = |key: &String| {
+            may_be_deleted(case, key, before[key]) || is_taken(key) || is_gone_with_another(case, ours, key)
+        };
         let is_lost = |key: &&String| !ours.world.objects.contains_key(*key) && !is_hook(before[*key]);
         let wrongly_deleted = before
             .keys()
@@ -95,9 +99,19 @@ impl End {
         let was_there = |key: &String| before.contains_key(key);
         let is_as_before = |key: &String, object: &Value| before.get(key).is_some_and(|was| payload(was) == *object);
         let missing = theirs.keys().filter(|key| !mine.contains_key(*key));
-        let missing = missing.map(|key| (key.clone(), if was_there(key) { Way::Deleted } else { Way::NotMade }));
+        // What is left of an earlier run of a hook, and declared as an ordinary object now, is there and not as it is declared.
+        let is_left = |played: &Played, key: &String| played.world.settled().contains(key);
+        let missing = missing.map(|key| match was_there(key) {
+            true if is_left(ours, key) => (key.clone(), Way::Unchanged),
+            true => (key.clone(), Way::Deleted),
+            false => (key.clone(), Way::NotMade),
+        });
         let more = mine.keys().filter(|key| !theirs.contains_key(*key));
-        let more = more.map(|key| (key.clone(), if was_there(key) { Way::Kept } else { Way::Made }));
+        let more = more.map(|key| match was_there(key) {
+            true if is_left(argo, key) => (key.clone(), Way::Changed),
+            true => (key.clone(), Way::Kept),
+            false => (key.clone(), Way::Made),
+        });
         let changed = mine
             .iter()
             .filter(|(key, value)| theirs.get(*key).is_some_and(|other| other != *value));
@@ -178,7 +192,7 @@ fn hooks_run(case: &Case, played: &Played) -> BTreeSet<String> {
     made.filter_map(|row| hook_of(&row.key)).collect()
 }
 
-fn is_hook(object: &Value) -> bool {
+pub(crate) fn is_hook(object: &Value) -> bool {
     let annotations = object.pointer("/metadata/annotations");
     let named = |name: &str| annotations.is_some_and(|all| all.get(name).is_some());
     named("argocd.argoproj.io/hook") || named("helm.sh/hook")
@@ -195,7 +209,7 @@ fn declared_by_generated_name(case: &Case, key: &str) -> bool {
 
 /// A prune that was asked for, of an object that is tracked, permitted by the project, not declared as an ordinary object, and does not
 /// protect itself.
-fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
+pub(crate) fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
     let live = case.live.iter().find(|live| key_of(&live.obj) == key);
     if live.is_some_and(|live| live.deleting) || case.script.vanish.iter().any(|vanish| vanish.key == key) {
         return true;

@@ -1,18 +1,20 @@
 //! Other cases than the recorded ones: recorded cases, mixed and changed within what they vary.
 //!
-//! Nobody knows what Argo CD's engine would do with them, so they are held to what needs no recorded answer: with the safe defaults no
+//! Nobody recorded what Argo CD's engine does with them, so they are held to what needs no recorded answer: with the safe defaults no
 //! case ends worse than with `guards: argo`, every object that ends otherwise is explained by a rule, what runs on says what it waits for,
-//! and tasks are begun in their order; `guards: argo` does the same each time.
+//! and tasks are begun in their order; `guards: argo` does the same each time, and goes through the phases in theirs, as Argo CD does.
 
 use std::collections::BTreeSet;
 
 use capstan_engine::settings::Guards;
+use capstan_model::SyncPhase;
 use serde_json::{Map, Value, json};
 
 use super::Verdict;
-use super::case::{Case, key_of};
-use super::course::{Course, Place, Step, homes};
+use super::case::{Case, Round, key_of};
+use super::course::{Course, Place, Step, phase_of};
 use super::replay::{play, play_closely};
+use super::trouble::{Trouble, has, homes};
 
 /// Numbers that look random and are the same every time (splitmix64).
 struct Dice(u64);
@@ -69,7 +71,34 @@ fn wrong_with(case: &Case) -> Option<String> {
     if one != again {
         return Some("guards: argo does not do the same twice".to_owned());
     }
-    out_of_order(&Course::of(case, &play_closely(case, Guards::Capstan)))
+    out_of_order(&Course::of(case, &play_closely(case, Guards::Capstan))).or_else(|| backwards(case, &one))
+}
+
+/// The law of phases for `guards: argo`. Argo CD makes its tasks anew in each pass, so that it goes back in two cases, and only in them: for
+/// the application's Namespace, which it makes before everything, and again when it is gone; and with `ApplyOutOfSyncOnly`, which passes
+/// over what is as declared, for such an object that somebody has deleted since.
+fn backwards(case: &Case, rounds: &[Round]) -> Option<String> {
+    let home = format!("/Namespace//{}", case.app.namespace);
+    let skips = case
+        .op
+        .sync_options
+        .iter()
+        .any(|option| option == "ApplyOutOfSyncOnly=true");
+    let is_live = |key: &str| case.live.iter().any(|live| key_of(&live.obj) == key);
+    let comes_back = |key: &str| key == home || skips && is_live(key) && has(case, key, &[Trouble::Taken]);
+    let mut last: Option<(SyncPhase, &str)> = None;
+    for row in rounds.iter().flat_map(|round| round.ops.iter().flatten()) {
+        let is_step = row.is_real() && !row.has("hook") && row.op != "migrate" && row.phase != "SyncFail";
+        if !is_step || comes_back(&row.key) {
+            continue;
+        }
+        let phase = phase_of(&row.phase);
+        if let Some((before, key)) = last.filter(|(before, _)| *before > phase) {
+            return Some(format!("guards: argo: {} in {phase} after {key} in {before}", row.key));
+        }
+        last = Some((phase, &row.key));
+    }
+    None
 }
 
 /// The law of order: what is asked for first for each task comes in the order of phases, waves and kinds; prunes come after applies.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use capstan_engine::compare::compare;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, Propagation};
 use capstan_engine::event::{Deletion, Descent, Outcome, ResolvedRevision};
-use capstan_engine::guard::DeletePermit;
+use capstan_engine::guard::{DeletePermit, DeleteReason};
 use capstan_engine::settings::Guards;
 use capstan_engine::view::TaskView;
 use capstan_engine::{Engine, Event, Settings};
@@ -356,7 +356,8 @@ impl Player<'_> {
 
     fn delete(&mut self, permit: &DeletePermit, propagation: Propagation) -> Answered {
         let key = key_text(permit.key());
-        let is_hook = self.is_hook(&key);
+        // Which way it goes: as a prune, or as a hook whose policy says so or that makes room for its next run.
+        let is_hook = matches!(permit.grounds().reason, DeleteReason::Hook | DeleteReason::Convert);
         let live = self.world.view().get(&key).map(|object| self.versioned(object));
         if let Some(Err(refusal)) = live.map(|live| permit.check(&live)) {
             return (Outcome::Deleted(Ok(Deletion::Refused(refusal))), None);
@@ -384,15 +385,6 @@ impl Player<'_> {
             true => Err(script["message"].as_str().unwrap_or("the wave hook failed").to_owned()),
             false => Ok(()),
         }
-    }
-
-    fn is_hook(&self, key: &str) -> bool {
-        let object = self.world.objects.get(key);
-        let annotations = object
-            .and_then(|object| object.value.pointer("/metadata/annotations"))
-            .cloned();
-        let named = |name: &str| annotations.as_ref().is_some_and(|all| all.get(name).is_some());
-        object.is_none() || named("argocd.argoproj.io/hook") || named("helm.sh/hook")
     }
 
     fn apply(&mut self, task: &ApplyTask) -> Answered {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::case::{Case, Script, key_of, name_in_script};
 
 const MIGRATED: &str = "kubectl-client-side-apply";
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Kinds that are served while their definition is live: definition, group, version, kind, namespaced.
 const CUSTOM: [(&str, &str, &str, &str, bool); 3] = [
@@ -75,6 +76,8 @@ pub(crate) struct World {
     /// Hooks without a name: how ours begins, and the recordings'.
     generated: Vec<(String, String)>,
     pub(crate) round: u32,
+    /// What somebody else deleted: itself, what it lived in, or what defined its kind.
+    pub(crate) taken: BTreeSet<String>,
     uids: u64,
     versions: u64,
 }
@@ -86,6 +89,7 @@ impl World {
             script,
             generated: case.generated_names(),
             round: 1,
+            taken: BTreeSet::new(),
             uids: 0,
             versions: 100,
         };
@@ -93,6 +97,9 @@ impl World {
             let key = key_of(&live.obj);
             let deleted = live.deleting.then_some(0);
             world.uids += 1;
+            if live.deleting {
+                world.taken.insert(key.clone());
+            }
             let object = Object {
                 value: live.obj.clone(),
                 uid: world.uids,
@@ -138,6 +145,9 @@ impl World {
         self.objects.retain(|_, object| !is_over(object));
         let orphans: Vec<String> = self.objects.keys().filter(|key| self.is_orphan(key)).cloned().collect();
         for key in orphans {
+            if super::trouble::homes(&key).iter().any(|home| self.taken.contains(home)) {
+                self.taken.insert(key.clone());
+            }
             self.objects.remove(&key);
         }
         let due: Vec<(String, bool)> = self
@@ -157,6 +167,9 @@ impl World {
             };
             if force && let Some(metadata) = object.value["metadata"].as_object_mut() {
                 metadata.remove("finalizers");
+            }
+            if object.deleted.is_none() {
+                self.taken.insert(key.clone());
             }
             object.deleted.get_or_insert(round - 1);
             if is_over(object) {
@@ -179,7 +192,9 @@ impl World {
 
     /// Objects that the permission check refuses; a hook without a name under both its names, ours as a glob.
     pub(crate) fn denials(&self) -> impl Iterator<Item = String> {
-        let denials = self.script.fail.iter().filter(|fail| fail.op == "deny");
+        // Without a name it is nobody's, and a project's rule without one would be everybody's.
+        let is_denial = |fail: &&super::case::Fail| fail.op == "deny" && !fail.key.ends_with('/');
+        let denials = self.script.fail.iter().filter(is_denial);
         denials.flat_map(|fail| {
             let generated = self.generated.iter().filter(|(_, theirs)| *theirs == fail.key);
             let ours = generated.map(|(ours, _)| format!("{ours}*"));
@@ -294,6 +309,10 @@ impl World {
         let owned = owned_fields(&value);
         let metadata = &mut value["metadata"];
         metadata["uid"] = json!(format!("uid-{}", object.uid));
+        if object.client_side {
+            // As `kubectl apply` leaves it: what is not in it was not applied.
+            metadata["annotations"][LAST_APPLIED] = json!(object.value.to_string());
+        }
         if object.deleted.is_some() {
             metadata["deletionTimestamp"] = json!("2026-01-02T03:04:05Z");
         }

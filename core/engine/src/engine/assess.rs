@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use capstan_live::Node;
 use capstan_model::{
     ApplicationId, Digest, GroupKind, GroupVersionKind, HealthStatus, HealthStatusCode, ObjectMeta, PruneOption,
-    ResourceKey, SyncStatusCode,
+    ResourceKey, SyncOptions, SyncStatusCode,
 };
 
 use super::Engine;
@@ -243,6 +243,15 @@ fn stuck_pod<'a>(cluster: &'a Cluster, uid: &str, depth: u8) -> Option<&'a Node>
     children
         .iter()
         .find_map(|child| stuck_pod(cluster, &child.uid(), depth))
+}
+
+impl Engine {
+    /// What a live object says of how it is synced. Of one that is not declared that is known; what an operation for another commit does not
+    /// declare may well be declared now, and is read.
+    pub(super) fn own_options(&self, app: &ApplicationState, key: &ResourceKey) -> Option<SyncOptions> {
+        let (_, meta) = extra_meta(app, self.cluster(app)?, key)?;
+        Some(meta.sync_options)
+    }
 }
 
 /// The annotations of a live object that is not declared, read once for each content of it.

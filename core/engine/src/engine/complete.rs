@@ -1,6 +1,6 @@
 //! What came back of effects.
 
-use capstan_model::Timestamp;
+use capstan_model::{ClusterId, Timestamp};
 
 use super::Engine;
 use super::operation::Stage;
@@ -35,11 +35,15 @@ impl Engine {
         }
         match (what, passing(outcome)) {
             (InFlight::Resolve, Outcome::Resolved(result)) => self.resolved(now, app, result),
-            (InFlight::Render(revisions, sources, inputs), Outcome::Rendered(result)) => {
-                self.rendered(now, app, (revisions, sources, inputs), result);
+            (InFlight::Render(revisions, sources, inputs, destination), Outcome::Rendered(result)) => {
+                self.rendered(now, app, (revisions, sources, inputs, destination), result);
             }
-            (InFlight::OperationResolve, Outcome::Resolved(result)) => self.operation_resolved(now, app, result),
-            (InFlight::OperationRender, Outcome::Rendered(result)) => self.operation_rendered(now, app, result),
+            (InFlight::OperationResolve(of), Outcome::Resolved(result)) => {
+                self.operation_resolved(now, app, of, result);
+            }
+            (InFlight::OperationRender(of), Outcome::Rendered(result)) => self.operation_rendered(now, app, of, result),
+            (InFlight::Elsewhere { cluster, shows: true }, outcome) => self.seen_elsewhere(&cluster, outcome),
+            (InFlight::Elsewhere { shows: false, .. }, _) => {}
             (InFlight::SecondRender(of), Outcome::Rendered(result)) => self.rendered_again(now, app, of, result),
             (InFlight::Descent(of), Outcome::Descent(result)) => self.descent_traced(now, app, of, result),
             (InFlight::Compare(pairs), Outcome::Compared(verdicts)) => take_verdicts(app, &pairs, verdicts),
@@ -67,6 +71,13 @@ impl Engine {
             }
             // An executor that answers something else than was asked has a bug; what it says cannot be used.
             (_, _) => self.late_completions += 1,
+        }
+    }
+
+    /// What is live in a cluster that the application left is so, whoever asked.
+    fn seen_elsewhere(&mut self, cluster: &ClusterId, outcome: Outcome) {
+        if let Outcome::Applied(Ok(object)) | Outcome::Observed(Ok(Some(object))) = outcome {
+            self.observed(cluster, &object);
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use super::cluster::Cluster;
+use super::refresh::claims;
 use super::state::{ApplicationState, InFlight};
 use crate::effect::{EffectKind, Freshness};
 use crate::event::Event;
@@ -226,9 +227,14 @@ impl Engine {
             .and_then(|app| dependencies(&app.application).ok())
             .unwrap_or_default();
         self.index_dependencies(&id, &before, &named);
+        let mut left = BTreeSet::new();
         match self.applications.get_mut(&id) {
             Some(app) => {
                 let (is_behind, told) = (app.is_behind(&application.status), app.releases.told());
+                if app.application.spec.destination.cluster() != application.spec.destination.cluster() {
+                    left = claims(app);
+                    self.kinds_changed = true;
+                }
                 app.observe(application);
                 if !self.leads {
                     app.follow_leader();
@@ -243,6 +249,7 @@ impl Engine {
                 self.kinds_changed = true;
             }
         }
+        self.claim(&id, &BTreeSet::new(), &left);
         self.take_refresh_annotation(&id);
         self.dirty.insert(id);
     }

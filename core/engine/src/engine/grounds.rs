@@ -5,7 +5,7 @@ use capstan_model::{ApplicationSource, ResourceKey, Timestamp};
 
 use super::Engine;
 use super::deletion::recorded;
-use super::operation::{INFO_PLAN, OperationRun, info, needs_confirmation};
+use super::operation::{INFO_PLAN, OperationRun, info};
 use super::state::ApplicationState;
 use crate::effect::{EffectKind, Propagation};
 use crate::event::{Keeping, ResolvedRevision};
@@ -24,7 +24,7 @@ impl Engine {
             (false, true) => format!("asked for by a person, {}", approval(app, key)),
             (false, false) => "asked for by a person".to_owned(),
         };
-        if needs_confirmation(app, key, &options) {
+        if self.needs_confirmation(app, key, &options) {
             decision.push_str(&format!(", Prune=confirm{}", word(app)));
         }
         let limits = PruneLimits::of(&options);

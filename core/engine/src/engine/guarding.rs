@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Engine;
 use super::inquiry::Inquiries;
 use super::namespace::own_namespace;
-use super::operation::{Approved, INFO_DESTINATION, OperationRun, approved, info};
+use super::operation::{Approved, OperationRun, approved};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
@@ -132,6 +132,15 @@ impl Guarding {
     pub(crate) fn refused(&mut self, key: &ResourceKey, uid: &str, rule: Rule, why: &str) -> String {
         self.in_use.insert(key.clone(), (uid.to_owned(), rule, why.to_owned()));
         format!("held by {rule}: {why}")
+    }
+
+    /// The application goes to another cluster: what is held there is another matter, and no approval of before counts for it.
+    pub(super) fn leave(&mut self) {
+        self.holds.clear();
+        self.told.clear();
+        self.restored.clear();
+        self.doomed.clear();
+        self.in_use.clear();
     }
 
     /// The result of a prune that began when deletes were not paused yet.
@@ -342,7 +351,7 @@ impl Engine {
                 is_deleting: node.is_deleting(),
                 is_needed: self.need(app, key, targets, options).is_some(),
                 becomes_hook: becomes_hook(key),
-                prune: app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune),
+                prune: self.own_options(app, key).and_then(|own| own.prune),
             };
             let doomed = object.doomed(options, &self.settings.control_namespace, || node.uid())?;
             Some((key.clone(), doomed))
@@ -414,42 +423,6 @@ impl Engine {
             _ if sabotage::is(Sabotage::SkipsWarmUp) => None,
             WarmUp::Warm => None,
             other => Some(other.until(self.settings.warm_up)),
-        }
-    }
-
-    /// Why the destination is not the one that was synced to.
-    fn replaced(&self, app: &ApplicationState) -> Option<String> {
-        let pinned = info(&app.last_operation.as_ref()?.operation, INFO_DESTINATION)?;
-        let (cluster, uid) = pinned.rsplit_once(' ')?;
-        let now = self.destination(app)?;
-        let is_replaced = cluster == app.application.spec.destination.cluster().to_string() && pinned != now;
-        is_replaced.then(|| {
-            let (_, found) = now.rsplit_once(' ').unwrap_or_default();
-            format!("another cluster answers at {cluster}: its namespace kube-system has UID {found}, and the one that was synced to has {uid}")
-        })
-    }
-
-    /// The destination, with the identity of the cluster that answers there.
-    fn destination(&self, app: &ApplicationState) -> Option<String> {
-        let discovery = self.cluster(app)?.discovery.as_ref()?;
-        let uid = Some(&discovery.cluster_uid).filter(|uid| !uid.is_empty())?;
-        Some(format!("{} {uid}", app.application.spec.destination.cluster()))
-    }
-
-    /// Which cluster the operation is for, once it is known that it may delete there.
-    pub(super) fn pin_destination(&self, app: &ApplicationState, operation: &mut OperationRun, holds: &[Hold]) {
-        let is_other = |hold: &Hold| hold.finding.rule == Rule::DestinationReplaced && !hold.is_approved;
-        let before = app
-            .last_operation
-            .as_ref()
-            .and_then(|state| info(&state.operation, INFO_DESTINATION))
-            .map(str::to_owned);
-        let pin = match holds.iter().any(is_other) {
-            true => before,
-            false => self.destination(app),
-        };
-        if let Some(pin) = pin {
-            operation.set_info(INFO_DESTINATION, pin);
         }
     }
 

@@ -40,6 +40,7 @@ mod hold;
 mod inquiry;
 mod inventory;
 mod journaling;
+mod moved;
 mod namespace;
 mod operation;
 mod refresh;
@@ -248,6 +249,9 @@ impl Engine {
             return;
         }
         let gate = self.gate(app);
+        if app.application.metadata.deletion_timestamp.is_none() {
+            self.step_moved(now, app);
+        }
         app.guarding.approval = Approval::of(&app.application, now);
         if app.application.metadata.deletion_timestamp.is_some() {
             self.step_deletion(now, app, &gate);
@@ -355,7 +359,7 @@ impl Engine {
 
     /// May anything be written to the application's cluster now?
     fn may_write(&self, app: &ApplicationState) -> bool {
-        !app.is_paused && self.unwritable(app).is_none()
+        !app.is_paused && self.unwritable(app).is_none() && !app.in_flight.is_left()
     }
 }
 

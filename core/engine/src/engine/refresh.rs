@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use capstan_model::annotations::DETERMINISM;
-use capstan_model::{ApplicationSource, Digest, ResourceKey, Timestamp};
+use capstan_model::{ApplicationDestination, ApplicationSource, Digest, ResourceKey, Timestamp};
 use serde_json::json;
 
 use super::Engine;
@@ -19,6 +19,14 @@ use crate::event::{ResolvedRevision, SourceFailure};
 use crate::machine::Refresh;
 use crate::sabotage::{self, Sabotage};
 use crate::targets::{TargetContext, Targets};
+
+/// What was rendered: at which commits, from which sources, with which inputs, and for where.
+type Rendered = (
+    Vec<ResolvedRevision>,
+    Vec<ApplicationSource>,
+    Digest,
+    ApplicationDestination,
+);
 
 impl Engine {
     pub(super) fn step_refresh(&mut self, now: Timestamp, app: &mut ApplicationState) {
@@ -119,7 +127,7 @@ impl Engine {
         self.emit(
             app,
             EffectKind::Render(Box::new(task)),
-            InFlight::Render(revisions, sources, inputs),
+            InFlight::Render(revisions, sources, inputs, app.application.spec.destination.clone()),
         );
         let failure = app.refresh.failure().map(str::to_owned);
         self.enter_refresh(now, app, Refresh::Rendering { failure }, String::new());
@@ -162,9 +170,14 @@ impl Engine {
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
-        (revisions, sources, context): (Vec<ResolvedRevision>, Vec<ApplicationSource>, Digest),
+        (revisions, sources, context, destination): Rendered,
         result: Result<Targets, SourceFailure>,
     ) {
+        // It is asked for anew: what it was made with is not what it is to be made with.
+        if destination != app.application.spec.destination {
+            app.refresh = Refresh::Fresh;
+            return;
+        }
         let targets = match result {
             Ok(targets) => targets,
             Err(_) if sabotage::is(Sabotage::EmptiesBrokenRender) => Targets::default(),
@@ -180,6 +193,7 @@ impl Engine {
             targets,
             revisions,
             sources,
+            destination,
             context,
         });
         app.touched.all = true;

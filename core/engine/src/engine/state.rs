@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
-    Application, ApplicationCondition, ApplicationId, ApplicationSource, ApplicationStatus, Digest, GroupKind,
-    GroupVersionKind, HealthStatus, HealthStatusCode, HookType, ManagedNamespaceMetadata, ObjectMeta, Operation,
+    Application, ApplicationCondition, ApplicationDestination, ApplicationId, ApplicationSource, ApplicationStatus,
+    ClusterId, Digest, GroupKind, GroupVersionKind, HealthStatus, HealthStatusCode, HookType, ObjectMeta, Operation,
     OperationPhase, OperationState, ResourceKey, RevisionHistory, SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
@@ -22,6 +22,7 @@ use super::drift::{Drift, Fights, Heals};
 use super::guarding::Guarding;
 use super::hold::Hold;
 use super::inventory::Inventory;
+use super::moved::is_of_elsewhere;
 use super::operation::{OperationRun, Stage};
 use super::release::Releases;
 use super::skipped::ReasonsTold;
@@ -36,6 +37,8 @@ pub(crate) struct Desired {
     pub(crate) targets: Targets,
     pub(crate) revisions: Vec<ResolvedRevision>,
     pub(crate) sources: Vec<ApplicationSource>,
+    /// For where they were rendered.
+    pub(crate) destination: ApplicationDestination,
     /// Of what else went into the render: destination, what the cluster serves.
     pub(crate) context: Digest,
     /// Phases of a deletion for which it has hooks.
@@ -136,12 +139,17 @@ pub(crate) struct Wanted {
 #[derive(Debug)]
 pub(crate) enum InFlight {
     Resolve,
-    Render(Vec<ResolvedRevision>, Vec<ApplicationSource>, Digest),
+    Render(
+        Vec<ResolvedRevision>,
+        Vec<ApplicationSource>,
+        Digest,
+        ApplicationDestination,
+    ),
     Compare(BTreeMap<ResourceKey, PairDigests>),
-    /// The operation's own revision is being resolved.
-    OperationResolve,
-    /// The operation's pinned revision is being rendered.
-    OperationRender,
+    /// The own revision of the operation of this number is being resolved.
+    OperationResolve(u64),
+    /// The pinned revision of the operation of this number is being rendered.
+    OperationRender(u64),
     /// A write (or a look) of one task of the operation.
     Task(NodeIndex),
     /// One task of the operation is tried as a dry run.
@@ -177,6 +185,11 @@ pub(crate) enum InFlight {
     DeletionRender,
     /// A write (or a look) of one hook of a deletion.
     DeletionHook(HookType, ResourceKey),
+    /// Something was asked of a cluster that the application left since; its answer may show an object that is live there.
+    Elsewhere {
+        cluster: ClusterId,
+        shows: bool,
+    },
 }
 
 impl InFlight {
@@ -193,6 +206,7 @@ impl InFlight {
                 | Self::Release(_)
                 | Self::Cascade(_)
                 | Self::DeletionHook(..)
+                | Self::Elsewhere { .. }
         )
     }
 }
@@ -237,6 +251,8 @@ pub(crate) struct ApplicationState {
     pub(crate) assessment: Assessment,
     /// Annotations of live objects that are not in the source, by the content they were read from.
     pub(crate) extra: BTreeMap<ResourceKey, (Digest, ObjectMeta)>,
+    /// The UID of `kube-system` where it goes, as of this step; empty while it is not known.
+    pub(crate) cluster_uid: String,
     pub(crate) inventory: Inventory,
     pub(crate) operation: Option<OperationRun>,
     /// The last operation that ended, or the running one as it was last told.
@@ -316,25 +332,6 @@ impl ApplicationState {
         }
     }
 
-    /// What its syncs keep of its namespace.
-    pub(crate) fn kept_metadata(&self) -> Option<&ManagedNamespaceMetadata> {
-        match &self.operation {
-            Some(operation) => operation.namespace.as_ref(),
-            None => {
-                let result = self.last_operation.as_ref()?.sync_result.as_ref()?;
-                result.managed_namespace_metadata.as_ref()
-            }
-        }
-    }
-
-    /// Kinds of the objects that its resource's status names, as far as is known: what another process would look at.
-    pub(crate) fn told_kinds(&self) -> BTreeSet<GroupKind> {
-        let rows = self.said["resources"].as_array().into_iter().flatten();
-        let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
-        rows.map(|row| GroupKind::new(text(row, "group"), text(row, "kind")))
-            .collect()
-    }
-
     /// Is its drift put right?
     pub(crate) fn heals(&self) -> bool {
         let automated = self.application.spec.sync_policy.automation();
@@ -372,6 +369,7 @@ impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
         let (status, running, said) = known(&application);
+        let cluster = application.spec.destination.cluster();
         Self {
             invalid: None,
             epoch: recorded_number(status).saturating_add(1),
@@ -387,7 +385,11 @@ impl ApplicationState {
             incomparable: BTreeSet::new(),
             assessment: Assessment::default(),
             extra: BTreeMap::new(),
-            inventory: Inventory::recorded(status),
+            cluster_uid: String::new(),
+            inventory: match is_of_elsewhere(status, &cluster) {
+                true => Inventory::default(),
+                false => Inventory::recorded(status),
+            },
             taken: running.as_ref().and(application.operation.clone()),
             // Stopped once it is known again which hooks run.
             terminate_by: stopping(status),
@@ -405,7 +407,7 @@ impl ApplicationState {
             drift: Drift::default(),
             releases: Releases::of(status.operation_state.as_ref(), &said),
             contention: Fights::default(),
-            guarding: Guarding::restore(&status.conditions),
+            guarding: Guarding::of(status, &cluster),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,
@@ -450,7 +452,11 @@ impl ApplicationState {
             self.taken = None;
         }
         self.take_termination(&application.status);
+        let from = self.application.spec.destination.cluster();
         self.application = application;
+        if self.application.spec.destination.cluster() != from {
+            self.leave(&from);
+        }
     }
 
     /// Somebody ends the operation that runs as Argo CD is asked to: by the phase of its state.

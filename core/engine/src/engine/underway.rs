@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use capstan_model::ClusterId;
+
 use super::state::InFlight;
 use crate::effect::EffectId;
 
@@ -14,6 +16,7 @@ pub(crate) struct Underway {
     comparisons: usize,
     statuses: usize,
     patches: usize,
+    left: usize,
 }
 
 impl Underway {
@@ -59,6 +62,32 @@ impl Underway {
         self.patches > 0
     }
 
+    /// Is anything under way in a cluster that the application left?
+    pub(crate) fn is_left(&self) -> bool {
+        self.left > 0
+    }
+
+    /// Its application leaves this cluster: what is asked of it there is answered, and says what is live there at most.
+    pub(crate) fn leave(&mut self, cluster: &ClusterId) {
+        let is_of_cluster = |what: &InFlight| what.is_write() || matches!(what, InFlight::Seen(_));
+        let left = self.effects.iter().filter(|(_, what)| is_of_cluster(what));
+        let left: Vec<EffectId> = left.map(|(id, _)| id.clone()).collect();
+        for id in left {
+            let what = match self.remove(&id) {
+                Some(what @ InFlight::Elsewhere { .. }) => what,
+                what => InFlight::Elsewhere {
+                    cluster: cluster.clone(),
+                    // What is tried shows an object that is not there.
+                    shows: matches!(
+                        what,
+                        Some(InFlight::Task(_) | InFlight::Heal(_) | InFlight::DeletionHook(..))
+                    ),
+                },
+            };
+            self.insert(id, what);
+        }
+    }
+
     fn count(&mut self, what: &InFlight, change: impl Fn(&mut usize)) {
         if what.is_write() {
             change(&mut self.writes);
@@ -67,6 +96,7 @@ impl Underway {
             InFlight::Task(_) => change(&mut self.tasks),
             InFlight::Compare(_) => change(&mut self.comparisons),
             InFlight::Status(_) => change(&mut self.statuses),
+            InFlight::Elsewhere { .. } => change(&mut self.left),
             InFlight::RefreshAnnotation | InFlight::OperationField | InFlight::Finalizer | InFlight::KeptHooks => {
                 change(&mut self.patches);
             }

@@ -122,6 +122,14 @@ pub fn auto_sync(input: &AutoSyncInput<'_>) -> AutoSync {
     }
 }
 
+/// What a broken engine goes by.
+const UNASKED: SyncPolicyAutomated = SyncPolicyAutomated {
+    prune: false,
+    self_heal: false,
+    allow_empty: false,
+    enabled: None,
+};
+
 /// What passes by itself.
 fn not_now(input: &AutoSyncInput<'_>) -> Option<SkipReason> {
     let unwritable = input.unwritable.map(SkipReason::Unwritable);
@@ -135,7 +143,8 @@ fn wanted(input: &AutoSyncInput<'_>) -> Result<AutoSync, SkipReason> {
     if input.suspended {
         return Err(SkipReason::Suspended);
     }
-    let Some(automated) = input.automated else {
+    let unasked = sabotage::is(Sabotage::SyncsUnasked).then_some(&UNASKED);
+    let Some(automated) = input.automated.or(unasked) else {
         return Err(SkipReason::NotAutomated);
     };
     let reason = if input.operation_pending {
@@ -156,7 +165,7 @@ fn wanted(input: &AutoSyncInput<'_>) -> Result<AutoSync, SkipReason> {
             LastAttempt::Other | LastAttempt::Released | LastAttempt::Failed if input.held => SkipReason::Held,
             LastAttempt::Other | LastAttempt::Failed => {
                 return Ok(AutoSync::Sync {
-                    prune: automated.prune,
+                    prune: automated.prune || sabotage::is(Sabotage::PrunesUnasked),
                     hooks: true,
                 });
             }

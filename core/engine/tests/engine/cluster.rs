@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use capstan_engine::EffectKind;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
 use capstan_engine::writing::{FormerFields, take_over_fields};
-use capstan_model::{GroupKind, ResourceKey};
+use capstan_model::{ClusterId, GroupKind, ResourceKey};
 use serde_json::{Map, Value, json};
 
 /// What happened to an object, in order.
@@ -35,6 +36,8 @@ pub(crate) enum Fact {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cluster {
+    /// Where it answers; empty is where the controller runs.
+    pub(crate) address: String,
     pub(crate) objects: BTreeMap<ResourceKey, Value>,
     pub(crate) history: Vec<Fact>,
     pub(crate) watched: BTreeSet<GroupKind>,
@@ -64,6 +67,19 @@ pub(crate) struct Cluster {
     pub(crate) loses_deletes: bool,
     version: u64,
     identities: u64,
+}
+
+/// The cluster that a request goes to.
+pub(crate) fn cluster_of(effect: &EffectKind) -> Option<&ClusterId> {
+    match effect {
+        EffectKind::Apply(task) => Some(&task.cluster),
+        EffectKind::Delete { cluster, .. }
+        | EffectKind::Observe { cluster, .. }
+        | EffectKind::RemoveFinalizer { cluster, .. }
+        | EffectKind::MigrateFields { cluster, .. }
+        | EffectKind::WatchKinds { cluster, .. } => Some(cluster),
+        _ => None,
+    }
 }
 
 pub(crate) fn key_of(object: &Value) -> ResourceKey {
@@ -111,6 +127,13 @@ pub(crate) fn discovery() -> Discovery {
 }
 
 impl Cluster {
+    pub(crate) fn id(&self) -> ClusterId {
+        match self.address.as_str() {
+            "" => ClusterId::in_cluster(),
+            address => ClusterId(address.to_owned()),
+        }
+    }
+
     fn stamp(&mut self, object: &mut Value) {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());

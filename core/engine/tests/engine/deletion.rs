@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use capstan_engine::effect::Propagation;
-use capstan_engine::{Event, Settings};
+use capstan_engine::Event;
 use capstan_model::{ApplicationId, ClusterId, GroupKind, ResourceKey};
 use serde_json::{Value, json};
 
@@ -11,18 +10,18 @@ use crate::cluster::Fact;
 use crate::fleet::{Fleet, application, waiting};
 use crate::rig::{config, hook, workload};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
 const PRE: &str = "pre-delete-finalizer.argocd.argoproj.io";
 const POST: &str = "post-delete-finalizer.argocd.argoproj.io";
 
-fn cascading(name: &str) -> Value {
+pub(crate) fn cascading(name: &str) -> Value {
     let mut resource = application(name);
     resource["metadata"]["finalizers"] = json!([CASCADE]);
     resource
 }
 
-fn with(mut object: Value, annotation: &str, value: &str) -> Value {
+pub(crate) fn with(mut object: Value, annotation: &str, value: &str) -> Value {
     object["metadata"]["annotations"][format!("argocd.argoproj.io/{annotation}")] = json!(value);
     object
 }
@@ -40,7 +39,7 @@ pub(crate) fn finalizers(fleet: &Fleet, name: &str) -> Vec<String> {
 }
 
 /// Creations and deletions since the `from`-th fact: `+name`, `-name`.
-fn story(fleet: &Fleet, from: usize) -> Vec<String> {
+pub(crate) fn story(fleet: &Fleet, from: usize) -> Vec<String> {
     let facts = fleet.cluster.history[from..].iter();
     let told = facts.filter_map(|fact| match fact {
         Fact::Written { key, create: true, .. } => Some(format!("+{}", key.name)),
@@ -291,109 +290,6 @@ fn a_crash_after_any_effect_runs_every_hook_once_and_ends_the_same() {
     assert!(crashes > 10, "{crashes}");
 }
 
-/// Hooks with a time to live finish and remove themselves while no process runs: what they did is known all the same, and nothing is left of
-/// them.
-#[test]
-fn a_hook_that_removes_itself_while_nobody_looks_has_run() {
-    let fleeting = |name, phase| {
-        let mut hook = hook(name, phase);
-        hook["spec"]["ttlSecondsAfterFinished"] = json!(0);
-        hook
-    };
-    for step in 0.. {
-        let mut fleet = settled(vec![
-            config("a", 0, "1"),
-            fleeting("backup", "PreDelete"),
-            fleeting("farewell", "PostDelete"),
-        ]);
-        let from = fleet.cluster.history.len();
-        fleet.delete("shop");
-        let is_over = fleet.drive(step);
-        for name in ["backup", "farewell"].map(job) {
-            if fleet.cluster.objects.contains_key(&name) {
-                fleet.cluster.work(&name);
-                fleet.cluster.expire(&name);
-            }
-        }
-        fleet.restart();
-        fleet.settle(MINUTE);
-        let gone = !fleet.resources.contains_key("shop");
-        assert!(gone, "after {step}: {}", fleet.journal());
-        let story = story(&fleet, from);
-        let created = story.iter().filter(|fact| fact.starts_with('+'));
-        assert_eq!(created.count(), 2, "after {step}: {story:?}");
-        let mut objects = fleet.cluster.objects.values();
-        let held = objects.find(|object| {
-            object["metadata"]["finalizers"]
-                .as_array()
-                .is_some_and(|all| !all.is_empty())
-        });
-        assert_eq!(held, None, "after {step}: {}", fleet.journal());
-        if is_over {
-            assert!(step > 10, "{step}");
-            break;
-        }
-    }
-}
-
-/// One that failed, and removed itself, runs again.
-#[test]
-fn a_hook_that_failed_while_nobody_looked_runs_again() {
-    let mut fleeting = hook("backup", "PreDelete");
-    fleeting["spec"]["ttlSecondsAfterFinished"] = json!(0);
-    let mut fleet = settled(vec![config("a", 0, "1"), fleeting]);
-    let from = fleet.cluster.history.len();
-    fleet.cluster.broken.insert("backup".into());
-    fleet.delete("shop");
-    while !fleet.has("Job", "backup") {
-        assert!(!fleet.drive(1), "{}", fleet.tail());
-    }
-    fleet.cluster.work(&job("backup"));
-    fleet.cluster.expire(&job("backup"));
-    fleet.restart();
-    fleet.settle(Duration::from_secs(2));
-    let conditions = fleet.conditions("shop");
-    assert!(
-        conditions.contains("PreDelete hook failed: backup BackoffLimitExceeded"),
-        "{conditions}"
-    );
-    fleet.cluster.broken.clear();
-    fleet.settle(MINUTE);
-    assert_eq!(
-        story(&fleet, from),
-        ["+backup", "+backup", "-a", "-backup"],
-        "{}",
-        fleet.journal()
-    );
-    assert!(!fleet.resources.contains_key("shop"));
-}
-
-/// A hook that is on its way out and held is let go with its Application; but not what another installation made, which tracks it by the same id.
-#[test]
-fn what_another_installation_holds_stays_held() {
-    for (installation, stays) in [("blue", false), ("green", true)] {
-        let mut fleet = Fleet::with(Settings {
-            installation_id: "blue".into(),
-            ..Settings::default()
-        });
-        let mut old = hook("old", "PreSync");
-        let metadata = &mut old["metadata"];
-        metadata["uid"] = json!("old-1");
-        metadata["generation"] = json!(1);
-        metadata["resourceVersion"] = json!("1");
-        metadata["deletionTimestamp"] = json!("2026-03-14T09:00:00Z");
-        metadata["finalizers"] = json!(["argocd.argoproj.io/hook-finalizer"]);
-        metadata["annotations"]["argocd.argoproj.io/installation-id"] = json!(installation);
-        metadata["annotations"]["argocd.argoproj.io/tracking-id"] = json!("shop:batch/Job:prod/old");
-        fleet.cluster.objects.insert(job("old"), old);
-        fleet.create(cascading("shop"), vec![config("a", 0, "1"), hook("migrate", "PreSync")]);
-        fleet.settle(MINUTE);
-        fleet.delete("shop");
-        fleet.settle(MINUTE);
-        assert_eq!(fleet.has("Job", "old"), stays, "{installation}: {}", fleet.journal());
-    }
-}
-
 #[test]
 fn without_the_finalizer_the_objects_stay() {
     let mut fleet = Fleet::new();
@@ -567,25 +463,6 @@ fn a_hook_that_vanishes_unseen_did_not_succeed() {
     );
     fleet.settle(MINUTE);
     assert_eq!(story(&fleet, from), ["+backup", "-a", "-backup"]);
-}
-
-/// As those of a sync are.
-#[test]
-fn hooks_are_deleted_as_the_policy_says() {
-    for (options, how) in [
-        (json!([]), Propagation::Background),
-        (json!(["PrunePropagationPolicy=foreground"]), Propagation::Foreground),
-    ] {
-        let mut fleet = Fleet::new();
-        let mut resource = cascading("shop");
-        resource["spec"]["syncPolicy"]["syncOptions"] = options;
-        let backup = with(hook("backup", "PreDelete"), "hook-delete-policy", "HookSucceeded");
-        fleet.create(resource, vec![config("a", 0, "1"), backup]);
-        fleet.settle(MINUTE);
-        fleet.delete("shop");
-        fleet.settle(MINUTE);
-        assert_eq!(fleet.cluster.propagation.get(&job("backup")), Some(&how), "{}", fleet.journal());
-    }
 }
 
 #[test]

@@ -6,11 +6,13 @@
 )]
 
 mod absence;
+mod approvals;
 mod cascade;
 mod clean_up;
 mod cluster;
 mod crash;
 mod deletion;
+mod deletion_hooks;
 mod dependencies;
 mod depends_on;
 mod determinism;
@@ -22,6 +24,7 @@ mod hooks;
 mod impersonation;
 mod knockouts;
 mod late;
+mod moved;
 mod namespace;
 mod odd_options;
 mod options;
@@ -35,6 +38,7 @@ mod retry;
 mod rig;
 mod rollback;
 mod selective;
+mod shared;
 mod skipped;
 mod stories;
 mod succession;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use capstan_engine::Settings;
+use capstan_engine::settings::Guards;
 use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
@@ -254,6 +256,30 @@ fn one_that_somebody_deletes_is_made_again() {
         run.settle(MINUTE);
         assert!(run.rig.cluster.objects.contains_key(&prod()), "{}", run.log.join("\n"));
         assert_eq!(run.sync(), "Synced Healthy");
+    }
+}
+
+/// As Argo CD: what the live namespace says of itself counts, as of every other object.
+#[test]
+fn with_argo_cd_s_guards_the_live_one_says_how_it_is_written() {
+    for (option, replaces) in [("Prune=false", false), ("Replace=true", true)] {
+        let settings = Settings {
+            guards: Guards::Argo,
+            ..Settings::default()
+        };
+        let mut rig = rig(&json!({"a": "1"}));
+        let mut there = planted(&json!({"b": "1"}), "kubectl-label", "Update");
+        there["metadata"]["annotations"] = json!({"argocd.argoproj.io/sync-options": option});
+        rig.cluster.objects.insert(prod(), there);
+        let mut run = rig.start_with(settings, Vec::new());
+        run.settle(MINUTE);
+        // What is replaced loses what somebody else put there.
+        let expected = if replaces {
+            json!({"a": "1"})
+        } else {
+            json!({"a": "1", "b": "1"})
+        };
+        assert_eq!(labels(&run), expected, "{}", run.log.join("\n"));
     }
 }
 

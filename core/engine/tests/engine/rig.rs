@@ -15,7 +15,7 @@ use capstan_model::{
 };
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, discovery, key_of, merge_patch};
+use crate::cluster::{Cluster, cluster_of, discovery, key_of, merge_patch};
 
 /// One commit: its id and the objects it declares, or why it cannot be rendered.
 pub(crate) type Commit = (String, Result<Vec<Value>, String>);
@@ -23,6 +23,8 @@ pub(crate) type Commit = (String, Result<Vec<Value>, String>);
 #[derive(Clone)]
 pub(crate) struct Rig {
     pub(crate) cluster: Cluster,
+    /// Another cluster: whatever is asked of it is asked of the one at hand.
+    pub(crate) elsewhere: Cluster,
     pub(crate) commits: Vec<Commit>,
     pub(crate) resource: Value,
     pub(crate) now: Timestamp,
@@ -82,6 +84,7 @@ impl Rig {
     pub(crate) fn new(first: Vec<Value>) -> Self {
         Self {
             cluster: Cluster::default(),
+            elsewhere: Cluster::default(),
             commits: vec![(commit_id(1), Ok(first))],
             resource: json!({
                 "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
@@ -244,7 +247,7 @@ impl Run {
     pub(crate) fn see(&mut self, object: Value) {
         let kind = key_of(&object).group_kind();
         if self.rig.cluster.watched.contains(&kind) {
-            self.handle(Event::LiveObserved(ClusterId::in_cluster(), Box::new(object)));
+            self.handle(Event::LiveObserved(self.rig.cluster.id(), Box::new(object)));
         }
     }
 
@@ -266,7 +269,7 @@ impl Run {
     pub(crate) fn gone(&mut self, key: &ResourceKey, object: &Value) {
         let uid = object["metadata"]["uid"].as_str().unwrap().to_owned();
         self.handle(Event::LiveGone {
-            cluster: ClusterId::in_cluster(),
+            cluster: self.rig.cluster.id(),
             key: key.clone(),
             uid,
         });
@@ -293,6 +296,9 @@ impl Run {
 
     /// Carries out one effect; what it would be answered, if anything is.
     pub(crate) fn carry_out(&mut self, effect: &Effect) -> Option<Outcome> {
+        if cluster_of(&effect.kind).is_some_and(|cluster| *cluster != self.rig.cluster.id()) {
+            std::mem::swap(&mut self.rig.cluster, &mut self.rig.elsewhere);
+        }
         Some(match &effect.kind {
             EffectKind::ResolveRevision { .. } => {
                 let (revision, _) = self.rig.commits.last().unwrap().clone();
@@ -391,7 +397,7 @@ impl Run {
             let objects = &self.rig.cluster.objects;
             let of_kind = objects.iter().filter(|(key, _)| key.group_kind() == *kind);
             let objects = of_kind.map(|(_, object)| object.clone()).collect();
-            let (cluster, kind) = (ClusterId::in_cluster(), kind.clone());
+            let (cluster, kind) = (self.rig.cluster.id(), kind.clone());
             self.handle(Event::Relisted { cluster, kind, objects });
         }
     }

@@ -71,6 +71,70 @@ fn it_is_synced_to_the_row_without_hooks_and_stays_there() {
     assert_eq!(history[2].source.as_ref().unwrap().path, ".");
 }
 
+/// The newest commit is what is gone back from.
+#[test]
+fn another_attempt_is_of_the_same_row_though_retries_refresh() {
+    let mut fleet = two_syncs();
+    let policy = json!({"automated": null, "retry": {"limit": 3, "refresh": true}});
+    fleet.patch("shop", &json!({"spec": {"syncPolicy": policy}}));
+    fleet.cluster.refused.insert("a".into());
+    let operation = rollback(&read(&fleet), 0, "ada", true).unwrap();
+    fleet.patch("shop", &json!({"operation": operation}));
+    fleet.settle(Duration::from_secs(2));
+    assert_eq!(
+        fleet.status("shop", "/operationState/phase"),
+        "Running",
+        "{}",
+        fleet.tail()
+    );
+    fleet.cluster.refused.clear();
+    fleet.settle(10 * MINUTE);
+    let phase = fleet.status("shop", "/operationState/phase");
+    assert_eq!(phase, "Succeeded", "{}", fleet.tail());
+    let a = ResourceKey::new("", "ConfigMap", "prod", "a");
+    assert_eq!(fleet.cluster.objects[&a]["data"]["v"], "1", "{}", fleet.tail());
+    assert!(
+        fleet
+            .status("shop", "/operationState/syncResult/revision")
+            .starts_with("00001")
+    );
+}
+
+/// It is declared by the newest commit, and not by the one that is gone back to.
+#[test]
+fn what_the_newest_commit_brought_goes_by_its_own_options() {
+    let with = |name: &str, option: &str| {
+        let mut object = config(name, 0, "1");
+        object["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!(option);
+        object
+    };
+    let mut fleet = Fleet::new();
+    let bare: Vec<_> = (0..4).map(|n| config(&format!("a{n}"), 0, "1")).collect();
+    fleet.create(application("shop"), bare.clone());
+    fleet.settle(MINUTE);
+    let brought = vec![
+        with("asked", "Prune=confirm"),
+        with("kept", "Prune=false"),
+        config("free", 0, "1"),
+    ];
+    fleet.push("shop", [bare, brought].concat());
+    fleet.settle(MINUTE);
+    fleet.patch("shop", &json!({"spec": {"syncPolicy": {"automated": null}}}));
+    let operation = rollback(&read(&fleet), 0, "ada", true).unwrap();
+    fleet.patch("shop", &json!({"operation": operation}));
+    fleet.settle(MINUTE);
+    assert!(!fleet.has("ConfigMap", "free"), "{}", fleet.tail());
+    assert!(fleet.has("ConfigMap", "kept"), "{}", fleet.tail());
+    assert!(fleet.has("ConfigMap", "asked"), "{}", fleet.tail());
+    let approval =
+        json!({"metadata": {"annotations": {"argocd.argoproj.io/deletion-approved": fleet.now.to_string()}}});
+    fleet.patch("shop", &approval);
+    fleet.settle(MINUTE);
+    let phase = fleet.status("shop", "/operationState/phase");
+    assert_eq!(phase, "Succeeded", "{}", fleet.tail());
+    assert!(!fleet.has("ConfigMap", "asked") && fleet.has("ConfigMap", "kept"));
+}
+
 #[test]
 fn what_cannot_be_gone_back_to_is_refused_by_name() {
     let mut fleet = two_syncs();

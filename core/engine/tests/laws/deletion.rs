@@ -6,6 +6,7 @@
 //! Which hooks there are the oracle takes from what is declared in every commit; how they fared, from what the controller was told.
 use serde_json::Value;
 
+use crate::consent;
 use crate::evidence::{Timeline, is_written_as};
 use crate::generate::Nature;
 use crate::history::{Actor, Answer, Ask, Fact, Record};
@@ -23,7 +24,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         Fact::DeletionAsked { application } => Some((at, application)),
         _ => None,
     });
-    let Some((asked, application)) = asked else {
+    // What was left in another cluster stays: that nothing is asked of it there is another law.
+    let is_here = timeline.is_here(record.history.len());
+    let Some((asked, application)) = asked.filter(|_| is_here) else {
         return Ok(0);
     };
     let mut found = 1;
@@ -216,6 +219,9 @@ fn is_held_up(timeline: &Timeline<'_>) -> bool {
         let inner = |object: &&Value| text(object, "/metadata/namespace") == text(namespace, "/metadata/name");
         record.objects.iter().filter(inner).any(|object| !goes_along(object))
     };
+    if has_finalizer(&record.resource, OBJECTS) && is_unapproved(timeline) {
+        return true;
+    }
     let is_at = |finalizer: &str| has_finalizer(&record.resource, finalizer);
     let hooks_hold = is_at(PRE.1) || !is_at(OBJECTS) && is_at(POST.1);
     match hooks_hold {
@@ -229,6 +235,17 @@ fn is_held_up(timeline: &Timeline<'_>) -> bool {
         }
         false => namespaces.filter(|namespace| goes_along(namespace)).any(is_shared),
     }
+}
+
+/// Does something say `Delete=confirm`, and nobody did?
+fn is_unapproved(timeline: &Timeline<'_>) -> bool {
+    let end = timeline.record.history.len();
+    let asked = timeline.record.history.iter().find_map(|entry| match entry.fact {
+        Fact::DeletionAsked { .. } => Some(entry.at.truncated()),
+        _ => None,
+    });
+    let is_approved = timeline.approval(end).is_some_and(|given| Some(given) >= asked);
+    !is_approved && !consent::waiting(timeline, end).is_empty()
 }
 
 /// Is there a hook of the deletion whose Job never ends well, whichever commit it is of?

@@ -39,7 +39,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             Fact::Resting if running(status).is_some() && is_writing == 0 => {
                 found += 1;
                 let message = text(status, "/operationState/message");
-                let dull = dull(message, entry.at).filter(|_| leads && reachable && !suspended);
+                let dull = dull(message, entry.at).filter(|_| leads && reachable && !suspended && timeline.is_here(at));
                 if let Some(what) = dull.filter(|_| was_written(timeline, at)) {
                     return Err(format!(
                         "[{at}] operation {} waits and does not say {what}: {message:?}",
@@ -55,7 +55,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         let shut = minutes(last, entry.at).filter(is_shut).max();
         last = entry.at;
         hindered = hindered.max(shut);
-        if !leads || !reachable || suspended {
+        if !leads || !reachable || suspended || !timeline.is_here(at) {
             hindered = Some(entry.at);
         }
         if running(status).is_some() {

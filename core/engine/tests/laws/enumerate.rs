@@ -128,6 +128,51 @@ fn two_answers_are_lost() {
     }
 }
 
+/// Two sources of an object each, of every kind and wave: either moves on while the other stays, or cannot be read meanwhile.
+#[test]
+fn two_sources() {
+    let objects = |name| {
+        let kinds = [Kind::Config, Kind::Deployment].into_iter();
+        kinds.flat_map(move |kind| ["0", "1"].map(|wave| Item::new(kind, name, wave)))
+    };
+    let mut held = [0; search::LAWS.len()];
+    for (first, second) in objects(0).flat_map(|first| objects(1).map(move |second| (first.clone(), second))) {
+        for script in [
+            vec![(0, Action::Push)],
+            vec![(0, Action::PushOf(0))],
+            vec![(0, Action::Push), (7, Action::PushOf(0))],
+            vec![
+                (0, Action::SourceOf(0, false)),
+                (0, Action::Push),
+                (200, Action::Wait(1)),
+            ],
+        ] {
+            let mut case = Case::of(vec![vec![first.clone()], Vec::new()]);
+            case.further = vec![vec![Some(vec![second.clone()]), Some(Vec::new())]];
+            case.script = [vec![(u8::MAX, Action::Wait(2))], script].concat();
+            hold(&case, &mut held);
+        }
+    }
+    for name in ["I-TRACK", "I-PIN", "I-STAT"] {
+        let law = search::LAWS.iter().position(|(law, _)| *law == name);
+        assert!(law.is_some_and(|law| held[law] > 30), "{name}: {held:?}");
+    }
+}
+
+/// At every step of a sync that has everything, its application goes elsewhere; and comes back after a few more.
+#[test]
+fn a_move_at_every_step() {
+    let mut held = [0; search::LAWS.len()];
+    for steps in (0..60).step_by(2) {
+        for back in [0, 5, 200] {
+            let mut case = full_case();
+            case.clusters = 2;
+            case.script.extend([(steps, Action::Move(1)), (back, Action::Move(0))]);
+            hold(&case, &mut held);
+        }
+    }
+}
+
 /// A window that is shut, opens or shuts while a sync of two waves is under way, or is held: of each kind, for people and for nobody, with
 /// what lifts it. The windows stay; what they allow is done while they do, and nothing else.
 #[test]

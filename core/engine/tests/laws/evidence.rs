@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_model::{ResourceKey, Timestamp};
 use serde_json::Value;
 
+use crate::generate::Spec;
 use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
 use crate::objects::{
     Health, Phase, annotation, health, is_as_declared, is_hook, key_of, phase_of, phases, text, uid, version, wave,
 };
-use crate::world::{number, running};
+use crate::world::{joined, number, running};
 
 /// One attempt of one operation, as the Application's status in H tells it.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Attempt {
     pub(crate) attempt: u64,
     /// The pinned commit.
     pub(crate) revision: String,
+    /// Does it go to the cluster that is looked at?
+    pub(crate) is_here: bool,
     /// `operation.sync`: what was asked for.
     pub(crate) sync: Value,
     pub(crate) automated: bool,
@@ -33,7 +36,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    fn runs_hooks(&self) -> bool {
+    pub(crate) fn runs_hooks(&self) -> bool {
         self.sync["resources"].is_null() && self.sync["syncStrategy"]["apply"].is_null()
     }
 
@@ -57,8 +60,12 @@ pub(crate) struct Step<'r> {
 pub(crate) struct Timeline<'r> {
     pub(crate) record: &'r Record,
     pub(crate) attempts: Vec<Attempt>,
+    /// Where the controller was told of which spec, and of which approval.
+    pub(crate) specs: Vec<(usize, Spec, Option<Timestamp>)>,
     /// Where the controller was told that the Application is deleted: no operation does anything from there on.
     deletion: Option<usize>,
+    /// Where it was told of which destination; nothing, where there is one cluster only.
+    destined: Vec<(usize, usize)>,
     /// Attempt of a request.
     of: BTreeMap<u64, usize>,
     /// Where requests were sent.
@@ -76,7 +83,9 @@ impl<'r> Timeline<'r> {
         let mut timeline = Self {
             record,
             attempts: Vec::new(),
+            specs: specs(record),
             deletion: record.facts().position(|(_, fact)| *fact == Fact::DeletionTold),
+            destined: destined(record),
             of: BTreeMap::new(),
             sent: BTreeMap::new(),
             states: BTreeMap::new(),
@@ -169,14 +178,15 @@ impl<'r> Timeline<'r> {
     fn attempt_of(&mut self, at: usize, intent: u64, status: &Value) -> usize {
         let state = &status["operationState"];
         let attempt = state["retryCount"].as_u64().unwrap_or(0);
-        let revision = text(state, "/syncResult/revision").to_owned();
+        let revision = revision(&state["syncResult"]);
         let known = |one: &Attempt| (one.number, one.attempt) == (number(status), attempt);
         if let Some(found) = self.attempts.iter().position(known) {
             // As long as nothing was begun it is still being planned: the last status before that is the intent; what comes
             // after it in the same process tells how it runs.
-            let has_acted = self.of.iter().any(|(request, of)| {
-                *of == found && !matches!(self.sent[request].1.ask, Ask::Status | Ask::Application | Ask::Read)
-            });
+            // A hook of an earlier one may be let go at any time.
+            let is_beside = |ask: &Ask| matches!(ask, Ask::Status | Ask::Application | Ask::Read | Ask::Release);
+            let mut acts = self.of.iter().filter(|(_, of)| **of == found);
+            let has_acted = acts.any(|(request, _)| !is_beside(&self.sent[request].1.ask));
             let process = |intent: &u64| self.sent[intent].1.process;
             let one = &self.attempts[found];
             let is_planned = one.is_planned && process(&one.intent) == process(&intent);
@@ -191,6 +201,7 @@ impl<'r> Timeline<'r> {
             number: number(status),
             attempt,
             revision,
+            is_here: self.is_here(self.sent[&intent].0),
             sync: state["operation"]["sync"].clone(),
             automated: state["operation"]["initiatedBy"]["automated"] == true,
             started: text(state, "/startedAt").parse().unwrap_or(self.record.history[at].at),
@@ -209,6 +220,19 @@ impl<'r> Timeline<'r> {
     /// Had the controller been told by then that the Application is deleted?
     pub(crate) fn is_deleting(&self, at: usize) -> bool {
         self.deletion.is_some_and(|told| told < at)
+    }
+
+    /// Where the Application went at `at`, as the controller had been told.
+    pub(crate) fn destination(&self, at: usize) -> usize {
+        let before = self.destined.partition_point(|(told, _)| *told < at);
+        before
+            .checked_sub(1)
+            .map_or(self.record.place, |last| self.destined[last].1)
+    }
+
+    /// Did it go to the cluster that is looked at? A status of that moment tells of it, then.
+    pub(crate) fn is_here(&self, at: usize) -> bool {
+        self.destination(at) == self.record.place
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = (usize, &'r Request)> {
@@ -392,14 +416,38 @@ impl<'r> Timeline<'r> {
     }
 }
 
+fn specs(record: &Record) -> Vec<(usize, Spec, Option<Timestamp>)> {
+    let told = record.facts().filter_map(|(at, fact)| match fact {
+        Fact::Spec { spec, approved } => Some((at, *spec, *approved)),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// The commit of each source, as one; empty where they are not known.
+pub(crate) fn revision(result: &Value) -> String {
+    match result["revisions"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        [] => text(result, "/revision").to_owned(),
+        many => joined(many.iter().filter_map(Value::as_str)),
+    }
+}
+
 /// Is it planned by now? Until then a status says what the plan waits for.
-fn is_planned_by(state: &Value) -> bool {
+pub(crate) fn is_planned_by(state: &Value) -> bool {
     let waits = [
         "waiting for the sources",
         "waiting for the list of",
         "making sure of what",
     ];
     !waits.iter().any(|wait| text(state, "/message").starts_with(wait))
+}
+
+fn destined(record: &Record) -> Vec<(usize, usize)> {
+    let destined = record.facts().filter_map(|(at, fact)| match fact {
+        Fact::Destined { place } => Some((at, *place)),
+        _ => None,
+    });
+    destined.collect()
 }
 
 /// The phase that an object of ours was made in, by what it carries.

@@ -19,7 +19,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         let sent = timeline.sent[request].0;
         let retry = after["operationState"]["retryCount"].as_u64().unwrap_or(0);
         let of = |one: &&crate::evidence::Attempt| (one.number, one.attempt) == (number(after), retry);
-        let Some(attempt) = timeline.attempts.iter().find(of) else {
+        let Some(attempt) = timeline.attempts.iter().find(of).filter(|attempt| attempt.is_here) else {
             continue;
         };
         let results = after
@@ -97,11 +97,12 @@ fn lets_go_late(timeline: &Timeline<'_>) -> Result<usize, String> {
         found += 1;
     }
     // One that somebody took the tracking id off is nobody's.
-    // And nobody is there any more who would let go of what was left behind with the Application.
+    // And nobody is there any more who would let go of what was left behind with the Application, or in a cluster that it left.
     let is_deleted = record
         .facts()
         .any(|(_, fact)| matches!(fact, Fact::DeletionAsked { .. }));
-    let mut held = record.objects.iter().filter(|object| is_held(object) && !is_deleted);
+    let is_left = is_deleted || !timeline.is_here(record.history.len());
+    let mut held = record.objects.iter().filter(|object| is_held(object) && !is_left);
     match held.find(|object| is_tracked(object)) {
         Some(held) => Err(format!("{} is held for ever", key_of(held))),
         None => Ok(found),

@@ -1,11 +1,12 @@
 //! Each guard and each law is broken on purpose, and its law turns red within a bounded number of cases, while the engine that is whole
 //! stays green with the very same ones. A knock-out that nobody sees is a law that is not tested.
 
+mod people;
+
 use std::collections::BTreeSet;
 
 use capstan_engine::sabotage::{Sabotage, SeenBy, set};
 
-use crate::evidence::Timeline;
 use crate::generate::{Action, Bias, Case, Hook, Item, Kind, Nature, Opening, Speaks, Window, Wish};
 use crate::restore;
 use crate::search::{self, Check};
@@ -252,8 +253,37 @@ fn of_luck(what: Sabotage) -> Vec<Case> {
                 case
             })
             .collect(),
-        _ => Vec::new(),
+        _ => of_place(what),
     }
+}
+
+/// Those that depend on where something happens.
+fn of_place(what: Sabotage) -> Vec<Case> {
+    let config = |name| Item::new(Kind::Config, name, "");
+    let settles = || (u8::MAX, Action::Wait(1));
+    let mut case = Case::of(vec![vec![config(0), config(1)], vec![config(1)]]);
+    case.script = match what {
+        // A sync waits for a rollout, and its application goes elsewhere.
+        Sabotage::GoesOnElsewhere => {
+            let waves = vec![Item::new(Kind::Deployment, 0, "0"), Item::new(Kind::Config, 0, "1")];
+            (case.revisions, case.natures) = (vec![Some(waves)], vec![Nature::Slow]);
+            vec![(200, Action::Move(1)), (200, Action::Wait(3))]
+        }
+        Sabotage::SpeaksToStrangers => vec![settles(), (0, Action::Replace), (0, Action::Push), settles()],
+        Sabotage::DeletesInAnotherCluster => {
+            let crash = Action::Crash { unheard: 0, down: 5 };
+            vec![
+                settles(),
+                (0, Action::Replace),
+                (0, Action::Push),
+                (0, crash),
+                settles(),
+            ]
+        }
+        _ => return people::directed(what),
+    };
+    case.clusters = 2;
+    vec![case]
 }
 
 /// Nothing may be synced for an hour from nine on, which is when a case begins.
@@ -289,7 +319,7 @@ fn are_seen(bias: Bias, knockouts: &[(Sabotage, &str)]) {
         let cases: Vec<&Case> = first.iter().chain(&cases).collect();
         let red = cases.iter().position(|case| {
             let _broken = Broken::so(*what);
-            check(&Timeline::of(&world::run(case))).is_err()
+            search::held(&world::run(case), check).is_err()
         });
         let Some(red) = red else {
             unseen.push(format!("{what:?} is not seen by {name} in {CASES} cases"));
@@ -410,6 +440,17 @@ fn of_the_story() {
     are_seen(Bias::Any, OF_THE_STORY);
 }
 
+const OF_PLACES: &[(Sabotage, &str)] = &[
+    (Sabotage::GoesOnElsewhere, "I-DEST"),
+    (Sabotage::SpeaksToStrangers, "I-DEST"),
+    (Sabotage::DeletesInAnotherCluster, "I-DEST"),
+];
+
+#[test]
+fn of_places() {
+    are_seen(Bias::Places, OF_PLACES);
+}
+
 const OF_RESTARTS: Sabotage = Sabotage::ForgetsOperation;
 
 /// I-RES has a search of its own: a crash at every step.
@@ -433,9 +474,11 @@ fn every_switch_of_a_law_is_thrown() {
         OF_HOOKS,
         OF_PEOPLE,
         OF_THE_STORY,
+        OF_PLACES,
     ];
     let thrown: BTreeSet<Sabotage> = lists
         .into_iter()
+        .chain(people::ALL)
         .flatten()
         .map(|(switch, _)| *switch)
         .chain([OF_RESTARTS])

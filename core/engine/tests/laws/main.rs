@@ -5,17 +5,27 @@
 //! plays them; `statistics` holds that every state is reached; `enumerate` goes through small scopes completely; `knockouts` breaks the
 //! engine on purpose, law by law, and holds that it is seen.
 //!
-//! Deliberately absent: more than one Application, source or cluster; a `spec` that is edited while the world runs, and rollbacks; branches
-//! that are rewritten or gone for a while; `RespectIgnoreDifferences`. These have scenarios in `tests/engine`.
+//! What a spec said, which commit was followed and what was approved the laws read from what the controller had been told by then (`told`),
+//! never from what a case begins with: people edit the spec while the world runs.
+//!
+//! To a law each cluster is a world of its own: it is held against what happened in one cluster, together with what is of none (the
+//! Application, the sources, the controller), for each of them. So no oracle takes a fact of one cluster for one of another.
+//!
+//! Deliberately absent: more than one Application, which has scenarios in `tests/engine`; sources of different kinds; histories that are
+//! rewritten, lost or pinned, and rollbacks, of an Application with several sources; and fields that are not ours of an object that nobody
+//! tracks: such an object is not kept whole, so that `RespectIgnoreDifferences` does not hold for its first write.
 
 #![expect(clippy::panic, reason = "what the small world does not expect ends the test")]
 
 mod ambiguous;
+mod consent;
 mod deletion;
 mod dependency;
+mod destination;
 mod ends;
 mod enumerate;
 mod evidence;
+mod fields;
 mod generate;
 mod history;
 mod hook_evidence;
@@ -30,8 +40,10 @@ mod preconditions;
 mod prune_order;
 mod restore;
 mod search;
+mod several;
 mod statistics;
 mod status;
+mod told;
 mod tracking;
 mod unknown;
 mod wave;

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::evidence::Timeline;
 use crate::generate::{Action, Case, Item, Kind, Wish};
 use crate::history::{Actor, Answer, Ask, Entry, Fact, Record};
-use crate::objects::{agrees, annotation, has_option, is_as_declared, is_going, version};
+use crate::objects::{agrees, annotation, has_option, is_as_declared, is_contested, is_going, version};
+use crate::told::is_asked_for_syncs;
 
 /// At the end of the quiet, so long nothing happens.
 const STILL: Duration = Duration::from_mins(20);
@@ -21,19 +22,20 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         let is_hook = annotation(object, "capstan.dev/operation").is_some();
         let is_automated = timeline
             .attempt(request)
-            .map_or(record.case.policy.automated, |attempt| attempt.automated);
+            .map_or(timeline.policy(at).automated, |attempt| attempt.automated);
         if is_hook || !is_automated || has_option(object, "Replace=true") {
             continue;
         }
         let Some(since) = beginning(record, at) else { continue };
         let told = timeline.told(&request.key, since, at);
         let is_known = |at| timeline.known(&request.key, at).is_some();
-        let was_known = is_known(since) && is_known(at) && is_current(record, object, since, at);
+        let was_known = is_known(since) && is_known(at) && is_current(timeline, object, since, at);
         if was_known
             && told
                 .iter()
                 .all(|state| is_as_declared(state, object) && !is_going(state))
             && !was_asked(record, since, at)
+            && !is_compared_anew(timeline, object, since, at)
         {
             return Err(format!(
                 "[{at}] {} is written, and was as declared all along",
@@ -104,18 +106,13 @@ fn beginning(record: &Record, at: usize) -> Option<usize> {
 }
 
 /// Is this of what the branch is at, and was that read before? An operation for an older commit compares nothing.
-fn is_current(record: &Record, object: &Value, since: usize, at: usize) -> bool {
+fn is_current(timeline: &Timeline<'_>, object: &Value, since: usize, at: usize) -> bool {
+    let record = timeline.record;
     let source = record.history[..at].iter().rev().find_map(|entry| match entry.fact {
         Fact::Source { ok } => Some(ok),
         _ => None,
     });
-    let moved = record.history[..at]
-        .iter()
-        .rposition(|entry| matches!(entry.fact, Fact::Moved { .. }));
-    let head = moved.map_or(0, |moved| match record.history[moved].fact {
-        Fact::Moved { head } => head,
-        _ => 0,
-    });
+    let (head, moved) = timeline.followed(at);
     let declared = record.commits[head].1.iter().flatten();
     let is_of_head = declared
         .into_iter()
@@ -123,15 +120,16 @@ fn is_current(record: &Record, object: &Value, since: usize, at: usize) -> bool 
     source == Some(true) && moved.is_none_or(|moved| moved < since) && is_of_head
 }
 
+/// A field that is not compared may differ; from when on it is, it may not.
+fn is_compared_anew(timeline: &Timeline<'_>, object: &Value, since: usize, at: usize) -> bool {
+    let mut policies = timeline.policies(since, at).into_iter();
+    is_contested(object) && policies.any(|policy| !policy.ignores)
+}
+
 /// Did a person ask for a sync? That one writes everything.
 fn was_asked(record: &Record, from: usize, to: usize) -> bool {
     let asks = |fact: &Fact| matches!(fact, Fact::Suspended(_) | Fact::Reachable(_) | Fact::Leads(_));
-    record.history[from..to].iter().any(|entry| asks(&entry.fact))
-        || record
-            .case
-            .script
-            .iter()
-            .any(|(_, action)| matches!(action, Action::Sync(_)))
+    record.history[from..to].iter().any(|entry| asks(&entry.fact)) || is_asked_for_syncs(record)
 }
 
 fn still(record: &Record) -> Result<(), String> {

@@ -8,21 +8,27 @@ use serde_json::Value;
 
 use crate::evidence::{Attempt, Timeline, is_written_as};
 use crate::history::{Answer, Fact, Request};
-use crate::objects::{HELD, PREFIX, Phase, is_hook, key_of};
+use crate::objects::{HELD, PREFIX, Phase, is_contested, is_hook, key_of, text};
 use crate::world::running;
+
+const RESPECTS: &str = "RespectIgnoreDifferences=true";
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
     let mut found = 0;
-    let mut revisions: BTreeMap<u64, &str> = BTreeMap::new();
+    let mut first: BTreeMap<u64, &Attempt> = BTreeMap::new();
+    let mut last: BTreeMap<u64, &Attempt> = BTreeMap::new();
     for attempt in timeline.attempts.iter().filter(|attempt| !attempt.revision.is_empty()) {
-        let first = *revisions.entry(attempt.number).or_insert(&attempt.revision);
-        if first != attempt.revision && !record.case.policy.refreshes {
+        let before = last.insert(attempt.number, attempt).unwrap_or(attempt);
+        let mut policies = timeline.policies(before.told, attempt.told).into_iter();
+        if before.revision != attempt.revision && !policies.any(|policy| policy.refreshes) {
             return Err(format!(
-                "operation {} is of {first} and then of {}",
-                attempt.number, attempt.revision
+                "operation {} is of {} and then of {}",
+                attempt.number, before.revision, attempt.revision
             ));
         }
+        let first = first.entry(attempt.number).or_insert(attempt);
+        is_as_named(first, attempt)?;
     }
     let mut unrecorded: BTreeMap<(usize, u64), BTreeSet<usize>> = BTreeMap::new();
     for (at, request) in timeline.requests() {
@@ -36,7 +42,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         match attempt.filter(|attempt| !attempt.revision.is_empty()) {
             Some(attempt) => {
                 let objects = record.objects_of(&attempt.revision).unwrap_or_default();
-                let is_of = objects.iter().any(|declared| is_copy(declared, object));
+                let is_of = objects
+                    .iter()
+                    .any(|declared| is_copy_but_for_what_is_left(timeline, request, declared, object));
                 if !is_of && !is_put_right(timeline, attempt, request, at) {
                     return Err(format!(
                         "[{at}] {} is not written as commit {} declares it",
@@ -47,8 +55,12 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             None => {
                 recorded_first(timeline, at, request)?;
                 let all = record.commits.iter().enumerate();
-                let of =
-                    all.filter(|(_, (_, objects))| objects.iter().flatten().any(|declared| is_copy(declared, object)));
+                let of = all.filter(|(_, (_, objects))| {
+                    objects
+                        .iter()
+                        .flatten()
+                        .any(|declared| is_copy_but_for_what_is_left(timeline, request, declared, object))
+                });
                 let of: BTreeSet<usize> = of.map(|(n, _)| n).collect();
                 let left = unrecorded
                     .entry((request.process, request.epoch))
@@ -108,7 +120,7 @@ fn recorded_first(timeline: &Timeline<'_>, at: usize, request: &Request) -> Resu
 /// Was it written by this attempt, or has that nothing to do any more, and is it written now as the branch declares it? An operation whose end
 /// is not told yet is over by then, and drift is put right.
 fn is_put_right(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, at: usize) -> bool {
-    let (record, policy) = (timeline.record, timeline.record.case.policy);
+    let (record, policy) = (timeline.record, timeline.policy(at));
     let before = || record.history[..at].iter();
     let was_written = before().any(|entry| match &entry.fact {
         Fact::Answered {
@@ -131,16 +143,48 @@ fn is_put_right(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, a
         let is_done = own.all(|step| timeline.settled(attempt, step, at).is_ok());
         is_foreign && (is_done || next_told(timeline, at, request) == Some(None))
     };
-    let head = before().rev().find_map(|entry| match entry.fact {
-        Fact::Moved { head } => Some(head),
-        _ => None,
-    });
-    let (_, declared) = &record.commits[head.unwrap_or(0)];
+    let (head, _) = timeline.followed(at);
+    let (_, declared) = &record.commits[head];
     let object = request
         .ask
         .written()
         .filter(|_| policy.automated && policy.heals && (was_written || is_over()));
-    object.is_some_and(|object| declared.iter().flatten().any(|declared| is_copy(declared, object)))
+    object.is_some_and(|object| {
+        let mut declared = declared.iter().flatten();
+        declared.any(|declared| is_copy_but_for_what_is_left(timeline, request, declared, object))
+    })
+}
+
+/// Who goes back to a row of the history gets its commit, in each attempt.
+fn is_as_named(first: &Attempt, attempt: &Attempt) -> Result<(), String> {
+    let named = text(&first.sync, "/revision");
+    // Any other operation is recorded with what it was resolved to.
+    let is_row = !first.sync["source"].is_null();
+    match !is_row || named == attempt.revision {
+        true => Ok(()),
+        false => Err(format!(
+            "operation {} is of {}, and {named} was asked for",
+            attempt.number, attempt.revision
+        )),
+    }
+}
+
+/// The same; what is not compared may be written as it is live, where the options say so: the operation's own, or the application's.
+fn is_copy_but_for_what_is_left(timeline: &Timeline<'_>, request: &Request, declared: &Value, object: &Value) -> bool {
+    let policy = timeline.policy(timeline.sent[&request.number].0);
+    let own = timeline
+        .attempt(request)
+        .map(|attempt| attempt.sync["syncOptions"].to_string());
+    let is_respected = policy.has(RESPECTS) || own.is_some_and(|own| own.contains(RESPECTS));
+    let is_left = policy.ignores && is_respected && is_contested(declared);
+    let bare = |object: &Value| {
+        let mut object = object.clone();
+        if let Some(spec) = object["spec"].as_object_mut().filter(|_| is_left) {
+            spec.remove("replicas");
+        }
+        object
+    };
+    is_copy(&bare(declared), &bare(object))
 }
 
 /// The namespace that `CreateNamespace=true` makes: no commit declares it.

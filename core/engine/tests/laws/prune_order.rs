@@ -5,7 +5,7 @@ use capstan_model::ResourceKey;
 use serde_json::Value;
 
 use crate::evidence::{Attempt, Timeline, is_delete};
-use crate::history::{Answer, Fact, Record, Request};
+use crate::history::{Answer, Fact, Request};
 use crate::objects::{Phase, has_option, is_ordinary, is_tracked, key_of, uid, wave};
 use crate::world::{CONFIRMATION, MOMENT, OBJECT};
 
@@ -13,7 +13,6 @@ use crate::world::{CONFIRMATION, MOMENT, OBJECT};
 type Turn = (bool, std::cmp::Reverse<i64>, bool);
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
-    let record = timeline.record;
     let mut found = 0;
     for (at, request) in timeline.requests().filter(|(_, request)| is_delete(request)) {
         let Some(attempt) = timeline.attempt(request) else {
@@ -22,9 +21,10 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         let Some(planned) = planned(timeline, attempt, &request.key) else {
             continue;
         };
-        let turn = turn(record, planned);
+        let last = all_last(timeline, attempt, at);
+        let turn = turn(last, planned);
         for other in others(timeline, attempt, at) {
-            if self::turn(record, other) < turn && is_in_the_way(timeline, attempt, other, at) {
+            if self::turn(last, other) < turn && is_in_the_way(timeline, attempt, other, at) {
                 let before = key_of(other);
                 return Err(format!(
                     "[{at}] {} is deleted, and {before} goes before it and is there",
@@ -41,9 +41,17 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     Ok(found)
 }
 
-fn turn(record: &Record, object: &Value) -> Turn {
+/// `PruneLast` by the application's options: by those that the operation was asked for with, or that were in force all the while.
+fn all_last(timeline: &Timeline<'_>, attempt: &Attempt, at: usize) -> bool {
+    let own = attempt.sync["syncOptions"].as_array();
+    let is_own = own.is_some_and(|own| own.iter().any(|option| option == "PruneLast=true"));
+    let policies = timeline.policies(attempt.told, at);
+    is_own || policies.iter().all(|policy| policy.has("PruneLast=true"))
+}
+
+fn turn(all_last: bool, object: &Value) -> Turn {
     let key = key_of(object);
-    let last = has_option(object, "PruneLast=true") || record.case.policy.options.contains(&"PruneLast=true");
+    let last = all_last || has_option(object, "PruneLast=true");
     let holds = matches!(key.kind.as_str(), "Namespace" | "CustomResourceDefinition");
     (last, std::cmp::Reverse(wave(object)), holds)
 }
@@ -78,9 +86,12 @@ fn is_in_the_way(timeline: &Timeline<'_>, attempt: &Attempt, planned: &Value, at
     let Some(live) = timeline.live(&key, at).filter(|live| uid(live) == uid(planned)) else {
         return false;
     };
-    let policy = timeline.record.case.policy;
+    let policies = timeline.policies(attempt.told, at);
+    let own = attempt.sync["syncOptions"].to_string();
     let says = |option: &str| has_option(planned, option) || has_option(live, option);
-    let confirms = says("Prune=confirm") || policy.options.contains(&"Prune=confirm");
+    let confirms = says("Prune=confirm")
+        || own.contains("Prune=confirm")
+        || policies.iter().any(|policy| policy.has("Prune=confirm"));
     let lasted = timeline.record.history[at]
         .at
         .since(timeline.record.history[attempt.begun].at);

@@ -7,7 +7,7 @@ use petgraph::algo::has_path_connecting;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use serde_json::Value;
 
-use crate::evidence::Timeline;
+use crate::evidence::{Timeline, revision};
 use crate::history::{Answer, Ask, Fact, Record};
 use crate::objects::{is_as_declared, is_ordinary, is_tracked, key_of, text};
 use crate::world::number;
@@ -55,8 +55,8 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             }
         }
         appended(&before["history"], &after["history"]).map_err(|why| format!("[{at}] {why}"))?;
-        if text(after, "/sync/status") == "Synced" && !timeline.is_deleting(at) {
-            let sent = timeline.sent[request].0;
+        let sent = timeline.sent[request].0;
+        if text(after, "/sync/status") == "Synced" && !timeline.is_deleting(at) && timeline.is_here(sent) {
             let mut moments = (being_compared(record, sent)..=sent).rev();
             let was_so = moments.any(|moment| is_synced(timeline, after, moment).is_ok());
             is_synced(timeline, after, sent)
@@ -67,16 +67,17 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     Ok(found)
 }
 
-/// Nobody knows what became of the write before: it is made again, until it is known.
+/// Nobody knows what became of the write before: it is made again, until it is known. One that was refused in passing tells nothing of it.
 fn is_made_sure_of(timeline: &Timeline<'_>, at: usize) -> bool {
-    let last = timeline.record.history[..at]
+    let answers = timeline.record.history[..at]
         .iter()
         .rev()
-        .find_map(|entry| match entry.fact {
+        .filter_map(|entry| match entry.fact {
             Fact::Answered { request, answer, .. } if timeline.sent[&request].1.ask == Ask::Status => Some(answer),
             _ => None,
         });
-    last == Some(Answer::Unknown)
+    let mut since = answers.take_while(|answer| *answer != Answer::Done);
+    since.any(|answer| answer == Answer::Unknown)
 }
 
 /// Rows leave at the front, and come at the end, with growing ids.
@@ -109,8 +110,8 @@ pub(crate) fn being_compared(record: &Record, at: usize) -> usize {
 }
 
 fn is_synced(timeline: &Timeline<'_>, status: &Value, at: usize) -> Result<(), String> {
-    let revision = text(status, "/sync/revision");
-    let Some(objects) = timeline.record.objects_of(revision) else {
+    let revision = revision(&status["sync"]);
+    let Some(objects) = timeline.record.objects_of(&revision) else {
         return Err(format!("commit {revision} cannot be rendered"));
     };
     for declared in objects.iter().filter(|declared| is_ordinary(declared)) {

@@ -74,7 +74,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 .flatten()
                 .any(|one| text(one, "/kind") == kind.kind)
         };
-        if sight.unreadable.iter().any(has_hidden) {
+        if timeline.is_here(sent) && sight.unreadable.iter().any(has_hidden) {
             found += 1;
             // What was so is told until the next comparison is over, and is not said anew.
             let mut moments = sights[being_compared(record, sent)..sent].iter();
@@ -96,7 +96,7 @@ fn keeps_failing(record: &Record, timeline: &Timeline<'_>) -> Result<usize, Stri
     let asks = |action: &Action| {
         matches!(
             action,
-            Action::Sync(_) | Action::Crash { .. } | Action::Leads(_) | Action::DeleteApplication
+            Action::Sync(_) | Action::Rollback(_) | Action::Crash { .. } | Action::Leads(_) | Action::DeleteApplication
         )
     };
     if record.case.script.iter().any(|(_, action)| asks(action)) {
@@ -141,7 +141,12 @@ fn planned_at(timeline: &Timeline<'_>, attempt: &Attempt) -> usize {
     let place = |request: &Request| (request.process, request.epoch);
     let before = timeline.sent.range(..attempt.intent).rev().map(|(_, sent)| *sent);
     let tries = before.filter(|(_, request)| request.ask == Ask::Status && place(request) == place(intent));
-    for (sent, _) in tries.take_while(|(_, request)| has_failed(request.number)) {
+    // One that was not planned yet is another thing to tell.
+    let is_before = |number: u64| {
+        let mut facts = timeline.record.facts();
+        facts.any(|(_, fact)| *fact == Fact::Unplanned { request: number })
+    };
+    for (sent, _) in tries.take_while(|(_, request)| has_failed(request.number) && !is_before(request.number)) {
         at = sent;
     }
     at
@@ -169,23 +174,34 @@ fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request
             request.key
         ));
     }
-    let planned = &sights[planned_at(timeline, attempt)];
+    // It was made at one of these moments: from the first that was asked for it on, until it was sent to be recorded.
+    let recorded = planned_at(timeline, attempt);
+    let intent = timeline.sent[&attempt.intent].1;
+    let is_of = |other: &Request| (other.process, other.epoch) == (intent.process, intent.epoch);
+    let first = timeline
+        .requests()
+        .filter(|(_, other)| is_of(other))
+        .map(|(at, _)| at)
+        .min();
+    let moments = &sights[first.unwrap_or(recorded).min(recorded)..=recorded];
+    let planned = &sights[recorded];
     let kinds: BTreeSet<GroupKind> = objects
         .into_iter()
         .flatten()
         .map(|object| key_of(object).group_kind())
         .collect();
+    let is_hidden = |hidden: &GroupKind| moments.iter().all(|sight| sight.unreadable.contains(hidden));
     let hidden = planned
         .unreadable
         .iter()
-        .find(|hidden| **hidden == kind || kinds.contains(*hidden));
+        .find(|hidden| (**hidden == kind || kinds.contains(*hidden)) && is_hidden(hidden));
     if let Some(hidden) = hidden.filter(|_| timeline.sent[&attempt.intent].1.process == request.process) {
         return Err(format!(
             "[{at}] {} is deleted by a plan that was made while {hidden} could not be read",
             request.key
         ));
     }
-    if planned.is_lost {
+    if moments.iter().all(|sight| sight.is_lost) {
         return Err(format!(
             "[{at}] {} is deleted by a plan that was made without the cluster",
             request.key
@@ -198,7 +214,9 @@ fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request
         ));
     };
     let is_empty = !objects.iter().any(is_ordinary);
-    if is_empty && attempt.automated && !timeline.record.case.policy.allow_empty {
+    // What it was planned by counts; a new process plans it anew, by what it is told then.
+    let mut policies = timeline.policies(planned_at(timeline, attempt), at).into_iter();
+    if is_empty && attempt.automated && !policies.any(|policy| policy.allow_empty) {
         return Err(format!(
             "[{at}] {} is deleted because the source is empty, without allowEmpty",
             request.key

@@ -7,10 +7,10 @@ use std::time::Duration;
 use capstan_model::ResourceKey;
 
 use crate::evidence::{Attempt, Timeline, is_delete};
-use crate::generate::Action;
-use crate::history::{Answer, Ask, Fact, Record, Request};
+use crate::history::{Answer, Ask, Fact, Request};
 use crate::objects::{annotation, is_as_declared, is_hook};
 use crate::openings::{Word, may_begin, word};
+use crate::told::is_asked_for_syncs;
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
@@ -75,7 +75,8 @@ fn allowed_by_windows(timeline: &Timeline<'_>, request: &Request, is_stopped: bo
     let windows = &record.case.windows;
     let word = word(windows, now);
     let attempt = timeline.attempt(request);
-    let by_hand = attempt.map_or_else(|| may_be_by_hand(record), |attempt| !attempt.automated);
+    // A sync of one wave is not recorded before it writes: did anybody ask for one?
+    let by_hand = attempt.map_or_else(|| is_asked_for_syncs(record), |attempt| !attempt.automated);
     let Word::Shut { overrun, .. } = word else {
         return Ok(());
     };
@@ -97,12 +98,6 @@ fn allowed_by_windows(timeline: &Timeline<'_>, request: &Request, is_stopped: bo
             request.key
         )),
     }
-}
-
-/// A sync of one wave is not recorded before it writes: did anybody ask for one?
-fn may_be_by_hand(record: &Record) -> bool {
-    let asks = |(_, action): &(u8, Action)| matches!(action, Action::Sync(_));
-    record.case.script.iter().any(asks)
 }
 
 fn is_hook_object(timeline: &Timeline<'_>, request: &Request, at: usize) -> bool {
@@ -139,7 +134,8 @@ fn is_beside(timeline: &Timeline<'_>, attempt: &Attempt, request: &Request, at: 
 
 /// Is it put back to what it was?
 fn is_drift(timeline: &Timeline<'_>, request: &Request, since: usize) -> bool {
-    let policy = timeline.record.case.policy;
+    let at = timeline.sent[&request.number].0;
+    let policy = timeline.policy(at);
     let object = request.ask.written().filter(|_| policy.automated && policy.heals);
     object.is_some_and(|object| {
         let told = timeline.told(&request.key, 0, since);

@@ -252,13 +252,20 @@ impl Engine {
         true
     }
 
-    /// Does one of its objects wait for an approval? Then nothing begins: half of an application is worse than all or none of it.
+    /// Does one of its objects wait for an approval, or may it, as far as is known? Then nothing begins: half of an application is worse than all or none of it.
     fn waits_for_approval(&self, app: &mut ApplicationState, stage: Stage) -> bool {
-        if !app.application.cascades() || !matches!(stage, Stage::PreDelete | Stage::Objects) {
+        let is_asked = app.application.cascades() && matches!(stage, Stage::PreDelete | Stage::Objects);
+        if !is_asked || sabotage::is(Sabotage::DeletesUnconfirmed) {
             return false;
         }
-        // What is not known yet is waited for where it is needed.
-        let Ok(left) = self.left_of(app) else { return false };
+        let left = match self.left_of(app) {
+            Ok(left) => left,
+            // What is not known yet may be what waits.
+            Err(why) => {
+                app.deletion.waits.push(why);
+                return true;
+            }
+        };
         app.deletion_errors.retain(|_, why| !why.starts_with(cascade::CONFIRM));
         let awaits = |(key, of): &(ResourceKey, cascade::Left)| !of.is_deleting && self.awaits_approval(app, key);
         let held: Vec<ResourceKey> = left.into_iter().filter(awaits).map(|(key, _)| key).collect();

@@ -6,7 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use super::deadline::INFO_EXPIRED;
 use super::resume::INFO_STOPPED;
 use super::work::{Work, wants_place};
-use super::{OperationRun, Stage, info};
+use super::{INFO_NAMED, OperationRun, Stage, info};
 use crate::effect::Freshness;
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -97,7 +97,7 @@ impl Engine {
             operation.begin_attempt();
             let message = format!("attempt {}", operation.attempt + 1);
             self.note(now, app, None, "operation", from, "Planning", message, Cause::Timer);
-            if operation.retry(&app.application.spec).refresh {
+            if operation.retry(&app.application.spec).refresh && !self.names_its_commits(operation) {
                 // What the branch is now, not what it was.
                 operation.revisions.clear();
                 operation.targets = None;
@@ -109,6 +109,12 @@ impl Engine {
             }
             self.enter(now, app, operation, Stage::Planning);
         }
+    }
+
+    /// Did a person say which commits? A row of the history above all: the newest commit is what they go back from.
+    fn names_its_commits(&self, operation: &OperationRun) -> bool {
+        let names = info(&operation.operation, INFO_NAMED).is_some() && !sabotage::is(Sabotage::ForgetsTheRow);
+        names && self.settings.guards == Guards::Capstan
     }
 
     fn take_termination(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {

@@ -16,7 +16,7 @@ use crate::sabotage::{self, Sabotage};
 /// Was the last sync of everything for what is desired now? By the digest of the objects where we recorded it, else as Argo CD tells: by
 /// commits and sources.
 pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
-    let (Some(state), Some(desired)) = (&app.last_operation, &app.desired) else {
+    let (Some(state), Some(desired)) = (app.last_tried_here(), &app.desired) else {
         return LastAttempt::Other;
     };
     if !state.phase.is_completed() {
@@ -66,7 +66,7 @@ fn before(state: &OperationState) -> Option<(&str, &str)> {
 impl OperationRun {
     /// It will say nothing of what was synced as a whole: what is known of that is kept in it.
     pub(super) fn carry_before(&mut self, app: &ApplicationState) {
-        let Some(state) = &app.last_operation else { return };
+        let Some(state) = app.last_tried_here() else { return };
         let is_known = info(&self.operation, INFO_BEFORE).is_some() || !state.phase.is_completed();
         let before = match is_whole(state) {
             true => info(&state.operation, INFO_PLAN).map(|digest| format!("{digest} {}", state.phase)),

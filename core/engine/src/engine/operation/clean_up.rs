@@ -120,7 +120,10 @@ impl Engine {
                 OperationPhase::Succeeded => HookDeletePolicy::HookSucceeded,
                 _ => HookDeletePolicy::HookFailed,
             };
-            for key in finished(operation, policy) {
+            // What is in the way of a hook is none of its runs.
+            let runs = finished(operation, policy).into_iter();
+            let runs: Vec<ResourceKey> = runs.filter(|key| !self.is_ordinary(app, key)).collect();
+            for key in runs {
                 let node = self.cluster(app).and_then(|cluster| cluster.node(&key));
                 if let Some(uid) = node.map(capstan_live::Node::uid) {
                     let why = format!("hook-delete-policy {policy:?}");

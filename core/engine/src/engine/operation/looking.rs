@@ -1,7 +1,7 @@
 //! Looking at a hook of which it is not known whether it was created.
 //!
 //! **Invariants.** It is neither created again nor called failed before it was seen, or seen not to be there: a look that fails is made again,
-//! until the hook's deadline.
+//! until the hook's deadline. A cluster that does not answer is not asked, nor is another one at its address, where no hook of this operation is.
 
 use capstan_model::Timestamp;
 use capstan_model::annotations::OPERATION;
@@ -13,6 +13,7 @@ use super::hook::running;
 use super::write::{attempts, located, retry_at};
 use crate::effect::EffectKind;
 use crate::engine::Engine;
+use crate::engine::cluster::Cluster;
 use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::WriteError;
 use crate::machine::{HookTask, write_backoff};
@@ -25,6 +26,10 @@ impl Engine {
         operation: &mut OperationRun,
         node: NodeIndex,
     ) {
+        if !self.cluster(app).is_some_and(Cluster::is_reachable) {
+            let error = WriteError::Transient("the cluster does not answer".into());
+            return self.look_later(now, app, operation, node, &error);
+        }
         let task = operation.plan.task(node).clone();
         let effect = EffectKind::Observe {
             cluster: app.application.spec.destination.cluster(),
@@ -65,17 +70,25 @@ impl Engine {
                     }
                 }
             }
-            // Neither created nor failed: it is looked at again, until its deadline.
-            Err(error) => {
-                let attempts = attempts(&operation, node) + 1;
-                let again = retry_at(now, attempts, &error).unwrap_or((attempts, now + write_backoff(attempts)));
-                let (attempts, until) = again;
-                let why = located(&operation, node, &error.to_string());
-                operation.unlooked.insert(node);
-                let state = HookTask::BackingOff { attempts, until, why };
-                self.set_hook(now, app, &mut operation, node, state);
-            }
+            Err(error) => self.look_later(now, app, &mut operation, node, &error),
         }
         app.operation = Some(operation);
+    }
+
+    /// Neither created nor failed: it is looked at again, until its deadline.
+    fn look_later(
+        &mut self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        error: &WriteError,
+    ) {
+        let attempts = attempts(operation, node) + 1;
+        let (attempts, until) = retry_at(now, attempts, error).unwrap_or((attempts, now + write_backoff(attempts)));
+        let why = located(operation, node, &error.to_string());
+        operation.unlooked.insert(node);
+        let state = HookTask::BackingOff { attempts, until, why };
+        self.set_hook(now, app, operation, node, state);
     }
 }

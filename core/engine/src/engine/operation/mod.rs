@@ -32,7 +32,7 @@ pub(in crate::engine) use approved::{Approved, approved};
 pub(in crate::engine) use attempted::last_attempt;
 pub(in crate::engine) use hook::{hook_outcome, is_held};
 pub(in crate::engine) use parity::Parity;
-pub(in crate::engine) use prune::{home, hook_propagation, needs_confirmation};
+pub(in crate::engine) use prune::{home, hook_propagation};
 pub(in crate::engine) use record::clipped;
 pub(in crate::engine) use work::Work;
 pub(in crate::engine) use write::{located, retry_at};
@@ -62,7 +62,6 @@ pub(crate) const OWN_INFO: &str = "capstan.dev/";
 pub(crate) const INFO_EPOCH: &str = "capstan.dev/epoch";
 /// Entry of `operation.info`: digest of the objects it applies.
 pub(crate) const INFO_PLAN: &str = "capstan.dev/plan";
-
 /// Entry of `operation.info`: it has not begun, since something kept it from that; so nothing was tried.
 pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
 /// Entry of `operation.info` of an operation that is no sync of everything: what was synced before it as a whole, by the digest of its
@@ -70,8 +69,8 @@ pub(crate) const INFO_NOT_BEGUN: &str = "capstan.dev/not-begun";
 pub(crate) const INFO_BEFORE: &str = "capstan.dev/before";
 /// Entry of `operation.info`: when it is tried again.
 pub(crate) const INFO_RETRY_AT: &str = "capstan.dev/retry-at";
-/// Entry of `operation.info`: the destination and the UID of its namespace `kube-system`, which tells clusters apart.
-pub(crate) const INFO_DESTINATION: &str = "capstan.dev/destination";
+/// Entry of `operation.info`: a person said which commits, and gets those in each attempt.
+pub(crate) const INFO_NAMED: &str = "capstan.dev/named";
 
 /// Entry of `operation.info`: as whom it writes, where that is not the controller. For people: it is never read.
 pub(crate) const INFO_IDENTITY: &str = "capstan.dev/identity";
@@ -147,6 +146,8 @@ pub(crate) struct OperationRun {
     /// Attempts before this one.
     pub(crate) attempt: u64,
     pub(crate) operation: Operation,
+    /// The application goes elsewhere since it began.
+    pub(crate) is_left: bool,
     /// Asked for by the resource's `operation` field, which is to be emptied.
     pub(crate) from_field: bool,
     pub(crate) started_at: Timestamp,
@@ -217,6 +218,7 @@ impl OperationRun {
             number,
             attempt: 0,
             operation,
+            is_left: false,
             from_field: false,
             started_at: now,
             stage: Stage::Planning,

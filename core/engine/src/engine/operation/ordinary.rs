@@ -10,7 +10,7 @@ use capstan_model::{AppProject, ObjectMeta, ResourceKey, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 
 use super::OperationRun;
-use super::prune::{is_approved, needs_confirmation, propagation, prune_option};
+use super::prune::{is_approved, propagation};
 use crate::engine::Engine;
 use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, InFlight};
@@ -38,12 +38,12 @@ impl Engine {
     ) -> Option<String> {
         let options = operation.options(&app.application.spec);
         let paused = || self.paused(app).filter(|_| operation.is_automated());
-        stays_ordinary(key, prune_option(app, key, &options), operation.prunes())
+        stays_ordinary(key, self.prune_option(app, key, &options), operation.prunes())
             .or_else(|| operation.held.get(key).cloned())
             .or_else(|| operation.taken_back(key, &app.guarding.approval))
             .or_else(|| paused().map(|why| app.guarding.pause_result(&why)))
             .or_else(|| {
-                let waits = needs_confirmation(app, key, &options) && !is_approved(app, operation);
+                let waits = self.needs_confirmation(app, key, &options) && !is_approved(app, operation);
                 waits.then(|| format!("{} to delete {key}", app.guarding.approval.how()))
             })
     }
@@ -74,7 +74,7 @@ impl Engine {
         let options = operation.options(&app.application.spec);
         if let Some(why) = self.ordinary_stays(app, operation, &key) {
             // A confirmation of this sync can only be given while it runs.
-            return match needs_confirmation(app, &key, &options) && !operation.held.contains_key(&key) {
+            return match self.needs_confirmation(app, &key, &options) && !operation.held.contains_key(&key) {
                 true => set_message(operation, node, why),
                 false => self.set_hook(now, app, operation, node, HookTask::Failed(why)),
             };

@@ -8,7 +8,6 @@ use capstan_model::{
 use petgraph::stable_graph::NodeIndex;
 
 use super::parity::Parity;
-use super::prune::prune_option;
 use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work, approved as approved_by};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
@@ -109,7 +108,9 @@ impl Engine {
         let options = operation.options(&app.application.spec);
         let stays = |key: &ResourceKey| match is_reserved(key, &self.settings.control_namespace) {
             true => Some(RESERVED.to_owned()),
-            false if targets.find(key).is_some() => None,
+            // What has become a hook is not there for what lives in it: it may have to make room for that hook.
+            false if targets.find(key).is_some_and(|target| !target.meta.is_hook) => None,
+            false if targets.find(key).is_some() && !self.is_ordinary(app, key) => None,
             false => self.need(app, key, targets, &options),
         };
         let keys = app.assessment.objects.keys();
@@ -131,7 +132,9 @@ impl Engine {
     fn shared_resource(&self, app: &ApplicationState, operation: &OperationRun, targets: &Targets) -> Option<String> {
         let options = operation.options(&app.application.spec);
         let owner = |key: &ResourceKey| self.cluster(app)?.node(key)?.tracked_by().cloned();
-        shared_resource(targets, &options, &app.id(), owner).map(|shared| shared.to_string())
+        let shared = shared_resource(targets, &options, &app.id(), owner);
+        let shared = shared.filter(|_| !sabotage::is(Sabotage::WritesShared));
+        shared.map(|shared| shared.to_string())
     }
 
     /// `guards: argo`: there is no plan but what each pass makes of the cluster.
@@ -160,7 +163,11 @@ impl Engine {
         }
         if let Some(desired) = &app.desired {
             let pinned = !operation.revisions.is_empty();
-            if pinned && same_commits(&desired.revisions, &operation.revisions) && desired.sources == operation.sources
+            let is_of_here = desired.destination == app.application.spec.destination;
+            if pinned
+                && is_of_here
+                && same_commits(&desired.revisions, &operation.revisions)
+                && desired.sources == operation.sources
             {
                 operation.revisions.clone_from(&desired.revisions);
                 operation.targets = Some(desired.targets.clone());
@@ -172,7 +179,7 @@ impl Engine {
             operation.wait(now, "waiting for the sources to be read");
             return None;
         }
-        if app.is_in_flight(|what| matches!(what, InFlight::OperationResolve | InFlight::OperationRender)) {
+        if app.is_in_flight(|what| is_for(what, operation.number)) {
             return None;
         }
         if operation.revisions.is_empty() {
@@ -201,23 +208,25 @@ impl Engine {
         self.emit(
             app,
             EffectKind::ResolveRevision { sources, freshness },
-            InFlight::OperationResolve,
+            InFlight::OperationResolve(operation.number),
         );
     }
 
     fn render_for(&mut self, app: &mut ApplicationState, operation: &OperationRun) {
         let Some(cluster) = self.cluster(app) else { return };
         let task = self.render_task(app, cluster, &operation.sources, &operation.revisions, false);
-        self.emit(app, EffectKind::Render(Box::new(task)), InFlight::OperationRender);
+        let what = InFlight::OperationRender(operation.number);
+        self.emit(app, EffectKind::Render(Box::new(task)), what);
     }
 
     pub(in crate::engine) fn operation_resolved(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
+        of: u64,
         result: Result<Vec<ResolvedRevision>, SourceFailure>,
     ) {
-        let Some(mut operation) = app.operation.take() else {
+        let Some(mut operation) = app.operation.take_if(|operation| operation.number == of) else {
             return;
         };
         match result {
@@ -231,9 +240,10 @@ impl Engine {
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
+        of: u64,
         result: Result<Targets, SourceFailure>,
     ) {
-        let Some(mut operation) = app.operation.take() else {
+        let Some(mut operation) = app.operation.take_if(|operation| operation.number == of) else {
             return;
         };
         match result {
@@ -326,10 +336,9 @@ impl Engine {
                 gvk: object.gvk.clone(),
                 wave: object.wave,
                 last: last
-                    || app
-                        .extra
-                        .get(key)
-                        .is_some_and(|(_, meta)| meta.sync_options.prune_last == Some(true)),
+                    || self
+                        .own_options(app, key)
+                        .is_some_and(|own| own.prune_last == Some(true)),
             })
             .collect();
         // The namespace that is made stays, whatever declared it before.
@@ -363,7 +372,7 @@ impl Engine {
                 TaskAction::Hook(_) => TaskState::Hook(HookTask::Blocked),
                 TaskAction::Prune => TaskState::Prune(match operation.held.get(&task.key) {
                     Some(why) => PruneTask::PruneSkipped(why.clone()),
-                    None => prune_start(app, &task.key, &options),
+                    None => self.prune_start(app, &task.key, &options),
                 }),
                 TaskAction::Milestone => TaskState::Milestone {
                     applied: false,
@@ -453,6 +462,11 @@ impl Engine {
     }
 }
 
+/// Is it asked for this operation what its sources are?
+fn is_for(what: &InFlight, number: u64) -> bool {
+    matches!(what, InFlight::OperationResolve(of) | InFlight::OperationRender(of) if *of == number)
+}
+
 fn unsupported(operation: &OperationRun) -> Option<String> {
     let sync = operation.operation.sync.as_ref()?;
     if !sync.manifests.is_empty() {
@@ -471,9 +485,12 @@ fn writes_untold_kinds(app: &ApplicationState, plan: &Plan) -> bool {
     written.any(|(_, task)| !told.contains(&task.key.group_kind())) && !sabotage::is(Sabotage::WritesUntoldKinds)
 }
 
-fn prune_start(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> PruneTask {
-    match prune_option(app, key, options).filter(|_| !sabotage::is(Sabotage::DeletesProtected)) {
-        Some(PruneOption::Never) => PruneTask::PruneSkipped("left as it is: Prune=false".into()),
-        _ => PruneTask::Blocked,
+impl Engine {
+    fn prune_start(&self, app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> PruneTask {
+        let option = self.prune_option(app, key, options);
+        match option.filter(|_| !sabotage::is(Sabotage::DeletesProtected)) {
+            Some(PruneOption::Never) => PruneTask::PruneSkipped("left as it is: Prune=false".into()),
+            _ => PruneTask::Blocked,
+        }
     }
 }

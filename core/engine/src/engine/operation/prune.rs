@@ -18,6 +18,7 @@ use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{PruneTask, TaskState};
 use crate::plan::Selection;
 use crate::policy::{Authorized, Verb};
+use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
 
 impl Engine {
@@ -31,7 +32,8 @@ impl Engine {
     ) {
         let key = operation.plan.task(node).key.clone();
         let options = operation.options(&app.application.spec);
-        if needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
+        let is_free = is_approved(app, operation) || sabotage::is(Sabotage::PrunesUnconfirmed);
+        if self.needs_confirmation(app, &key, &options) && !is_free {
             let state = TaskState::Prune(PruneTask::AwaitingConfirmation);
             return self.set(now, app, operation, node, state, confirm_text(app));
         }
@@ -128,7 +130,7 @@ impl Engine {
         let sync = operation.operation.sync.clone().unwrap_or_default();
         let selection = Selection::of(&sync.resources);
         let may_go = tracked.filter(|key| {
-            let option = prune_option(app, key, &options);
+            let option = self.prune_option(app, key, &options);
             let option = option.filter(|option| *option != PruneOption::Confirm || !is_confirmed);
             selection.has(key) && may_go_along(option, targets.find(key).is_some(), operation.held.contains_key(*key))
         });
@@ -260,14 +262,25 @@ impl Engine {
     }
 }
 
-pub(in crate::engine) fn needs_confirmation(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> bool {
-    prune_option(app, key, options) == Some(PruneOption::Confirm)
-}
+impl Engine {
+    pub(in crate::engine) fn needs_confirmation(
+        &self,
+        app: &ApplicationState,
+        key: &ResourceKey,
+        options: &SyncOptions,
+    ) -> bool {
+        self.prune_option(app, key, options) == Some(PruneOption::Confirm)
+    }
 
-/// The object's own `Prune=` is stronger than the application's.
-pub(super) fn prune_option(app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> Option<PruneOption> {
-    let own = app.extra.get(key).and_then(|(_, meta)| meta.sync_options.prune);
-    own.or(options.prune)
+    /// The object's own `Prune=` is stronger than the application's.
+    pub(super) fn prune_option(
+        &self,
+        app: &ApplicationState,
+        key: &ResourceKey,
+        options: &SyncOptions,
+    ) -> Option<PruneOption> {
+        self.own_options(app, key).and_then(|own| own.prune).or(options.prune)
+    }
 }
 
 /// The namespace that `CreateNamespace=true` makes.

@@ -6,7 +6,7 @@ use capstan_model::{
 };
 
 use super::resume::INFO_RESUMED;
-use super::{INFO_EPOCH, OperationRun, Stage, info, last_attempt, short};
+use super::{INFO_EPOCH, INFO_NAMED, OperationRun, Stage, info, last_attempt, short};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::journaling::commit_cause;
@@ -103,12 +103,20 @@ impl Engine {
         run.namespace = app.kept_metadata().cloned();
         run.approved = app.guarding.begin(!run.is_automated());
         run.set_info(INFO_EPOCH, run.number.to_string());
+        run.remember_destinations(app);
+        // What is recorded names commits in any case.
+        let names_none = sync.revision.is_empty() && sync.revisions.is_empty();
+        if !run.is_automated() && !names_none {
+            run.set_info(INFO_NAMED, true.to_string());
+        }
         self.count_on(app, &mut run);
         if run.is_selective() || run.is_dry_run() {
             run.carry_before(app);
         }
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
-        if let Some(desired) = app.desired.as_ref().filter(|desired| is_for(&sync, &run, desired)) {
+        let is_of_here = |desired: &&Desired| desired.destination == app.application.spec.destination;
+        let desired = app.desired.as_ref().filter(is_of_here);
+        if let Some(desired) = desired.filter(|desired| is_for(&sync, &run, desired)) {
             run.revisions.clone_from(&desired.revisions);
             run.targets = Some(desired.targets.clone());
         }

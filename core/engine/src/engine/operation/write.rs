@@ -112,6 +112,15 @@ impl Engine {
     pub(in crate::engine) fn rival(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
         self.declarer(app, key)
             .or_else(|| self.other_namespace_keeper(app, key))
+            .or_else(|| self.sharer(app, key))
+    }
+
+    /// `FailOnSharedResource` lets no sync begin that would write another's object; nor is one written that became another's since.
+    fn sharer(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
+        let owner = self.cluster(app)?.node(key)?.tracked_by()?;
+        let fails = app.application.spec.sync_policy.options().fail_on_shared_resource == Some(true);
+        let fails = fails && *owner != app.id() && !sabotage::is(Sabotage::WritesShared);
+        fails.then(|| format!("it belongs to application {owner}, and FailOnSharedResource=true"))
     }
 
     fn declarer(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
@@ -377,7 +386,8 @@ fn respected(
     options: &capstan_model::SyncOptions,
 ) -> Blob {
     let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key);
-    let is_respected = options.respect_ignore_differences == Some(true) && !rules.is_empty();
+    let is_respected = options.respect_ignore_differences == Some(true) && !sabotage::is(Sabotage::WritesIgnored);
+    let is_respected = is_respected && !rules.is_empty();
     let live = live
         .filter(|_| is_respected)
         .and_then(|live| live.manifest()?.value().ok());

@@ -142,6 +142,70 @@ fn what_is_in_a_namespace_does_not_go_with_it() {
 }
 
 #[test]
+fn what_is_declared_in_a_namespace_does_not_go_with_it_whoever_asks() {
+    for (settings, kind) in [
+        (Settings::default(), "PreSync"),
+        (argo(), "PreSync"),
+        (argo(), "PostDelete"),
+    ] {
+        let team = namespace();
+        let inside = object("v1", "ConfigMap", "team", "inside");
+        let mut rig = Rig::new(vec![config("a", 0, "1"), team.clone(), inside.clone()]);
+        rig.resource["spec"]["syncPolicy"] = json!({"automated": {}, "retry": {"limit": 0}});
+        let mut run = rig.start_with(settings, Vec::new());
+        run.settle(MINUTE);
+        let before = uid(&run, &team);
+        run.push(vec![
+            config("a", 0, "2"),
+            as_hook(with_option(team.clone(), "Prune=true"), kind),
+            inside.clone(),
+        ]);
+        sync_by_hand(&mut run);
+        let is_there = run.rig.cluster.objects.contains_key(&key_of(&inside));
+        assert!(is_there && uid(&run, &team) == before, "{kind}: {}", run.journal());
+    }
+}
+
+#[test]
+fn the_policy_of_a_hook_that_could_not_run_does_not_delete_it() {
+    let job = workload("Job", "migrate", 0, "1");
+    for (settings, policy) in [
+        (Settings::default(), "HookFailed"),
+        (Settings::default(), "HookSucceeded,HookFailed"),
+        (argo(), "HookFailed"),
+    ] {
+        let mut rig = rig(&job);
+        rig.resource["spec"]["syncPolicy"] = json!({"automated": {}, "retry": {"limit": 0}});
+        let mut hook = as_hook(job.clone(), "PreSync");
+        hook["metadata"]["annotations"]["argocd.argoproj.io/hook-delete-policy"] = json!(policy);
+        let (run, before) = converted_with(rig, settings, &job, hook);
+        let live = run.rig.cluster.objects.get(&key_of(&job));
+        assert!(
+            live.is_some_and(|live| live["metadata"]["uid"] == json!(before)),
+            "{policy}: {}",
+            run.journal()
+        );
+    }
+}
+
+#[test]
+fn one_that_does_not_run_stays_and_is_pruned_as_argo_cd_does() {
+    let job = workload("Job", "migrate", 0, "1");
+    for (settings, kind, stays) in [
+        (Settings::default(), "SyncFail", true),
+        (Settings::default(), "Bogus", true),
+        (argo(), "SyncFail", false),
+        (argo(), "Bogus", false),
+    ] {
+        let (run, before) = converted_with(rig(&job), settings, &job, as_hook(job.clone(), kind));
+        let live = run.rig.cluster.objects.get(&key_of(&job));
+        let uid = live.map(|live| live["metadata"]["uid"].as_str().unwrap());
+        assert_eq!(uid, stays.then_some(before.as_str()), "{kind}: {}", run.journal());
+        assert_eq!(run.sync(), "Synced Healthy");
+    }
+}
+
+#[test]
 fn what_waits_for_its_confirmation_waits() {
     let job = with_option(workload("Job", "migrate", 0, "1"), "Prune=confirm");
     let (mut run, before) = converted(&job);

@@ -1,6 +1,9 @@
 //! What the laws quantify over: applications, their revisions, how their workloads fare, what people and others do, and the tape that
 //! decides order and faults. Everything is data, so that a failure shrinks to what it needs.
 
+mod aims;
+mod people;
+mod places;
 mod strategies;
 mod windows;
 
@@ -9,6 +12,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::objects::{HOME, INVALID, PREFIX, key_of};
+pub(crate) use people::{Change, Follow, Rollback, Spec};
 pub(crate) use strategies::case;
 pub(crate) use windows::{Opening, Speaks, Window};
 
@@ -62,6 +66,9 @@ pub(crate) enum Nature {
     Fails,
     Silent,
     Flaps,
+    /// At once, and after what a status of before says for as long as controllers take.
+    Instant,
+    Lags,
 }
 
 /// What somebody does.
@@ -69,7 +76,7 @@ pub(crate) enum Nature {
 pub(crate) enum Action {
     /// The branch moves to the next revision.
     Push,
-    /// The branch moves back to an earlier one.
+    /// What an earlier revision held is pushed again.
     Revert(u8),
     Sync(Wish),
     Terminate,
@@ -99,6 +106,35 @@ pub(crate) enum Action {
     Plant(u8),
     DeleteApplication,
     Wait(u8),
+    /// The Application's spec is edited, or it is rolled back.
+    Change(Change),
+    Rollback(Rollback),
+    /// The branch is moved to what does not follow it: to an earlier commit, or to one beside it.
+    Rewrite {
+        to: u8,
+        anew: bool,
+    },
+    /// The branch is there, or not.
+    Branch(bool),
+    /// A commit, and the tag that names it, cannot be found any more.
+    Forget(u8),
+    /// Nothing more may be created in a namespace, or may again.
+    Quota(bool),
+    /// Somebody always undoes what is done to the n-th live object.
+    Fight(u8),
+    /// The n-th live object becomes another application's.
+    Adopt(u8),
+    /// The namespace that the application brings is deleted.
+    EndNamespace,
+    /// The branch of a source after the first moves to its next commit, or back; it cannot be read, or can again, while the others can.
+    PushOf(u8),
+    RevertOf(u8, u8),
+    SourceOf(u8, bool),
+    /// The Application goes to this cluster from here on.
+    Move(u8),
+    ReachableAt(u8, bool),
+    /// Another cluster answers at the destination's address, or again the one before.
+    Replace,
 }
 
 /// A sync that somebody asks for.
@@ -134,6 +170,10 @@ pub(crate) struct Policy {
 pub(crate) struct Case {
     /// Each is what the source declares; `None` cannot be rendered.
     pub(crate) revisions: Vec<Option<Vec<Item>>>,
+    /// The same of every source after the first.
+    pub(crate) further: Vec<Vec<Option<Vec<Item>>>>,
+    /// Clusters to which the Application may go; it begins at the first.
+    pub(crate) clusters: u8,
     pub(crate) natures: Vec<Nature>,
     pub(crate) policy: Policy,
     /// Windows of the project, from the beginning on.
@@ -155,6 +195,8 @@ impl Case {
     pub(crate) fn of(revisions: Vec<Vec<Item>>) -> Self {
         Self {
             revisions: revisions.into_iter().map(Some).collect(),
+            further: Vec::new(),
+            clusters: 1,
             natures: vec![Nature::Prompt],
             policy: Policy {
                 automated: true,
@@ -305,4 +347,6 @@ pub(crate) enum Bias {
     Hooks,
     /// People, windows and deadlines.
     People,
+    /// Several sources and several clusters.
+    Places,
 }

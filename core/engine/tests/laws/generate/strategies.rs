@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::windows;
 use super::{Action, Bias, Case, Hook, Item, Kind, Nature, Policy, Wish};
+use super::{aims, people, places, windows};
 
 const WAVES: [&str; 16] = [
     "",
@@ -25,7 +25,7 @@ const WAVES: [&str; 16] = [
     "99999999999999999999",
     "1000000",
 ];
-const OPTIONS: [&str; 15] = [
+const OPTIONS: [&str; 17] = [
     "",
     "",
     "",
@@ -34,7 +34,9 @@ const OPTIONS: [&str; 15] = [
     "",
     "Prune=false",
     "Delete=false",
+    "Delete=confirm",
     "Prune=confirm",
+    "Prune=true",
     "PruneLast=true",
     "Replace=true",
     "Force=true",
@@ -118,6 +120,10 @@ enum Edit {
     Remove(usize),
     Change(usize, u8),
     Move(usize, &'static str),
+    /// Another name, another kind, another namespace.
+    Rename(usize, u8),
+    Turn(usize, Kind),
+    Relocate(usize),
     /// Of what cannot be changed: Jobs and claims.
     Alter(u8),
     Empty,
@@ -131,13 +137,16 @@ fn edit(bias: Bias) -> impl Strategy<Value = Edit> {
         removes => (0usize..60).prop_map(Edit::Remove),
         4 => (0usize..60, 0u8..3).prop_map(|(at, value)| Edit::Change(at, value)),
         2 => (0usize..60, select(&WAVES[..])).prop_map(|(at, wave)| Edit::Move(at, wave)),
+        1 => (0usize..60, 0u8..4).prop_map(|(at, name)| Edit::Rename(at, name)),
+        1 => (0usize..60, select(&[Kind::Config, Kind::Deployment, Kind::Widget][..])).prop_map(|(at, kind)| Edit::Turn(at, kind)),
+        1 => (0usize..60).prop_map(Edit::Relocate),
         2 => (0u8..3).prop_map(Edit::Alter),
         u32::from(bias == Bias::Prunes) + 1 => Just(Edit::Empty),
         1 => Just(Edit::Break),
     ]
 }
 
-fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
+pub(super) fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
     let first = prop_oneof![40 => vec(item(bias), 1..8), 1 => vec(item(bias), 8..60)];
     let first = (first, prop::bool::weighted(0.75)).prop_map(|(items, is_whole)| match is_whole {
         true => whole(items),
@@ -155,6 +164,9 @@ fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
                     Edit::Remove(at) if !now.is_empty() => drop(now.remove(at % length)),
                     Edit::Change(at, value) if !now.is_empty() => now[at % length].value = value,
                     Edit::Move(at, wave) if !now.is_empty() => now[at % length].wave = wave,
+                    Edit::Rename(at, name) if !now.is_empty() => now[at % length].name = name,
+                    Edit::Turn(at, kind) if !now.is_empty() => turn(&mut now[at % length], kind),
+                    Edit::Relocate(at) if !now.is_empty() => now[at % length].away ^= true,
                     Edit::Alter(value) => {
                         let fixed = now
                             .iter_mut()
@@ -169,6 +181,13 @@ fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
         }
         revisions
     })
+}
+
+/// It is of another kind from now on; a hook stays what runs to its end.
+fn turn(item: &mut Item, kind: Kind) {
+    if item.hook.is_none() {
+        item.kind = kind;
+    }
 }
 
 /// With the namespace and the definition that its objects need: most applications bring what they live in.
@@ -200,7 +219,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         flag(0.7),
         flag(0.25),
         flag(0.2),
-        flag(0.25),
+        flag(0.4),
         prop::option::weighted(0.2, 0u8..4),
         flag(0.5),
     )
@@ -237,6 +256,7 @@ fn action(bias: Bias) -> impl Strategy<Value = Action> {
         more(Bias::Prunes) => (0u8..3).prop_map(Action::Plant),
         1 => Just(Action::DeleteApplication),
         1 => (1u8..20).prop_map(Action::Wait),
+        5 => people::deed(bias),
     ]
 }
 
@@ -270,21 +290,13 @@ fn story(bias: Bias) -> impl Strategy<Value = Vec<(u8, Action)>> {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    const OPTIONS: [&[&str]; 6] = [
-        &[],
-        &[],
-        &["PruneLast=true"],
-        &["CreateNamespace=true"],
-        &["Prune=confirm"],
-        &["Replace=true"],
-    ];
     let flag = |share| prop::bool::weighted(share);
     (
         flag(0.75),
         flag(0.8),
         flag(0.6),
         flag(0.5),
-        select(&OPTIONS[..]),
+        select(&people::OPTIONS[..]),
         0u8..3,
         (flag(0.2), flag(0.6), flag(0.7)),
     )
@@ -303,7 +315,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         )
 }
 
-const NATURES: [Nature; 10] = [
+const NATURES: [Nature; 12] = [
     Nature::Prompt,
     Nature::Prompt,
     Nature::Prompt,
@@ -314,6 +326,8 @@ const NATURES: [Nature; 10] = [
     Nature::Fails,
     Nature::Silent,
     Nature::Flaps,
+    Nature::Instant,
+    Nature::Lags,
 ];
 
 /// What a case is to come to, and would too seldom by itself.
@@ -340,6 +354,8 @@ pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
     let cases = cases.prop_map(
         |(revisions, natures, policy, script, windows, (begins, faults, tape))| Case {
             revisions,
+            further: Vec::new(),
+            clusters: 1,
             natures,
             policy,
             windows: windows.iter().map(|window| window.near(begins)).collect(),
@@ -350,10 +366,17 @@ pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
             tape,
         },
     );
-    (cases, aim(bias)).prop_map(|(mut case, (confirms, farewell))| {
-        direct(&mut case, confirms, farewell);
-        case
-    })
+    let aims = (aims::aim(bias), aims::disturbance(bias));
+    (cases, aim(bias), aims, places::several(bias)).prop_map(
+        |(mut case, (confirms, farewell), (aim, between), several)| {
+            direct(&mut case, confirms, farewell);
+            if let Some(aim) = aim.filter(|_| case.windows.is_empty()) {
+                aims::take(&mut case, aim, between);
+            }
+            several.put_into(&mut case);
+            case
+        },
+    )
 }
 
 /// Gives a case what it needs to come to what it is about.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use capstan_engine::Event;
-use capstan_model::{ClusterId, ResourceKey};
+use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
 use super::{World, identity, late_kind};
@@ -35,6 +34,8 @@ pub(crate) enum Timer {
     Collect,
     /// Somebody changes the replicas that they keep changing.
     Scale,
+    /// Somebody looks whether an object is as they want it.
+    Fight { key: ResourceKey },
     /// What is in a namespace goes, and it goes when it is empty; because of whom.
     Empty { key: ResourceKey, uid: String, by: Actor },
 }
@@ -55,13 +56,17 @@ fn course(nature: Nature) -> &'static [(u64, State)] {
         Nature::Fails => &[(5, State::Bad)],
         Nature::Silent => &[],
         Nature::Flaps => &[(1, State::Good), (5, State::Bad), (20, State::Good)],
+        Nature::Instant => &[(0, State::Good)],
+        Nature::Lags => &[(5, State::Good)],
     }
 }
 
 impl World {
     pub(super) fn after(&mut self, wait: Duration, timer: Timer) {
         self.timer_number += 1;
-        self.timers.insert((self.store.now + wait, self.timer_number), timer);
+        let place = self.store.place;
+        self.timers
+            .insert((self.store.now + wait, self.timer_number), (place, timer));
     }
 
     /// Somebody wrote this object: its controller takes it up.
@@ -74,7 +79,7 @@ impl World {
             "Deployment" | "Job" => {
                 let generation = object["metadata"]["generation"].as_i64().unwrap_or(0);
                 let seen = object.pointer("/status/observedGeneration").and_then(Value::as_i64);
-                let is_known = self.timers.values().any(|timer| {
+                let is_known = self.timers.values().any(|(_, timer)| {
                     matches!(timer, Timer::Work { uid: other, generation: of, .. } if *other == uid && *of == generation)
                 });
                 if seen == Some(generation) || is_known {
@@ -127,13 +132,6 @@ impl World {
             self.store.remove(&key, Actor::Cluster);
         }
         self.reconnect();
-    }
-
-    pub(super) fn reconnect(&mut self) {
-        if self.is_reachable {
-            let discovery = self.discovery();
-            self.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery));
-        }
     }
 
     pub(super) fn keys(&self, test: impl Fn(&ResourceKey) -> bool) -> Vec<ResourceKey> {
@@ -193,6 +191,7 @@ impl World {
             }
             Timer::Collect => self.collect_owned(),
             Timer::Scale => self.scale(),
+            Timer::Fight { key } => self.fight(&key),
             Timer::Empty { key, uid, by } => {
                 if self.same(&key, &uid).is_some() {
                     self.empty(&key, by);

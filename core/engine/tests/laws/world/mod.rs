@@ -1,28 +1,35 @@
-//! A small world: a cluster, a repository, an Application, and one controller at a time. Everything that could go in another order asks
+//! A small world: clusters, repositories, an Application, and one controller at a time. Everything that could go in another order asks
 //! the tape; everything that happens is written into H.
 
 mod actors;
+mod branch;
 mod owned;
+mod people;
+mod places;
 mod removal;
 mod resource;
 mod script;
 mod serve;
+mod sources;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use capstan_engine::event::{Discovery, ServedKind};
 use capstan_engine::{Effect, EffectId, EffectKind, Engine, Event, Outcome, Settings};
-use capstan_model::{Application, ClusterId, GroupKind, ResourceKey, Timestamp};
+use capstan_model::{Application, GroupKind, ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, manifests};
+use crate::generate::{Case, Spec};
 use crate::history::{Fact, Record};
 use crate::objects::{uid, version};
 use actors::Timer;
+use branch::Branch;
+use places::{Place, cluster_of};
 use resource::{is_of_source, project, resource};
 pub(crate) use resource::{number, running};
+use sources::Further;
+pub(crate) use sources::joined;
 use store::{Change, Store, widgets};
 
 /// How long an object, a wave, a sync and a confirmation are waited for in this world.
@@ -40,8 +47,8 @@ const STEPS: usize = 30_000;
 enum Ready {
     Answer(usize),
     Application,
-    Watch(GroupKind),
-    List(GroupKind),
+    Watch(usize, GroupKind),
+    List(usize, GroupKind),
     Effect(usize),
     Timer,
     Deadline,
@@ -52,6 +59,24 @@ pub(crate) struct World {
     store: Store,
     commits: Vec<(String, Option<Vec<Value>>)>,
     head: usize,
+    branch: Branch,
+    /// The specs that the Application had, in order.
+    specs: Vec<Spec>,
+    /// What of it the controller was told last.
+    told_last: Option<(Spec, Option<Timestamp>)>,
+    /// The sources after the first one.
+    further: Vec<Further>,
+    /// Clusters that the world is not in, by their numbers.
+    places: Vec<Place>,
+    /// Which cluster answers at each address.
+    behind: Vec<usize>,
+    /// Which cluster the controller that runs took for the one at each address: the first that answered it there.
+    met: Vec<Option<usize>>,
+    /// The address that the Application goes to, as the controller was told last; and the cluster there, as H has it.
+    told_destination: usize,
+    noted_destination: Option<usize>,
+    /// Where requests went.
+    sent_to: BTreeMap<u64, usize>,
     resource: Value,
     resource_version: u64,
     engine: Engine,
@@ -65,7 +90,7 @@ pub(crate) struct World {
     answers: VecDeque<(EffectId, u64, Outcome)>,
     /// States of the Application that its watch has not told yet.
     told: VecDeque<Value>,
-    timers: BTreeMap<(Timestamp, u64), Timer>,
+    timers: BTreeMap<(Timestamp, u64), (usize, Timer)>,
     timer_number: u64,
     position: usize,
     faults_left: u8,
@@ -79,11 +104,6 @@ pub(crate) struct World {
     /// Who leads, in the cluster's words.
     lease: Value,
     steps: usize,
-}
-
-/// The n-th commit: 40 digits that differ in the first ones.
-fn commit_id(n: usize) -> String {
-    format!("{n:05}{}", "c".repeat(35))
 }
 
 /// Runs a case to its end, and gives what happened.
@@ -105,12 +125,21 @@ fn settings() -> Settings {
 impl World {
     pub(crate) fn new(case: &Case) -> Self {
         let now = Timestamp::from_seconds(case.begins);
-        let commits = case.revisions.iter().enumerate();
-        let commits = commits.map(|(n, items)| (commit_id(n + 1), items.as_deref().map(manifests)));
+        let addresses = usize::from(case.clusters.max(1));
         Self {
             store: Store::new(now),
-            commits: commits.collect(),
+            commits: sources::commits(case),
             head: 0,
+            branch: Branch::new(case.revisions.len()),
+            specs: vec![Spec::of(case)],
+            told_last: None,
+            further: sources::further(case),
+            places: places::places(addresses),
+            behind: (0..addresses).collect(),
+            met: vec![None; addresses],
+            told_destination: 0,
+            noted_destination: None,
+            sent_to: BTreeMap::new(),
             resource: resource(case),
             resource_version: 1,
             engine: Engine::new(settings()),
@@ -141,9 +170,15 @@ impl World {
         Record {
             case: self.case.clone(),
             commits: self.commits.clone(),
+            parents: match self.has_one_source() {
+                true => self.branch.parents.clone(),
+                false => Vec::new(),
+            },
             history: self.store.history.clone(),
             resource: self.resource.clone(),
             objects: self.store.objects.values().cloned().collect(),
+            place: self.store.place,
+            elsewhere: self.elsewhere(),
             end: self.store.now,
         }
     }
@@ -165,18 +200,11 @@ impl World {
             warm_up: Duration::ZERO,
             ..settings()
         });
-        self.store.watches.clear();
-        self.store.unlisted.clear();
         self.told.clear();
         self.note_start(true);
         self.tell_project();
         self.handle(Event::ProjectsListed);
-        if self.is_reachable {
-            let discovery = self.discovery();
-            self.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery));
-        } else {
-            self.store.note(Fact::Reachable(false));
-        }
+        self.connect_all();
         let fence = self.take_lease(self.leads);
         self.handle(Event::LeadershipChanged {
             leads: self.leads,
@@ -214,7 +242,8 @@ impl World {
         let until = self.store.now + wait;
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= until) {
             self.store.now = self.store.now.max(entry.key().0);
-            let timer = entry.remove();
+            let (place, timer) = entry.remove();
+            self.go_to(place);
             self.elapse(timer);
         }
         self.store.now = self.store.now.max(until);
@@ -228,8 +257,8 @@ impl World {
     fn collect(&mut self) {
         while let Some(effect) = self.engine.poll_effect() {
             // What is watched is what was asked for last: these keep their order.
-            if let EffectKind::WatchKinds { kinds, .. } = &effect.kind {
-                self.watch(kinds);
+            if let EffectKind::WatchKinds { cluster, kinds } = &effect.kind {
+                self.within(self.place_at(cluster), |world| world.watch(kinds));
                 continue;
             }
             self.requests += 1;
@@ -238,7 +267,13 @@ impl World {
             if is_of_source(&effect.kind) {
                 self.asked_source = number;
             }
-            self.note_sent(&effect, number);
+            match cluster_of(&effect.kind).map(|cluster| self.place_at(cluster)) {
+                Some(place) => {
+                    self.sent_to.insert(number, place);
+                    self.within(place, |world| world.note_sent(&effect, number));
+                }
+                None => self.note_sent(&effect, number),
+            }
             self.pending.push((effect, number));
         }
     }
@@ -254,43 +289,12 @@ impl World {
         if self.tell_of_deletion(resource) {
             return;
         }
+        self.note_told(resource);
+        self.tell_destination(resource);
         match Application::parse(resource) {
             Ok(application) => self.handle(Event::ApplicationObserved(Box::new(application))),
             Err(error) => panic!("the world wrote an Application that cannot be read: {error}"),
         }
-    }
-
-    fn discovery(&self) -> Discovery {
-        let mut discovery = Discovery {
-            cluster_uid: "cluster".into(),
-            version: "v1.36.3".into(),
-            ..Discovery::default()
-        };
-        let kinds = [
-            ("", "ConfigMap", true),
-            ("", "Pod", true),
-            ("", "Namespace", false),
-            ("", "PersistentVolumeClaim", true),
-            ("apps", "Deployment", true),
-            ("apps", "ReplicaSet", true),
-            ("batch", "Job", true),
-            ("apiextensions.k8s.io", "CustomResourceDefinition", false),
-            ("example.com", "Widget", true),
-        ];
-        for (group, kind, namespaced) in kinds {
-            if kind == "Widget" && !self.store.serves_widgets {
-                continue;
-            }
-            let served = ServedKind {
-                version: "v1".into(),
-                versions: vec!["v1".into()],
-                plural: format!("{}s", kind.to_lowercase()),
-                namespaced,
-                watchable: true,
-            };
-            discovery.kinds.insert(GroupKind::new(group, kind), served);
-        }
-        discovery
     }
 
     /// Everything that could happen now; the first is what would happen if nobody were in the way.
@@ -299,15 +303,14 @@ impl World {
         if !self.told.is_empty() {
             ready.push(Ready::Application);
         }
-        let can_tell = |kind: &GroupKind| self.is_reachable && (self.is_readable || kind.kind != "ConfigMap");
-        let watches = self.store.watches.iter().filter(|(_, watch)| !watch.is_empty());
-        ready.extend(
-            watches
-                .filter(|(kind, _)| can_tell(kind))
-                .map(|(kind, _)| Ready::Watch(kind.clone())),
-        );
-        let lists = self.store.unlisted.iter().filter(|kind| can_tell(kind));
-        ready.extend(lists.cloned().map(Ready::List));
+        for telling in self.telling() {
+            let place = telling.place;
+            let watches = telling.watches.iter().filter(|(_, watch)| !watch.is_empty());
+            let watches = watches.filter(|(kind, _)| telling.can_tell(kind));
+            ready.extend(watches.map(|(kind, _)| Ready::Watch(place, kind.clone())));
+            let lists = telling.unlisted.iter().filter(|kind| telling.can_tell(kind));
+            ready.extend(lists.map(|kind| Ready::List(place, kind.clone())));
+        }
         ready.extend((0..self.pending.len()).map(Ready::Effect));
         let now = self.store.now;
         if self.timers.keys().next().is_some_and(|(at, _)| *at <= now) {
@@ -335,8 +338,14 @@ impl World {
                     self.observe(&resource);
                 }
             }
-            Ready::Watch(kind) => self.tell(&kind),
-            Ready::List(kind) => self.list(kind),
+            Ready::Watch(place, kind) => {
+                self.go_to(place);
+                self.tell(&kind);
+            }
+            Ready::List(place, kind) => {
+                self.go_to(place);
+                self.list(kind);
+            }
             Ready::Effect(at) => {
                 let (effect, number) = self.pending.remove(at);
                 if let Some(outcome) = self.serve(&effect, number) {
@@ -344,7 +353,8 @@ impl World {
                 }
             }
             Ready::Timer => {
-                if let Some((_, timer)) = self.timers.pop_first() {
+                if let Some((_, (place, timer))) = self.timers.pop_first() {
+                    self.go_to(place);
                     self.elapse(timer);
                 }
             }
@@ -387,14 +397,15 @@ impl World {
             return;
         };
         if !matches!(outcome, Outcome::Resolved(_) | Outcome::Rendered(_)) || number >= self.asked_source {
-            self.note_answer(number, &outcome);
+            let place = self.sent_to.get(&number).copied().unwrap_or(self.store.place);
+            self.within(place, |world| world.note_answer(number, &outcome));
         }
         self.handle(Event::Completed(id, outcome));
     }
 
     fn tell(&mut self, kind: &GroupKind) {
         let change = self.store.watches.get_mut(kind).and_then(VecDeque::pop_front);
-        let cluster = ClusterId::in_cluster();
+        let cluster = self.here();
         match change {
             Some(Change::Changed(object)) => {
                 let (key, version) = (crate::objects::key_of(&object), version(&object));
@@ -427,7 +438,7 @@ impl World {
             let (key, version) = (crate::objects::key_of(object), version(object));
             self.store.note(Fact::Seen { key, version });
         }
-        let cluster = ClusterId::in_cluster();
+        let cluster = self.here();
         self.handle(Event::Relisted { cluster, kind, objects });
     }
 
@@ -467,25 +478,4 @@ fn identity(object: &Value) -> String {
 /// Kinds whose definition the world brings while it runs.
 fn late_kind() -> GroupKind {
     widgets()
-}
-
-/// Is it one of the writes whose answer shows an object?
-fn shown(outcome: &Outcome) -> Option<&Value> {
-    match outcome {
-        Outcome::Applied(Ok(object)) => Some(object),
-        Outcome::Observed(Ok(Some(object))) => Some(object),
-        _ => None,
-    }
-}
-
-/// Does the effect go to the destination cluster?
-fn is_request(kind: &EffectKind) -> bool {
-    !matches!(
-        kind,
-        EffectKind::ResolveRevision { .. }
-            | EffectKind::Render(_)
-            | EffectKind::Compare(_)
-            | EffectKind::WatchKinds { .. }
-            | EffectKind::Pause { .. }
-    )
 }

@@ -4,7 +4,8 @@ use capstan_engine::EffectKind;
 use capstan_model::{AppProject, ClusterId};
 use serde_json::{Value, json};
 
-use crate::generate::{Case, Window};
+use super::sources::repository;
+use crate::generate::{Case, Policy, Window};
 use crate::objects::{HOME, text};
 
 /// The operation that runs by this status: its number, and the attempt.
@@ -30,32 +31,46 @@ pub(super) fn resource(case: &Case) -> Value {
     let policy = &case.policy;
     let mut spec = json!({
         "project": "default",
-        "source": {"repoURL": "https://example.com/infra.git", "path": "shop", "targetRevision": "main"},
-        "destination": {"server": ClusterId::IN_CLUSTER, "namespace": HOME},
-        "syncPolicy": {
-            "syncOptions": policy.options,
-            "retry": {"limit": policy.retries, "refresh": policy.refreshes, "backoff": {"duration": "5s", "maxDuration": "1m"}}
-        }
+        "destination": {"server": ClusterId::IN_CLUSTER, "namespace": HOME}
     });
-    if policy.ignores {
-        spec["ignoreDifferences"] =
-            json!([{"group": "apps", "kind": "Deployment", "name": "d1", "jsonPointers": ["/spec/replicas"]}]);
-    }
-    if policy.automated {
-        spec["syncPolicy"]["automated"] =
-            json!({"prune": policy.prune, "selfHeal": policy.heals, "allowEmpty": policy.allow_empty});
+    let source = |n| json!({"repoURL": repository(n), "path": "shop", "targetRevision": "main"});
+    match case.further.len() {
+        0 => spec["source"] = source(0),
+        further => spec["sources"] = (0..=further).map(source).collect(),
     }
     let finalizers: &[&str] = if policy.cascades {
         &["resources-finalizer.argocd.argoproj.io"]
     } else {
         &[]
     };
-    json!({
+    let mut resource = json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
         "metadata": {"name": "shop", "namespace": "argocd", "uid": "app-uid", "resourceVersion": "1", "generation": 1,
             "finalizers": finalizers},
         "spec": spec
-    })
+    });
+    write_spec(&mut resource, policy, "main");
+    resource
+}
+
+/// What of the spec people change.
+pub(super) fn write_spec(resource: &mut Value, policy: &Policy, revision: &str) {
+    let spec = &mut resource["spec"];
+    if spec["sources"].is_null() {
+        spec["source"]["targetRevision"] = json!(revision);
+    }
+    spec["syncPolicy"] = json!({
+        "syncOptions": policy.options,
+        "retry": {"limit": policy.retries, "refresh": policy.refreshes, "backoff": {"duration": "5s", "maxDuration": "1m"}}
+    });
+    spec["ignoreDifferences"] = match policy.ignores {
+        true => json!([{"group": "apps", "kind": "Deployment", "name": "d1", "jsonPointers": ["/spec/replicas"]}]),
+        false => json!([]),
+    };
+    if policy.automated {
+        spec["syncPolicy"]["automated"] =
+            json!({"prune": policy.prune, "selfHeal": policy.heals, "allowEmpty": policy.allow_empty});
+    }
 }
 
 /// The project of everything, with these windows.

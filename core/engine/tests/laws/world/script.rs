@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use capstan_engine::Event;
 use capstan_engine::guard::Fence;
-use capstan_model::{ApplicationId, ClusterId, GroupKind, Operation, ResourceKey};
+use capstan_model::{ApplicationId, GroupKind, Operation, ResourceKey};
 use serde_json::{Value, json};
 
 use super::actors::Timer;
 use super::{SYNC, World};
-use crate::generate::{Action, Item, Wish};
+use crate::generate::{Action, Change, Item, Wish};
 use crate::history::{Actor, Fact};
 use crate::objects::{HOME, PREFIX, key_of, tracking_id};
 
@@ -23,7 +23,8 @@ pub(super) fn shop() -> ApplicationId {
 impl World {
     /// The script, and then the quiet.
     pub(crate) fn play(&mut self) {
-        if self.case.policy.ignores {
+        let ignores = |(_, action): &(u8, Action)| *action == Action::Change(Change::Ignores(true));
+        if self.case.policy.ignores || self.case.script.iter().any(ignores) {
             self.after(Duration::from_secs(20), Timer::Scale);
         }
         for (after, action) in self.case.script.clone() {
@@ -39,16 +40,19 @@ impl World {
     /// Everything works from here on, and everybody keeps still.
     pub(crate) fn rest(&mut self) {
         self.is_quiet = true;
+        self.heal_clusters();
+        self.mend_sources();
         for action in [
             Action::Source(true),
-            Action::Readable(true),
-            Action::Reachable(true),
             Action::Leads(true),
             Action::Suspend(false),
             Action::Windows(false),
+            Action::Branch(true),
+            Action::Quota(false),
         ] {
             self.act(&action);
         }
+        self.recall();
         self.store.note(Fact::Quiet);
         self.handle(Event::RefreshRequested {
             id: shop(),
@@ -59,9 +63,10 @@ impl World {
     }
 
     fn act(&mut self, action: &Action) {
+        self.go_to_destination();
         match *action {
-            Action::Push => self.move_to((self.head + 1).min(self.commits.len() - 1)),
-            Action::Revert(to) => self.move_to(usize::from(to) % self.commits.len()),
+            Action::Push => self.push(),
+            Action::Revert(to) => self.revert(usize::from(to)),
             Action::Sync(wish) => self.ask(wish),
             Action::Terminate => {
                 self.store.note(Fact::Terminated);
@@ -100,21 +105,39 @@ impl World {
             }
             Action::Plant(n) => self.plant(n),
             Action::DeleteApplication => self.remove_application(),
+            Action::PushOf(source) => self.push_of(source),
+            Action::RevertOf(source, to) => self.revert_of(source, to),
+            Action::SourceOf(source, works) => self.make_source_work(source, works),
+            Action::Move(to) => self.move_destination(to),
+            Action::ReachableAt(address, reachable) => self.reach_at(address, reachable),
+            Action::Replace => self.replace_cluster(),
             Action::Wait(minutes) => {
                 let until = self.store.now + Duration::from_mins(u64::from(minutes));
                 self.pass(until);
             }
+            _ => self.act_beside(action),
         }
     }
 
-    fn changed(&mut self) {
-        self.handle(Event::SourceChanged {
-            repo_url: "https://example.com/infra".into(),
-        });
+    /// What is done to the Application, to the repository's history, and to what lives.
+    fn act_beside(&mut self, action: &Action) {
+        match *action {
+            Action::Change(change) => self.change(change),
+            Action::Rollback(wish) => self.roll_back(wish),
+            Action::Rewrite { to, anew } => self.rewrite(usize::from(to), anew),
+            Action::Branch(is_there) => self.lose_branch(!is_there),
+            Action::Forget(n) => self.forget(usize::from(n)),
+            Action::Quota(is_full) => self.fill(is_full),
+            Action::Fight(n) => self.on_nth(n, Self::fight),
+            Action::Adopt(n) => self.on_nth(n, Self::adopt),
+            Action::EndNamespace => self.end_namespace(),
+            _ => panic!("{action:?} is done elsewhere"),
+        }
     }
 
-    fn move_to(&mut self, head: usize) {
+    pub(super) fn move_to(&mut self, head: usize) {
         self.head = head;
+        let head = self.whole();
         self.store.note(Fact::Moved { head });
         self.changed();
     }
@@ -125,9 +148,9 @@ impl World {
             sync["syncStrategy"] = json!({"hook": {"force": true}});
         }
         if let Some(revision) = wish.revision {
-            sync["revision"] = json!(self.commits[usize::from(revision) % self.commits.len()].0);
+            self.name_revision(&mut sync, usize::from(revision));
         }
-        let first = self.case.revisions[self.head]
+        let first = self.case.revisions[self.content()]
             .as_ref()
             .and_then(|items| items.iter().find(|item| item.hook.is_none()));
         if let Some(key) = first
@@ -211,7 +234,7 @@ impl World {
         })
     }
 
-    fn reach(&mut self, reachable: bool) {
+    pub(super) fn reach(&mut self, reachable: bool) {
         if self.is_reachable == reachable {
             return;
         }
@@ -222,11 +245,11 @@ impl World {
             self.store.unlisted.extend(kinds);
             self.reconnect();
         } else {
-            self.handle(Event::ClusterLost(ClusterId::in_cluster(), "connection refused".into()));
+            self.handle(Event::ClusterLost(self.here(), "connection refused".into()));
         }
     }
 
-    fn make_readable(&mut self, readable: bool) {
+    pub(super) fn make_readable(&mut self, readable: bool) {
         if self.is_readable == readable {
             return;
         }
@@ -240,7 +263,7 @@ impl World {
         }
         self.store.note(Fact::Unreadable { kind: kind.clone() });
         self.handle(Event::KindUnavailable {
-            cluster: ClusterId::in_cluster(),
+            cluster: self.here(),
             kind,
             reason: "403 Forbidden".into(),
         });
@@ -254,7 +277,7 @@ impl World {
         }
     }
 
-    fn annotate(&mut self, key: &ResourceKey, name: &str, value: Option<&str>) {
+    pub(super) fn annotate(&mut self, key: &ResourceKey, name: &str, value: Option<&str>) {
         let Some(mut object) = self.store.objects.get(key).cloned() else {
             return;
         };

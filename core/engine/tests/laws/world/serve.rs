@@ -1,15 +1,18 @@
 //! Carrying out effects: the API, the repository, and what goes wrong on the way.
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, RenderTask};
-use capstan_engine::event::{Deletion, Descent, ResolvedRevision, SourceFailure, WriteError};
+use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun};
+use capstan_engine::event::{Deletion, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
 use capstan_engine::targets::{TargetContext, Targets};
 use capstan_engine::{Effect, EffectKind, Outcome};
-use capstan_model::{ApplicationSource, Manifest, ResourceKey, SourceLocation};
+use capstan_model::{Manifest, ResourceKey, SourceLocation};
 use serde_json::{Value, json};
 
-use super::{World, is_request, shown};
+use super::World;
+use super::places::cluster_of;
+use super::sources::unreachable_source;
+use crate::evidence::is_planned_by;
 use crate::history::{Answer, Ask, Fact, Request};
 use crate::objects::{key_of, text, version};
 
@@ -64,6 +67,11 @@ impl World {
             _ => return,
         };
         self.store.note(Fact::Sent(fact));
+        if let EffectKind::PatchStatus { patch, .. } = &effect.kind
+            && is_unplanned(&patch["operationState"])
+        {
+            self.store.note(Fact::Unplanned { request: number });
+        }
     }
 
     pub(super) fn note_answer(&mut self, request: u64, outcome: &Outcome) {
@@ -78,7 +86,7 @@ impl World {
         let answer = match outcome {
             Outcome::Resolved(Err(_)) => return self.store.note(Fact::Source { ok: false }),
             // Only a commit that can be rendered makes good what failed.
-            Outcome::Resolved(Ok(_)) if self.commits[self.head].1.is_some() => {
+            Outcome::Resolved(Ok(revisions)) if self.can_be_rendered(revisions) => {
                 return self.store.note(Fact::Source { ok: true });
             }
             Outcome::Rendered(result) => return self.store.note(Fact::Source { ok: result.is_ok() }),
@@ -94,11 +102,8 @@ impl World {
             self.store.note(Fact::Seen { key, version });
         }
         let version = shown.map_or(0, version);
-        self.store.note(Fact::Answered {
-            request,
-            answer,
-            version,
-        });
+        let is_of_cluster = self.sent_to.contains_key(&request);
+        self.store.note_answered(request, answer, version, is_of_cluster);
     }
 
     fn fault(&mut self, effect: &EffectKind, number: u64) -> Fault {
@@ -126,6 +131,9 @@ impl World {
 
     /// Carries out one effect; what it is answered, if anything.
     pub(super) fn serve(&mut self, effect: &Effect, number: u64) -> Option<Outcome> {
+        if let Some(cluster) = cluster_of(&effect.kind) {
+            self.go_to(self.place_at(cluster));
+        }
         let fault = self.fault(&effect.kind, number);
         let lost = || WriteError::OutcomeUnknown("timeout".into());
         let is_for_cluster = !matches!(
@@ -194,8 +202,10 @@ impl World {
                 });
                 Outcome::Patched(Ok(version))
             }
-            // The branches of this world only grow.
-            EffectKind::TraceDescent { steps } => Outcome::Descent(Ok(vec![Descent::Follows; steps.len()])),
+            EffectKind::TraceDescent { .. } if !self.source_works => Outcome::Descent(Err(unreachable_source())),
+            EffectKind::TraceDescent { steps } => {
+                Outcome::Descent(Ok(steps.iter().map(|step| self.descent(step)).collect()))
+            }
             EffectKind::WatchKinds { .. } => return None,
         })
     }
@@ -265,52 +275,9 @@ impl World {
             .map(|(key, object)| Content::of(&key.group_kind(), object))
             .collect()
     }
-
-    fn resolve(&self, sources: &[ApplicationSource]) -> Result<Vec<ResolvedRevision>, SourceFailure> {
-        if !self.source_works {
-            return Err(unreachable_source());
-        }
-        let of = |source: &ApplicationSource| {
-            let named = self.commits.iter().find(|(id, _)| *id == source.target_revision);
-            ResolvedRevision {
-                revision: named.unwrap_or(&self.commits[self.head]).0.clone(),
-                author: "Ada <ada@example.com>".into(),
-                subject: "change".into(),
-                time: None,
-            }
-        };
-        Ok(sources.iter().map(of).collect())
-    }
-
-    fn render(&self, task: &RenderTask) -> Result<Targets, SourceFailure> {
-        if !self.source_works {
-            return Err(unreachable_source());
-        }
-        let wanted = &task.sources[0].1;
-        let objects = self
-            .commits
-            .iter()
-            .find(|(id, _)| id == wanted)
-            .and_then(|(_, objects)| objects.as_ref());
-        let broken = |message: String| SourceFailure {
-            message,
-            transient: false,
-        };
-        let Some(objects) = objects else {
-            return Err(broken("shop/all.yaml:3: a template that cannot be rendered".into()));
-        };
-        targets(objects, &task.context).map_err(broken)
-    }
 }
 
-fn unreachable_source() -> SourceFailure {
-    SourceFailure {
-        message: "the repository does not answer".into(),
-        transient: true,
-    }
-}
-
-fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String> {
+pub(super) fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String> {
     let manifest = |(index, value): (usize, &Value)| {
         let location = SourceLocation {
             file: "shop/all.yaml".into(),
@@ -322,8 +289,35 @@ fn targets(objects: &[Value], context: &TargetContext) -> Result<Targets, String
     Targets::prepare(manifests, context, "Directory").map_err(|error| error.to_string())
 }
 
+/// What is recorded of an operation names what it applies from when on that is known.
+fn is_unplanned(state: &Value) -> bool {
+    let info = &state["operation"]["info"];
+    info.is_array() && !info.to_string().contains("capstan.dev/plan") || !is_planned_by(state)
+}
+
+/// Is it one of the writes whose answer shows an object?
+fn shown(outcome: &Outcome) -> Option<&Value> {
+    match outcome {
+        Outcome::Applied(Ok(object)) => Some(object),
+        Outcome::Observed(Ok(Some(object))) => Some(object),
+        _ => None,
+    }
+}
+
+/// Does the effect go to the destination cluster?
+fn is_request(kind: &EffectKind) -> bool {
+    !matches!(
+        kind,
+        EffectKind::ResolveRevision { .. }
+            | EffectKind::Render(_)
+            | EffectKind::Compare(_)
+            | EffectKind::WatchKinds { .. }
+            | EffectKind::Pause { .. }
+    )
+}
+
 /// The failure of an effect, in the words of its kind.
-fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
+pub(super) fn failed(effect: &EffectKind, error: WriteError) -> Outcome {
     match effect {
         EffectKind::Apply(_) => Outcome::Applied(Err(error)),
         EffectKind::Delete { .. } => Outcome::Deleted(Err(error)),

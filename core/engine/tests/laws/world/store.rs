@@ -6,7 +6,7 @@ use capstan_engine::event::WriteError;
 use capstan_model::{GroupKind, ResourceKey, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::history::{Actor, Entry, Fact};
+use crate::history::{Actor, Answer, Entry, Fact};
 use crate::objects::{HOME, INVALID, is_going, key_of, text};
 
 /// What a watch has to tell.
@@ -19,12 +19,16 @@ pub(crate) enum Change {
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pub(crate) now: Timestamp,
+    /// Which cluster this is.
+    pub(crate) place: usize,
     pub(crate) objects: BTreeMap<ResourceKey, Value>,
     pub(crate) history: Vec<Entry>,
     /// Kinds that are watched, and what their watches have not told yet.
     pub(crate) watches: BTreeMap<GroupKind, VecDeque<Change>>,
     /// Kinds of which a complete list is still to be given.
     pub(crate) unlisted: BTreeSet<GroupKind>,
+    /// Nothing more may be created in a namespace.
+    pub(crate) is_full: bool,
     /// Widgets are served.
     pub(crate) serves_widgets: bool,
     version: u64,
@@ -39,30 +43,56 @@ impl Store {
     pub(crate) fn new(now: Timestamp) -> Self {
         let mut store = Self {
             now,
+            place: 0,
             objects: BTreeMap::new(),
             history: Vec::new(),
             watches: BTreeMap::new(),
             unlisted: BTreeSet::new(),
+            is_full: false,
             serves_widgets: false,
             version: 100,
             identities: 0,
         };
-        let home =
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}, "status": {"phase": "Active"}});
-        store.plant(home, Actor::Somebody);
+        store.make_home();
         store
     }
 
+    /// The namespace that the application goes to.
+    pub(crate) fn make_home(&mut self) {
+        let home =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}, "status": {"phase": "Active"}});
+        self.plant(home, Actor::Somebody);
+    }
+
     pub(crate) fn note(&mut self, fact: Fact) {
-        self.history.push(Entry { at: self.now, fact });
+        let place = fact.is_of_cluster().then_some(self.place);
+        self.history.push(Entry {
+            at: self.now,
+            place,
+            fact,
+        });
+    }
+
+    /// A request was answered: one of the cluster, or of the Application.
+    pub(crate) fn note_answered(&mut self, request: u64, answer: Answer, version: u64, is_of_cluster: bool) {
+        let fact = Fact::Answered {
+            request,
+            answer,
+            version,
+        };
+        self.history.push(Entry {
+            at: self.now,
+            place: is_of_cluster.then_some(self.place),
+            fact,
+        });
     }
 
     /// An object that is there, or that others make.
-    pub(crate) fn plant(&mut self, mut object: Value, by: Actor) {
+    pub(crate) fn plant(&mut self, mut object: Value, by: Actor) -> Value {
         self.identities += 1;
         object["metadata"]["uid"] = json!(format!("uid-{}", self.identities));
         object["metadata"]["generation"] = json!(1);
-        self.commit(object, by, None);
+        self.commit(object, by, None)
     }
 
     /// Writes one state down: a new version, H, and the watches.
@@ -114,6 +144,10 @@ impl Store {
             Some(found) if is_going(found) && !exists => Err(WriteError::Forbidden(format!(
                 "namespace {:?} is being terminated",
                 key.namespace
+            ))),
+            Some(_) if self.is_full && !exists => Err(WriteError::Forbidden(format!(
+                "{:?} is forbidden: exceeded quota: objects, used: 9, limited: 9",
+                key.name
             ))),
             Some(_) => Ok(()),
         }

@@ -16,7 +16,7 @@ use crate::engine::state::ApplicationState;
 use crate::event::{Deletion, KindLookup, Outcome, WriteError};
 use crate::guard::{CompleteLive, CompleteRender, DeletePermit, DeleteReason, may_not_be_recreated};
 use crate::policy::{Authorized, Verb};
-use crate::targets::namespace_object;
+use crate::targets::{Targets, namespace_object};
 use crate::writing::FormerFields;
 
 impl Engine {
@@ -24,7 +24,7 @@ impl Engine {
         &self,
         app: &ApplicationState,
         operation: &OperationRun,
-        targets: &crate::targets::Targets,
+        targets: &Targets,
         task: &Task,
     ) -> Option<Box<DeletePermit>> {
         let live = CompleteLive::of(&self.cluster(app)?.live, [&task.key.group_kind()]).ok()?;
@@ -32,7 +32,10 @@ impl Engine {
         if task.is_prune() {
             let render = CompleteRender::of(targets);
             let grounds = self.prune_grounds(app, operation, &task.key);
-            let permit = DeletePermit::prune(render, live, &task.key, grounds, installation)?;
+            let permit = match self.is_hook_now(app, targets, task) {
+                true => DeletePermit::of_identity(live, &task.key, &task.live.as_ref()?.uid, grounds, installation)?,
+                false => DeletePermit::prune(render, live, &task.key, grounds, installation)?,
+            };
             return Some(Box::new(self.with_contents(app, operation, permit)));
         }
         let uid = &task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?.uid;
@@ -54,6 +57,12 @@ impl Engine {
         };
         let grounds = of_operation(app, operation, reason, why.to_owned());
         DeletePermit::of_identity(live, &task.key, uid, grounds, installation).map(Box::new)
+    }
+
+    /// Is what a prune deletes an ordinary object that is declared as a hook now? Argo CD prunes it, beside what the hook does with it.
+    fn is_hook_now(&self, app: &ApplicationState, targets: &Targets, task: &Task) -> bool {
+        let declared = targets.find(&task.key);
+        declared.is_some_and(|target| target.meta.is_hook) && self.is_ordinary(app, &task.key)
     }
 
     pub(super) fn effect_of(
@@ -151,11 +160,7 @@ impl Engine {
                 return Ok(Blob::new(&namespace_object(&key.name, namespace_metadata(app))));
             }
         };
-        let targets = operation
-            .targets
-            .as_ref()
-            .map(crate::targets::Targets::objects)
-            .unwrap_or_default();
+        let targets = operation.targets.as_ref().map(Targets::objects).unwrap_or_default();
         let target = targets.get(index).ok_or_else(|| format!("{key} is not declared"))?;
         if !task.is_hook && target.key == *key {
             return Ok(target.object.clone());

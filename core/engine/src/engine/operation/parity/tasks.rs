@@ -49,7 +49,7 @@ impl World<'_> {
         }
         tasks.extend(self.prunes(&selection));
         tasks.extend(self.namespace());
-        let defined: BTreeSet<GroupKind> = self.targets.objects().iter().filter_map(defined_kind).collect();
+        let defined = self.defined();
         for task in &mut tasks {
             self.check(task, &defined);
         }
@@ -67,6 +67,13 @@ impl World<'_> {
         tasks
     }
 
+    /// Kinds that the sync itself brings. A hook of no known type is passed over, in this, too.
+    fn defined(&self) -> BTreeSet<GroupKind> {
+        let is_known = |target: &&Target| !target.meta.is_hook || !target.meta.hooks.is_empty();
+        let known = self.targets.objects().iter().filter(is_known);
+        known.filter_map(defined_kind).collect()
+    }
+
     /// Desired objects that are live and of which not enough is kept: they are to be looked at first.
     pub(super) fn unseen(&self) -> Vec<(ResourceKey, GroupVersionKind)> {
         let is_unseen = |target: &&Target| {
@@ -75,7 +82,13 @@ impl World<'_> {
             target.generate_name.is_none() && node.is_some() && !self.seen.contains_key(&key)
         };
         let unseen = self.targets.objects().iter().filter(is_unseen);
-        unseen.map(|target| (self.scoped(target), target.gvk.clone())).collect()
+        let unseen = unseen.map(|target| (self.scoped(target), target.gvk.clone()));
+        // What the namespace says of itself counts where it is written.
+        let home = self.made_namespace().filter(|key| {
+            let node = self.cluster.node(key).filter(|node| node.manifest().is_none());
+            self.keeps_namespace() && node.is_some() && !self.seen.contains_key(key)
+        });
+        unseen.chain(home.map(|key| (key, namespace_gvk()))).collect()
     }
 
     /// The key under which the cluster has it. Its scope may be known only since the object was rendered.
@@ -180,15 +193,11 @@ impl World<'_> {
         facts::live(self.rules, object, self.migration_manager)
     }
 
-    /// Objects that the application tracks and nothing declares, as an ordinary object or as a hook.
+    /// Ordinary objects that the application tracks and nothing declares as such: what has become a hook is pruned, too.
     fn prunes(&self, selection: &Selection<'_>) -> Vec<Task> {
         let id: ApplicationId = self.app.id();
-        let wanted: BTreeSet<ResourceKey> = self
-            .targets
-            .objects()
-            .iter()
-            .map(|target| self.scoped(target))
-            .collect();
+        let ordinary = self.targets.objects().iter().filter(|target| !target.meta.is_hook);
+        let wanted: BTreeSet<ResourceKey> = ordinary.map(|target| self.scoped(target)).collect();
         let tracked = self.cluster.live.tracked(&id);
         let undeclared = tracked.filter(|key| !wanted.contains(key) && selection.has(key));
         undeclared
@@ -214,29 +223,33 @@ impl World<'_> {
         })
     }
 
-    /// The destination namespace: where it is missing, or has labels and annotations to be kept.
-    fn namespace(&self) -> Option<Task> {
+    /// The destination namespace, where `CreateNamespace=true` makes it and nothing declares it.
+    fn made_namespace(&self) -> Option<ResourceKey> {
         let name = &self.app.application.spec.destination.namespace;
         let key = ResourceKey::new("", "Namespace", "", name);
-        let is_declared = self
-            .targets
-            .objects()
-            .iter()
-            .any(|target| !target.meta.is_hook && target.key == key);
-        if self.options.create_namespace != Some(true) || name.is_empty() || is_declared {
-            return None;
-        }
-        let is_managed = self
-            .app
-            .application
-            .spec
-            .sync_policy
-            .managed_namespace_metadata
-            .is_some();
+        let mut declared = self.targets.objects().iter();
+        let is_declared = declared.any(|target| !target.meta.is_hook && target.key == key);
+        (self.options.create_namespace == Some(true) && !name.is_empty() && !is_declared).then_some(key)
+    }
+
+    /// Has it labels and annotations to be kept?
+    fn keeps_namespace(&self) -> bool {
+        let policy = &self.app.application.spec.sync_policy;
+        policy.managed_namespace_metadata.is_some()
+    }
+
+    /// The destination namespace: where it is missing, or has labels and annotations to be kept.
+    fn namespace(&self) -> Option<Task> {
+        let key = self.made_namespace()?;
+        let is_managed = self.keeps_namespace();
         let node = self.cluster.node(&key);
         if node.is_some() && !is_managed {
             return None;
         }
+        let of_live = self
+            .object(&key, false)
+            .map(|object| ObjectMeta::of(&object).sync_options);
+        let of_live = of_live.unwrap_or_default();
         let live = node.map(|node| Live {
             uid: node.uid(),
             resource_version: node.resource_version(),
@@ -249,15 +262,15 @@ impl World<'_> {
             is_client_side: false,
         });
         Some(Task {
-            gvk: GroupVersionKind::from_api_version("v1", "Namespace"),
+            gvk: namespace_gvk(),
             phase: SyncPhase::PreSync,
             body: Body::Namespace,
             manner: Manner {
-                replace: self.options.replace == Some(true),
+                replace: self.options.replace == Some(true) || of_live.replace == Some(true),
                 server_side: is_managed || self.options.server_side_apply == Some(true),
                 migrate: self.options.client_side_apply_migration != Some(false),
                 validate: self.options.validate != Some(false),
-                force: self.is_forced,
+                force: self.is_forced || of_live.force == Some(true),
             },
             live,
             ..bare(key)
@@ -295,6 +308,10 @@ impl World<'_> {
             task.invalid = Some("the server could not find the requested resource".into());
         }
     }
+}
+
+fn namespace_gvk() -> GroupVersionKind {
+    GroupVersionKind::from_api_version("v1", "Namespace")
 }
 
 fn bare(key: ResourceKey) -> Task {
