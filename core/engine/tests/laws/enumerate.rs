@@ -1,7 +1,7 @@
 //! Small scopes, completely: before anything is drawn at random, every application of up to four objects and one hook in two waves, with
 //! the prune of one of them; and every way in which one or two requests of a sync that has everything can go wrong.
 
-use crate::generate::{Action, Case, Item, Kind, Nature, Opening, Speaks, Window, Wish};
+use crate::generate::{Action, Case, Change, Follow, Item, Kind, Nature, Opening, Speaks, Spec, Window, Wish};
 use crate::history::{Actor, Entry, Fact};
 use crate::restore::full_case;
 use crate::search;
@@ -215,4 +215,40 @@ fn one_window() {
     }
     // Those that a person asked for while it was shut are refused, and not done later.
     assert_eq!(done, [6, 42]);
+}
+
+/// Each field of the spec is edited, at one moment or another of a sync that has everything: what runs goes on as it began, or ends, and every law
+/// holds.
+#[test]
+fn one_edit() {
+    let changes = [
+        Change::Automated(false),
+        Change::Prune(false),
+        Change::Heals(false),
+        Change::AllowsEmpty(false),
+        Change::Ignores(true),
+        Change::Options(&["PruneLast=true"]),
+        Change::Retry {
+            limit: 2,
+            refreshes: true,
+        },
+        Change::Follows(Follow::Commit(0)),
+        Change::Follows(Follow::Tag(0)),
+    ];
+    let mut held = [0; search::LAWS.len()];
+    for (change, steps) in changes
+        .into_iter()
+        .flat_map(|change| (0..110).step_by(9).map(move |steps| (change, steps)))
+    {
+        let mut case = full_case();
+        case.script.push((steps, Action::Change(change)));
+        hold(&case, &mut held);
+        let record = world::run(&case);
+        let told =
+            |entry: &&Entry| matches!(&entry.fact, Fact::Spec { spec, .. } if *spec == Spec::of(&case).changed(change));
+        assert!(
+            record.history.iter().any(|entry| told(&entry)),
+            "{change:?} was not told"
+        );
+    }
 }

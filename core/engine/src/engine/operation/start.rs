@@ -105,8 +105,8 @@ impl Engine {
         run.set_info(INFO_EPOCH, run.number.to_string());
         run.remember_destinations(app);
         // What is recorded names commits in any case.
-        let names_none = sync.revision.is_empty() && sync.revisions.is_empty();
-        if !run.is_automated() && !names_none {
+        let names = !sync.revision.is_empty() || !sync.revisions.is_empty();
+        if names && !run.is_automated() {
             run.set_info(INFO_NAMED, true.to_string());
         }
         self.count_on(app, &mut run);

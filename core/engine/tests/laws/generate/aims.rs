@@ -41,18 +41,18 @@ pub(super) fn aim(bias: Bias) -> impl Strategy<Value = Option<Aim>> {
     let follow = select(&[Follow::Commit(0), Follow::Commit(1), Follow::Tag(0), Follow::Tag(1)][..]);
     let more = |of: Bias| if bias == of { 3 } else { 1 };
     let aim = prop_oneof![
-        3 * more(Bias::People) => (flag(), flag()).prop_map(|(is_off, dares)| Aim::Rollback { is_off, dares }),
+        4 * more(Bias::People) => (flag(), prop::bool::weighted(0.8)).prop_map(|(is_off, dares)| Aim::Rollback { is_off, dares }),
         more(Bias::Prunes) => (flag(), flag()).prop_map(|(anew, is_confirmed)| Aim::Rewritten { anew, is_confirmed }),
-        more(Bias::Prunes) => flag().prop_map(|by_application| Aim::Confirmed { by_application }),
+        2 * more(Bias::Prunes) => flag().prop_map(|by_application| Aim::Confirmed { by_application }),
         more(Bias::Prunes) => flag().prop_map(|by_application| Aim::ConfirmedDeletion { by_application }),
         2 => Just(Aim::Shared),
         3 => flag().prop_map(|is_edited| Aim::Left { is_edited }),
         3 => Just(Aim::Fought),
-        2 => (follow, flag()).prop_map(|(follow, is_forgotten)| Aim::Pinned { follow, is_forgotten }),
-        4 => (people::change(), people::change()).prop_map(|(first, second)| Aim::Edited { first, second }),
-        1 => Just(Aim::Gone),
+        6 => (follow, flag()).prop_map(|(follow, is_forgotten)| Aim::Pinned { follow, is_forgotten }),
+        6 => (people::change(), people::change()).prop_map(|(first, second)| Aim::Edited { first, second }),
+        3 => Just(Aim::Gone),
         1 => Just(Aim::Full),
-        3 => Just(Aim::Ended),
+        4 => Just(Aim::Ended),
     ];
     prop_oneof![3 => Just(None), 2 => aim.prop_map(Some)]
 }
@@ -93,6 +93,8 @@ pub(super) fn take(case: &mut Case, aim: Aim, between: (u8, Action)) {
                 (5, Action::Rollback(back)),
                 between,
                 rest(1),
+                (0, Action::Change(Change::Automated(true))),
+                rest(1),
             ]
         }
         Aim::Rewritten { anew, is_confirmed } => {
@@ -131,7 +133,7 @@ pub(super) fn take(case: &mut Case, aim: Aim, between: (u8, Action)) {
                 rest(1),
             ]
         }
-        Aim::Fought => vec![(0, Action::Fight(0)), rest(4), between],
+        Aim::Fought => vec![(0, Action::Fight(0)), rest(12), between],
         Aim::Pinned { follow, is_forgotten } => {
             let n = match follow {
                 Follow::Commit(n) | Follow::Tag(n) => n,

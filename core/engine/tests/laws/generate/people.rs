@@ -98,13 +98,13 @@ pub(super) fn change() -> impl Strategy<Value = Change> {
         1 => (0u8..4).prop_map(Follow::Tag),
     ];
     prop_oneof![
-        3 => flag().prop_map(Change::Automated),
+        4 => flag().prop_map(Change::Automated),
         2 => flag().prop_map(Change::Prune),
         1 => flag().prop_map(Change::Heals),
-        1 => flag().prop_map(Change::AllowsEmpty),
+        2 => flag().prop_map(Change::AllowsEmpty),
         1 => flag().prop_map(Change::Ignores),
         2 => select(&OPTIONS[..]).prop_map(Change::Options),
-        1 => (0u8..3, flag()).prop_map(|(limit, refreshes)| Change::Retry { limit, refreshes }),
+        2 => (0u8..3, flag()).prop_map(|(limit, refreshes)| Change::Retry { limit, refreshes }),
         4 => follow.prop_map(Change::Follows),
     ]
 }
@@ -124,7 +124,7 @@ pub(super) fn deed(bias: Bias) -> impl Strategy<Value = Action> {
         2 * more(Bias::People) => change().prop_map(Action::Change),
         more(Bias::People) => rollback().prop_map(Action::Rollback),
         more(Bias::Prunes) => (0u8..4, any::<bool>()).prop_map(|(to, anew)| Action::Rewrite { to, anew }),
-        1 => any::<bool>().prop_map(Action::Branch),
+        2 => any::<bool>().prop_map(Action::Branch),
         1 => (0u8..4).prop_map(Action::Forget),
         1 => any::<bool>().prop_map(Action::Quota),
         1 => (0u8..8).prop_map(Action::Fight),

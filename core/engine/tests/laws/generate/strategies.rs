@@ -140,7 +140,7 @@ fn edit(bias: Bias) -> impl Strategy<Value = Edit> {
         1 => (0usize..60, 0u8..4).prop_map(|(at, name)| Edit::Rename(at, name)),
         1 => (0usize..60, select(&[Kind::Config, Kind::Deployment, Kind::Widget][..])).prop_map(|(at, kind)| Edit::Turn(at, kind)),
         1 => (0usize..60).prop_map(Edit::Relocate),
-        2 => (0u8..3).prop_map(Edit::Alter),
+        4 => (0u8..3).prop_map(Edit::Alter),
         u32::from(bias == Bias::Prunes) + 1 => Just(Edit::Empty),
         1 => Just(Edit::Break),
     ]
