@@ -9,6 +9,7 @@ use super::telling::StatusFailure;
 use crate::compare::{PairVerdict, Verdict};
 use crate::effect::EffectId;
 use crate::event::{Outcome, WriteError};
+use crate::machine::Refresh;
 use crate::sabotage::{self, Sabotage};
 
 impl Engine {
@@ -35,6 +36,12 @@ impl Engine {
         }
         match (what, passing(outcome)) {
             (InFlight::Resolve, Outcome::Resolved(result)) => self.resolved(now, app, result),
+            // It is asked for anew: what it was made for is not where it goes.
+            (InFlight::Render(.., destination), Outcome::Rendered(_))
+                if destination != app.application.spec.destination =>
+            {
+                app.refresh = Refresh::Fresh;
+            }
             (InFlight::Render(revisions, sources, inputs, destination), Outcome::Rendered(result)) => {
                 self.rendered(now, app, (revisions, sources, inputs, destination), result);
             }

@@ -16,6 +16,8 @@ pub(crate) struct InventoryEntry {
 pub(crate) struct Inventory {
     entries: BTreeMap<ResourceKey, InventoryEntry>,
     kinds: BTreeMap<GroupKind, usize>,
+    /// The UID of `kube-system` in that cluster, as of the last step; empty while it is not known.
+    pub(crate) cluster_uid: String,
 }
 
 impl Inventory {

@@ -17,8 +17,8 @@
 use std::collections::BTreeSet;
 
 use capstan_model::{
-    ApplicationDestination, ApplicationStatus, ClusterId, GroupKind, ManagedNamespaceMetadata, Operation,
-    OperationPhase, OperationState, Timestamp,
+    Application, ApplicationDestination, ClusterId, GroupKind, ManagedNamespaceMetadata, Operation, OperationPhase,
+    OperationState, Timestamp,
 };
 use serde_json::Value;
 
@@ -95,8 +95,9 @@ impl ApplicationState {
     /// it went is taken to have gone there.
     fn is_of_here(&self, operation: &Operation) -> bool {
         let here = self.goes_to();
-        let uid = info(operation, INFO_CLUSTER).filter(|_| !self.cluster_uid.is_empty());
-        pin(operation).is_none_or(|pin| pin.cluster == here.0) && uid.is_none_or(|uid| uid == self.cluster_uid)
+        let uid = info(operation, INFO_CLUSTER).filter(|_| !self.inventory.cluster_uid.is_empty());
+        pin(operation).is_none_or(|pin| pin.cluster == here.0)
+            && uid.is_none_or(|uid| uid == self.inventory.cluster_uid)
     }
 
     /// The last operation, if it went to where the application goes.
@@ -145,7 +146,6 @@ impl ApplicationState {
             return;
         }
         self.in_flight.leave(from);
-        self.cluster_uid.clear();
         self.desired = None;
         // It is asked for anew, even where it goes back to what was asked for last.
         self.attempted = None;
@@ -174,9 +174,10 @@ impl ApplicationState {
     }
 }
 
-/// Is a status of another destination than this one? Then its objects and its holds are of elsewhere.
-pub(super) fn is_of_elsewhere(status: &ApplicationStatus, cluster: &ClusterId) -> bool {
-    is_elsewhere(&status.sync.compared_to.destination, cluster)
+/// Is its status of another destination? Then its objects and its holds are of elsewhere.
+fn is_of_elsewhere(application: &Application) -> bool {
+    let destination = &application.status.sync.compared_to.destination;
+    is_elsewhere(destination, &application.spec.destination.cluster())
 }
 
 /// Is this another destination? None is not.
@@ -186,11 +187,21 @@ fn is_elsewhere(destination: &ApplicationDestination, cluster: &ClusterId) -> bo
 }
 
 impl Guarding {
-    /// What is known of what is held, when the status that tells of it may be of elsewhere.
-    pub(super) fn of(status: &ApplicationStatus, cluster: &ClusterId) -> Self {
-        match is_of_elsewhere(status, cluster) {
+    /// What is known of what is held, unless the status that tells of it is of elsewhere.
+    pub(super) fn of(application: &Application) -> Self {
+        match is_of_elsewhere(application) {
             true => Self::default(),
-            false => Self::restore(&status.conditions),
+            false => Self::restore(&application.status.conditions),
+        }
+    }
+}
+
+impl Inventory {
+    /// What is known of its objects, unless the status that names them is of elsewhere.
+    pub(super) fn of(application: &Application) -> Self {
+        match is_of_elsewhere(application) {
+            true => Self::default(),
+            false => Self::recorded(&application.status),
         }
     }
 }
@@ -199,8 +210,8 @@ impl OperationRun {
     /// Records where it goes, and what the one before knew of clusters: which one is trusted to be the right one is decided later.
     pub(super) fn remember_destinations(&mut self, app: &ApplicationState) {
         let (last, here) = (app.last_operation.as_ref(), &app.goes_to());
-        if !app.cluster_uid.is_empty() {
-            self.set_info(INFO_CLUSTER, app.cluster_uid.clone());
+        if !app.inventory.cluster_uid.is_empty() {
+            self.set_info(INFO_CLUSTER, app.inventory.cluster_uid.clone());
         }
         let known = last.and_then(|state| known_at(&state.operation, here));
         let uid = known.and_then(|pin| pin.uid).unwrap_or_default();
@@ -223,8 +234,8 @@ impl Engine {
     pub(super) fn step_moved(&mut self, now: Timestamp, app: &mut ApplicationState) {
         let uid = self.cluster(app).and_then(|cluster| cluster.discovery.as_ref());
         let uid = uid.map_or("", |discovery| &discovery.cluster_uid);
-        if app.cluster_uid != uid {
-            app.cluster_uid = uid.to_owned();
+        if app.inventory.cluster_uid != uid {
+            app.inventory.cluster_uid = uid.to_owned();
         }
         let is_elsewhere = |operation: &OperationRun| operation.is_left || !app.is_of_here(&operation.operation);
         let is_over = app.operation.as_ref().is_some_and(is_elsewhere) && !sabotage::is(Sabotage::GoesOnElsewhere);

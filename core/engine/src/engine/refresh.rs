@@ -173,11 +173,6 @@ impl Engine {
         (revisions, sources, context, destination): Rendered,
         result: Result<Targets, SourceFailure>,
     ) {
-        // It is asked for anew: what it was made with is not what it is to be made with.
-        if destination != app.application.spec.destination {
-            app.refresh = Refresh::Fresh;
-            return;
-        }
         let targets = match result {
             Ok(targets) => targets,
             Err(_) if sabotage::is(Sabotage::EmptiesBrokenRender) => Targets::default(),

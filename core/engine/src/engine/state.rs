@@ -22,7 +22,6 @@ use super::drift::{Drift, Fights, Heals};
 use super::guarding::Guarding;
 use super::hold::Hold;
 use super::inventory::Inventory;
-use super::moved::is_of_elsewhere;
 use super::operation::{OperationRun, Stage};
 use super::release::Releases;
 use super::skipped::ReasonsTold;
@@ -251,8 +250,6 @@ pub(crate) struct ApplicationState {
     pub(crate) assessment: Assessment,
     /// Annotations of live objects that are not in the source, by the content they were read from.
     pub(crate) extra: BTreeMap<ResourceKey, (Digest, ObjectMeta)>,
-    /// The UID of `kube-system` where it goes, as of this step; empty while it is not known.
-    pub(crate) cluster_uid: String,
     pub(crate) inventory: Inventory,
     pub(crate) operation: Option<OperationRun>,
     /// The last operation that ended, or the running one as it was last told.
@@ -369,7 +366,6 @@ impl ApplicationState {
     /// An application seen for the first time in this process: what it was is what its status says.
     pub(crate) fn restore(application: Application) -> Self {
         let (status, running, said) = known(&application);
-        let cluster = application.spec.destination.cluster();
         Self {
             invalid: None,
             epoch: recorded_number(status).saturating_add(1),
@@ -385,11 +381,7 @@ impl ApplicationState {
             incomparable: BTreeSet::new(),
             assessment: Assessment::default(),
             extra: BTreeMap::new(),
-            cluster_uid: String::new(),
-            inventory: match is_of_elsewhere(status, &cluster) {
-                true => Inventory::default(),
-                false => Inventory::recorded(status),
-            },
+            inventory: Inventory::of(&application),
             taken: running.as_ref().and(application.operation.clone()),
             // Stopped once it is known again which hooks run.
             terminate_by: stopping(status),
@@ -407,7 +399,7 @@ impl ApplicationState {
             drift: Drift::default(),
             releases: Releases::of(status.operation_state.as_ref(), &said),
             contention: Fights::default(),
-            guarding: Guarding::of(status, &cluster),
+            guarding: Guarding::of(&application),
             conditions: status.conditions.clone(),
             reconciled_at: status.reconciled_at,
             health_since: status.health.last_transition_time,

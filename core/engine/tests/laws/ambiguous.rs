@@ -15,7 +15,7 @@ use crate::world::OBJECT;
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
     let mut unclear: BTreeMap<ResourceKey, usize> = BTreeMap::new();
-    let (mut found, mut was_left) = (0, false);
+    let mut found = 0;
     for (at, fact) in record.facts() {
         match fact {
             Fact::Answered {
@@ -44,9 +44,8 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 unclear.remove(key);
             }
             // Whoever comes after a crash looks at everything first; and whoever comes back to a cluster is given complete lists.
-            Fact::Died => unclear.clear(),
-            Fact::Destined { .. } => was_left = true,
-            Fact::Listed { kind, .. } if was_left => unclear.retain(|key, _| key.group_kind() != *kind),
+            Fact::Died | Fact::Terminated => unclear.clear(),
+            Fact::Listed { kind, .. } if timeline.has_moved(at) => unclear.retain(|key, _| key.group_kind() != *kind),
             Fact::Sent(request) => {
                 if !unclear.contains_key(&request.key) {
                     continue;
@@ -62,7 +61,6 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                     unclear.remove(&request.key);
                 }
             }
-            Fact::Terminated => unclear.clear(),
             Fact::Status { request, after, .. } if timeline.is_here(timeline.sent[request].0) => {
                 let given_up = failed_hooks(after).into_iter().find(|key| {
                     let since = unclear.get(key).filter(|since| is_create_answered(timeline, **since));

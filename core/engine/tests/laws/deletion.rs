@@ -3,6 +3,8 @@
 //! PostDelete hooks begin when the last is gone, and succeeded before it goes itself. A Job that succeeded as one of these hooks is not made
 //! again, over any number of crashes and though it removes itself, and none is left held. Without the finalizer none of its objects is deleted.
 //!
+//! What was left in another cluster stays: that nothing is asked of it there is another law (I-DEST).
+//!
 //! Which hooks there are the oracle takes from what is declared in every commit; how they fared, from what the controller was told.
 use serde_json::Value;
 
@@ -24,9 +26,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         Fact::DeletionAsked { application } => Some((at, application)),
         _ => None,
     });
-    // What was left in another cluster stays: that nothing is asked of it there is another law.
-    let is_here = timeline.is_here(record.history.len());
-    let Some((asked, application)) = asked.filter(|_| is_here) else {
+    let Some((asked, application)) = asked.filter(|_| timeline.is_here(record.history.len())) else {
         return Ok(0);
     };
     let mut found = 1;

@@ -41,16 +41,10 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         if is_delete(request) && !timeline.is_deleting(at) {
             is_known_cluster(timeline, request, at)?;
         }
-        found += usize::from(has_moved(timeline, at));
+        found += usize::from(timeline.has_moved(at));
     }
     arrives(timeline)?;
     Ok(found)
-}
-
-/// Did it go to more than one cluster by then?
-fn has_moved(timeline: &Timeline<'_>, at: usize) -> bool {
-    let told = timeline.record.facts().take(at);
-    told.filter(|(_, fact)| matches!(fact, Fact::Destined { .. })).count() > 1
 }
 
 /// A prune is of a cluster to which an operation went before, if any went to its address.

@@ -230,6 +230,11 @@ impl<'r> Timeline<'r> {
             .map_or(self.record.place, |last| self.destined[last].1)
     }
 
+    /// Did it go to more than one cluster by then?
+    pub(crate) fn has_moved(&self, at: usize) -> bool {
+        self.destined.partition_point(|(told, _)| *told < at) > 1
+    }
+
     /// Did it go to the cluster that is looked at? A status of that moment tells of it, then.
     pub(crate) fn is_here(&self, at: usize) -> bool {
         self.destination(at) == self.record.place

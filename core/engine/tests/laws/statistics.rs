@@ -68,7 +68,6 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
     }
     of_attempts(&timeline, &mut reached);
     reached.extend(people::reached(&timeline));
-    several::reached(record, &mut reached);
     if record.case.script.iter().any(|(_, action)| *action == Action::Confirm) {
         reached.insert("confirmation");
     }
@@ -91,6 +90,7 @@ fn of_request(ask: &Ask, reached: &mut BTreeSet<&'static str>) {
 }
 
 fn of_attempts(timeline: &Timeline<'_>, reached: &mut BTreeSet<&'static str>) {
+    several::reached(timeline.record, reached);
     for attempt in &timeline.attempts {
         reached.insert("recorded operation");
         if attempt.attempt > 0 {

@@ -152,6 +152,23 @@ fn planned_at(timeline: &Timeline<'_>, attempt: &Attempt) -> usize {
     at
 }
 
+/// What could not be read at any moment at which the plan may have been made: from the first request of its operation on, until it was sent to
+/// be recorded.
+fn as_planned(timeline: &Timeline<'_>, sights: &[Sight], attempt: &Attempt) -> Sight {
+    let recorded = planned_at(timeline, attempt);
+    let intent = timeline.sent[&attempt.intent].1;
+    let is_of = |other: &Request| (other.process, other.epoch) == (intent.process, intent.epoch);
+    let own = timeline.requests().filter(|(_, other)| is_of(other));
+    let first = own.map(|(at, _)| at).min().unwrap_or(recorded).min(recorded);
+    let moments = &sights[first..=recorded];
+    let mut planned = sights[recorded].clone();
+    planned
+        .unreadable
+        .retain(|kind| moments.iter().all(|sight| sight.unreadable.contains(kind)));
+    planned.is_lost = moments.iter().all(|sight| sight.is_lost);
+    planned
+}
+
 fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request: &Request) -> Result<usize, String> {
     let Some(target) = timeline.live(&request.key, at) else {
         return Ok(0);
@@ -174,34 +191,23 @@ fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request
             request.key
         ));
     }
-    // It was made at one of these moments: from the first that was asked for it on, until it was sent to be recorded.
-    let recorded = planned_at(timeline, attempt);
-    let intent = timeline.sent[&attempt.intent].1;
-    let is_of = |other: &Request| (other.process, other.epoch) == (intent.process, intent.epoch);
-    let first = timeline
-        .requests()
-        .filter(|(_, other)| is_of(other))
-        .map(|(at, _)| at)
-        .min();
-    let moments = &sights[first.unwrap_or(recorded).min(recorded)..=recorded];
-    let planned = &sights[recorded];
+    let planned = as_planned(timeline, sights, attempt);
     let kinds: BTreeSet<GroupKind> = objects
         .into_iter()
         .flatten()
         .map(|object| key_of(object).group_kind())
         .collect();
-    let is_hidden = |hidden: &GroupKind| moments.iter().all(|sight| sight.unreadable.contains(hidden));
     let hidden = planned
         .unreadable
         .iter()
-        .find(|hidden| (**hidden == kind || kinds.contains(*hidden)) && is_hidden(hidden));
+        .find(|hidden| **hidden == kind || kinds.contains(*hidden));
     if let Some(hidden) = hidden.filter(|_| timeline.sent[&attempt.intent].1.process == request.process) {
         return Err(format!(
             "[{at}] {} is deleted by a plan that was made while {hidden} could not be read",
             request.key
         ));
     }
-    if moments.iter().all(|sight| sight.is_lost) {
+    if planned.is_lost {
         return Err(format!(
             "[{at}] {} is deleted by a plan that was made without the cluster",
             request.key

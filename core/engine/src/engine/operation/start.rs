@@ -2,7 +2,8 @@
 
 use capstan_model::annotations::SUPERSEDE;
 use capstan_model::{
-    Operation, OperationInitiator, OperationPhase, SyncOperation, SyncStrategy, SyncStrategyForce, Timestamp,
+    Application, Operation, OperationInitiator, OperationPhase, SyncOperation, SyncStrategy, SyncStrategyForce,
+    Timestamp,
 };
 
 use super::resume::INFO_RESUMED;
@@ -114,9 +115,8 @@ impl Engine {
             run.carry_before(app);
         }
         // Without a revision of its own it is for what is desired now, which needs no second look at the source.
-        let is_of_here = |desired: &&Desired| desired.destination == app.application.spec.destination;
-        let desired = app.desired.as_ref().filter(is_of_here);
-        if let Some(desired) = desired.filter(|desired| is_for(&sync, &run, desired)) {
+        let is_for = |desired: &&Desired| is_for(&app.application, &sync, &run, desired);
+        if let Some(desired) = app.desired.as_ref().filter(is_for) {
             run.revisions.clone_from(&desired.revisions);
             run.targets = Some(desired.targets.clone());
         }
@@ -248,8 +248,9 @@ fn pinned(sync: &SyncOperation, sources: usize) -> Vec<ResolvedRevision> {
     revisions.iter().map(commit).collect()
 }
 
-fn is_for(sync: &SyncOperation, run: &OperationRun, desired: &Desired) -> bool {
-    let same_sources = run.sources == desired.sources;
+fn is_for(application: &Application, sync: &SyncOperation, run: &OperationRun, desired: &Desired) -> bool {
+    let is_of_here = desired.destination == application.spec.destination;
+    let same_sources = run.sources == desired.sources && is_of_here;
     let asked: Vec<&str> = match &sync.revisions[..] {
         [] if sync.revision.is_empty() => Vec::new(),
         [] => vec![&sync.revision],

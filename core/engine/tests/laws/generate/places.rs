@@ -77,7 +77,18 @@ fn further(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
     })
 }
 
-fn story(of_sources: bool, of_clusters: bool) -> impl Strategy<Value = Vec<(u8, Action)>> {
+type Story = Vec<(u8, Action)>;
+
+fn story(of_sources: bool, of_clusters: bool) -> impl Strategy<Value = Story> {
+    // Weights of what there is not are nothing; something has a weight always.
+    prop_oneof![
+        1 => Just(Vec::new()),
+        11 * u32::from(of_sources) => of_a_source(),
+        17 * u32::from(of_clusters) => of_a_cluster(),
+    ]
+}
+
+fn of_a_source() -> impl Strategy<Value = Story> {
     let source = 0u8..3;
     let pushed = (source.clone(), 0u8..40).prop_map(|(source, after)| vec![(after, Action::PushOf(source))]);
     let reverted = (source.clone(), 0u8..3).prop_map(|(source, to)| vec![(10, Action::RevertOf(source, to))]);
@@ -89,6 +100,10 @@ fn story(of_sources: bool, of_clusters: bool) -> impl Strategy<Value = Vec<(u8, 
             (0, Action::SourceOf(source, true)),
         ]
     });
+    prop_oneof![6 => pushed, 2 => reverted, 3 => blinded]
+}
+
+fn of_a_cluster() -> impl Strategy<Value = Story> {
     let step = || select(&[0u8, 3, 8, 15, 25, 40, 200][..]);
     let moved = (step(), 0u8..3).prop_map(|(after, to)| vec![(after, Action::Move(to))]);
     let there_and_back = (step(), 0u8..3, step(), 0u8..3).prop_map(|(after, to, later, back)| {
@@ -106,7 +121,7 @@ fn story(of_sources: bool, of_clusters: bool) -> impl Strategy<Value = Vec<(u8, 
     let cut = (step(), 0u8..3, 0u8..3).prop_map(|(after, of, to)| {
         vec![
             (after, Action::ReachableAt(of, false)),
-            (step_after(of), Action::Move(to)),
+            (of * 10, Action::Move(to)),
             (200, Action::ReachableAt(of, true)),
         ]
     });
@@ -120,23 +135,7 @@ fn story(of_sources: bool, of_clusters: bool) -> impl Strategy<Value = Vec<(u8, 
             (100, Action::Wait(1)),
         ]
     });
-    let (sources, clusters) = (u32::from(of_sources), u32::from(of_clusters));
-    // Weights of what there is not are nothing; something has a weight always.
-    prop_oneof![
-        1 => Just(Vec::new()),
-        6 * sources => pushed,
-        2 * sources => reverted,
-        3 * sources => blinded,
-        5 * clusters => moved,
-        4 * clusters => there_and_back,
-        3 * clusters => disturbed,
-        2 * clusters => cut,
-        3 * clusters => replaced,
-    ]
-}
-
-fn step_after(of: u8) -> u8 {
-    of * 10
+    prop_oneof![5 => moved, 4 => there_and_back, 3 => disturbed, 2 => cut, 3 => replaced]
 }
 
 /// What lives in a namespace, or is defined, comes from the first source: others bring what it has a place for.

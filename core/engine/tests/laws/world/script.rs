@@ -105,16 +105,23 @@ impl World {
             }
             Action::Plant(n) => self.plant(n),
             Action::DeleteApplication => self.remove_application(),
+            Action::Wait(minutes) => {
+                let until = self.store.now + Duration::from_mins(u64::from(minutes));
+                self.pass(until);
+            }
+            _ => self.act_on_one_of_several(action),
+        }
+    }
+
+    /// What is done to one of several sources, or of several clusters.
+    fn act_on_one_of_several(&mut self, action: &Action) {
+        match *action {
             Action::PushOf(source) => self.push_of(source),
             Action::RevertOf(source, to) => self.revert_of(source, to),
             Action::SourceOf(source, works) => self.make_source_work(source, works),
             Action::Move(to) => self.move_destination(to),
             Action::ReachableAt(address, reachable) => self.reach_at(address, reachable),
             Action::Replace => self.replace_cluster(),
-            Action::Wait(minutes) => {
-                let until = self.store.now + Duration::from_mins(u64::from(minutes));
-                self.pass(until);
-            }
             _ => self.act_beside(action),
         }
     }
