@@ -96,37 +96,7 @@ impl End {
         let says = ours.message.contains("waiting for ")
             && ours.message.contains(", since ")
             && ours.message.contains(", until ");
-        let was_there = |key: &String| before.contains_key(key);
-        let is_as_before = |key: &String, object: &Value| before.get(key).is_some_and(|was| payload(was) == *object);
-        let missing = theirs.keys().filter(|key| !mine.contains_key(*key));
-        // What is left of an earlier run of a hook, and declared as an ordinary object now, is there and not as it is declared.
-        let is_left = |played: &Played, key: &String| played.world.settled().contains(key);
-        let missing = missing.map(|key| match was_there(key) {
-            true if is_left(ours, key) => (key.clone(), Way::Unchanged),
-            true => (key.clone(), Way::Deleted),
-            false => (key.clone(), Way::NotMade),
-        });
-        let more = mine.keys().filter(|key| !theirs.contains_key(*key));
-        let more = more.map(|key| match was_there(key) {
-            true if is_left(argo, key) => (key.clone(), Way::Changed),
-            true => (key.clone(), Way::Kept),
-            false => (key.clone(), Way::Made),
-        });
-        let changed = mine
-            .iter()
-            .filter(|(key, value)| theirs.get(*key).is_some_and(|other| other != *value));
-        let changed = changed.map(|(key, value)| {
-            let way = if is_as_before(key, value) {
-                Way::Unchanged
-            } else {
-                Way::Changed
-            };
-            (key.clone(), way)
-        });
-        let (theirs_ran, ran) = (hooks_run(case, argo), hooks_run(case, ours));
-        let hooks = theirs_ran.symmetric_difference(&ran);
-        let hooks = hooks.map(|key| (key.clone(), if ran.contains(key) { Way::Made } else { Way::NotMade }));
-        let ways = missing.chain(more).chain(changed).chain(hooks).collect();
+        let ways = ways(case, &before, [argo, ours], [&theirs, &mine]);
         Self {
             ways,
             wrongly_deleted,
@@ -156,6 +126,47 @@ impl End {
             )
         })
     }
+}
+
+/// Each object that is not the same in the two, and each hook that ran with one of them only.
+fn ways(
+    case: &Case,
+    before: &BTreeMap<String, &Value>,
+    [argo, ours]: [&Played; 2],
+    [theirs, mine]: [&BTreeMap<String, Value>; 2],
+) -> BTreeMap<String, Way> {
+    let payload = |object: &Value| object.pointer("/metadata/labels").cloned().unwrap_or_default();
+    let was_there = |key: &String| before.contains_key(key);
+    let is_as_before = |key: &String, object: &Value| before.get(key).is_some_and(|was| payload(was) == *object);
+    let missing = theirs.keys().filter(|key| !mine.contains_key(*key));
+    // What is left of an earlier run of a hook, and declared as an ordinary object now, is there and not as it is declared.
+    let is_left = |played: &Played, key: &String| played.world.settled().contains(key);
+    let missing = missing.map(|key| match was_there(key) {
+        true if is_left(ours, key) => (key.clone(), Way::Unchanged),
+        true => (key.clone(), Way::Deleted),
+        false => (key.clone(), Way::NotMade),
+    });
+    let more = mine.keys().filter(|key| !theirs.contains_key(*key));
+    let more = more.map(|key| match was_there(key) {
+        true if is_left(argo, key) => (key.clone(), Way::Changed),
+        true => (key.clone(), Way::Kept),
+        false => (key.clone(), Way::Made),
+    });
+    let changed = mine
+        .iter()
+        .filter(|(key, value)| theirs.get(*key).is_some_and(|other| other != *value));
+    let changed = changed.map(|(key, value)| {
+        let way = if is_as_before(key, value) {
+            Way::Unchanged
+        } else {
+            Way::Changed
+        };
+        (key.clone(), way)
+    });
+    let (theirs_ran, ran) = (hooks_run(case, argo), hooks_run(case, ours));
+    let hooks = theirs_ran.symmetric_difference(&ran);
+    let hooks = hooks.map(|key| (key.clone(), if ran.contains(key) { Way::Made } else { Way::NotMade }));
+    missing.chain(more).chain(changed).chain(hooks).collect()
 }
 
 /// Ordinary objects that are there to stay, and their payload.
