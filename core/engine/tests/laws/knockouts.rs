@@ -240,19 +240,7 @@ fn of_luck(what: Sabotage) -> Vec<Case> {
             case.script.push((200, Action::Wait(2)));
             vec![case]
         }
-        // The only object of its kind is written, nobody is told, and the next process finds a source without it.
-        Sabotage::WritesUntoldKinds => (5..40)
-            .map(|steps| {
-                let mut case = Case::of(vec![vec![Item::new(Kind::Deployment, 0, "")], vec![config(0, "")]]);
-                case.script = vec![
-                    (steps, Action::Push),
-                    (0, Action::Crash { unheard: 5, down: 2 }),
-                    (u8::MAX, Action::Wait(2)),
-                    (0, Action::DeleteApplication),
-                ];
-                case
-            })
-            .collect(),
+        Sabotage::WritesUntoldKinds => (5..40).map(untold).collect(),
         _ => of_place(what),
     }
 }
@@ -284,6 +272,19 @@ fn of_place(what: Sabotage) -> Vec<Case> {
     };
     case.clusters = 2;
     vec![case]
+}
+
+/// The only object of its kind is written, nobody is told, and the next process finds a source without it.
+fn untold(steps: u8) -> Case {
+    let rollout = Item::new(Kind::Deployment, 0, "");
+    let mut case = Case::of(vec![vec![rollout], vec![Item::new(Kind::Config, 0, "")]]);
+    case.script = vec![
+        (steps, Action::Push),
+        (0, Action::Crash { unheard: 5, down: 2 }),
+        (u8::MAX, Action::Wait(2)),
+        (0, Action::DeleteApplication),
+    ];
+    case
 }
 
 /// Nothing may be synced for an hour from nine on, which is when a case begins.

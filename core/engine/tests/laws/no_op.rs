@@ -34,8 +34,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             && told
                 .iter()
                 .all(|state| is_as_declared(state, object) && !is_going(state))
-            && !was_asked(record, since, at)
-            && !is_compared_anew(timeline, object, since, at)
+            && !(was_asked(record, since, at) || is_compared_anew(timeline, object, since, at))
         {
             return Err(format!(
                 "[{at}] {} is written, and was as declared all along",

@@ -16,20 +16,7 @@ const RESPECTS: &str = "RespectIgnoreDifferences=true";
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
     let mut found = 0;
-    let mut first: BTreeMap<u64, &Attempt> = BTreeMap::new();
-    let mut last: BTreeMap<u64, &Attempt> = BTreeMap::new();
-    for attempt in timeline.attempts.iter().filter(|attempt| !attempt.revision.is_empty()) {
-        let before = last.insert(attempt.number, attempt).unwrap_or(attempt);
-        let mut policies = timeline.policies(before.told, attempt.told).into_iter();
-        if before.revision != attempt.revision && !policies.any(|policy| policy.refreshes) {
-            return Err(format!(
-                "operation {} is of {} and then of {}",
-                attempt.number, before.revision, attempt.revision
-            ));
-        }
-        let first = first.entry(attempt.number).or_insert(attempt);
-        is_as_named(first, attempt)?;
-    }
+    one_commit_each(timeline)?;
     let mut unrecorded: BTreeMap<(usize, u64), BTreeSet<usize>> = BTreeMap::new();
     for (at, request) in timeline.requests() {
         let Some(object) = request.ask.written() else { continue };
@@ -76,6 +63,25 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         }
     }
     Ok(found)
+}
+
+/// Every attempt of an operation is of one commit, unless it refreshes.
+fn one_commit_each(timeline: &Timeline<'_>) -> Result<(), String> {
+    let mut first: BTreeMap<u64, &Attempt> = BTreeMap::new();
+    let mut last: BTreeMap<u64, &Attempt> = BTreeMap::new();
+    for attempt in timeline.attempts.iter().filter(|attempt| !attempt.revision.is_empty()) {
+        let before = last.insert(attempt.number, attempt).unwrap_or(attempt);
+        let mut policies = timeline.policies(before.told, attempt.told).into_iter();
+        if before.revision != attempt.revision && !policies.any(|policy| policy.refreshes) {
+            return Err(format!(
+                "operation {} is of {} and then of {}",
+                attempt.number, before.revision, attempt.revision
+            ));
+        }
+        let first = first.entry(attempt.number).or_insert(attempt);
+        is_as_named(first, attempt)?;
+    }
+    Ok(())
 }
 
 /// The operation and attempt that run by the next status of whoever sent `request` then; `Some(None)` where that says that none does.

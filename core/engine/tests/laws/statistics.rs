@@ -67,7 +67,6 @@ fn reached(record: &Record) -> BTreeSet<&'static str> {
         }
     }
     of_attempts(&timeline, &mut reached);
-    reached.extend(people::reached(&timeline));
     if record.case.script.iter().any(|(_, action)| *action == Action::Confirm) {
         reached.insert("confirmation");
     }
@@ -348,9 +347,9 @@ fn every_state_is_reached() {
             for (held, found) in held.iter_mut().zip(found) {
                 *held += usize::from(found > 0);
             }
-            for state in reached(&record) {
-                *counts.entry(state).or_default() += 1;
-                *plain.entry(state).or_default() += usize::from(bias != Bias::Places);
+            for state in reached(&record).union(&people::reached(&Timeline::of(&record))) {
+                *counts.entry(*state).or_default() += 1;
+                *plain.entry(*state).or_default() += usize::from(bias != Bias::Places);
             }
             runs += 1;
             plain_runs += usize::from(bias != Bias::Places);

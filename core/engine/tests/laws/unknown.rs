@@ -169,6 +169,12 @@ fn as_planned(timeline: &Timeline<'_>, sights: &[Sight], attempt: &Attempt) -> S
     planned
 }
 
+/// What it was planned by counts; a new process plans it anew, by what it is told then.
+fn was_allowed(timeline: &Timeline<'_>, attempt: &Attempt, at: usize) -> bool {
+    let policies = timeline.policies(planned_at(timeline, attempt), at);
+    policies.iter().any(|policy| policy.allow_empty)
+}
+
 fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request: &Request) -> Result<usize, String> {
     let Some(target) = timeline.live(&request.key, at) else {
         return Ok(0);
@@ -220,9 +226,7 @@ fn prunes_in_sight(timeline: &Timeline<'_>, sights: &[Sight], at: usize, request
         ));
     };
     let is_empty = !objects.iter().any(is_ordinary);
-    // What it was planned by counts; a new process plans it anew, by what it is told then.
-    let mut policies = timeline.policies(planned_at(timeline, attempt), at).into_iter();
-    if is_empty && attempt.automated && !policies.any(|policy| policy.allow_empty) {
+    if is_empty && attempt.automated && !was_allowed(timeline, attempt, at) {
         return Err(format!(
             "[{at}] {} is deleted because the source is empty, without allowEmpty",
             request.key

@@ -32,8 +32,7 @@ impl Engine {
     ) {
         let key = operation.plan.task(node).key.clone();
         let options = operation.options(&app.application.spec);
-        let is_free = is_approved(app, operation) || sabotage::is(Sabotage::PrunesUnconfirmed);
-        if self.needs_confirmation(app, &key, &options) && !is_free {
+        if self.needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
             let state = TaskState::Prune(PruneTask::AwaitingConfirmation);
             return self.set(now, app, operation, node, state, confirm_text(app));
         }
@@ -269,7 +268,8 @@ impl Engine {
         key: &ResourceKey,
         options: &SyncOptions,
     ) -> bool {
-        self.prune_option(app, key, options) == Some(PruneOption::Confirm)
+        let confirms = self.prune_option(app, key, options) == Some(PruneOption::Confirm);
+        confirms && !sabotage::is(Sabotage::PrunesUnconfirmed)
     }
 
     /// The object's own `Prune=` is stronger than the application's.

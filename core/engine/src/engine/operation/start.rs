@@ -105,11 +105,7 @@ impl Engine {
         run.approved = app.guarding.begin(!run.is_automated());
         run.set_info(INFO_EPOCH, run.number.to_string());
         run.remember_destinations(app);
-        // What is recorded names commits in any case.
-        let names = !sync.revision.is_empty() || !sync.revisions.is_empty();
-        if names && !run.is_automated() {
-            run.set_info(INFO_NAMED, true.to_string());
-        }
+        run.note_named(&sync);
         self.count_on(app, &mut run);
         if run.is_selective() || run.is_dry_run() {
             run.carry_before(app);
@@ -201,6 +197,14 @@ impl Engine {
 }
 
 impl OperationRun {
+    /// That a person said which commits: what is recorded names commits in any case.
+    fn note_named(&mut self, sync: &SyncOperation) {
+        let names = !sync.revision.is_empty() || !sync.revisions.is_empty();
+        if names && !self.is_automated() {
+            self.set_info(INFO_NAMED, true.to_string());
+        }
+    }
+
     /// What it is about to do and at whose word, for people.
     fn intent(&self) -> String {
         let (sync, to) = (self.operation.sync.as_ref(), self.revision_text());

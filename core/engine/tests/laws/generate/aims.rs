@@ -74,29 +74,21 @@ pub(super) fn disturbance(bias: Bias) -> impl Strategy<Value = (u8, Action)> {
 pub(super) fn take(case: &mut Case, aim: Aim, between: (u8, Action)) {
     make_whole(case);
     prepare(case, aim);
-    let rest = |minutes| (200, Action::Wait(minutes));
     let mut steps = vec![(u8::MAX, Action::Wait(1)), (0, Action::Push), (200, Action::Wait(1))];
-    steps.extend(match aim {
-        Aim::Rollback { is_off, dares } => {
-            let first = if is_off {
-                Change::Automated(false)
-            } else {
-                Change::Heals(true)
-            };
-            let back = Rollback {
-                ago: 1,
-                prune: true,
-                dares,
-            };
-            vec![
-                (0, Action::Change(first)),
-                (5, Action::Rollback(back)),
-                between,
-                rest(1),
-                (0, Action::Change(Change::Automated(true))),
-                rest(1),
-            ]
-        }
+    steps.extend(steps_to(aim, between));
+    if aim == Aim::Full {
+        steps.insert(1, (0, Action::Quota(true)));
+    }
+    case.script.splice(0..0, steps);
+}
+
+fn rest(minutes: u8) -> (u8, Action) {
+    (200, Action::Wait(minutes))
+}
+
+/// What leads there from an application that was synced twice.
+fn steps_to(aim: Aim, between: (u8, Action)) -> Vec<(u8, Action)> {
+    match aim {
         Aim::Rewritten { anew, is_confirmed } => {
             let word = if is_confirmed { Action::Confirm } else { Action::Wait(1) };
             vec![
@@ -118,6 +110,24 @@ pub(super) fn take(case: &mut Case, aim: Aim, between: (u8, Action)) {
             ]
         }
         Aim::Shared => vec![(0, Action::Adopt(0)), (0, Action::Revert(0)), between, rest(1)],
+        Aim::Fought => vec![(0, Action::Fight(0)), rest(12), between],
+        Aim::Gone => vec![
+            (0, Action::Branch(false)),
+            between,
+            rest(1),
+            (0, Action::Branch(true)),
+            rest(1),
+        ],
+        Aim::Full => vec![between, rest(1), (0, Action::Quota(false)), rest(1)],
+        Aim::Ended => vec![(0, Action::EndNamespace), (3, Action::Revert(0)), between, rest(1)],
+        Aim::Rollback { .. } | Aim::Left { .. } | Aim::Pinned { .. } | Aim::Edited { .. } => edits_to(aim, between),
+    }
+}
+
+/// The same, of those that edit the spec.
+fn edits_to(aim: Aim, between: (u8, Action)) -> Vec<(u8, Action)> {
+    match aim {
+        Aim::Rollback { is_off, dares } => rollback_to(is_off, dares, between),
         Aim::Left { is_edited } => {
             let edited = if is_edited {
                 Action::Change(Change::Ignores(false))
@@ -133,7 +143,6 @@ pub(super) fn take(case: &mut Case, aim: Aim, between: (u8, Action)) {
                 rest(1),
             ]
         }
-        Aim::Fought => vec![(0, Action::Fight(0)), rest(12), between],
         Aim::Pinned { follow, is_forgotten } => {
             let n = match follow {
                 Follow::Commit(n) | Follow::Tag(n) => n,
@@ -154,13 +163,6 @@ pub(super) fn take(case: &mut Case, aim: Aim, between: (u8, Action)) {
                 rest(1),
             ]
         }
-        Aim::Gone => vec![
-            (0, Action::Branch(false)),
-            between,
-            rest(1),
-            (0, Action::Branch(true)),
-            rest(1),
-        ],
         Aim::Edited { first, second } => vec![
             (0, Action::Revert(0)),
             (6, Action::Change(first)),
@@ -168,13 +170,8 @@ pub(super) fn take(case: &mut Case, aim: Aim, between: (u8, Action)) {
             (10, Action::Change(second)),
             rest(1),
         ],
-        Aim::Full => vec![between, rest(1), (0, Action::Quota(false)), rest(1)],
-        Aim::Ended => vec![(0, Action::EndNamespace), (3, Action::Revert(0)), between, rest(1)],
-    });
-    if aim == Aim::Full {
-        steps.insert(1, (0, Action::Quota(true)));
+        _ => Vec::new(),
     }
-    case.script.splice(0..0, steps);
 }
 
 /// It can be synced, and something changes with the second commit, which brings one object and takes another.
@@ -238,4 +235,25 @@ fn prepare(case: &mut Case, aim: Aim) {
         }
         _ => {}
     }
+}
+
+fn rollback_to(is_off: bool, dares: bool, between: (u8, Action)) -> Vec<(u8, Action)> {
+    let first = if is_off {
+        Change::Automated(false)
+    } else {
+        Change::Heals(true)
+    };
+    let back = Rollback {
+        ago: 1,
+        prune: true,
+        dares,
+    };
+    vec![
+        (0, Action::Change(first)),
+        (5, Action::Rollback(back)),
+        between,
+        rest(1),
+        (0, Action::Change(Change::Automated(true))),
+        rest(1),
+    ]
 }

@@ -311,11 +311,12 @@ fn of_lives(timeline: &Timeline<'_>, reached: &mut BTreeSet<&'static str>) {
             _ => {}
         }
     }
-    let flaps = |all: &Vec<Health>| {
-        let first = all.iter().position(|health| *health == Health::Good);
-        first.is_some_and(|first| all[first..].contains(&Health::Bad))
-    };
-    if healths.values().any(flaps) {
+    if healths.values().any(|all| comes_and_goes(all)) {
         reached.insert("health that comes and goes");
     }
+}
+
+fn comes_and_goes(all: &[Health]) -> bool {
+    let first = all.iter().position(|health| *health == Health::Good);
+    first.is_some_and(|first| all[first..].contains(&Health::Bad))
 }

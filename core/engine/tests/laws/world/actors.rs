@@ -184,11 +184,7 @@ impl World {
                     self.let_go(&key, "example.com/held", Actor::Cluster);
                 }
             }
-            Timer::Bind { key, uid } => {
-                if let Some(object) = self.same(&key, &uid) {
-                    self.bind(object);
-                }
-            }
+            Timer::Bind { key, uid } => self.same(&key, &uid).into_iter().for_each(|claim| self.bind(claim)),
             Timer::Collect => self.collect_owned(),
             Timer::Scale => self.scale(),
             Timer::Fight { key } => self.fight(&key),
