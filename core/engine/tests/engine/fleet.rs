@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{DryRun, Effect, EffectKind, RenderTask};
+use capstan_engine::effect::{DryRun, Effect, EffectKind, Propagation, RenderTask};
 use capstan_engine::event::{Descent, Outcome, ResolvedRevision, SourceFailure, WriteError};
+use capstan_engine::guard::DeletePermit;
 use capstan_engine::view::ApplicationView;
 use capstan_engine::{Engine, Event, Settings};
 use capstan_model::{AppProject, Application, ApplicationId, ClusterId, Identity, ResourceKey, Timestamp};
@@ -295,17 +296,7 @@ impl Fleet {
             }
             EffectKind::Delete {
                 permit, propagation, ..
-            } => {
-                self.cluster.propagation.insert(permit.key().clone(), *propagation);
-                let before = self.cluster.objects.get(permit.key()).cloned();
-                let result = self.cluster.delete(permit);
-                match (before, self.cluster.objects.get(permit.key()).cloned()) {
-                    (Some(object), None) => self.gone(permit.key(), &object),
-                    (_, Some(object)) => self.see(object),
-                    (None, None) => {}
-                }
-                Outcome::Deleted(result)
-            }
+            } => self.remove(permit, *propagation),
             EffectKind::Observe { key, .. } => {
                 Outcome::Observed(Ok(self.cluster.objects.get(key).cloned().map(Box::new)))
             }
@@ -332,6 +323,18 @@ impl Fleet {
                 return None;
             }
         })
+    }
+
+    fn remove(&mut self, permit: &DeletePermit, propagation: Propagation) -> Outcome {
+        self.cluster.propagation.insert(permit.key().clone(), propagation);
+        let before = self.cluster.objects.get(permit.key()).cloned();
+        let result = self.cluster.delete(permit);
+        match (before, self.cluster.objects.get(permit.key()).cloned()) {
+            (Some(object), None) => self.gone(permit.key(), &object),
+            (_, Some(object)) => self.see(object),
+            (None, None) => {}
+        }
+        Outcome::Deleted(result)
     }
 
     fn resolve(&self, name: &str, wanted: &str) -> Outcome {

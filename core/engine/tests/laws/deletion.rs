@@ -56,10 +56,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                 all_gone(timeline, application, at)?;
                 hooks_succeeded(timeline, application, PRE, at)?;
                 hooks_succeeded(timeline, application, POST, at)?;
-                let mut held = timeline.all_live(at).into_iter();
-                if let Some(held) = held.find(|live| is_run(live) && is_held(live)) {
-                    return Err(format!("[{at}] nobody is left to let go of hook {}", key_of(held)));
-                }
+                none_held(timeline, at)?;
             }
             _ => {}
         }
@@ -96,6 +93,15 @@ fn goes_along(object: &Value) -> bool {
         && !is_run(object)
         && !is_definition
         && !has_option(object, "Delete=false")
+}
+
+/// Is no hook of the deletion held, when nobody is left to let go of it?
+fn none_held(timeline: &Timeline<'_>, at: usize) -> Result<(), String> {
+    let mut held = timeline.all_live(at).into_iter();
+    match held.find(|live| is_run(live) && is_held(live)) {
+        Some(held) => Err(format!("[{at}] nobody is left to let go of hook {}", key_of(held))),
+        None => Ok(()),
+    }
 }
 
 /// Did no Job of this name and phase succeed before? One that a person deleted does not count.

@@ -20,7 +20,7 @@ pub(crate) const FLOORS: [(&str, usize); 22] = [
     ("destination moved with a request under way", 4),
     ("four sources", 35),
     ("left behind", 35),
-    ("lost to another cluster", 4),
+    ("lost to another cluster", 1),
     ("met another cluster after a restart", 30),
     ("one source cannot be read", 40),
     ("prune in another cluster", 10),
@@ -31,7 +31,7 @@ pub(crate) const FLOORS: [(&str, usize); 22] = [
     ("several sources", 110),
     ("source behind", 15),
     ("sources at odds", 30),
-    ("stopped by a move", 15),
+    ("stopped by a move", 5),
     ("synced in another cluster", 20),
 ];
 

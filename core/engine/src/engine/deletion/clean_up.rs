@@ -37,12 +37,12 @@ impl Engine {
         hook: &DeletionHook,
     ) -> bool {
         let until = since + self.settings.object_timeout;
-        let (existence, live) = self.cluster(app).map_or((Existence::Unlisted, None), |cluster| {
-            let (existence, live) = cluster.existence(key);
-            (existence, live.map(Found::of))
-        });
+        let found = self.cluster(app).map(|cluster| cluster.existence(key));
+        let (existence, live) = found.unwrap_or((Existence::Unlisted, None));
         let is_deleted = hook.policies.contains(&HookDeletePolicy::HookSucceeded);
-        let live = live.filter(|live| live.operation == identity(app, phase));
+        let live = live
+            .map(Found::of)
+            .filter(|live| live.operation == identity(app, phase));
         let is_unknown = live.is_none() && matches!(existence, Existence::Unlisted | Existence::Unavailable);
         if live.as_ref().map_or(!is_unknown, |live| !live.is_held && !is_deleted) {
             return true;

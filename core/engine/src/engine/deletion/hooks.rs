@@ -14,6 +14,7 @@ use capstan_model::{Backoff, Blob, HookDeletePolicy, HookType, ResourceKey, Time
 use serde_json::Value;
 
 use super::super::Engine;
+use super::super::cluster::Cluster;
 use super::super::gate::Gate;
 use super::super::operation::retry_at;
 use super::super::state::{ApplicationState, Existence, InFlight};
@@ -164,8 +165,8 @@ impl Engine {
             return self.watch_hook_of_deletion(now, app, phase, key, hook, live);
         }
         // Whose it is, is known only of what is listed.
-        let cluster = self.cluster(app);
-        if !cluster.is_some_and(|cluster| cluster.live.is_complete(&key.group_kind())) {
+        let is_listed = |cluster: &Cluster| cluster.live.is_complete(&key.group_kind());
+        if !self.cluster(app).is_some_and(is_listed) {
             await_list(app, phase, key);
             return false;
         }

@@ -401,8 +401,8 @@ impl Engine {
         operation.rehearsal = self
             .rehearsal(app, operation)
             .filter(|_| !was_begun || operation.is_dry_run());
-        let needs_intent =
-            !operation.plan.is_idempotent() || !operation.is_automated() || writes_untold_kinds(app, &operation.plan);
+        let is_told = operation.plan.is_idempotent() && !writes_untold_kinds(app, &operation.plan);
+        let needs_intent = !is_told || !operation.is_automated();
         let stage = if needs_intent && !operation.is_durable {
             Stage::PersistingIntent
         } else if operation.rehearsal.is_some() {

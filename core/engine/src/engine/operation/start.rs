@@ -119,16 +119,7 @@ impl Engine {
         if run.revisions.is_empty() {
             run.revisions = pinned(&sync, run.sources.len());
         }
-        run.cause = match (
-            &run.operation.initiated_by,
-            app.desired.as_ref().and_then(|d| d.revisions.first()),
-        ) {
-            (initiator, Some(revision)) if initiator.automated => commit_cause(revision),
-            (initiator, _) => Cause::User {
-                name: initiator.username.clone(),
-                action: "sync".into(),
-            },
-        };
+        run.cause = cause_of(app, &run.operation.initiated_by);
         let (intent, cause) = (run.intent(), run.cause.clone());
         self.note(now, app, None, "operation", "", "Planning", intent, cause);
         run
@@ -297,4 +288,16 @@ fn automated(app: &ApplicationState, prune: bool, hooks: bool) -> Option<Operati
         }),
         ..Operation::default()
     })
+}
+
+/// Who, or which commit, an operation is because of.
+fn cause_of(app: &ApplicationState, initiator: &OperationInitiator) -> Cause {
+    let desired = app.desired.as_ref().and_then(|desired| desired.revisions.first());
+    match desired.filter(|_| initiator.automated) {
+        Some(revision) => commit_cause(revision),
+        None => Cause::User {
+            name: initiator.username.clone(),
+            action: "sync".into(),
+        },
+    }
 }

@@ -42,7 +42,7 @@ pub(super) fn aim(bias: Bias) -> impl Strategy<Value = Option<Aim>> {
     let more = |of: Bias| if bias == of { 3 } else { 1 };
     let aim = prop_oneof![
         4 * more(Bias::People) => (flag(), prop::bool::weighted(0.8)).prop_map(|(is_off, dares)| Aim::Rollback { is_off, dares }),
-        more(Bias::Prunes) => (flag(), flag()).prop_map(|(anew, is_confirmed)| Aim::Rewritten { anew, is_confirmed }),
+        2 * more(Bias::Prunes) => (flag(), flag()).prop_map(|(anew, is_confirmed)| Aim::Rewritten { anew, is_confirmed }),
         2 * more(Bias::Prunes) => flag().prop_map(|by_application| Aim::Confirmed { by_application }),
         more(Bias::Prunes) => flag().prop_map(|by_application| Aim::ConfirmedDeletion { by_application }),
         2 => Just(Aim::Shared),

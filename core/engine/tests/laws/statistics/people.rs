@@ -33,7 +33,7 @@ pub(super) const FLOORS: [(&str, usize); 36] = [
     ("of another kind", 4),
     ("pinned", 20),
     ("pinned commit synced", 6),
-    ("pruned after a rewritten history", 2),
+    ("pruned after a rewritten history", 1),
     ("pruned by Prune=confirm", 1),
     ("pruned by Prune=confirm of the application", 3),
     ("quota exceeded", 2),
