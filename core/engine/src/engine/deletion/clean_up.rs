@@ -10,7 +10,7 @@ use super::super::Engine;
 use super::super::state::{ApplicationState, Existence, InFlight};
 use super::cascade::NotDeleted;
 use super::found::Found;
-use super::hooks::{identity, waves};
+use super::hooks::{await_list, identity, waves};
 use super::stored::DeletionHook;
 
 /// Deletes of a hook that is cleaned up, before it is left where it is.
@@ -57,8 +57,7 @@ impl Engine {
         }
         let is_due = run.retry_at.is_none_or(|at| at <= now);
         let Some(live) = live else {
-            let wait = format!("waiting for the list of {}, to clean up hook {key}", key.group_kind());
-            app.deletion.waits.push(wait);
+            await_list(app, phase, key);
             return false;
         };
         let is_going = live.is_deleting || run.going.as_ref() == Some(&live.uid);

@@ -175,16 +175,8 @@ impl Engine {
             self.hook_of_deletion_failed(now, app, phase, key, &why, None);
             return false;
         }
-        let cluster = app.application.spec.destination.cluster();
         if is_held && self.is_of_deletion(app, key, &live.uid) {
-            let effect = EffectKind::RemoveFinalizer {
-                cluster,
-                key: key.clone(),
-                gvk: hook.gvk.clone(),
-                uid: live.uid,
-                finalizer: HOOK_FINALIZER.to_owned(),
-            };
-            self.emit_as(app, by, effect, InFlight::DeletionHook(phase, key.clone()));
+            self.let_go(app, phase, key, (hook, by), live.uid);
         } else if is_going {
             app.deletion.waits.push(format!(
                 "waiting for an earlier {key} to be gone, before {phase:?} hook {key}"
@@ -197,6 +189,25 @@ impl Engine {
             self.hook_of_deletion_failed(now, app, phase, key, &why, None);
         }
         false
+    }
+
+    /// Takes the hook finalizer off an earlier run.
+    fn let_go(
+        &mut self,
+        app: &mut ApplicationState,
+        phase: HookType,
+        key: &ResourceKey,
+        (hook, by): (&DeletionHook, Authorized),
+        uid: String,
+    ) {
+        let effect = EffectKind::RemoveFinalizer {
+            cluster: app.application.spec.destination.cluster(),
+            key: key.clone(),
+            gvk: hook.gvk.clone(),
+            uid,
+            finalizer: HOOK_FINALIZER.to_owned(),
+        };
+        self.emit_as(app, by, effect, InFlight::DeletionHook(phase, key.clone()));
     }
 
     /// May it be deleted by this deletion?
@@ -456,7 +467,7 @@ fn gate_text(gate: &Gate) -> &str {
 }
 
 /// Nothing can be said of it before its kind is listed, and what failed before is over.
-fn await_list(app: &mut ApplicationState, phase: HookType, key: &ResourceKey) {
+pub(super) fn await_list(app: &mut ApplicationState, phase: HookType, key: &ResourceKey) {
     app.deletion_errors.remove(key);
     let kind = key.group_kind();
     app.deletion

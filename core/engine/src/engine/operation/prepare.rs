@@ -401,9 +401,7 @@ impl Engine {
         operation.rehearsal = self
             .rehearsal(app, operation)
             .filter(|_| !was_begun || operation.is_dry_run());
-        let is_told = operation.plan.is_idempotent() && !writes_untold_kinds(app, &operation.plan);
-        let needs_intent = !is_told || !operation.is_automated();
-        let stage = if needs_intent && !operation.is_durable {
+        let stage = if !operation.is_durable && !may_go_unrecorded(app, operation) {
             Stage::PersistingIntent
         } else if operation.rehearsal.is_some() {
             Stage::Rehearsing
@@ -477,12 +475,15 @@ fn unsupported(operation: &OperationRun) -> Option<String> {
     None
 }
 
-/// Does it write objects of kinds of which the resource's status names none? If the process ends before that is told, and the kind leaves the
-/// source meanwhile, nobody would know to look at that kind, and what was written would stay, unseen, for ever.
-fn writes_untold_kinds(app: &ApplicationState, plan: &Plan) -> bool {
+/// May it write before its intent is durable? Not what cannot be told from what somebody else did, nor what a person asked for; nor objects of
+/// kinds of which the resource's status names none: if the process ended before that is told, and the kind left the source meanwhile, nobody
+/// would know to look at that kind, and what was written would stay, unseen, for ever.
+fn may_go_unrecorded(app: &ApplicationState, operation: &OperationRun) -> bool {
     let told = app.told_kinds();
-    let mut written = plan.tasks().filter(|(_, task)| task.action == TaskAction::Apply);
-    written.any(|(_, task)| !told.contains(&task.key.group_kind())) && !sabotage::is(Sabotage::WritesUntoldKinds)
+    let mut tasks = operation.plan.tasks().map(|(_, task)| task);
+    let is_told = |task: &SyncTask| task.action != TaskAction::Apply || told.contains(&task.key.group_kind());
+    let is_repeatable = operation.plan.is_idempotent() && operation.is_automated();
+    is_repeatable && (tasks.all(is_told) || sabotage::is(Sabotage::WritesUntoldKinds))
 }
 
 impl Engine {
