@@ -40,7 +40,8 @@ impl Engine {
             (InFlight::Render(.., destination), Outcome::Rendered(_))
                 if destination != app.application.spec.destination =>
             {
-                app.refresh = Refresh::Fresh;
+                (app.refresh, app.attempted) = (Refresh::Fresh, None);
+                app.wanted = app.wanted.take().or(app.refreshing.take());
             }
             (InFlight::Render(revisions, sources, inputs, destination), Outcome::Rendered(result)) => {
                 self.rendered(now, app, (revisions, sources, inputs, destination), result);

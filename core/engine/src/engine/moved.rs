@@ -301,7 +301,12 @@ impl Engine {
         let before = before.map(|pin| written(&cluster, pin.uid.unwrap_or_default()));
         let pin = match holds.iter().any(is_other) {
             true => before,
-            false => self.destination(app),
+            // That it is not known which one it is does not make it another.
+            false => {
+                let found = self.destination(app);
+                let known = found.clone().filter(|pin| !pin.ends_with(UNKNOWN));
+                known.or(before).or(found)
+            }
         };
         if let Some(pin) = pin {
             operation.set_info(INFO_DESTINATION, pin);

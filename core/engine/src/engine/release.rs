@@ -8,10 +8,11 @@
 //! - What is recorded is read off the status that the resource has, never off what is about to be written.
 //! - Level-triggered: a held hook is looked at when it changes, whenever the status was written, and once after a start. So what a process
 //!   that ended was to let go, the next one lets go.
-//! - Of an application that is deleted everything is let go that is on its way out, hooks that Argo CD held too: nobody else would. But the
+//! - Of an application that is deleted everything is let go that is on its way out, hooks that Argo CD held too: nobody else would. Where
+//!   the installation has an id, of what bears it. But the
 //!   hooks of the deletion itself are let go when the finalizer of their phase is off the Application, which is what says that they succeeded.
 //!
-//! **Deliberately absent.** `guards: argo`: there every hook has the finalizer, and the passes take it off.
+//! **Deliberately absent.** Syncs with `guards: argo`: there every hook has the finalizer, and the passes take it off.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +37,8 @@ use crate::settings::Guards;
 #[derive(Debug, Default)]
 pub(crate) struct Releases {
     held: BTreeSet<ResourceKey>,
+    /// Those that were asked to be let go, by identity: they may be seen held for a while.
+    asked: BTreeMap<ResourceKey, String>,
     refused: BTreeMap<ResourceKey, Refused>,
     /// Kinds of the hooks of the last operation, and of those that are held.
     kinds: BTreeSet<GroupKind>,
@@ -188,11 +191,11 @@ impl<'a> Run<'a> {
 
 impl Engine {
     pub(super) fn step_release(&mut self, now: Timestamp, app: &mut ApplicationState, touched: &Touched) {
-        if self.settings.guards == Guards::Argo {
+        let is_deleting = app.application.metadata.deletion_timestamp.is_some();
+        if self.settings.guards == Guards::Argo && !is_deleting {
             return;
         }
         self.follow_held(app, touched);
-        let is_deleting = app.application.metadata.deletion_timestamp.is_some();
         let is_due = is_deleting || app.releases.is_fresh || app.releases.deadline().is_some_and(|at| at <= now);
         if app.releases.held.is_empty() || !is_due || !self.may_write(app) {
             return;
@@ -247,9 +250,14 @@ impl Engine {
                 true => is_held(node) && self.is_over_in_deletion(app, node),
                 false => self.run_of(app, key).is_some() && is_held(node),
             });
-            match is_held {
+            let uid = node.map(Node::uid);
+            let is_asked = uid.is_some() && app.releases.asked.get(key) == uid.as_ref();
+            match is_held && !is_asked {
                 true => app.releases.hold(key),
                 false => app.releases.forget(key),
+            }
+            if !is_asked {
+                app.releases.asked.remove(key);
             }
         }
     }
@@ -260,11 +268,16 @@ impl Engine {
             let mut finalizers = app.application.metadata.finalizers.iter();
             return finalizers.all(|name| name != finalizer_of(phase));
         }
+        live.is_deleting() && self.is_of_installation(live)
+    }
+
+    /// Was it made by this installation, where that has an id?
+    pub(super) fn is_of_installation(&self, live: &Node) -> bool {
         let installation = &self.settings.installation_id;
         let object = || live.manifest().and_then(|manifest| manifest.value().ok());
         let is_ours =
             || object().is_some_and(|object| object["metadata"]["annotations"][INSTALLATION_ID] == **installation);
-        live.is_deleting() && (installation.is_empty() || is_ours())
+        installation.is_empty() || is_ours()
     }
 
     fn release(&mut self, now: Timestamp, app: &mut ApplicationState, key: &ResourceKey) {
@@ -293,9 +306,10 @@ impl Engine {
             cluster: app.application.spec.destination.cluster(),
             key: key.clone(),
             gvk,
-            uid,
+            uid: uid.clone(),
             finalizer: HOOK_FINALIZER.to_owned(),
         };
+        app.releases.asked.insert(key.clone(), uid);
         let cause = self.cause_of_desired(app);
         self.note(now, app, Some(key), "hook", "Held", "Released", String::new(), cause);
         self.emit_as(app, by, effect, InFlight::Release(key.clone()));
@@ -312,7 +326,11 @@ impl Engine {
         match result {
             // It is held no longer, and will be seen so.
             Ok(_) | Err(WriteError::NotFound(_)) => app.releases.forget(key),
-            Err(error) => app.releases.refuse(now, key, Some(&error), error.to_string()),
+            Err(error) => {
+                app.releases.asked.remove(key);
+                app.releases.hold(key);
+                app.releases.refuse(now, key, Some(&error), error.to_string());
+            }
         }
     }
 }

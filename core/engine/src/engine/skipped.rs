@@ -67,7 +67,7 @@ impl Engine {
         if standing == Standing::Drifted {
             let refusal = self.authorize_now(app, project, key, Verb::Apply).err();
             input.refusal = refusal.map(|refusal| refusal.to_string());
-            input.rival = self.rival(app, key);
+            input.rival = self.rival(app, key, &app.application.spec.sync_policy.options());
             input.left_to = app.left_to(key);
             input.repairs = app.heal.get(key).map(super::drift::Heal::repairs);
         }

@@ -18,6 +18,7 @@ use super::operation::{OWN_INFO, OperationRun, recorded_number};
 use super::refresh::claims;
 use super::state::ApplicationState;
 use crate::guard::Fence;
+use crate::journal::Cause;
 use crate::sabotage::{self, Sabotage};
 
 impl ApplicationState {
@@ -73,9 +74,18 @@ impl Engine {
         }
         let asked = Asked::of(&mut app, told);
         start_over(&mut app);
-        asked.again(&mut app);
+        let dropped = asked.again(&mut app);
         self.kinds_changed = true;
         self.journal_restored(now, &app);
+        if let Some(name) = dropped {
+            let why =
+                format!("the sync that {name} asked for gives way to a later one: another process's was under way");
+            let cause = Cause::User {
+                name,
+                action: "sync".into(),
+            };
+            self.note(now, &app, None, "operation", "Planning", "Dropped", why, cause);
+        }
         self.applications.insert(id.clone(), app);
     }
 
@@ -100,6 +110,8 @@ impl Engine {
 /// What somebody asked of this process alone: the resource does not say it, so it would be lost with what is forgotten.
 struct Asked {
     operation: Option<Operation>,
+    /// Whose sync gives way to a later one: there is room for one.
+    dropped: Option<String>,
     terminate_by: Option<String>,
 }
 
@@ -114,15 +126,25 @@ impl Asked {
             operation
         });
         let waiting = app.requested.take().filter(|_| !app.requested_by_field);
+        // Who stops it means what runs here: that is over with it, and the other process's goes on.
+        let stopped = app.terminate_by.take_if(|_| begun.is_some());
+        let begun = begun.filter(|_| stopped.is_none());
+        let (operation, dropped) = match (waiting, begun) {
+            (Some(waiting), begun) => (Some(waiting), begun),
+            (None, begun) => (begun, None),
+        };
         Self {
-            operation: waiting.or(begun),
+            operation,
+            dropped: dropped.map(|operation| operation.initiated_by.username),
             terminate_by: app.terminate_by.take(),
         }
     }
 
-    fn again(self, app: &mut ApplicationState) {
+    /// Asks for it again. Gives whose sync is not.
+    fn again(self, app: &mut ApplicationState) -> Option<String> {
         app.requested = self.operation;
         app.terminate_by = app.terminate_by.take().or(self.terminate_by);
+        self.dropped
     }
 }
 

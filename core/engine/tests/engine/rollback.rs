@@ -100,6 +100,26 @@ fn another_attempt_is_of_the_same_row_though_retries_refresh() {
     );
 }
 
+/// A branch is not a commit: with `refresh`, another attempt is of what it is by then.
+#[test]
+fn another_attempt_follows_the_branch_that_was_named() {
+    let mut fleet = two_syncs();
+    let policy = json!({"automated": null, "retry": {"limit": 3, "refresh": true}});
+    fleet.patch("shop", &json!({"spec": {"syncPolicy": policy}}));
+    fleet.cluster.refused.insert("a".into());
+    fleet.push("shop", vec![config("a", 0, "3")]);
+    let operation = json!({"initiatedBy": {"username": "ada"}, "sync": {"revision": "release"}});
+    fleet.patch("shop", &json!({"operation": operation}));
+    fleet.settle(Duration::from_secs(2));
+    fleet.cluster.refused.clear();
+    fleet.push("shop", vec![config("a", 0, "4")]);
+    fleet.settle(10 * MINUTE);
+    let phase = fleet.status("shop", "/operationState/phase");
+    assert_eq!(phase, "Succeeded", "{}", fleet.tail());
+    let a = ResourceKey::new("", "ConfigMap", "prod", "a");
+    assert_eq!(fleet.cluster.objects[&a]["data"]["v"], "4", "{}", fleet.tail());
+}
+
 /// It is declared by the newest commit, and not by the one that is gone back to.
 #[test]
 fn what_the_newest_commit_brought_goes_by_its_own_options() {

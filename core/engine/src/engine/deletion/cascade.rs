@@ -199,7 +199,10 @@ impl Engine {
             let is_definition = key.kind == "CustomResourceDefinition" && key.group == "apiextensions.k8s.io";
             let is_definition = is_definition && !sabotage::is(Sabotage::CascadesDefinitions);
             let is_kept = is_definition || is_reserved(key, &self.settings.control_namespace);
-            if node.tracked_by() != Some(&id) || node.is_owned() || is_kept || app.deletion_left.contains(key) {
+            // What another installation made, and deletes, is its own to wait for.
+            let is_theirs = node.is_deleting() && !self.is_of_installation(node);
+            let is_left = is_kept || is_theirs || app.deletion_left.contains(key);
+            if node.tracked_by() != Some(&id) || node.is_owned() || is_left {
                 continue;
             }
             let object = node.manifest().and_then(|blob| blob.value().ok()).unwrap_or_default();

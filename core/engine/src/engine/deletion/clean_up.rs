@@ -10,7 +10,7 @@ use super::super::Engine;
 use super::super::state::{ApplicationState, Existence, InFlight};
 use super::cascade::NotDeleted;
 use super::found::Found;
-use super::hooks::{await_list, identity, waves};
+use super::hooks::{await_list, has_cleanup, identity, waves};
 use super::stored::DeletionHook;
 
 /// Deletes of a hook that is cleaned up, before it is left where it is.
@@ -43,7 +43,9 @@ impl Engine {
         let live = live
             .map(Found::of)
             .filter(|live| live.operation == identity(app, phase));
-        let is_unknown = live.is_none() && matches!(existence, Existence::Unlisted | Existence::Unavailable);
+        let is_concerned = is_deleted || has_cleanup(app, phase) && self.is_to_be_held(key, &hook.object);
+        let is_unseen = matches!(existence, Existence::Unlisted | Existence::Unavailable);
+        let is_unknown = live.is_none() && is_unseen && is_concerned;
         if live.as_ref().map_or(!is_unknown, |live| !live.is_held && !is_deleted) {
             return true;
         }

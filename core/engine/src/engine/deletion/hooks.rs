@@ -157,10 +157,11 @@ impl Engine {
     ) -> bool {
         let run = app.deletion.runs.entry((phase, key.clone())).or_default();
         let is_failed = run.failed.as_ref() == Some(&live.uid);
-        let is_going = live.is_deleting || run.going.as_ref() == Some(&live.uid);
+        let is_ours_going = run.going.as_ref() == Some(&live.uid);
+        let is_going = live.is_deleting || is_ours_going;
         let is_held = live.is_held && run.released.as_ref() != Some(&live.uid);
         // What is held has finished before it removed itself, or was deleted before.
-        let has_ended = live.is_held && live.outcome.is_some() && run.going.is_none();
+        let has_ended = live.is_held && live.outcome.is_some() && !is_ours_going;
         if live.operation == identity(app, phase) && !is_failed && (!is_going || has_ended) {
             return self.watch_hook_of_deletion(now, app, phase, key, hook, live);
         }
@@ -454,7 +455,7 @@ pub(in crate::engine) fn phase_of(app: &ApplicationState, live: &Node) -> Option
 }
 
 /// Does the Application stay until the hooks of a phase are cleaned up? Where it does not, nobody would let go of them.
-fn has_cleanup(app: &ApplicationState, phase: HookType) -> bool {
+pub(super) fn has_cleanup(app: &ApplicationState, phase: HookType) -> bool {
     let name = format!("{}/cleanup", finalizer_of(phase));
     app.application.metadata.finalizers.contains(&name)
 }

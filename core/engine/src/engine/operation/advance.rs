@@ -5,6 +5,7 @@ use petgraph::stable_graph::NodeIndex;
 
 use super::deadline::INFO_EXPIRED;
 use super::resume::INFO_STOPPED;
+use super::start::names_commits;
 use super::work::{Work, wants_place};
 use super::{INFO_NAMED, OperationRun, Stage, info};
 use crate::effect::Freshness;
@@ -97,11 +98,12 @@ impl Engine {
             operation.begin_attempt();
             let message = format!("attempt {}", operation.attempt + 1);
             self.note(now, app, None, "operation", from, "Planning", message, Cause::Timer);
-            if operation.retry(&app.application.spec).refresh && !self.names_its_commits(operation) {
-                // What the branch is now, not what it was.
+            let names = self.names_its_commits(operation);
+            if operation.retry(&app.application.spec).refresh && !(names && names_commits(operation)) {
+                // What the branch is now, not what it was; of a branch or a tag that was named, what that one is.
                 operation.revisions.clear();
                 operation.targets = None;
-                if let Some(sync) = &mut operation.operation.sync {
+                if let Some(sync) = operation.operation.sync.as_mut().filter(|_| !names) {
                     sync.revision.clear();
                     sync.revisions.clear();
                 }
@@ -111,7 +113,7 @@ impl Engine {
         }
     }
 
-    /// Did a person say which commits? A row of the history above all: the newest commit is what they go back from.
+    /// Did a person say which revisions? A row of the history above all: the newest commit is what they go back from.
     fn names_its_commits(&self, operation: &OperationRun) -> bool {
         let names = info(&operation.operation, INFO_NAMED).is_some() && !sabotage::is(Sabotage::ForgetsTheRow);
         names && self.settings.guards == Guards::Capstan

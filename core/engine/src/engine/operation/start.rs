@@ -188,7 +188,7 @@ impl Engine {
 }
 
 impl OperationRun {
-    /// That a person said which commits: what is recorded names commits in any case.
+    /// That a person said which revisions: what is recorded names commits in any case.
     fn note_named(&mut self, sync: &SyncOperation) {
         let names = !sync.revision.is_empty() || !sync.revisions.is_empty();
         if names && !self.is_automated() {
@@ -229,11 +229,7 @@ fn pinned(sync: &SyncOperation, sources: usize) -> Vec<ResolvedRevision> {
         [] => std::slice::from_ref(&sync.revision),
         revisions => revisions,
     };
-    let is_immutable = |revision: &String| {
-        let is_commit = matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_commit || revision.contains("@sha256:")
-    };
-    if !has_sources || revisions.len() != sources || !revisions.iter().all(is_immutable) {
+    if !has_sources || revisions.len() != sources || !revisions.iter().all(|revision| is_immutable(revision)) {
         return Vec::new();
     }
     let commit = |revision: &String| ResolvedRevision {
@@ -241,6 +237,23 @@ fn pinned(sync: &SyncOperation, sources: usize) -> Vec<ResolvedRevision> {
         ..ResolvedRevision::default()
     };
     revisions.iter().map(commit).collect()
+}
+
+/// Is it a commit, or a chart by its content?
+fn is_immutable(revision: &str) -> bool {
+    let is_commit = matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_commit || revision.contains("@sha256:")
+}
+
+/// Is what it was asked for commits, and no branch or tag that may have moved since?
+pub(super) fn names_commits(operation: &OperationRun) -> bool {
+    let sync = operation.operation.sync.as_ref();
+    let revisions = sync
+        .into_iter()
+        .flat_map(|sync| sync.revisions.iter().chain([&sync.revision]));
+    revisions
+        .filter(|revision| !revision.is_empty())
+        .all(|revision| is_immutable(revision))
 }
 
 fn is_for(application: &Application, sync: &SyncOperation, run: &OperationRun, desired: &Desired) -> bool {

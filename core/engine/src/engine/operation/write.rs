@@ -1,7 +1,7 @@
 //! Writing one object, and waiting until it is settled.
 
 use capstan_live::Node;
-use capstan_model::{Blob, HealthStatusCode, ObjectMeta, ResourceKey, SyncStatusCode, Timestamp};
+use capstan_model::{Blob, HealthStatusCode, ObjectMeta, ResourceKey, SyncOptions, SyncStatusCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ impl Engine {
         if let Some((state, message)) = self.already(app, operation, &task) {
             return self.set(now, app, operation, node, TaskState::Write(state), message);
         }
-        if let Some(refusal) = self.rival(app, &task.key) {
+        if let Some(refusal) = self.rival(app, &task.key, &operation.options(&app.application.spec)) {
             let state = TaskState::Write(WriteTask::SyncFailed(refusal.clone()));
             return self.set(now, app, operation, node, state, refusal);
         }
@@ -109,17 +109,23 @@ impl Engine {
 
     /// Why an object must be left to another application: that one tracks it and declares it, too. Taking it would only start a tug of
     /// war, and deleting either application would delete it. An object that the other no longer declares is handed over.
-    pub(in crate::engine) fn rival(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
+    pub(in crate::engine) fn rival(
+        &self,
+        app: &ApplicationState,
+        key: &ResourceKey,
+        options: &SyncOptions,
+    ) -> Option<String> {
         self.declarer(app, key)
             .or_else(|| self.other_namespace_keeper(app, key))
-            .or_else(|| self.sharer(app, key))
+            .or_else(|| self.sharer(app, key, options))
     }
 
     /// `FailOnSharedResource` lets no sync begin that would write another's object; nor is one written that became another's since.
-    fn sharer(&self, app: &ApplicationState, key: &ResourceKey) -> Option<String> {
+    fn sharer(&self, app: &ApplicationState, key: &ResourceKey, options: &SyncOptions) -> Option<String> {
         let owner = self.cluster(app)?.node(key)?.tracked_by()?;
-        let fails = app.application.spec.sync_policy.options().fail_on_shared_resource == Some(true);
-        let fails = fails && *owner != app.id() && !sabotage::is(Sabotage::WritesShared);
+        let fails = options.fail_on_shared_resource == Some(true)
+            && *owner != app.id()
+            && !sabotage::is(Sabotage::WritesShared);
         fails.then(|| format!("it belongs to application {owner}, and FailOnSharedResource=true"))
     }
 
@@ -167,7 +173,7 @@ impl Engine {
         &self,
         app: &ApplicationState,
         target: &Target,
-        options: &capstan_model::SyncOptions,
+        options: &SyncOptions,
     ) -> ApplyTask {
         let own = &target.meta.sync_options;
         let live = self.cluster(app).and_then(|cluster| cluster.node(&target.key));
@@ -383,7 +389,7 @@ fn respected(
     app: &ApplicationState,
     target: &Target,
     live: Option<&Node>,
-    options: &capstan_model::SyncOptions,
+    options: &SyncOptions,
 ) -> Blob {
     let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key);
     let is_respected = options.respect_ignore_differences == Some(true) && !sabotage::is(Sabotage::WritesIgnored);
