@@ -1,5 +1,5 @@
 //! L-DEL: an Application with the resources finalizer disappears once its children can: what is its own is gone by then; what is
-//! others', says `Delete=false` or is a definition stays. Its PreDelete hooks succeeded before the first of its objects is deleted, its
+//! others', says `Delete=false` or is a definition stays; what was left behind in a cluster may. Its PreDelete hooks succeeded before the first of its objects is deleted, its
 //! PostDelete hooks begin when the last is gone, and succeeded before it goes itself. A Job that succeeded as one of these hooks is not made
 //! again, over any number of crashes and though it removes itself, and none is left held. Without the finalizer none of its objects is deleted.
 //!
@@ -143,11 +143,22 @@ fn may_go(timeline: &Timeline<'_>, application: &Value, object: &Value, at: usiz
 /// Is nothing left of what goes along?
 fn all_gone(timeline: &Timeline<'_>, application: &Value, at: usize) -> Result<(), String> {
     let left = timeline.all_live(at).into_iter();
-    let mut left = left.filter(|live| goes_along(live));
+    let mut left = left.filter(|live| goes_along(live) && !is_orphan(timeline, live, at));
     match left.next().filter(|_| has_finalizer(application, OBJECTS)) {
         Some(left) => Err(format!("[{at}] the deletion goes on, and {} is there", key_of(left))),
         None => Ok(()),
     }
+}
+
+/// Was it left behind in this cluster, or restored with it from a backup of what was? Whoever comes back sees what is of kinds that are named since,
+/// and nobody said that the rest is to go.
+fn is_orphan(timeline: &Timeline<'_>, live: &Value, at: usize) -> bool {
+    let facts = &timeline.record.history[..at];
+    let written = facts.iter().rposition(
+        |entry| matches!(&entry.fact, Fact::Written { by: Actor::Us, object, .. } if uid(object) == uid(live)),
+    );
+    let is_elsewhere = |fact: &Fact| matches!(fact, Fact::Destined { place } if *place != timeline.record.place);
+    written.is_none_or(|written| facts[written..].iter().any(|entry| is_elsewhere(&entry.fact)))
 }
 
 /// Did every hook of this phase succeed, as the controller was told?

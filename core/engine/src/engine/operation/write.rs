@@ -385,12 +385,7 @@ fn replaces(live: &Node) -> Option<bool> {
 }
 
 /// What is applied of a target: with `RespectIgnoreDifferences`, what is not compared is not changed either.
-fn respected(
-    app: &ApplicationState,
-    target: &Target,
-    live: Option<&Node>,
-    options: &SyncOptions,
-) -> Blob {
+fn respected(app: &ApplicationState, target: &Target, live: Option<&Node>, options: &SyncOptions) -> Blob {
     let rules = ignore_rules(&app.application.spec.ignore_differences, &target.key);
     let is_respected = options.respect_ignore_differences == Some(true) && !sabotage::is(Sabotage::WritesIgnored);
     let is_respected = is_respected && !rules.is_empty();
