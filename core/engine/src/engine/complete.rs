@@ -9,7 +9,6 @@ use super::telling::StatusFailure;
 use crate::compare::{PairVerdict, Verdict};
 use crate::effect::EffectId;
 use crate::event::{Outcome, WriteError};
-use crate::machine::Refresh;
 use crate::sabotage::{self, Sabotage};
 
 impl Engine {
@@ -40,8 +39,7 @@ impl Engine {
             (InFlight::Render(.., destination), Outcome::Rendered(_))
                 if destination != app.application.spec.destination =>
             {
-                (app.refresh, app.attempted) = (Refresh::Fresh, None);
-                app.wanted = app.wanted.take().or(app.refreshing.take());
+                app.refresh_anew();
             }
             (InFlight::Render(revisions, sources, inputs, destination), Outcome::Rendered(result)) => {
                 self.rendered(now, app, (revisions, sources, inputs, destination), result);

@@ -309,6 +309,12 @@ pub(crate) struct ApplicationState {
 }
 
 impl ApplicationState {
+    /// What a refresh was asked for is asked for again.
+    pub(crate) fn refresh_anew(&mut self) {
+        (self.refresh, self.attempted) = (Refresh::Fresh, None);
+        self.wanted = self.wanted.take().or(self.refreshing.take());
+    }
+
     pub(crate) fn id(&self) -> ApplicationId {
         self.application.id()
     }

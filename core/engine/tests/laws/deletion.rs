@@ -1,6 +1,6 @@
 //! L-DEL: an Application with the resources finalizer disappears once its children can: what is its own is gone by then; what is
-//! others', says `Delete=false` or is a definition stays; what was left behind in a cluster may. Its PreDelete hooks succeeded before the first of its objects is deleted, its
-//! PostDelete hooks begin when the last is gone, and succeeded before it goes itself. A Job that succeeded as one of these hooks is not made
+//! others', says `Delete=false` or is a definition stays; what was left behind in a cluster may. Its PreDelete hooks succeeded before the
+//! first of its objects is deleted, its PostDelete hooks begin when the last is gone, and succeeded before it goes itself. A Job that succeeded as one of these hooks is not made
 //! again, over any number of crashes and though it removes itself, and none is left held. Without the finalizer none of its objects is deleted.
 //!
 //! What was left in another cluster stays: that nothing is asked of it there is another law (I-DEST).
@@ -26,7 +26,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         Fact::DeletionAsked { application } => Some((at, application)),
         _ => None,
     });
-    let Some((asked, application)) = asked.filter(|_| timeline.is_here(record.history.len())) else {
+    let Some((asked, application)) = asked.filter(|_| timeline.is_here(end(record))) else {
         return Ok(0);
     };
     let mut found = 1;
@@ -68,6 +68,12 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             record.resource["metadata"]["finalizers"], record.resource["status"]["conditions"]
         )),
     }
+}
+
+/// Where the Application was gone; or H ends.
+fn end(record: &Record) -> usize {
+    let gone = record.facts().find(|(_, fact)| **fact == Fact::ApplicationGone);
+    gone.map_or(record.history.len(), |(at, _)| at)
 }
 
 fn has_finalizer(application: &Value, name: &str) -> bool {

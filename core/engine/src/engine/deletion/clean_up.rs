@@ -20,9 +20,10 @@ impl Engine {
     /// Cleans up after the hooks of `phase`. Gives whether nothing of that is left to do.
     pub(super) fn clean_up(&mut self, now: Timestamp, app: &mut ApplicationState, phase: HookType) -> bool {
         let since = app.deletion.stage.as_ref().map_or(now, |(_, since)| *since);
+        let until = since + self.settings.object_timeout;
         let mut is_done = true;
         for (key, hook) in waves(app, phase).into_iter().flatten() {
-            is_done &= self.clean_up_one(now, app, phase, since, &key, &hook);
+            is_done &= self.clean_up_one(now, app, phase, (since, until), &key, &hook);
         }
         is_done
     }
@@ -32,11 +33,10 @@ impl Engine {
         now: Timestamp,
         app: &mut ApplicationState,
         phase: HookType,
-        since: Timestamp,
+        (since, until): (Timestamp, Timestamp),
         key: &ResourceKey,
         hook: &DeletionHook,
     ) -> bool {
-        let until = since + self.settings.object_timeout;
         let found = self.cluster(app).map(|cluster| cluster.existence(key));
         let (existence, live) = found.unwrap_or((Existence::Unlisted, None));
         let is_deleted = hook.policies.contains(&HookDeletePolicy::HookSucceeded);
@@ -44,8 +44,7 @@ impl Engine {
             .map(Found::of)
             .filter(|live| live.operation == identity(app, phase));
         let is_concerned = is_deleted || has_cleanup(app, phase) && self.is_to_be_held(key, &hook.object);
-        let is_unseen = matches!(existence, Existence::Unlisted | Existence::Unavailable);
-        let is_unknown = live.is_none() && is_unseen && is_concerned;
+        let is_unknown = is_concerned && matches!(existence, Existence::Unlisted | Existence::Unavailable);
         if live.as_ref().map_or(!is_unknown, |live| !live.is_held && !is_deleted) {
             return true;
         }
@@ -63,13 +62,13 @@ impl Engine {
             return false;
         };
         let is_going = live.is_deleting || run.going.as_ref() == Some(&live.uid);
-        let is_asked = app.is_in_flight(|what| matches!(what, InFlight::DeletionHook(_, other) if *other == *key));
+        let is_asked = |what: &InFlight| matches!(what, InFlight::DeletionHook(_, other) if *other == *key);
         if live.is_held || is_going {
             let what = if live.is_held { "let go" } else { "gone" };
-            let wait = format!("waiting for hook {key} to be {what}, since {since}, until {until}");
-            app.deletion.waits.push(wait);
+            let text = format!("waiting for hook {key} to be {what}, since {since}, until {until}");
+            app.deletion.waits.push(text);
         } else if is_due
-            && !is_asked
+            && !app.is_in_flight(is_asked)
             && let Err(why) = self.delete_hook(now, app, phase, key, &live.uid, "hook-delete-policy HookSucceeded")
         {
             app.deletion.waits.push(match why {
