@@ -51,6 +51,19 @@ impl EffectKind {
             Self::Apply(_) | Self::Delete { .. } | Self::RemoveFinalizer { .. } | Self::MigrateFields { .. }
         )
     }
+
+    /// The cluster that it goes to; `None` of what goes to none.
+    pub fn cluster(&self) -> Option<&ClusterId> {
+        match self {
+            Self::Apply(task) => Some(&task.cluster),
+            Self::Delete { cluster, .. }
+            | Self::Observe { cluster, .. }
+            | Self::RemoveFinalizer { cluster, .. }
+            | Self::MigrateFields { cluster, .. }
+            | Self::WatchKinds { cluster, .. } => Some(cluster),
+            _ => None,
+        }
+    }
 }
 
 /// What is to be done. Every kind but `WatchKinds` completes with exactly one outcome.

@@ -6,8 +6,8 @@
 //!
 //! **Invariants.** An operation in the status that this process neither began nor restored is another's, and is what counts: it is taken up, and
 //! what this process has begun beside it is dropped. Nothing of that was written: its intent insists on the version of the resource that it
-//! was made for, and whoever does not lead writes nothing. What a person asked for by it is asked for again. What needs no intent (one wave of applies, with no hook and no prune) may have been
-//! written, and is written again.
+//! was made for, and whoever does not lead writes nothing. What a person asked for by it is asked for again. What needs no intent (one wave
+//! of applies, with no hook and no prune) may have been written, and is written again.
 
 use std::collections::BTreeSet;
 
@@ -129,12 +129,9 @@ impl Asked {
         // Who stops it means what runs here: that is over with it, and the other process's goes on.
         let stopped = app.terminate_by.take_if(|_| begun.is_some());
         let begun = begun.filter(|_| stopped.is_none());
-        let (operation, dropped) = match (waiting, begun) {
-            (Some(waiting), begun) => (Some(waiting), begun),
-            (None, begun) => (begun, None),
-        };
+        let dropped = begun.clone().filter(|_| waiting.is_some());
         Self {
-            operation,
+            operation: waiting.or(begun),
             dropped: dropped.map(|operation| operation.initiated_by.username),
             terminate_by: app.terminate_by.take(),
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_engine::EffectKind;
 use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Propagation};
 use capstan_engine::event::{Deletion, Discovery, ServedKind, WriteError};
 use capstan_engine::guard::{Content, DeletePermit, Survey};
@@ -67,19 +66,6 @@ pub(crate) struct Cluster {
     pub(crate) loses_deletes: bool,
     version: u64,
     identities: u64,
-}
-
-/// The cluster that a request goes to.
-pub(crate) fn cluster_of(effect: &EffectKind) -> Option<&ClusterId> {
-    match effect {
-        EffectKind::Apply(task) => Some(&task.cluster),
-        EffectKind::Delete { cluster, .. }
-        | EffectKind::Observe { cluster, .. }
-        | EffectKind::RemoveFinalizer { cluster, .. }
-        | EffectKind::MigrateFields { cluster, .. }
-        | EffectKind::WatchKinds { cluster, .. } => Some(cluster),
-        _ => None,
-    }
 }
 
 pub(crate) fn key_of(object: &Value) -> ResourceKey {

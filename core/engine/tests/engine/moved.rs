@@ -7,7 +7,7 @@ use capstan_engine::{EffectKind, Event, Outcome};
 use capstan_model::{ClusterId, ResourceKey};
 use serde_json::{Value, json};
 
-use crate::cluster::{Fact, cluster_of, discovery};
+use crate::cluster::{Fact, discovery};
 use crate::rig::{Rig, Run, config, hook, workload};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -325,7 +325,7 @@ fn commits_that_come_late_are_not_pinned_by_another_sync() {
 fn nothing_is_asked_of_a_cluster_that_was_left() {
     let mut run = half_way();
     go_to(&mut run, EAST);
-    let is_of_old = |kind: &EffectKind| cluster_of(kind) == Some(&ClusterId::in_cluster());
+    let is_of_old = |kind: &EffectKind| kind.cluster() == Some(&ClusterId::in_cluster());
     let asked = run.pending.iter().filter(|effect| is_of_old(&effect.kind));
     // That its kinds are to be watched no longer.
     let asked: Vec<&EffectKind> = asked.map(|effect| &effect.kind).collect();

@@ -15,7 +15,7 @@ use capstan_model::{
 };
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, cluster_of, discovery, key_of, merge_patch};
+use crate::cluster::{Cluster, discovery, key_of, merge_patch};
 
 /// One commit: its id and the objects it declares, or why it cannot be rendered.
 pub(crate) type Commit = (String, Result<Vec<Value>, String>);
@@ -296,7 +296,7 @@ impl Run {
 
     /// Carries out one effect; what it would be answered, if anything is.
     pub(crate) fn carry_out(&mut self, effect: &Effect) -> Option<Outcome> {
-        if cluster_of(&effect.kind).is_some_and(|cluster| *cluster != self.rig.cluster.id()) {
+        if effect.kind.cluster().is_some_and(|id| *id != self.rig.cluster.id()) {
             std::mem::swap(&mut self.rig.cluster, &mut self.rig.elsewhere);
         }
         Some(match &effect.kind {

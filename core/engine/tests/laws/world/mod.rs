@@ -25,7 +25,7 @@ use crate::history::{Fact, Record};
 use crate::objects::{uid, version};
 use actors::Timer;
 use branch::Branch;
-use places::{Place, cluster_of};
+use places::Place;
 use resource::{is_of_source, project, resource};
 pub(crate) use resource::{number, running};
 use sources::Further;
@@ -267,7 +267,7 @@ impl World {
             if is_of_source(&effect.kind) {
                 self.asked_source = number;
             }
-            match cluster_of(&effect.kind).map(|cluster| self.place_at(cluster)) {
+            match effect.kind.cluster().map(|cluster| self.place_at(cluster)) {
                 Some(place) => {
                     self.sent_to.insert(number, place);
                     self.within(place, |world| world.note_sent(&effect, number));

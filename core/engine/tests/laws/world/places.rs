@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use capstan_engine::Event;
 use capstan_engine::event::{Discovery, ServedKind, WriteError};
-use capstan_engine::{EffectKind, Event};
 use capstan_model::{ClusterId, GroupKind, ResourceKey};
 use serde_json::{Value, json};
 
@@ -335,7 +335,7 @@ impl World {
         let pending = std::mem::take(&mut self.pending);
         let (lost, left): (Vec<_>, Vec<_>) = pending
             .into_iter()
-            .partition(|(effect, _)| cluster_of(&effect.kind) == Some(&id));
+            .partition(|(effect, _)| effect.kind.cluster() == Some(&id));
         self.pending = left;
         for (effect, number) in lost {
             let why = WriteError::OutcomeUnknown("connection reset".into());
@@ -364,18 +364,5 @@ impl World {
     pub(super) fn reach_at(&mut self, n: u8, reachable: bool) {
         let place = self.behind[usize::from(n) % self.addresses()];
         self.within(place, |world| world.reach(reachable));
-    }
-}
-
-/// The cluster that a request goes to; `None` for one that goes to none.
-pub(super) fn cluster_of(effect: &EffectKind) -> Option<&ClusterId> {
-    match effect {
-        EffectKind::Apply(task) => Some(&task.cluster),
-        EffectKind::Delete { cluster, .. }
-        | EffectKind::Observe { cluster, .. }
-        | EffectKind::RemoveFinalizer { cluster, .. }
-        | EffectKind::MigrateFields { cluster, .. }
-        | EffectKind::WatchKinds { cluster, .. } => Some(cluster),
-        _ => None,
     }
 }

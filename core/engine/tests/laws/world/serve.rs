@@ -10,7 +10,6 @@ use capstan_model::{Manifest, ResourceKey, SourceLocation};
 use serde_json::{Value, json};
 
 use super::World;
-use super::places::cluster_of;
 use super::sources::unreachable_source;
 use crate::evidence::is_planned_by;
 use crate::history::{Answer, Ask, Fact, Request};
@@ -131,7 +130,7 @@ impl World {
 
     /// Carries out one effect; what it is answered, if anything.
     pub(super) fn serve(&mut self, effect: &Effect, number: u64) -> Option<Outcome> {
-        if let Some(cluster) = cluster_of(&effect.kind) {
+        if let Some(cluster) = effect.kind.cluster() {
             self.go_to(self.place_at(cluster));
         }
         let fault = self.fault(&effect.kind, number);
