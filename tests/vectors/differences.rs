@@ -186,7 +186,10 @@ pub(crate) const DEFAULT: &[EndRule] = &[
             let is_deleted = deleted.next().is_some();
             let is_lost = homes(it.key).contains(&namespace) && is_deleted && it.way != Way::Deleted;
             let is_there = matches!(it.way, Way::Kept | Way::Changed | Way::Made);
-            let is_itself = it.key == namespace && is_there && (is_deleted || it.argo.is_short());
+            let mut tracked = it.case.live.iter().filter(|live| !live.unmanaged);
+            // Nothing but a prune of it is planned there, which may well be left undone.
+            let is_left = it.way == Way::Changed && tracked.any(|live| key_of(&live.obj) == namespace);
+            let is_itself = it.key == namespace && is_there && (is_deleted || it.argo.is_short() || is_left);
             has_option(it.case, "CreateNamespace=true") && !is_declared && (is_itself || is_lost)
         },
         reason: "the namespace that CreateNamespace makes is made again or kept, with what is in it; Argo CD prunes it when its manifest \
@@ -195,10 +198,16 @@ pub(crate) const DEFAULT: &[EndRule] = &[
     EndRule {
         name: "what-is-needed-stays",
         explains: |it| {
-            let mut declared = it.case.desired.iter().map(key_of);
-            it.way == Way::Kept && declared.any(|key| homes(&key).iter().any(|home| home == it.key))
+            let mut needed = it.case.desired.iter().flat_map(|object| homes(&key_of(object)));
+            let is_deleted = |home: &str| {
+                let mut deleted = it.argo.real().filter(|(_, row)| row.op == "delete");
+                deleted.any(|(_, row)| row.key == home)
+            };
+            let is_in = |home: &str| homes(it.key).iter().any(|own| own == home) && is_deleted(home);
+            it.way == Way::Kept && needed.any(|home| home == it.key || is_in(&home))
         },
-        reason: "a Namespace or a definition that no manifest declares any more stays as long as something declared needs it",
+        reason: "a Namespace or a definition stays, with what is in it, as long as something declared needs it: whether no manifest declares \
+                 it any more, or it is an earlier run of a hook",
     },
     EndRule {
         name: "what-is-not-pruned-needs-no-permission",

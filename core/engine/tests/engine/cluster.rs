@@ -46,6 +46,8 @@ pub(crate) struct Cluster {
     pub(crate) silent: BTreeSet<String>,
     /// Nobody may take a finalizer off.
     pub(crate) keeps_finalizers: bool,
+    /// Whoever takes a finalizer off is told that it is off, and it is put back at once.
+    pub(crate) restores_finalizers: bool,
     /// Objects that the server refuses to write, by name.
     pub(crate) refused: BTreeSet<String>,
     /// Objects that the server would write, and refuses when it comes to that, by name.
@@ -260,9 +262,10 @@ impl Cluster {
 
     /// Takes a finalizer off. Gives the object as it was, when it is gone by that.
     pub(crate) fn release(&mut self, key: &ResourceKey, finalizer: &str) -> Option<Value> {
+        let restores = self.restores_finalizers;
         let live = self.objects.get_mut(key)?;
         let finalizers = live["metadata"]["finalizers"].as_array_mut()?;
-        finalizers.retain(|other| other != finalizer);
+        finalizers.retain(|other| other != finalizer || restores);
         let is_over = finalizers.is_empty() && live["metadata"]["deletionTimestamp"].is_string();
         let mut object = live.clone();
         self.stamp(&mut object);

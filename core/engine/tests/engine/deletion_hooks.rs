@@ -118,6 +118,24 @@ fn what_another_installation_holds_stays_held() {
     }
 }
 
+/// Something in the cluster puts the finalizer back each time: it is taken off once, not again and again, and who waits says for what.
+#[test]
+fn a_hook_that_is_held_anew_is_let_go_once() {
+    let mut backup = hook("backup", "PreDelete");
+    backup["spec"]["ttlSecondsAfterFinished"] = json!(600);
+    let mut fleet = settled(vec![config("a", 0, "1"), backup]);
+    fleet.cluster.restores_finalizers = true;
+    fleet.delete("shop");
+    fleet.settle(MINUTE);
+    let asked = fleet.log.iter().filter(|line| line.contains(" unfinalize "));
+    assert_eq!(asked.count(), 1, "{}", fleet.tail());
+    let conditions = fleet.conditions("shop");
+    assert!(
+        conditions.contains("waiting for hook Job/prod/backup to be let go, since "),
+        "{conditions}"
+    );
+}
+
 /// As those of a sync are.
 #[test]
 fn hooks_are_deleted_as_the_policy_says() {

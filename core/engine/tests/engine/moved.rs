@@ -221,6 +221,27 @@ fn whoever_comes_back_knows_which_cluster_was_there() {
     assert!(conditions.contains("DestinationReplaced"), "{conditions}");
 }
 
+/// The namespace kube-system could not be read when it was synced last: that makes the cluster neither another one nor one that nobody knows.
+#[test]
+fn a_cluster_that_does_not_say_which_it_is_stays_known() {
+    let mut run = two(vec![config("a", 0, "1"), config("b", 0, "1")]);
+    run.settle(MINUTE);
+    let mut rig = run.rig;
+    rig.cluster_uid = String::new();
+    let mut run = start(rig);
+    run.push(vec![config("a", 0, "2"), config("b", 0, "1")]);
+    run.settle(MINUTE);
+    assert_eq!(run.sync(), "Synced Healthy", "{}", run.journal());
+    let mut rig = run.rig;
+    rig.cluster_uid = "another".into();
+    let mut run = start(rig);
+    run.push(vec![config("a", 0, "2")]);
+    run.settle(MINUTE);
+    assert_eq!(deletes(&run), 0, "{}", run.log.join("\n"));
+    let conditions = run.rig.resource["status"]["conditions"].to_string();
+    assert!(conditions.contains("DestinationReplaced"), "{conditions}");
+}
+
 /// A hook may have been created when another cluster comes to the address: that it is not in that one says nothing.
 #[test]
 fn a_hook_is_not_looked_for_in_another_cluster() {
