@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use capstan_model::annotations::HOOK_FINALIZER;
 use capstan_model::{
     AppProject, ApplicationId, ApplicationSource, Blob, ClusterId, GroupKind, GroupVersionKind, Identity, ResourceKey,
     SyncPhase,
@@ -62,6 +63,17 @@ impl EffectKind {
             | Self::MigrateFields { cluster, .. }
             | Self::WatchKinds { cluster, .. } => Some(cluster),
             _ => None,
+        }
+    }
+
+    /// Lets a hook go that Argo CD's hook finalizer holds.
+    pub(crate) fn let_go(cluster: ClusterId, key: ResourceKey, gvk: GroupVersionKind, uid: String) -> Self {
+        Self::RemoveFinalizer {
+            cluster,
+            key,
+            gvk,
+            uid,
+            finalizer: HOOK_FINALIZER.to_owned(),
         }
     }
 }

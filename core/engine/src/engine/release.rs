@@ -302,13 +302,8 @@ impl Engine {
             // That may change with the project.
             Err(why) => return app.releases.refuse(now, key, None, why),
         };
-        let effect = EffectKind::RemoveFinalizer {
-            cluster: app.application.spec.destination.cluster(),
-            key: key.clone(),
-            gvk,
-            uid: uid.clone(),
-            finalizer: HOOK_FINALIZER.to_owned(),
-        };
+        let cluster = app.application.spec.destination.cluster();
+        let effect = EffectKind::let_go(cluster, key.clone(), gvk, uid.clone());
         app.releases.asked.insert(key.clone(), uid);
         let cause = self.cause_of_desired(app);
         self.note(now, app, Some(key), "hook", "Held", "Released", String::new(), cause);

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 
 use capstan_live::Node;
-use capstan_model::annotations::HOOK_FINALIZER;
 use capstan_model::{Backoff, Blob, HookDeletePolicy, HookType, ResourceKey, Timestamp};
 use serde_json::Value;
 
@@ -201,13 +200,8 @@ impl Engine {
         (hook, by): (&DeletionHook, Authorized),
         uid: String,
     ) {
-        let effect = EffectKind::RemoveFinalizer {
-            cluster: app.application.spec.destination.cluster(),
-            key: key.clone(),
-            gvk: hook.gvk.clone(),
-            uid,
-            finalizer: HOOK_FINALIZER.to_owned(),
-        };
+        let cluster = app.application.spec.destination.cluster();
+        let effect = EffectKind::let_go(cluster, key.clone(), hook.gvk.clone(), uid);
         self.emit_as(app, by, effect, InFlight::DeletionHook(phase, key.clone()));
     }
 

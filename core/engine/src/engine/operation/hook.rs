@@ -186,13 +186,8 @@ impl Engine {
         if self.previous_permit(app, operation, &task.key, &uid).is_none() {
             return self.delete_previous(now, app, operation, node, uid);
         }
-        let effect = EffectKind::RemoveFinalizer {
-            cluster: app.application.spec.destination.cluster(),
-            key: task.key,
-            gvk: task.gvk,
-            uid: uid.clone(),
-            finalizer: HOOK_FINALIZER.to_owned(),
-        };
+        let cluster = app.application.spec.destination.cluster();
+        let effect = EffectKind::let_go(cluster, task.key, task.gvk, uid.clone());
         self.emit_as(app, by, effect, InFlight::Task(node));
         self.set_hook(now, app, operation, node, HookTask::Releasing { uid });
     }

@@ -98,13 +98,10 @@ impl Engine {
                 recreate: task.manner.force,
             })),
             What::Delete => self.delete_of(app, operation, run, call, &key)?,
-            What::Release => EffectKind::RemoveFinalizer {
-                cluster,
-                key,
-                gvk,
-                uid: task.live.as_ref().map(|live| live.uid.clone()).unwrap_or_default(),
-                finalizer: HOOK_FINALIZER.to_owned(),
-            },
+            What::Release => {
+                let uid = task.live.as_ref().map(|live| live.uid.clone());
+                EffectKind::let_go(cluster, key, gvk, uid.unwrap_or_default())
+            }
             What::Look => EffectKind::Observe { cluster, key, gvk },
             What::Pause { phase, wave, last } => EffectKind::Pause {
                 phase: *phase,
