@@ -174,6 +174,8 @@ switches! {
     CascadesDefinitions: Scenario,
     /// What holds others, or data, is made anew by a sync that forces.
     RecreatesProtected: Scenario,
+    /// A hook that holds things is deleted for its next run.
+    RecreatesHolders: Story,
     /// Kinds that hold others, or data, are pruned like others.
     PrunesProtectedKinds: Scenario,
     /// A process deletes as soon as it has started.

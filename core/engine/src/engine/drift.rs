@@ -176,7 +176,7 @@ impl Synced {
         match (last_attempt(app), &app.last_operation) {
             (LastAttempt::Succeeded | LastAttempt::Released, _) => Self::All,
             (LastAttempt::Failed, Some(last)) => Self::These(last.started_at, last.finished_at),
-            (LastAttempt::Failed, None) | (LastAttempt::Other, _) => Self::None,
+            (LastAttempt::Failed, None) | (LastAttempt::Other | LastAttempt::Lost, _) => Self::None,
         }
     }
 

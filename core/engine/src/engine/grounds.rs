@@ -1,5 +1,7 @@
 //! Every delete says why: puts the chain of causes together, and asks for permits with it.
 
+use std::collections::BTreeSet;
+
 use capstan_model::annotations::DELETION_APPROVED;
 use capstan_model::{ApplicationSource, ResourceKey, Timestamp};
 
@@ -9,7 +11,7 @@ use super::operation::{INFO_PLAN, OperationRun, info};
 use super::state::ApplicationState;
 use crate::effect::{EffectKind, Propagation};
 use crate::event::{Keeping, ResolvedRevision};
-use crate::guard::{CompleteLive, DeletePermit, DeleteReason, Grounds, PruneLimits, Rule, rules_asked};
+use crate::guard::{CompleteLive, DeletePermit, DeleteReason, Grounds, PruneLimits, Rule, is_looked_into, rules_asked};
 use crate::journal::Cause;
 use crate::settings::Guards;
 
@@ -63,8 +65,13 @@ impl Engine {
         grounds: Grounds,
     ) -> Option<Box<DeletePermit>> {
         let live = CompleteLive::of(&self.cluster(app)?.live, [&key.group_kind()]).ok()?;
+        let is_hook = grounds.reason == DeleteReason::Hook && self.settings.guards == Guards::Capstan;
         let permit = DeletePermit::of_identity(live, key, uid, grounds, &self.settings.installation_id)?;
-        Some(Box::new(permit))
+        Some(Box::new(match is_hook && is_looked_into(key, false) {
+            // Nothing goes along with a hook.
+            true => permit.with_contents(BTreeSet::new()),
+            false => permit,
+        }))
     }
 
     /// What is about to be deleted was kept for `undelete`, or was not.

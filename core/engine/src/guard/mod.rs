@@ -40,7 +40,7 @@ pub(crate) use needed::{is_home, need};
 pub use pause::Pause;
 pub use permit::{DeletePermit, DeletePreconditions, DeleteRefusal};
 pub(crate) use permit::{in_use, not_surveyed, refusal};
-pub(crate) use protected::may_not_be_recreated;
+pub(crate) use protected::{may_not_be_recreated, stays_between_runs};
 pub(crate) use undeclared::{Undeclared, stays_ordinary};
 pub(crate) use warm_up::WarmUp;
 pub(crate) use witness::{CompleteLive, CompleteRender};

@@ -10,6 +10,7 @@ use super::contents::{self, Content, Survey};
 use super::fence::{Fence, LostLease};
 use super::grounds::{DeleteReason, Grounds};
 use super::hold::Rule;
+use super::protected::is_protected;
 use crate::sabotage::{self, Sabotage};
 
 /// The right to delete one object of one identity. Built only inside the engine, from a complete render and a complete live view.
@@ -182,9 +183,9 @@ impl DeletePermit {
         &self.grounds
     }
 
-    /// Is what goes to be kept before it does? Hooks are made to go.
+    /// Is what goes to be kept before it does? Hooks are made to go, but for those that hold things.
     pub fn keeps(&self) -> bool {
-        self.grounds.reason != DeleteReason::Hook
+        self.grounds.reason != DeleteReason::Hook || is_protected(&self.key)
     }
 
     /// Holds the permit against the object as it was just read from the API (not from a cache). Only then the DELETE may be sent,

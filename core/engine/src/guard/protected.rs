@@ -24,6 +24,12 @@ pub(crate) fn may_not_be_recreated(key: &ResourceKey) -> bool {
     is_protected(key) && !sabotage::is(Sabotage::RecreatesProtected)
 }
 
+/// Is what a hook of this kind made written over for its next run, and not deleted? A hook of such a kind does not run: it is there, and holds
+/// things.
+pub(crate) fn stays_between_runs(key: &ResourceKey) -> bool {
+    is_protected(key) && !sabotage::is(Sabotage::RecreatesHolders)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,6 +71,7 @@ fn sorted(tasks: Vec<SyncTask>, request: &PlanRequest<'_>) -> Vec<SyncTask> {
 /// The tasks, in no order.
 fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
     let mut tasks = Vec::new();
+    let mut unnamed = BTreeMap::new();
     let selection = Selection::of(request.selection);
     for (index, target) in request.targets.objects().iter().enumerate() {
         if !selection.has(&target.key) {
@@ -94,7 +95,11 @@ fn tasks(request: &PlanRequest<'_>) -> Vec<SyncTask> {
         }
         for hook in &target.meta.hooks {
             if let Some(phase) = phase_of(*hook) {
-                tasks.push(task(phase, TaskAction::Hook(*hook), hook_key(target, phase, request)));
+                tasks.push(task(
+                    phase,
+                    TaskAction::Hook(*hook),
+                    hook_key(target, phase, request, &mut unnamed),
+                ));
             }
         }
     }
@@ -120,18 +125,40 @@ pub(crate) fn runs_in_a_sync(target: &Target) -> bool {
     target.meta.is_hook && target.meta.hooks.iter().any(|hook| phase_of(*hook).is_some())
 }
 
+/// Does a sync of everything write it: an ordinary object, or a hook that runs in it?
+pub(crate) fn is_written(target: &Target) -> bool {
+    target.meta.is_resource() || runs_in_a_sync(target)
+}
+
 /// Why a hook fails in whose way an object is that is no earlier run of it.
 pub(crate) fn foreign_hook(key: &ResourceKey) -> String {
     format!("{key} exists and does not belong to this application: delete it or rename the hook")
 }
 
-/// A hook without a name gets one that is the same whenever this attempt is looked at again.
-fn hook_key(target: &Target, phase: SyncPhase, request: &PlanRequest<'_>) -> ResourceKey {
+/// A hook without a name gets one that is the same whenever this attempt is looked at again. Of several whose names begin alike, each has its
+/// own: `unnamed` counts them.
+fn hook_key(
+    target: &Target,
+    phase: SyncPhase,
+    request: &PlanRequest<'_>,
+    unnamed: &mut BTreeMap<ResourceKey, usize>,
+) -> ResourceKey {
     let mut key = target.key.clone();
     if let Some(prefix) = &target.generate_name {
         key.name = format!("{prefix}{}-{}", phase.to_string().to_lowercase(), request.hook_suffix);
+        key.name = numbered(&key, unnamed);
     }
     key
+}
+
+/// The name of what is made for a hook without one, of which there may be several that are called alike: the second one is `…-2`.
+pub(crate) fn numbered(key: &ResourceKey, unnamed: &mut BTreeMap<ResourceKey, usize>) -> String {
+    let count = unnamed.entry(key.clone()).or_insert(0);
+    *count += 1;
+    match *count {
+        1 => key.name.clone(),
+        nth => format!("{}-{nth}", key.name),
+    }
 }
 
 pub(super) fn is_namespace(key: &ResourceKey) -> bool {
@@ -167,7 +194,10 @@ fn pull_forward(tasks: &mut [SyncTask], request: &PlanRequest<'_>) {
         let firsts = Firsts::of(tasks);
         let needed = |task: &SyncTask| match task.action {
             TaskAction::Apply | TaskAction::Hook(_) if is_namespace(&task.key) => firsts.inside(&task.key.name),
-            TaskAction::CreateNamespace => firsts.inside(&task.key.name),
+            // Whether the sync fails or not.
+            TaskAction::CreateNamespace => firsts
+                .inside(&task.key.name)
+                .filter(|(phase, _)| *phase != SyncPhase::SyncFail),
             TaskAction::Apply => {
                 let target = task.target.map(|index| &request.targets.objects()[index])?;
                 firsts.of_kind(&defined_kind(target)?)

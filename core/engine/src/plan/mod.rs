@@ -17,7 +17,7 @@ mod order;
 mod outlook;
 mod undeclared;
 mod validate;
-pub(crate) use build::{defined_kind, foreign_hook, phase_of, runs_in_a_sync};
+pub(crate) use build::{defined_kind, foreign_hook, is_written, phase_of, runs_in_a_sync};
 pub(crate) use names::Selection;
 mod render;
 pub(crate) use order::rank;

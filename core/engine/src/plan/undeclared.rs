@@ -2,18 +2,19 @@
 
 use capstan_model::{GroupVersionKind, ResourceKey, SyncPhase};
 
-use super::build::is_namespace;
+use super::build::{is_namespace, is_written};
 use super::names::Selection;
 use super::{PlanRequest, SyncTask, TaskAction};
 
 pub(super) fn namespace_task(request: &PlanRequest<'_>, tasks: &[SyncTask]) -> Option<SyncTask> {
     let name = request.destination_namespace;
     let declared = |task: &SyncTask| is_namespace(&task.key) && task.key.name == name;
+    // Selected or not; but not as a hook that no sync runs.
     let declared_in_source = request
         .targets
         .objects()
         .iter()
-        .any(|target| is_namespace(&target.key) && target.key.name == name);
+        .any(|target| is_namespace(&target.key) && target.key.name == name && is_written(target));
     if !request.create_namespace || name.is_empty() || declared_in_source || tasks.iter().any(declared) {
         return None;
     }

@@ -25,7 +25,7 @@ pub struct AutoSyncInput<'a> {
     pub would_wipe: bool,
     /// Something keeps syncs from beginning: another Application, or an annotation that names none.
     pub held: bool,
-    /// One that failed is due to be begun anew.
+    /// One that failed, or of which nothing is left, is due to be begun anew.
     pub resumes: bool,
     /// What became of the last operation, if it was for these very objects.
     pub last: LastAttempt,
@@ -57,6 +57,8 @@ pub enum LastAttempt {
     Released,
     /// It was for these, and did not end well.
     Failed,
+    /// It was for these and ended well, and nothing of them is there any more, nor could be put back.
+    Lost,
 }
 
 /// The decision.
@@ -92,8 +94,8 @@ pub enum SkipReason {
     PruneNotAllowed,
     /// Synced once already: what differs now is drift, and self-heal's turn.
     Drifted,
-    /// Failed for these very objects, retries included. It is begun anew after a while; a new commit, a changed application or a person does
-    /// not wait for that.
+    /// Failed for these very objects, retries included, or came to nothing: what it made is gone again. It is begun anew after a while; a new
+    /// commit, a changed application or a person does not wait for that.
     AlreadyFailed,
     /// The source is empty, and `allowEmpty` is not set.
     WouldWipe,
@@ -161,9 +163,11 @@ fn wanted(input: &AutoSyncInput<'_>) -> Result<AutoSync, SkipReason> {
         SkipReason::WouldWipe
     } else {
         match input.last {
-            LastAttempt::Failed if !input.resumes => SkipReason::AlreadyFailed,
-            LastAttempt::Other | LastAttempt::Released | LastAttempt::Failed if input.held => SkipReason::Held,
-            LastAttempt::Other | LastAttempt::Failed => {
+            LastAttempt::Failed | LastAttempt::Lost if !input.resumes => SkipReason::AlreadyFailed,
+            LastAttempt::Other | LastAttempt::Released | LastAttempt::Failed | LastAttempt::Lost if input.held => {
+                SkipReason::Held
+            }
+            LastAttempt::Other | LastAttempt::Failed | LastAttempt::Lost => {
                 return Ok(AutoSync::Sync {
                     prune: automated.prune || sabotage::is(Sabotage::PrunesUnasked),
                     hooks: true,
@@ -233,7 +237,7 @@ impl fmt::Display for SkipReason {
             Self::Synced => "it is in sync",
             Self::PruneNotAllowed => "only prunes are left, and spec.syncPolicy.automated.prune is off",
             Self::Drifted => "it was synced already: what differs now is drift",
-            Self::AlreadyFailed => "the last sync of these objects failed; it is begun anew after a while, at once with a commit or by hand",
+            Self::AlreadyFailed => "the last sync of these objects failed, or nothing is left of it; it is begun anew after a while, at once with a commit or by hand",
             Self::Held => "it has to wait",
             Self::Unwritable(why) => return why.fmt(f),
             Self::Refreshing => "the newest commit is being looked at",

@@ -9,6 +9,7 @@ use capstan_model::{
 use serde_json::{Value, json};
 
 use super::{Target, Targets};
+use crate::plan::is_written;
 use crate::settings::Guards;
 
 /// It as it is applied: without a tracking id, so that it is never pruned and never deleted with the application.
@@ -47,13 +48,15 @@ pub(crate) fn namespace_target(key: &ResourceKey, metadata: Option<&ManagedNames
     }
 }
 
-/// The namespace that the option makes: that of the destination, unless one of that name is declared. Then the manifest is all there is.
+/// The namespace that the option makes: that of the destination, unless one of that name is declared. Then the manifest is all there is, but
+/// for one that is a hook which no sync runs.
 pub(crate) fn made_namespace(targets: &Targets, name: &str, options: &SyncOptions) -> Option<ResourceKey> {
     if options.create_namespace != Some(true) || name.is_empty() {
         return None;
     }
     let key = ResourceKey::new("", "Namespace", "", name);
-    targets.find(&key).is_none().then_some(key)
+    let is_declared = targets.find(&key).is_some_and(is_written);
+    (!is_declared).then_some(key)
 }
 
 /// What is known of the namespace that an application makes.

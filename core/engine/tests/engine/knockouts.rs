@@ -6,10 +6,11 @@ use std::panic::catch_unwind;
 use capstan_engine::sabotage::{Sabotage, SeenBy, set};
 
 use crate::guards::{approvals, becomes_hook, needed};
-use crate::{cascade, crash, depends_on, recreate, rehearsal, selective};
+use crate::{cascade, crash, depends_on, holders, recreate, rehearsal, selective};
 
 /// What is broken, and the test that sees it.
-const SEEN_BY: [(Sabotage, fn()); 10] = [
+const SEEN_BY: [(Sabotage, fn()); 11] = [
+    (Sabotage::RecreatesHolders, holders::what_holds_things_stays),
     (Sabotage::LetsHooksVanish, crash::a_hook_that_removes_itself),
     (
         Sabotage::DeletesInUse,

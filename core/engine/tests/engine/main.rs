@@ -20,6 +20,7 @@ mod fleet;
 mod generate;
 mod grounds;
 mod guards;
+mod holders;
 mod hooks;
 mod impersonation;
 mod knockouts;

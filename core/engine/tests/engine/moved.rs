@@ -242,6 +242,23 @@ fn a_cluster_that_does_not_say_which_it_is_stays_known() {
     assert!(conditions.contains("DestinationReplaced"), "{conditions}");
 }
 
+/// A dry run of what was never synced there: that it was synced elsewhere does not make what is missing drift, to be put back object by object.
+#[test]
+fn after_a_dry_run_in_a_new_cluster_everything_is_synced() {
+    let mut run = two(vec![hook("before", "PreSync"), config("a", 0, "1")]);
+    run.rig.resource["spec"]["syncPolicy"]["automated"]["selfHeal"] = json!(true);
+    run.observe_application();
+    run.settle(MINUTE);
+    run.rig
+        .patch_resource(&["spec", "destination"], &json!({"server": EAST}));
+    run.rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": {"dryRun": true}});
+    run.observe_application();
+    run.settle(10 * MINUTE);
+    let jobs = |run: &Run| at(run, EAST).objects.keys().filter(|key| key.kind == "Job").count();
+    assert!(has(&run, EAST, &["a"]), "{}", run.journal());
+    assert_eq!(jobs(&run), 1, "{}", run.journal());
+}
+
 /// A hook may have been created when another cluster comes to the address: that it is not in that one says nothing.
 #[test]
 fn a_hook_is_not_looked_for_in_another_cluster() {

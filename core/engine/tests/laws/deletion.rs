@@ -174,7 +174,7 @@ fn hooks_succeeded(
     (phase, finalizer): (&str, &str),
     at: usize,
 ) -> Result<(), String> {
-    if !has_finalizer(application, finalizer) {
+    if !has_finalizer(application, finalizer) || was_over_elsewhere(timeline, finalizer, at) {
         return Ok(());
     }
     let runs: Vec<&Value> = runs(timeline, phase, at);
@@ -190,6 +190,18 @@ fn hooks_succeeded(
         }
     }
     Ok(())
+}
+
+/// Was a phase over, by its finalizer, when the Application came to this cluster on its way out? Then its hooks ran elsewhere.
+fn was_over_elsewhere(timeline: &Timeline<'_>, finalizer: &str, at: usize) -> bool {
+    let facts = &timeline.record.history[..at];
+    let is_here = |fact: &Fact| matches!(fact, Fact::Destined { place } if *place == timeline.record.place);
+    let came = facts.iter().rposition(|entry| is_here(&entry.fact)).unwrap_or(0);
+    let held = facts[..came].iter().rev().find_map(|entry| match &entry.fact {
+        Fact::HeldBy(finalizers) => Some(finalizers),
+        _ => None,
+    });
+    held.is_some_and(|held| held.iter().all(|name| name != finalizer))
 }
 
 /// What was created for the hooks of a phase. A cluster that somebody restored from a backup has its runs with it, and runs them.

@@ -174,6 +174,8 @@ pub(crate) enum Fact {
     },
     /// The controller was told so.
     DeletionTold,
+    /// These finalizers hold the Application on its way out, from now on.
+    HeldBy(Vec<String>),
     /// The Application is gone.
     ApplicationGone,
     /// The application's sources moved to this commit.

@@ -10,12 +10,13 @@ use crate::objects::{is_ordinary, is_tracked, text};
 use crate::world::running;
 
 /// States, and of how many runs in a thousand at least.
-pub(crate) const FLOORS: [(&str, usize); 22] = [
+pub(crate) const FLOORS: [(&str, usize); 23] = [
     ("another cluster answers", 40),
     ("cut off, and no destination", 25),
     ("deletes held in another cluster", 5),
     ("destination moved", 60),
     ("destination moved back", 30),
+    ("destination moved in a deletion", 5),
     ("destination moved in an operation", 30),
     ("destination moved with a request under way", 4),
     ("four sources", 35),
@@ -39,6 +40,7 @@ pub(crate) const FLOORS: [(&str, usize); 22] = [
 #[derive(Default)]
 struct Course {
     runs: bool,
+    is_deleted: bool,
     destinations: Vec<usize>,
     /// Requests to clusters that are not answered.
     open: BTreeSet<u64>,
@@ -102,12 +104,14 @@ impl Course {
         match fact {
             Fact::Sent(request) if place.is_some() => drop(self.open.insert(request.number)),
             Fact::Answered { request, .. } => drop(self.open.remove(request)),
+            Fact::DeletionTold => self.is_deleted = true,
             Fact::Died | Fact::Started { .. } => self.open.clear(),
             Fact::Destined { place } => {
                 let before = self.destinations.last().copied();
                 let moved = before.is_some_and(|before| before % clusters != place % clusters);
                 say(moved, "destination moved");
                 say(moved && self.destinations.contains(place), "destination moved back");
+                say(moved && self.is_deleted, "destination moved in a deletion");
                 say(moved && self.runs, "destination moved in an operation");
                 say(
                     moved && !self.open.is_empty(),

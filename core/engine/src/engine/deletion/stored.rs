@@ -10,7 +10,7 @@
 //!
 //! Who may write the annotation may edit the Application; what runs is held to the project's destinations and kinds either way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use capstan_model::{GroupVersionKind, HookDeletePolicy, HookType, ObjectMeta, ResourceKey, SourceLocation, Timestamp};
@@ -34,6 +34,8 @@ pub(crate) struct DeletionHook {
     pub(crate) validate: bool,
     pub(crate) object: Value,
     pub(crate) location: SourceLocation,
+    /// Which one it is of those without a name whose names begin alike, from 1.
+    nth: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +70,7 @@ impl DeletionHook {
             gvk,
             location,
             object,
+            nth: 1,
         })
     }
 
@@ -78,6 +81,9 @@ impl DeletionHook {
             let prefix = self.object.pointer("/metadata/generateName").and_then(Value::as_str);
             let phase = format!("{phase:?}").to_lowercase();
             key.name = format!("{}{phase}-{}", prefix.unwrap_or_default(), asked.as_seconds());
+            if self.nth > 1 {
+                key.name = format!("{}-{}", key.name, self.nth);
+            }
         }
         key
     }
@@ -100,7 +106,21 @@ pub(crate) fn phases(targets: &Targets) -> BTreeSet<HookType> {
 pub(crate) fn of_targets(targets: &Targets) -> Vec<DeletionHook> {
     let hooks = targets.objects().iter().filter(|target| is_of_deletion(&target.meta));
     let hook = |target: &Target| DeletionHook::of(target.object.value().ok()?, target.location.clone());
-    hooks.filter_map(hook).collect()
+    numbered(hooks.filter_map(hook).collect())
+}
+
+/// Those without a name whose names begin alike, each with its number.
+fn numbered(mut hooks: Vec<DeletionHook>) -> Vec<DeletionHook> {
+    let mut alike = BTreeMap::new();
+    for hook in hooks.iter_mut().filter(|hook| hook.key.name.is_empty()) {
+        let prefix = hook.object.pointer("/metadata/generateName").and_then(Value::as_str);
+        let count = alike
+            .entry((hook.key.clone(), prefix.unwrap_or_default().to_owned()))
+            .or_insert(0);
+        *count += 1;
+        hook.nth = *count;
+    }
+    hooks
 }
 
 /// As text. `None` when they must not, or cannot, be kept on the Application.
@@ -129,7 +149,8 @@ pub(crate) fn read(text: &str) -> Result<Vec<DeletionHook>, String> {
         DeletionHook::of(object, SourceLocation { file, line })
             .ok_or_else(|| format!("[{index}] is no object with a PreDelete or PostDelete hook"))
     };
-    kept.into_iter().enumerate().map(hook).collect()
+    let hooks: Result<Vec<_>, String> = kept.into_iter().enumerate().map(hook).collect();
+    hooks.map(numbered)
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::engine::state::{ApplicationState, Desired};
 use crate::policy::LastAttempt;
 use crate::sabotage::{self, Sabotage};
 
+/// Where nothing was synced as a whole before: no digest, and no phase.
+const NOTHING: &str = "- -";
+
 /// Was the last sync of everything for what is desired now? By the digest of the objects where we recorded it, else as Argo CD tells: by
 /// commits and sources.
 pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
@@ -44,7 +47,7 @@ pub(in crate::engine) fn last_attempt(app: &ApplicationState) -> LastAttempt {
     match (is_same, is_success) {
         (false, _) => LastAttempt::Other,
         // Not drift of single objects: the namespace was deleted, say. Only a whole sync makes everything anew, in its order.
-        (true, true) if nothing_is_left(app) => LastAttempt::Other,
+        (true, true) if nothing_is_left(app) => LastAttempt::Lost,
         (true, true) if is_released() => LastAttempt::Released,
         (true, true) => LastAttempt::Succeeded,
         (true, false) => LastAttempt::Failed,
@@ -66,7 +69,13 @@ fn before(state: &OperationState) -> Option<(&str, &str)> {
 impl OperationRun {
     /// It will say nothing of what was synced as a whole: what is known of that is kept in it.
     pub(super) fn carry_before(&mut self, app: &ApplicationState) {
-        let Some(state) = app.last_tried_here() else { return };
+        let Some(state) = app.last_tried_here() else {
+            // What was deployed elsewhere says nothing of here.
+            if app.last_operation.is_some() {
+                self.set_info(INFO_BEFORE, NOTHING.to_owned());
+            }
+            return;
+        };
         let is_known = info(&self.operation, INFO_BEFORE).is_some() || !state.phase.is_completed();
         let before = match is_whole(state) {
             true => info(&state.operation, INFO_PLAN).map(|digest| format!("{digest} {}", state.phase)),

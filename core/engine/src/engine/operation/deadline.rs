@@ -32,22 +32,18 @@ impl Engine {
         }
         let task = operation.plan.task(node);
         let group = (task.phase, task.wave);
-        let own = task
-            .target
-            .and_then(|index| operation.targets.as_ref()?.objects().get(index)?.meta.sync_timeout);
+        let own = own_timeout(operation, node);
         let mut limit = own.unwrap_or(self.settings.object_timeout);
-        if matches!(
-            operation.tasks.get(&node).map(|run| &run.state),
-            Some(TaskState::Prune(PruneTask::AwaitingConfirmation))
-        ) {
+        let is_for_person = is_unconfirmed(operation, node);
+        if is_for_person {
             limit = limit.max(self.settings.confirmation_timeout);
         }
         let wave = *operation.waves_begun.entry(group).or_insert(now)
             + of_application(app, WAVE_TIMEOUT).unwrap_or(self.settings.wave_timeout);
-        // Somebody who says more for one object says it for its wave, too.
-        let until = match own {
-            Some(_) => now + limit,
-            None => (now + limit).min(wave.max(now)),
+        // Somebody who says more for one object says it for its wave, too; and people do not keep to the times of waves.
+        let until = match own.is_some() || is_for_person {
+            true => now + limit,
+            false => (now + limit).min(wave.max(now)),
         };
         if let Some(run) = operation.tasks.get_mut(&node) {
             run.begun.get_or_insert(now);
@@ -71,10 +67,15 @@ impl Engine {
                 "" => String::new(),
                 message => format!(": {message}"),
             };
-            let why = format!(
-                "not done within {}, since {since}{last}; say how long with the annotation {SYNC_TIMEOUT}",
-                text(now.since(since))
-            );
+            let waited = now.since(since);
+            let is_of_wave = own_timeout(operation, node).is_none() && waited < self.settings.object_timeout;
+            let how = match is_of_wave {
+                true => format!(
+                    "for its wave it is too late: say how long that may take with the annotation {WAVE_TIMEOUT} of the Application"
+                ),
+                false => format!("say how long with the annotation {SYNC_TIMEOUT}"),
+            };
+            let why = format!("not done within {}, since {since}{last}; {how}", text(waited));
             let state = match operation.plan.task(node).action {
                 TaskAction::Prune if is_unconfirmed(operation, node) => TaskState::Prune(PruneTask::PruneSkipped(
                     format!("left: it was not confirmed since {since}"),
@@ -101,26 +102,30 @@ impl Engine {
             return;
         }
         operation.is_final = true;
-        operation.message = format!(
-            "it lasted longer than {}, which the annotation {SYNC_TIMEOUT} of the Application or the default allows; it was {}",
-            text(limit),
-            match operation.message.as_str() {
-                "" => "waiting",
-                message => message,
-            }
-        );
+        let was = match operation.message.as_str() {
+            "" => "waiting",
+            message => message,
+        };
+        let how = format!("which the annotation {SYNC_TIMEOUT} of the Application or the default allows; it was {was}");
+        operation.message = format!("it lasted longer than {}, {how}", text(limit));
         let stage = match operation.stage {
             Stage::BackingOff { .. } | Stage::Planning => Stage::Ended(OperationPhase::Failed),
             _ => {
                 operation.is_stopping = true;
                 operation.set_info(INFO_EXPIRED, now.to_string());
                 Stage::Terminating {
-                    by: format!("its deadline of {}", text(limit)),
+                    by: format!("its deadline of {}, {how}", text(limit)),
                 }
             }
         };
         self.enter(now, app, operation, stage);
     }
+}
+
+/// What the object itself says.
+fn own_timeout(operation: &OperationRun, node: NodeIndex) -> Option<Duration> {
+    let index = operation.plan.task(node).target?;
+    operation.targets.as_ref()?.objects().get(index)?.meta.sync_timeout
 }
 
 fn is_unconfirmed(operation: &OperationRun, node: NodeIndex) -> bool {

@@ -21,7 +21,7 @@ use crate::engine::gate::Gate;
 use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::{DeletePermit, DeleteReason};
+use crate::guard::{DeletePermit, DeleteReason, stays_between_runs};
 use crate::health::assess_with;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
@@ -79,7 +79,9 @@ impl Engine {
                     () => self.delete_previous(now, app, operation, node, uid),
                 }
             }
-            (Existence::Missing, None) => self.create_hook(now, app, operation, node, (&identity, by)),
+            (Existence::Missing, None) => {
+                self.create_hook(now, app, operation, node, (&identity, by), ApplyMode::Create);
+            }
             _ => self.await_list(app, operation, node, &task.key.group_kind()),
         }
     }
@@ -91,6 +93,7 @@ impl Engine {
         operation: &mut OperationRun,
         node: NodeIndex,
         (identity, by): (&str, Authorized),
+        mode: ApplyMode,
     ) {
         let task = operation.plan.task(node).clone();
         let Some(target) = task
@@ -120,7 +123,7 @@ impl Engine {
             key: task.key.clone(),
             gvk: task.gvk.clone(),
             object: Blob::new(&self.made(app, object, &task.key, identity, is_held)),
-            mode: ApplyMode::Create,
+            mode,
             dry_run: DryRun::No,
             validate: target.meta.sync_options.validate != Some(false),
             recreate: false,
@@ -235,6 +238,9 @@ impl Engine {
         uid: String,
     ) {
         let key = operation.plan.task(node).key.clone();
+        if stays_between_runs(&key) {
+            return self.write_over(now, app, operation, node, &uid);
+        }
         let by = match self.authorize_of(app, operation, &key, Verb::Delete) {
             Ok(by) => by,
             Err(why) => return self.set_hook(now, app, operation, node, HookTask::Failed(why)),
@@ -250,6 +256,34 @@ impl Engine {
                 self.set_hook(now, app, operation, node, HookTask::Failed(foreign_hook(&key)));
             }
         }
+    }
+
+    /// What holds others, or data, is no run that could be made anew: the one that is there is written as it is declared, and is this run then.
+    fn write_over(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        operation: &mut OperationRun,
+        node: NodeIndex,
+        uid: &str,
+    ) {
+        let task = operation.plan.task(node).clone();
+        if self.previous_permit(app, operation, &task.key, uid).is_none() {
+            return self.set_hook(now, app, operation, node, HookTask::Failed(foreign_hook(&task.key)));
+        }
+        let by = match self.authorize_of(app, operation, &task.key, Verb::Apply) {
+            Ok(by) => by,
+            Err(why) => return self.set_hook(now, app, operation, node, HookTask::Failed(why)),
+        };
+        let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
+        self.create_hook(
+            now,
+            app,
+            operation,
+            node,
+            (&identity, by),
+            ApplyMode::ServerSide { force: true },
+        );
     }
 
     fn previous_permit(

@@ -1,4 +1,5 @@
-//! An automated sync that failed, its retries included, is begun anew after a while.
+//! An automated sync that failed, its retries included, is begun anew after a while; so is one that ended well and of which nothing is left,
+//! the first time at once.
 //!
 //! **Problem.** What made it fail is often not in Git: an admission webhook that was down, a quota that was full, an image that was not
 //! there yet. Argo CD gives up on the commit then, and the cluster stays different until somebody notices.
@@ -22,9 +23,16 @@ pub(super) const INFO_RESUMED: &str = "capstan.dev/resumed";
 /// Entry of `operation.info`: who ended it.
 pub(super) const INFO_STOPPED: &str = "capstan.dev/stopped";
 
-/// When it is begun anew, if it is: it failed, or is a sync of some objects or a dry run that came after one which did.
-fn resumes_at(state: &OperationState, settings: &Settings) -> Option<Timestamp> {
+/// When it is begun anew, if it is: it failed, or is a sync of some objects or a dry run that came after one which did; or nothing `is_lost`
+/// of what it made.
+fn resumes_at(state: &OperationState, is_lost: bool, settings: &Settings) -> Option<Timestamp> {
     let operation = &state.operation;
+    let times = resumed(state);
+    if is_lost && settings.guards == Guards::Capstan {
+        // Whoever deleted everything once is not to be waited for; what takes away each sync's objects is.
+        let wait = times.checked_sub(1).map(|times| settings.resume_wait(times));
+        return Some(state.finished_at? + wait.unwrap_or_default());
+    }
     let has_failed = match is_whole(state) {
         true => operation.initiated_by.automated && state.phase != OperationPhase::Succeeded,
         false => info(operation, INFO_RESUMED).is_some(),
@@ -32,7 +40,7 @@ fn resumes_at(state: &OperationState, settings: &Settings) -> Option<Timestamp> 
     let is_wanted = settings.guards == Guards::Capstan && !settings.resume_backoff.is_zero();
     let is_ours = has_failed && is_wanted && info(operation, INFO_STOPPED).is_none();
     let ended = state.finished_at.filter(|_| is_ours)?;
-    Some(ended + settings.resume_wait(resumed(state)))
+    Some(ended + settings.resume_wait(times))
 }
 
 fn resumed(state: &OperationState) -> u32 {
@@ -48,8 +56,9 @@ impl Engine {
             .last_operation
             .as_ref()
             .filter(|_| is_automated && app.operation.is_none())?;
-        let at = resumes_at(state, &self.settings)?;
-        (last_attempt(app) == LastAttempt::Failed).then_some(at)
+        let last = last_attempt(app);
+        let at = resumes_at(state, last == LastAttempt::Lost, &self.settings)?;
+        matches!(last, LastAttempt::Failed | LastAttempt::Lost).then_some(at)
     }
 
     /// Is it time?
@@ -59,7 +68,7 @@ impl Engine {
 
     /// Of an operation that ended: when it is begun anew, for people.
     pub(super) fn tell_resume(&mut self, now: Timestamp, app: &ApplicationState, operation: &mut OperationRun) {
-        if let Some(at) = resumes_at(&operation.record(Some(now)), &self.settings) {
+        if let Some(at) = resumes_at(&operation.record(Some(now)), false, &self.settings) {
             let when = format!("begun anew at {at}, or with what changes before");
             operation.message = format!("{}; {when}", operation.message);
             // A newer commit does not wait.
@@ -71,18 +80,20 @@ impl Engine {
         }
     }
 
-    /// Counts on from the sync that failed; what is not a sync of everything keeps the count.
-    pub(super) fn count_on(&self, app: &ApplicationState, run: &mut OperationRun) {
-        let failed = app
-            .last_operation
-            .as_ref()
-            .filter(|_| last_attempt(app) == LastAttempt::Failed);
-        let Some(failed) = failed else { return };
+    /// Counts on from the sync that failed, or came to nothing; what is not a sync of everything keeps the count. `last` is as it was before this
+    /// one was asked for.
+    pub(super) fn count_on(&self, app: &ApplicationState, last: LastAttempt, run: &mut OperationRun) {
+        let before = app.last_operation.as_ref();
+        let counts = matches!(last, LastAttempt::Failed | LastAttempt::Lost);
+        let Some(before) = before.filter(|_| counts) else {
+            return;
+        };
         let is_part = run.is_selective() || run.is_dry_run();
-        if is_part && resumes_at(failed, &self.settings).is_some() {
-            run.set_info(INFO_RESUMED, resumed(failed).to_string());
+        let keeps = || last == LastAttempt::Failed && resumes_at(before, false, &self.settings).is_some();
+        if is_part && keeps() {
+            run.set_info(INFO_RESUMED, resumed(before).to_string());
         } else if !is_part && run.is_automated() {
-            run.set_info(INFO_RESUMED, resumed(failed).saturating_add(1).to_string());
+            run.set_info(INFO_RESUMED, resumed(before).saturating_add(1).to_string());
         }
     }
 }

@@ -91,6 +91,8 @@ impl Engine {
     ) -> OperationRun {
         let last = app.last_operation.as_ref().map_or(0, super::recorded_number);
         app.epoch = app.epoch.max(last) + 1;
+        // By what was tried to be put right, too.
+        let attempted = last_attempt(app);
         app.heal.clear();
         app.contention.clear();
         let sync = operation.sync.clone().unwrap_or_default();
@@ -106,7 +108,7 @@ impl Engine {
         run.set_info(INFO_EPOCH, run.number.to_string());
         run.remember_destinations(app);
         run.note_named(&sync);
-        self.count_on(app, &mut run);
+        self.count_on(app, attempted, &mut run);
         if run.is_selective() || run.is_dry_run() {
             run.carry_before(app);
         }

@@ -1,6 +1,7 @@
 //! Several sources and several clusters: which there are, and what happens to them. Most cases have one of each.
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -25,6 +26,11 @@ enum Aim {
     Rebuild,
     /// The first sync is under way when the destination moves.
     MoveEarly(u8),
+    /// The Application is being deleted when the destination moves, and perhaps moves back.
+    MoveInDeletion {
+        after: u8,
+        back: Option<u8>,
+    },
     /// Something leaves a source after the first.
     Prune,
     /// Something leaves the source after the destination moved.
@@ -38,6 +44,7 @@ fn aim(of_sources: bool, of_clusters: bool) -> impl Strategy<Value = Aim> {
         2 * clusters => Just(Aim::Rebuild),
         clusters => Just(Aim::PruneElsewhere),
         2 * clusters => (6u8..30).prop_map(Aim::MoveEarly),
+        clusters => (0u8..30, option::of(0u8..30)).prop_map(|(after, back)| Aim::MoveInDeletion { after, back }),
         sources => Just(Aim::Prune),
     ]
 }
@@ -197,6 +204,7 @@ impl Several {
                 case.policy.automated = true;
                 case.script.insert(0, (after, Action::Move(1)));
             }
+            Aim::MoveInDeletion { after, back } => move_in_deletion(case, after, back),
             Aim::Prune => prune(case),
             Aim::PruneElsewhere => prune_elsewhere(case),
         }
@@ -217,6 +225,18 @@ fn prune(case: &mut Case) {
         (200, Action::Wait(1)),
     ];
     case.script.splice(0..0, story);
+}
+
+/// Everything was synced before.
+fn move_in_deletion(case: &mut Case, after: u8, back: Option<u8>) {
+    case.policy.automated = true;
+    let deleted = [
+        (u8::MAX, Action::Wait(1)),
+        (0, Action::DeleteApplication),
+        (after, Action::Move(1)),
+    ];
+    let back = back.map(|later| (later, Action::Move(0)));
+    case.script.splice(0..0, deleted.into_iter().chain(back));
 }
 
 fn prune_elsewhere(case: &mut Case) {

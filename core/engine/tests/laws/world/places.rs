@@ -292,7 +292,7 @@ impl World {
     /// Somebody edits the spec: it goes to another cluster from here on.
     pub(super) fn move_destination(&mut self, to: u8) {
         let address = usize::from(to) % self.addresses();
-        if is_going(&self.resource) || self.resource.is_null() || self.addresses() == 1 {
+        if self.resource.is_null() || self.addresses() == 1 {
             return;
         }
         let server = cluster_id(address).to_string();

@@ -54,6 +54,11 @@ impl World {
         if !wanted.is_empty() && wanted != text(&self.resource, "/metadata/resourceVersion") {
             return Err(WriteError::Conflict("the object has been modified".into()));
         }
-        Ok(self.patch(|resource| merge_patch(resource, patch)))
+        let version = self.patch(|resource| merge_patch(resource, patch));
+        if is_going(&self.resource) {
+            let finalizers = serde_json::from_value(self.resource["metadata"]["finalizers"].clone());
+            self.store.note(Fact::HeldBy(finalizers.unwrap_or_default()));
+        }
+        Ok(version)
     }
 }

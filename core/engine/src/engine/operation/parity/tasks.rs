@@ -67,9 +67,11 @@ impl World<'_> {
         tasks
     }
 
-    /// Kinds that the sync itself brings. A hook of no known type is passed over, in this, too.
+    /// Kinds that the sync itself brings. A hook of a type that Argo CD's engine does not know is passed over, in this, too: those of a deletion
+    /// are not its business.
     fn defined(&self) -> BTreeSet<GroupKind> {
-        let is_known = |target: &&Target| !target.meta.is_hook || !target.meta.hooks.is_empty();
+        let of_engine = |hook: &HookType| !matches!(hook, HookType::PreDelete | HookType::PostDelete);
+        let is_known = |target: &&Target| !target.meta.is_hook || target.meta.hooks.iter().any(of_engine);
         let known = self.targets.objects().iter().filter(is_known);
         known.filter_map(defined_kind).collect()
     }
