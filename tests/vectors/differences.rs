@@ -101,6 +101,12 @@ pub(crate) const ARGO: &[Rule] = &[
                  the hook",
     },
     Rule {
+        name: "what-was-just-made-stays",
+        explains: |case, played| is_kept(case, played, Kept::JustMade),
+        reason: "a hook of two phases whose earlier run was on its way out is deleted for its second phase by the identity of that run, which \
+                 is gone; Argo CD deletes by name what its first phase made in the same pass",
+    },
+    Rule {
         name: "what-is-needed-stays",
         explains: |case, played| is_kept(case, played, Kept::Needed),
         reason: "a Namespace or a definition stays while something that is declared, or that may not be pruned, lives in it or is of its kind",
@@ -212,10 +218,15 @@ pub(crate) const DEFAULT: &[EndRule] = &[
     EndRule {
         name: "what-is-not-pruned-needs-no-permission",
         explains: |it| {
-            let is_declared = |key: &String| it.case.desired.iter().any(|object| key_of(object) == *key);
+            let declares = |key: &str, is: fn(&Value) -> bool| {
+                let mut of_key = it.case.desired.iter().filter(|object| key_of(object) == key);
+                of_key.any(is)
+            };
+            let is_written = |key: &str| declares(key, |object| !is_hook(object) || phases(object) > 0);
+            let is_pruned = |key: &str| it.case.op.prune && !declares(key, |_| true);
+            let is_left = |key: &str| has(it.case, key, &[Trouble::Denied]) && !is_written(key) && !is_pruned(key);
             let mut live = it.case.live.iter().map(|live| key_of(&live.obj));
-            let is_left = |key: String| !is_declared(&key) && has(it.case, &key, &[Trouble::Denied]);
-            !it.case.op.prune && it.is_unreached_by_argo() && it.argo.real().next().is_none() && live.any(is_left)
+            it.is_unreached_by_argo() && it.argo.real().next().is_none() && live.any(|key| is_left(&key))
         },
         reason: "an object that the project does not permit and that a sync leaves alone does not keep the others from being synced; Argo CD \
                  refuses a sync without `prune` for what it would not delete",
@@ -262,7 +273,15 @@ pub(crate) const DEFAULT: &[EndRule] = &[
     },
     EndRule {
         name: "what-somebody-deletes-is-written-again",
-        explains: |it| it.is_lost_by_one() || follows(it, &[Trouble::Taken]),
+        explains: |it| {
+            let namespace = format!("/Namespace//{}", it.case.app.namespace);
+            let is_made_again =
+                it.key == namespace && it.way == Way::Changed && has(it.case, it.key, &[Trouble::Taken]);
+            let is_taken = |object: &Value| has(it.case, &key_of(object), &[Trouble::Taken]);
+            let is_awaited =
+                it.is_unreached_by_argo() && it.argo.is_not_valid() && it.case.desired.iter().any(is_taken);
+            it.is_lost_by_one() || is_made_again || is_awaited || follows(it, &[Trouble::Taken])
+        },
         reason: "an object that disappears during a sync before it is settled is written again; Argo CD fails, or waits for it. Neither \
                  brings back what disappears later, and the two do not end in the same round",
     },
@@ -411,7 +430,10 @@ fn annotate(object: &mut Value, name: &str, text: &str) {
 /// Is what is live as it is declared, in everything that the recordings compare?
 fn is_alike(declared: &Value, live: &Value) -> bool {
     let compared = ["/metadata/labels", "/metadata/annotations", "/data", "/spec"];
-    key_of(declared) == key_of(live) && compared.iter().all(|at| declared.pointer(at) == live.pointer(at))
+    // Empty says nothing.
+    let is_empty = |part: &&Value| part.as_object().is_some_and(serde_json::Map::is_empty);
+    let at = |object: &Value, at: &str| object.pointer(at).filter(|part| !is_empty(part)).cloned();
+    key_of(declared) == key_of(live) && compared.iter().all(|place| at(declared, place) == at(live, place))
 }
 
 fn is_misspelt_prune(word: &str) -> bool {

@@ -187,6 +187,11 @@ impl Course {
         self.phase == "Running"
     }
 
+    /// It was refused as a whole.
+    pub(crate) fn is_not_valid(&self) -> bool {
+        self.message.contains("are not valid")
+    }
+
     pub(crate) fn is_short(&self) -> bool {
         self.phase != "Succeeded"
     }

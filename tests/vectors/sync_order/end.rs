@@ -172,11 +172,17 @@ fn ways(
 /// Ordinary objects that are there to stay, and their payload.
 fn state(case: &Case, played: &Played) -> BTreeMap<String, Value> {
     let settled = played.world.settled();
+    // What CreateNamespace made is no hook, and may be declared as one.
+    let is_run = |key: &str| {
+        let mut declared = case.desired.iter().filter(|object| key_of(object) == key);
+        declared.any(|object| crate::differences::phases(object) > 0)
+    };
+    let is_run = |key: &str| key.starts_with("/Namespace/") && is_run(key);
     let stays = played
         .world
         .objects
         .iter()
-        .filter(|(key, object)| settled.contains(*key) && !is_hook(&object.value));
+        .filter(|(key, object)| settled.contains(*key) && !is_hook(&object.value) && !is_run(key));
     let ordinary = stays.filter(|(key, _)| !declared_by_generated_name(case, key));
     ordinary
         .map(|(key, object)| (key.clone(), object.value["metadata"]["labels"].clone()))
@@ -222,9 +228,13 @@ fn declared_by_generated_name(case: &Case, key: &str) -> bool {
 /// protect itself.
 pub(crate) fn may_be_deleted(case: &Case, key: &str, object: &Value) -> bool {
     let live = case.live.iter().find(|live| key_of(&live.obj) == key);
-    if live.is_some_and(|live| live.deleting) || case.script.vanish.iter().any(|vanish| vanish.key == key) {
-        return true;
-    }
+    let is_taken = live.is_some_and(|live| live.deleting) || case.script.vanish.iter().any(|vanish| vanish.key == key);
+    is_taken || may_be_pruned(case, key, object)
+}
+
+/// The same of what nobody else deletes.
+pub(crate) fn may_be_pruned(case: &Case, key: &str, object: &Value) -> bool {
+    let live = case.live.iter().find(|live| key_of(&live.obj) == key);
     let is_tracked = live.is_some_and(|live| !live.unmanaged);
     // What has become a hook that runs goes as a prune does, to make room for it.
     let stays = |desired: &&Value| key_of(desired) == key && crate::differences::phases(desired) == 0;

@@ -4,7 +4,7 @@
 //! there. Whose delete it is, and what keeps it, is read from the case.
 
 use super::case::{Case, Round, Row, key_of};
-use super::end::{is_hook, may_be_deleted};
+use super::end::{is_hook, may_be_deleted, may_be_pruned};
 use super::replay::Played;
 use super::trouble::homes;
 
@@ -17,6 +17,8 @@ pub(crate) enum Kept {
     Ordinary,
     /// What is declared, or may not be pruned, lives in it or is of its kind.
     Needed,
+    /// It is the run that this very pass made: the earlier one was on its way out.
+    JustMade,
 }
 
 /// Does a case go otherwise first by deletes that are left undone, each for a reason, and the first of them for this one?
@@ -27,18 +29,23 @@ pub(crate) fn is_kept(case: &Case, played: &Played, reason: Kept) -> bool {
 }
 
 fn kept(case: &Case, row: &Row) -> Option<Kept> {
+    if is_made(case, &row.key) {
+        return Some(Kept::Needed);
+    }
     let live = case.live.iter().find(|live| key_of(&live.obj) == row.key)?;
     let is_inside = |key: &String| homes(key).contains(&row.key);
     let mut declared = case.desired.iter().map(key_of);
     let inside = case.live.iter().filter(|live| is_inside(&key_of(&live.obj)));
     let mut staying = inside.filter(|live| !may_be_deleted(case, &key_of(&live.obj), &live.obj));
-    let ordinary = !is_hook(&live.obj) && row.has("hook") && !may_be_deleted(case, &row.key, &live.obj);
+    let of_hook = row.has("hook");
+    let ordinary = !is_hook(&live.obj) && of_hook && !live.deleting && !may_be_pruned(case, &row.key, &live.obj);
+    let mut hooks = case.desired.iter().filter(|object| key_of(object) == row.key);
+    let runs_twice = hooks.any(|object| crate::differences::phases(object) > 1);
     match () {
         () if live.unmanaged => Some(Kept::NotTracked),
         () if ordinary => Some(Kept::Ordinary),
-        () if is_made(case, &row.key) || declared.any(|key| is_inside(&key)) || staying.next().is_some() => {
-            Some(Kept::Needed)
-        }
+        () if live.deleting && of_hook && runs_twice => Some(Kept::JustMade),
+        () if declared.any(|key| is_inside(&key)) || staying.next().is_some() => Some(Kept::Needed),
         () => None,
     }
 }

@@ -13,7 +13,8 @@ use crate::evidence::{Timeline, is_written_as};
 use crate::generate::Nature;
 use crate::history::{Actor, Answer, Ask, Fact, Record};
 use crate::objects::{
-    Health, PREFIX, annotation, has_option, health, is_held, is_hook, is_ordinary, is_tracked, key_of, text, uid,
+    Health, PREFIX, annotation, has_option, health, is_going, is_held, is_hook, is_ordinary, is_tracked, key_of, text,
+    uid,
 };
 
 const OBJECTS: &str = "resources-finalizer.argocd.argoproj.io";
@@ -104,7 +105,8 @@ fn goes_along(object: &Value) -> bool {
 /// Is no hook of the deletion held, when nobody is left to let go of it?
 fn none_held(timeline: &Timeline<'_>, at: usize) -> Result<(), String> {
     let mut held = timeline.all_live(at).into_iter();
-    match held.find(|live| is_run(live) && is_held(live)) {
+    // Without its tracking id, which somebody took off, it is nobody's to touch.
+    match held.find(|live| is_run(live) && is_tracked(live) && is_held(live)) {
         Some(held) => Err(format!("[{at}] nobody is left to let go of hook {}", key_of(held))),
         None => Ok(()),
     }
@@ -160,9 +162,9 @@ fn all_gone(timeline: &Timeline<'_>, application: &Value, at: usize) -> Result<(
 /// and nobody said that the rest is to go.
 fn is_orphan(timeline: &Timeline<'_>, live: &Value, at: usize) -> bool {
     let facts = &timeline.record.history[..at];
-    let written = facts.iter().rposition(
-        |entry| matches!(&entry.fact, Fact::Written { by: Actor::Us, object, .. } if uid(object) == uid(live)),
-    );
+    // What is deleted is written, too.
+    let is_written = |fact: &Fact| matches!(fact, Fact::Written { by: Actor::Us, object, .. } if uid(object) == uid(live) && !is_going(object));
+    let written = facts.iter().rposition(|entry| is_written(&entry.fact));
     let is_elsewhere = |fact: &Fact| matches!(fact, Fact::Destined { place } if *place != timeline.record.place);
     written.is_none_or(|written| facts[written..].iter().any(|entry| is_elsewhere(&entry.fact)))
 }

@@ -250,7 +250,7 @@ fn of_status(status: &Value, reached: &mut BTreeSet<&'static str>) {
         ("terminated", "terminated"),
         ("superseded by", "superseded"),
         ("not done within", "deadline of an object"),
-        ("lasted longer than", "deadline of a sync"),
+        ("its deadline of", "deadline of a sync"),
         ("confirmation to prune", "waits for a confirmation"),
         ("waiting for the list of", "waits for a list"),
         ("paused since", "paused by a window"),

@@ -38,9 +38,11 @@ impl Engine {
             };
             return Some(Box::new(self.with_contents(app, operation, permit)));
         }
-        let uid = &task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?.uid;
+        let found = task.live.as_ref().filter(|_| task.is_hook || task.manner.force)?;
+        let uid = &found.uid;
         if task.is_hook && self.is_ordinary(app, &task.key) {
-            let may_go = self.ordinary_stays(app, operation, &task.key).is_none();
+            // What goes already is only waited for.
+            let may_go = found.is_deleting || self.ordinary_stays(app, operation, &task.key).is_none();
             let permit = || self.convert_permit(app, operation, &task.key, uid);
             return may_go.then(permit).flatten();
         }
