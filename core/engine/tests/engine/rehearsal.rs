@@ -114,3 +114,20 @@ fn a_dry_run_of_a_changed_hook_says_that_it_would_be_accepted() {
     );
     assert_eq!(image(&run, "migrate"), "1");
 }
+
+/// What cannot be tried is counted, and not called accepted.
+#[test]
+fn a_dry_run_says_how_many_it_could_not_try() {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prod", "annotations": {}}});
+    let mut rig = Rig::new(vec![namespace, config("a", 0, "1"), config("b", 0, "1")]);
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": {"dryRun": true}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    let message = run.rig.status("/operationState/message");
+    assert_eq!(
+        message,
+        "dry run: the cluster would accept the one object that could be tried, 0 would be deleted; nothing was written; 2 could not be tried, \
+         since what they need is not there yet"
+    );
+}

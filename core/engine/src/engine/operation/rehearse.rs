@@ -19,7 +19,7 @@ use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
-use crate::plan::TaskAction;
+use crate::plan::{SyncTask, TaskAction};
 use crate::policy::Verb;
 use crate::sabotage::{self, Sabotage};
 
@@ -34,6 +34,8 @@ pub(crate) struct Rehearsal {
     /// Not asked yet.
     left: Vec<NodeIndex>,
     tried: usize,
+    /// They cannot be asked for: their kind, or their namespace, is not there yet.
+    untried: usize,
     /// What the server refuses, and why.
     refused: Vec<(NodeIndex, String)>,
 }
@@ -76,8 +78,12 @@ impl Engine {
             .filter_map(|(node, _)| can_be_tried(node))
             .filter(|&node| self.already(app, operation, operation.plan.task(node)).is_none())
             .collect();
+        let is_written = |task: &SyncTask| matches!(task.action, TaskAction::Apply | TaskAction::Hook(_));
+        let written = operation.plan.tasks().filter(|(_, task)| is_written(task));
+        let untried = written.filter(|(node, _)| can_be_tried(*node).is_none()).count();
         (operation.is_dry_run() || !left.is_empty()).then_some(Rehearsal {
             left,
+            untried,
             ..Rehearsal::default()
         })
     }
@@ -192,12 +198,17 @@ impl Engine {
             .tasks()
             .filter(|(_, task)| task.action == TaskAction::Prune)
             .count();
+        let untried = match rehearsal.untried {
+            0 => String::new(),
+            untried => format!("; {untried} could not be tried, since what they need is not there yet"),
+        };
         let tried = match rehearsal.tried {
             1 => "the one object that could be tried".to_owned(),
             tried => format!("all {tried} objects that could be tried"),
         };
-        let message =
-            format!("dry run: the cluster would accept {tried}, {prunes} would be deleted; nothing was written");
+        let message = format!(
+            "dry run: the cluster would accept {tried}, {prunes} would be deleted; nothing was written{untried}"
+        );
         operation.message = message;
         self.enter(now, app, operation, Stage::Ended(OperationPhase::Succeeded));
     }
