@@ -62,6 +62,8 @@ switches! {
     PrunesLastFirst: Law,
     /// What lost its tracking id is pruned all the same.
     DeletesUntracked: Law,
+    /// What another controller took over right before the delete goes all the same.
+    DeletesOwned: Scenario,
     /// `Prune=false` does not count.
     DeletesProtected: Law,
     /// What is declared is pruned, too.

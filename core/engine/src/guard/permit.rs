@@ -251,7 +251,7 @@ pub(crate) fn refusal(
             live: found(annotation).to_owned(),
         });
     }
-    if let Some(owner) = controller(live) {
+    if let Some(owner) = controller(live).filter(|_| !sabotage::is(Sabotage::DeletesOwned)) {
         return Some(DeleteRefusal::Owned { key: boxed(), owner });
     }
     let options = ObjectMeta::of(live).sync_options;

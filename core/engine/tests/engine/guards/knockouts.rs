@@ -192,6 +192,7 @@ fn of_last_look() -> Shown {
             DeletesProtected,
             ownership::what_says_at_the_last_moment_that_it_stays_stays,
         ),
+        (DeletesOwned, ownership::what_another_controller_took_over_stays),
     ])
     .and_by_laws([NoPreconditions, BlindReplace, DeletesUntracked, DeletesProtected])
 }

@@ -11,6 +11,11 @@ fn named() -> Settings {
 
 /// Before the delete is carried out somebody writes this annotation of the object that goes.
 fn rewritten(annotation: &str, value: &str) -> Run {
+    edited(&["metadata", "annotations", annotation], &json!(value))
+}
+
+/// The same of any field.
+fn edited(path: &[&str], value: &Value) -> Run {
     let mut run = Rig::new(maps(0..3)).start_with(named(), Vec::new());
     run.settle(MINUTE);
     run.push(maps(0..2));
@@ -28,9 +33,7 @@ fn rewritten(annotation: &str, value: &str) -> Run {
             }
         }
     }
-    run.rig
-        .cluster
-        .edit(&key, &["metadata", "annotations", annotation], json!(value), "somebody");
+    run.rig.cluster.edit(&key, path, value.clone(), "somebody");
     run.settle(MINUTE);
     run
 }
@@ -52,4 +55,12 @@ pub(crate) fn what_another_application_took_over_stays() {
 pub(crate) fn what_says_at_the_last_moment_that_it_stays_stays() {
     let run = rewritten("argocd.argoproj.io/sync-options", "Prune=false");
     assert_eq!((count(&run), deletes(&run)), (3, 0), "{}", run.journal());
+}
+
+#[test]
+pub(crate) fn what_another_controller_took_over_stays() {
+    let owner = |controls: bool| json!([{"apiVersion": "a.io/v1", "kind": "Thing", "name": "boss", "uid": "boss-1", "controller": controls}]);
+    let run = edited(&["metadata", "ownerReferences"], &owner(true));
+    assert_eq!((count(&run), deletes(&run)), (3, 0), "{}", run.journal());
+    assert_eq!(deletes(&edited(&["metadata", "ownerReferences"], &owner(false))), 1);
 }
