@@ -2,6 +2,7 @@
 //! the laws are held against, and each has a floor.
 
 mod people;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -278,7 +279,7 @@ fn of_status(status: &Value, reached: &mut BTreeSet<&'static str>) {
 }
 
 /// States, and of how many runs in a thousand at least.
-const FLOORS: [(&str, usize); 52] = [
+const FLOORS: [(&str, usize); 53] = [
     ("Application gone", 30),
     ("PostDelete", 3),
     ("PostSync", 31),
@@ -293,6 +294,7 @@ const FLOORS: [(&str, usize); 52] = [
     ("crash in a hook", 6),
     ("crash in an operation", 36),
     ("custom resource", 78),
+    ("deadline of a sync", 1),
     ("deadline of an object", 40),
     ("deletion", 25),
     ("deletion of nothing", 8),
@@ -347,7 +349,11 @@ fn every_state_is_reached() {
             for (held, found) in held.iter_mut().zip(found) {
                 *held += usize::from(found > 0);
             }
-            for state in reached(&record).union(&people::reached(&Timeline::of(&record))) {
+            let timeline = Timeline::of(&record);
+            let of_people = people::reached(&timeline);
+            let states = [reached(&record), of_people, words::reached(&timeline)];
+            let states: BTreeSet<&str> = states.into_iter().flatten().collect();
+            for state in &states {
                 *counts.entry(*state).or_default() += 1;
                 *plain.entry(*state).or_default() += usize::from(bias != Bias::Places);
             }
@@ -366,7 +372,7 @@ fn every_state_is_reached() {
         .map(|((law, _), held)| format!("{law}: {held} of {runs} runs"));
     println!("{}\n{}", table.join("\n"), laws.collect::<Vec<_>>().join("\n"));
     let plain = |state: &str| plain.get(state).copied().unwrap_or(0) * 1000 / plain_runs;
-    let floors = FLOORS.into_iter().chain(people::FLOORS);
+    let floors = FLOORS.into_iter().chain(people::FLOORS).chain(words::FLOORS);
     let floors = floors.map(|(state, floor)| (state, floor, plain(state)));
     let of_several = several::FLOORS.map(|(state, floor)| (state, floor, share(state)));
     let all = floors.chain(of_several);
