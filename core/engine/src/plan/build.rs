@@ -138,7 +138,7 @@ pub(super) fn is_namespace(key: &ResourceKey) -> bool {
     key.group.is_empty() && key.kind == "Namespace"
 }
 
-fn is_definition(key: &ResourceKey) -> bool {
+pub(super) fn is_definition(key: &ResourceKey) -> bool {
     key.group == "apiextensions.k8s.io" && key.kind == "CustomResourceDefinition"
 }
 

@@ -111,9 +111,11 @@ pub(super) fn never(target: &Target) -> Option<&'static str> {
     } else if hooks.iter().any(is_of_deletion) {
         Some("it is a hook of the deletion, which no sync runs")
     } else if hooks.contains(&HookType::Skip) {
-        Some("its hook types are Skip and none that is known, so it is never written")
+        Some("its hook types are Skip and none that is run, so it is never written")
     } else {
-        Some("its hook annotation names no type that is known, so it is never written")
+        Some(
+            "its hook annotation names no type that is run (Helm's test and rollback hooks are not), so it is never written",
+        )
     }
 }
 

@@ -10,16 +10,19 @@
 //!
 //! Deliberately absent: whether a task has anything to do. That is found out when its turn comes.
 
+mod aside;
 mod build;
 mod claims;
 mod cycle;
 mod declared;
 mod draw;
+mod lanes;
 mod names;
 mod order;
 mod outlook;
 mod undeclared;
 mod validate;
+pub use aside::{Aside, DeletionPhase, Going, NeverApplied};
 pub(crate) use build::{defined_kind, foreign_hook, phase_of, runs_in_a_sync};
 pub use cycle::Cycle;
 pub(crate) use names::Selection;

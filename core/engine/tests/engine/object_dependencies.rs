@@ -232,7 +232,7 @@ fn what_no_sync_brings_is_refused() {
         ("Skip", "its hook type is Skip, so it is never written"),
         (
             "Presync",
-            "its hook annotation names no type that is known, so it is never written",
+            "its hook annotation names no type that is run (Helm's test and rollback hooks are not), so it is never written",
         ),
     ] {
         let message = refused(vec![after(config("a", 0, "1"), "ConfigMap/b"), note("b", types)]);

@@ -89,7 +89,7 @@ fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
     let story = || {
         format!(
             "{}\n{done:#?}\n{}\n{}",
-            reads.plan.text(Some(&outlook)),
+            reads.plan.text(Some(&outlook), &Aside::default()),
             run.rig.status("/operationState/message"),
             run.journal()
         )
