@@ -85,10 +85,10 @@ impl Plan {
         let left = 2 * MARGIN + longest * LETTER;
         // Lines are below the boxes: none goes through a text.
         let (mut lines, mut boxes) = (String::new(), String::new());
-        let mut places: BTreeMap<NodeIndex, (usize, usize)> = BTreeMap::new();
+        let mut places: BTreeMap<NodeIndex, (usize, (usize, usize))> = BTreeMap::new();
         let (said, height) = draw_headline(&mut boxes, outlook);
         let (mut top, mut widest) = (MARGIN + height, 1);
-        for lane in &lanes {
+        for (number, lane) in lanes.iter().enumerate() {
             let rows = lane.items.len().div_ceil(PER_ROW).max(1);
             if lane.follows {
                 let x = left + BOX.0 / 2;
@@ -103,13 +103,16 @@ impl Plan {
                 let column = at % PER_ROW;
                 let place = (left + column * (BOX.0 + GAP.0), top + (at / PER_ROW) * (BOX.1 + GAP.0));
                 widest = widest.max(column + 1);
-                places.extend(item.node.map(|node| (node, place)));
+                places.extend(item.node.map(|node| (node, (number, place))));
                 draw_item(&mut boxes, item, place);
             }
             top += rows * BOX.1 + (rows - 1) * GAP.0 + GAP.1;
         }
         for (before, node, why) in self.own_edges() {
-            if let (Some(&from), Some(&to)) = (places.get(&before), places.get(&node)) {
+            if let (Some(&(of, from)), Some(&(lane, to))) = (places.get(&before), places.get(&node))
+                // A namespace has a line to everything in it: where the lanes say so already, it would hide the others.
+                && (why != Dependency::Namespace || of == lane)
+            {
                 draw_edge(&mut lines, from, to, why);
             }
         }

@@ -180,6 +180,8 @@ fn arrows_are_between_what_comes_after_each_other() {
     let svg = plan.svg(None, &aside);
     assert_eq!(svg.matches("class=\"wave\"").count(), 7, "{svg}");
     assert_eq!(svg.matches("<rect ").count(), 19, "{svg}");
+    // Of the namespace's lines only the one within its lane.
+    assert_eq!(svg.matches("class=\"own\"").count(), 1, "{svg}");
 }
 
 /// Without hooks of it a deletion is the sync's waves the other way round: only programs are told.
