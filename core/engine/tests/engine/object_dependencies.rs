@@ -271,6 +271,13 @@ fn a_sync_fail_hook_waits_for_its_own_only() {
     run.settle(MINUTE);
     assert_eq!(written(&run), ["first", "second"], "{}", run.journal());
     assert_eq!(run.rig.status("/operationState/phase"), "Failed");
+    // They stand last where it is told what was done, too.
+    let phase = |at: usize| {
+        run.rig
+            .status(&format!("/operationState/syncResult/resources/{at}/syncPhase"))
+            .to_owned()
+    };
+    assert_eq!([phase(0), phase(1), phase(2)], ["Sync", "SyncFail", "SyncFail"]);
 }
 
 /// One that fails does not keep those that wait for it from being over.
