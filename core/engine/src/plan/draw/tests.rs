@@ -96,10 +96,7 @@ fn every_phase() -> (Plan, Aside) {
     (plan_of(&targets, true), aside)
 }
 
-#[test]
-fn every_phase_has_its_place() {
-    let (plan, aside) = every_phase();
-    let expected = "\
+const EVERY_PHASE: &str = "\
 PreSync wave 0
   create namespace Namespace/n
   PreSync hook ConfigMap/n/before (x.yaml:5) after Namespace/n (Namespace)
@@ -138,7 +135,11 @@ never applied
 warning: x.yaml:4: argocd.argoproj.io/sync-wave: \"1.5\" is not an integer and does not count
 warning: x.yaml:12: argocd.argoproj.io/hook: unknown hook type \"Presync\"
 ";
-    assert_eq!(plan.text(None, &aside), expected);
+
+#[test]
+fn every_phase_has_its_place() {
+    let (plan, aside) = every_phase();
+    assert_eq!(plan.text(None, &aside), EVERY_PHASE);
     let json = plan.json(None, &aside);
     let names = |list: &Value| -> Vec<String> {
         let list = list.as_array().expect("a list").iter();
