@@ -99,3 +99,46 @@ fn hooks_and_a_folder_beside_the_cluster() {
         "what runs is what the folder says: {text}"
     );
 }
+
+#[test]
+fn applications_that_wait_for_each_other_have_no_plan() {
+    let Some(demo) = Demo::start() else { return };
+    for (name, other) in [
+        ("billing", "notifications"),
+        ("notifications", "status-page"),
+        ("status-page", "billing"),
+        ("appointments", "billing"),
+    ] {
+        let annotation = format!("capstan.dev/depends-on={other}");
+        let words = [
+            "-n",
+            "argocd",
+            "annotate",
+            "applications.argoproj.io",
+            name,
+            &annotation,
+        ];
+        demo.kubectl.run(&words);
+    }
+    let kubeconfig = demo.folder.path().join("kubeconfig");
+    let planned = |name: &str| {
+        let mut command = Command::new(CAPSTAN);
+        command.args(["plan", "--app", name, "--kubeconfig"]).arg(&kubeconfig);
+        command.output().expect("it runs")
+    };
+    let refused = planned("billing");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    for member in ["argocd/billing", "argocd/notifications", "argocd/status-page"] {
+        let words = told.replace(['\n', '│', ' '], "");
+        assert!(words.contains(member), "{told}");
+    }
+    // It waits for one of them, and is none.
+    let outside = planned("appointments");
+    assert_eq!(
+        outside.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&outside.stderr)
+    );
+}

@@ -394,6 +394,16 @@ impl ObjectMeta {
         }
         let depends_on = annotations.get(DEPENDS_ON).copied().unwrap_or_default();
         self.depends_on = words(depends_on).map(str::to_owned).collect();
+        let is_of_a_sync = |hook: &HookType| {
+            matches!(
+                hook,
+                HookType::PreSync | HookType::Sync | HookType::PostSync | HookType::SyncFail
+            )
+        };
+        if !self.depends_on.is_empty() && !self.is_resource() && !self.hooks.iter().any(is_of_a_sync) {
+            let warning = format!("{DEPENDS_ON}: has no effect on what no sync writes");
+            self.warnings.push(warning);
+        }
     }
 }
 
@@ -413,6 +423,15 @@ mod tests {
             "metadata".to_owned(),
             Value::Object(metadata),
         )])))
+    }
+
+    #[test]
+    fn what_no_sync_writes_waits_for_nothing() {
+        for (hook, warnings) in [("PreSync", 0), ("PreSync,PreDelete", 0), ("PostDelete", 1), ("Skip", 1)] {
+            let meta = meta(json!({HOOK: hook, DEPENDS_ON: "ConfigMap/a"}));
+            assert_eq!(meta.warnings.len(), warnings, "{hook}: {:?}", meta.warnings);
+        }
+        assert!(meta(json!({DEPENDS_ON: "ConfigMap/a"})).warnings.is_empty());
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::operation::{OperationRun, Stage};
 use super::state::ApplicationState;
 use crate::journal::Cause;
 use crate::machine::Refresh;
-use crate::policy::{Attempt, SkipReason, cycle, decide, dependencies};
+use crate::policy::{Attempt, SkipReason, cycle, decide, dependencies, wait_for_each_other};
 use crate::sabotage::{self, Sabotage};
 
 /// Why no sync begins. Empty: nothing is in the way.
@@ -105,15 +105,9 @@ impl Engine {
     }
 
     fn hold_of(&self, app: &ApplicationState, named: &BTreeSet<ApplicationId>) -> Hold {
-        let id = app.id();
         if let Some(members) = self.cycle_of(app, named) {
-            let members: Vec<String> = members.iter().chain([&id]).map(ToString::to_string).collect();
-            let error = format!(
-                "{DEPENDS_ON}: these Applications wait for each other: {}; take the annotation off one of them",
-                members.join(" → ")
-            );
             return Hold {
-                error: Some(error),
+                error: Some(wait_for_each_other(&members)),
                 ..Hold::default()
             };
         }

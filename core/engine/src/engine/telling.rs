@@ -8,10 +8,9 @@
 
 use std::time::Duration;
 
-use capstan_model::annotations::COMPARE_OPTIONS;
 use capstan_model::{
     ApplicationCondition, ConditionType, HealthStatus, Info, OperationPhase, OptionPlace, SyncStatusCode, Timestamp,
-    odd_compare_options, odd_sync_options,
+    odd_sync_options,
 };
 use serde_json::{Map, Value};
 
@@ -19,6 +18,7 @@ use super::state::ApplicationState;
 use crate::event::WriteError;
 use crate::limits::{NAMED_CONDITIONS, PROGRESS_INTERVAL, PROGRESS_PER_ROW, SMALL_STATUS, STATUS_PER_ROW};
 use crate::machine::write_backoff;
+use crate::policy::odd_options;
 
 /// What a status tells besides its rows and the progress of an operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -275,32 +275,15 @@ pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
 
 /// What is odd in the manifests, in the Application and in the operation that runs.
 pub(super) fn warnings(app: &ApplicationState) -> impl Iterator<Item = String> {
-    let application = &app.application;
-    let spec = &application.spec.sync_policy.sync_options;
     let operation = app.operation.iter().filter_map(|run| run.operation.sync.as_ref());
     let operation: Vec<&str> = operation
         .flat_map(|sync| &sync.sync_options)
         .map(String::as_str)
         .collect();
-    let compare = application.metadata.annotations.get(COMPARE_OPTIONS);
-    let compare = odd_compare_options(compare.into_iter().flat_map(|text| text.split(',')));
-    let told = |place: &'static str| move |odd: String| format!("{place}: {odd}");
+    let operation = odd_sync_options(operation, OptionPlace::Application).into_iter();
     let manifests = app.desired.iter().flat_map(|desired| desired.targets.warnings());
     manifests
         .cloned()
-        .chain(
-            odd_sync_options(spec.iter().map(String::as_str), OptionPlace::Application)
-                .into_iter()
-                .map(told("spec.syncPolicy.syncOptions")),
-        )
-        .chain(
-            odd_sync_options(operation, OptionPlace::Application)
-                .into_iter()
-                .map(told("operation.sync.syncOptions")),
-        )
-        .chain(
-            compare
-                .into_iter()
-                .map(|odd| format!("metadata.annotations: {COMPARE_OPTIONS}: {odd}")),
-        )
+        .chain(odd_options(&app.application))
+        .chain(operation.map(|odd| format!("operation.sync.syncOptions: {odd}")))
 }

@@ -4,15 +4,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use capstan_model::{GroupKind, GroupVersionKind, HookType, ResourceKey, SyncPhase};
-use petgraph::algo::tarjan_scc;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::NodeIndexable;
 
 use super::claims::consumed_later;
-use super::names::{ByName, Selection};
+use super::cycle::Cycle;
+use super::names::Selection;
 use super::order::tier;
 use super::undeclared::{namespace_task, prune_tasks};
-use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction};
+use super::{Dependency, Plan, PlanError, PlanRequest, SyncTask, TaskAction, declared};
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Target;
 
@@ -165,7 +165,7 @@ pub(super) fn is_namespace(key: &ResourceKey) -> bool {
     key.group.is_empty() && key.kind == "Namespace"
 }
 
-fn is_definition(key: &ResourceKey) -> bool {
+pub(super) fn is_definition(key: &ResourceKey) -> bool {
     key.group == "apiextensions.k8s.io" && key.kind == "CustomResourceDefinition"
 }
 
@@ -408,38 +408,7 @@ impl Builder<'_> {
     }
 
     fn tie_declared(&mut self) -> Result<(), PlanError> {
-        let mut edges = Vec::new();
-        let objects = self.request.targets.objects();
-        if objects.iter().all(|target| target.meta.depends_on.is_empty()) {
-            return Ok(());
-        }
-        let tasks = self.nodes.iter().map(|&node| &self.graph[node]).enumerate();
-        let tasks = tasks.filter(|(_, task)| task.action != TaskAction::Prune);
-        let tasks = ByName::of(tasks.map(|(number, task)| (number, &task.key)));
-        let declared = ByName::of(objects.iter().map(|target| &target.key).enumerate());
-        for &node in &self.nodes {
-            let task = &self.graph[node];
-            let Some(index) = task.target else { continue };
-            for text in &objects[index].meta.depends_on {
-                let before = tasks.first(text, &task.key.namespace);
-                let exists = declared.first(text, &task.key.namespace).is_some();
-                match before {
-                    Some(before) => edges.push((self.nodes[before], node)),
-                    // Declared, but not part of this sync.
-                    None if exists => {}
-                    // What an Application waits for is looked for among Applications when it is synced itself.
-                    None if task.key.group == "argoproj.io" && task.key.kind == "Application" => {}
-                    None => {
-                        return Err(PlanError::UnknownDependency {
-                            location: task.location.clone().unwrap_or_default(),
-                            key: Box::new(task.key.clone()),
-                            dependency: text.clone(),
-                        });
-                    }
-                }
-            }
-        }
-        for (before, node) in edges {
+        for (before, node) in declared::edges(&self.graph, &self.nodes, self.request)? {
             self.graph.add_edge(before, node, Dependency::DependsOn);
         }
         Ok(())
@@ -456,44 +425,32 @@ impl Builder<'_> {
                 groups,
             });
         }
-        let looped = |members: &Vec<NodeIndex>| {
-            members.len() > 1 || members.iter().any(|&node| self.graph.contains_edge(node, node))
-        };
-        let members: BTreeSet<ResourceKey> = tarjan_scc(&self.graph)
-            .into_iter()
-            .filter(looped)
-            .flatten()
-            .map(|node| &self.graph[node])
-            .filter(|task| task.action != TaskAction::Milestone)
-            .map(|task| task.key.clone())
-            .collect();
-        Err(PlanError::Cycle {
-            members: members.into_iter().collect(),
-        })
+        Err(PlanError::Cycle(Box::new(Cycle::of(&self.graph))))
     }
 }
 
-/// Of the many orders that the edges allow, the one that takes the earliest node first: phases, waves, tiers, keys. What is on a cycle, or
-/// behind one, is not in it.
+/// Of the many orders that the edges allow, the one that takes the earliest node first: phases, waves, tiers, keys; and at the end what runs
+/// only if the sync fails, for which nothing is waited. What is on a cycle, or behind one, is not in it.
 fn stable_order(graph: &StableDiGraph<SyncTask, Dependency>) -> Vec<NodeIndex> {
     use petgraph::Direction::{Incoming, Outgoing};
     let mut waiting = vec![0; graph.node_bound()];
     let mut ready = BinaryHeap::new();
+    let turn = |node: NodeIndex| Reverse((graph[node].phase == SyncPhase::SyncFail, node));
     for node in graph.node_indices() {
         let count = graph.edges_directed(node, Incoming).count();
         waiting[node.index()] = count;
         if count == 0 {
-            ready.push(Reverse(node));
+            ready.push(turn(node));
         }
     }
     let mut order = Vec::with_capacity(graph.node_count());
-    while let Some(Reverse(node)) = ready.pop() {
+    while let Some(Reverse((_, node))) = ready.pop() {
         order.push(node);
         for next in graph.neighbors_directed(node, Outgoing) {
             let count = &mut waiting[next.index()];
             *count -= 1;
             if *count == 0 {
-                ready.push(Reverse(next));
+                ready.push(turn(next));
             }
         }
     }

@@ -5,19 +5,26 @@
 //! with the square of it.
 //!
 //! Order: phases; waves in a phase; tiers of kinds in a wave ([`order`](self)); a namespace and a definition before what needs them;
-//! prunes after the applies of phase Sync, in reverse waves; `PruneLast` after those and after everything is settled.
+//! prunes after the applies of phase Sync, in reverse waves; `PruneLast` after those and after everything is settled. What runs only if the
+//! sync fails stands at the end, and nothing waits for it but its own.
 //!
 //! Deliberately absent: whether a task has anything to do. That is found out when its turn comes.
 
+mod aside;
 mod build;
 mod claims;
+mod cycle;
+mod declared;
 mod draw;
+mod lanes;
 mod names;
 mod order;
 mod outlook;
 mod undeclared;
 mod validate;
+pub use aside::{Aside, DeletionPhase, Going, NeverApplied};
 pub(crate) use build::{defined_kind, foreign_hook, is_written, phase_of, runs_in_a_sync};
+pub use cycle::Cycle;
 pub(crate) use names::Selection;
 mod render;
 pub(crate) use order::rank;
@@ -165,14 +172,12 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// They wait for each other.
-    #[error("these objects wait for each other: {}; change a wave or remove a {}", join(.members), capstan_model::annotations::DEPENDS_ON)]
-    Cycle {
-        /// Which, by key.
-        members: Vec<ResourceKey>,
-    },
+    #[error("these objects wait for each other: {0}")]
+    Cycle(Box<Cycle>),
     /// An annotation names an object that is not in the application.
     #[error(
-        "{location}: {key} depends on {dependency:?}, which is not in this application (write [group/]Kind/[namespace/]name)"
+        "{}{key} depends on {dependency:?}, which is not in this application (write [group/]Kind/[namespace/]name)",
+        declared::place(.location)
     )]
     UnknownDependency {
         /// Where.
@@ -182,10 +187,18 @@ pub enum PlanError {
         /// What it names.
         dependency: String,
     },
-}
-
-fn join(keys: &[ResourceKey]) -> String {
-    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    /// An annotation names an object that no sync brings.
+    #[error("{}{key} depends on {dependency:?}: {why}", declared::place(.location))]
+    EndlessDependency {
+        /// Where.
+        location: SourceLocation,
+        /// Which object.
+        key: Box<ResourceKey>,
+        /// What it names.
+        dependency: String,
+        /// Why it would be waited for without end.
+        why: &'static str,
+    },
 }
 
 impl Plan {

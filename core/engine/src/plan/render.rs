@@ -6,49 +6,55 @@ use std::fmt::Write;
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
-use super::{Change, Dependency, Outlook, Plan, SyncTask, TaskAction};
+use super::lanes::Item;
+use super::{Aside, Change, Dependency, Outlook, Plan, TaskAction};
 
 impl Plan {
     /// The plan for people: phases and waves in order, and what each task waits for beside its wave; with an outlook also what becomes of
-    /// the sync as a whole, before everything else, of each object and why, and how many of each at the end.
-    pub fn text(&self, outlook: Option<&Outlook>) -> String {
+    /// the sync as a whole, before everything else, of each object and why, and how many of each; and what was odd at the end.
+    pub fn text(&self, outlook: Option<&Outlook>, aside: &Aside) -> String {
         let mut text = String::new();
         if let Some(headline) = headline(outlook) {
             let _ = writeln!(text, "{headline}\n");
         }
-        let mut group = None;
-        for (node, task) in self.tasks() {
-            let now = (task.phase, task.wave, task.action == TaskAction::Prune);
-            if group != Some(now) {
-                let prune = if now.2 { ", prune" } else { "" };
-                let _ = writeln!(text, "{} wave {}{prune}", task.phase, task.wave);
-                group = Some(now);
-            }
-            let change = outlook.and_then(|outlook| outlook.change(node));
-            let _ = write!(text, "  {} {}", titled(task, change), one_line(&task.key.to_string()));
-            if let Some(location) = &task.location {
-                let _ = write!(text, " ({})", one_line(&location.to_string()));
-            }
-            let after: Vec<String> = self
-                .own_dependencies(node)
-                .map(|(before, why)| format!("{} ({why:?})", one_line(&self.task(before).key.to_string())))
-                .collect();
-            if !after.is_empty() {
-                let _ = write!(text, " after {}", after.join(", "));
-            }
-            text.push('\n');
-            change.into_iter().for_each(|change| explain(&mut text, change));
+        for lane in self.lanes(outlook, aside) {
+            let _ = writeln!(text, "{}", lane.headline());
+            lane.items.iter().for_each(|item| self.write(&mut text, item));
         }
         if let Some(outlook) = outlook {
             let _ = writeln!(text, "\n{}", outlook.summary());
         }
+        for (at, warning) in aside.warnings().iter().enumerate() {
+            let before = if at == 0 { "\n" } else { "" };
+            let _ = writeln!(text, "{before}warning: {}", one_line(warning));
+        }
         text
+    }
+
+    /// One object, and below it why, and what of it.
+    fn write(&self, text: &mut String, item: &Item<'_>) {
+        let _ = write!(text, "  {} {}", item.word, one_line(&item.key.to_string()));
+        if let Some(location) = item.location {
+            let _ = write!(text, " ({})", one_line(&location.to_string()));
+        }
+        let dependencies = item.node.into_iter().flat_map(|node| self.own_dependencies(node));
+        let after: Vec<String> = dependencies
+            .map(|(before, why)| format!("{} ({why:?})", one_line(&self.task(before).key.to_string())))
+            .collect();
+        if !after.is_empty() {
+            let _ = write!(text, " after {}", after.join(", "));
+        }
+        text.push('\n');
+        if !item.why.is_empty() {
+            let _ = writeln!(text, "      {}", one_line(item.why));
+        }
+        item.change.into_iter().for_each(|change| explain(text, change));
     }
 
     /// The plan for programs: `{"healthGate", "tasks": [{…, "after": [{"task", "dependency"}]}]}`. `task` is an index of `tasks`;
     /// what waits for a whole wave has a `dependency` on each of its last tasks. An outlook adds a [`Change`] to each task,
-    /// `counts`, and as `sync` what becomes of the sync as a whole: `course`, and `why`.
-    pub fn json(&self, outlook: Option<&Outlook>) -> Value {
+    /// `counts`, and as `sync` what becomes of the sync as a whole: `course`, and `why`. Beside the sync: `deletion`, `neverApplied`, `warnings`.
+    pub fn json(&self, outlook: Option<&Outlook>, aside: &Aside) -> Value {
         let index: BTreeMap<NodeIndex, usize> = self.tasks().enumerate().map(|(at, (node, _))| (node, at)).collect();
         let tasks: Vec<Value> = self
             .tasks()
@@ -68,7 +74,10 @@ impl Plan {
                 value
             })
             .collect();
-        let mut plan = json!({"healthGate": self.health_gate(), "tasks": tasks});
+        let mut plan = json!({
+            "healthGate": self.health_gate(), "tasks": tasks,
+            "deletion": aside.deletion(), "neverApplied": aside.never_applied(), "warnings": aside.warnings(),
+        });
         if let Some(outlook) = outlook {
             plan["sync"] = json!(outlook.course());
             let counts = outlook.counts().into_iter();
@@ -101,15 +110,6 @@ impl Plan {
     }
 }
 
-/// What a task does: in the words of what becomes of its object, where that is known.
-pub(super) fn titled(task: &SyncTask, change: Option<&Change>) -> String {
-    match (change, task.action) {
-        (None, action) => action.to_string(),
-        (Some(change), TaskAction::Hook(_)) => format!("{} {}", change.kind, task.action),
-        (Some(change), _) => change.kind.to_string(),
-    }
-}
-
 /// What becomes of the sync as a whole, on one line; `None` where that is nothing to be told.
 pub(super) fn headline(outlook: Option<&Outlook>) -> Option<String> {
     Some(one_line(&outlook?.course().headline()?))
@@ -120,11 +120,8 @@ pub(super) fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
-/// Why, below the line of a task.
+/// Which fields, below the line of a task.
 fn explain(text: &mut String, change: &Change) {
-    if !change.why.is_empty() {
-        let _ = writeln!(text, "      {}", one_line(&change.why));
-    }
     for field in &change.fields {
         let _ = writeln!(text, "      {}", one_line(&field.to_string()));
     }

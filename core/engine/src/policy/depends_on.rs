@@ -44,6 +44,34 @@ fn named(word: &str, own_namespace: &str) -> Option<ApplicationId> {
     (is_name(namespace) && is_name(name)).then(|| ApplicationId::new(namespace, name))
 }
 
+/// Why an Application can never be synced by what it and others say: a word that names no Application, or a way back to itself. `find` gives
+/// the others.
+pub fn dependency_error<'a>(
+    application: &'a Application,
+    find: impl Fn(&ApplicationId) -> Option<&'a Application>,
+) -> Option<String> {
+    let id = application.id();
+    let named = match dependencies(application) {
+        Ok(named) => named,
+        Err(malformed) => return Some(malformed.to_string()),
+    };
+    let members = cycle(&id, |at| match find(at) {
+        _ if *at == id => named.clone(),
+        Some(other) => dependencies(other).unwrap_or_default(),
+        None => BTreeSet::new(),
+    });
+    members.as_deref().map(wait_for_each_other)
+}
+
+/// What is said of the members of a cycle.
+pub(crate) fn wait_for_each_other(members: &[ApplicationId]) -> String {
+    let ring: Vec<String> = members.iter().chain(members.first()).map(ToString::to_string).collect();
+    format!(
+        "{DEPENDS_ON}: these Applications wait for each other: {}; take the annotation off one of them",
+        ring.join(" → ")
+    )
+}
+
 /// The shortest way from `of` back to itself, `of` first; of several equally short ones the first by name. `next` gives what an
 /// Application waits for.
 pub fn cycle(
@@ -110,6 +138,31 @@ mod tests {
             Ok(vec!["argocd/db".to_owned(), "team-a/db".to_owned()])
         );
         assert_eq!(said(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_can_never_be_synced_is_told_before_it_is_tried() {
+        let application = |name: &str, text: &str| {
+            let mut application = Application::default();
+            (application.metadata.namespace, application.metadata.name) = ("argocd".into(), name.into());
+            application.metadata.annotations.insert(DEPENDS_ON.into(), text.into());
+            application
+        };
+        let all = [
+            ("x1", "x2"),
+            ("x2", "x3"),
+            ("x3", "x1"),
+            ("y", "x1"),
+            ("z", "nobody"),
+            ("odd", "a/b/c"),
+        ];
+        let all: BTreeMap<_, _> = all.map(|(name, text)| (id(name), application(name, text))).into();
+        let told = |name: &str| dependency_error(&all[&id(name)], |other| all.get(other));
+        let ring = "argocd/x1 → argocd/x2 → argocd/x3 → argocd/x1; take the annotation off one of them";
+        assert!(told("x1").is_some_and(|text| text.ends_with(ring)));
+        assert!(told("odd").is_some_and(|text| text.contains("\"a/b/c\" names no Application")));
+        // They wait, for one that is in a cycle and for one that may come.
+        assert_eq!((told("y"), told("z")), (None, None));
     }
 
     #[test]

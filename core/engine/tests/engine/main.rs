@@ -27,6 +27,7 @@ mod knockouts;
 mod late;
 mod moved;
 mod namespace;
+mod object_dependencies;
 mod odd_options;
 mod options;
 mod outlook;

@@ -8,7 +8,7 @@ use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
 use crate::cluster::{Fact, key_of};
-use crate::rig::{Rig, Run, config, id};
+use crate::rig::{Rig, Run, config, hook, id};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -227,4 +227,23 @@ fn what_is_approved_after_a_sync_of_some_objects_is_deleted() {
     run.handle(Event::RefreshRequested { id: id(), hard: false });
     run.settle(MINUTE);
     assert_eq!(run.sync(), "Synced Healthy");
+}
+
+/// A name that is wrong is told, and not called synced.
+#[test]
+fn a_sync_of_what_is_not_there_is_an_error() {
+    let mut rig = Rig::new(vec![config("a", 0, "1"), hook("before", "PreSync")]);
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    for (kind, name) in [("ConfigMap", "typo"), ("Job", "before")] {
+        let resources = json!([{"kind": kind, "name": name, "group": if kind == "Job" { "batch" } else { "" }}]);
+        rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": {"resources": resources}});
+        let mut run = rig.clone().start(Vec::new());
+        run.settle(Duration::from_secs(60));
+        let message = run.rig.status("/operationState/message");
+        assert!(
+            message.starts_with("nothing to sync: ") && message.ends_with(name),
+            "{message}"
+        );
+        assert_eq!(run.rig.status("/operationState/phase"), "Error");
+    }
 }

@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use capstan_engine::event::KindLookup;
 use capstan_engine::guard::{Content, Pause};
-use capstan_engine::plan::{LiveObject, Outlook, OutlookRequest, Plan, PruneItem};
+use capstan_engine::plan::{Aside, LiveObject, Outlook, OutlookRequest, Plan, PruneItem};
+use capstan_engine::policy::dependency_error;
+use capstan_model::annotations::DEPENDS_ON;
 use capstan_model::{
     AppProject, Application, ClusterId, GroupVersionKind, ObjectMeta, ResourceKey, ResourceStatus, SyncPolicyAutomated,
     Timestamp,
@@ -26,7 +28,7 @@ type Contents = BTreeMap<ResourceKey, Result<Vec<Content>, String>>;
 
 /// A folder beside the cluster, as an Application without a project of its own that is synced automatically. What it would delete is not
 /// known: no Application says what belongs to it.
-pub(super) async fn of_folder(session: &Session, arguments: &Arguments) -> Result<(Plan, Outlook), CommandError> {
+pub(super) async fn of_folder(session: &Session, arguments: &Arguments) -> Result<Seen, CommandError> {
     let namespaced = scopes(&session.cluster.table().discovery);
     let subject = folder(arguments, namespaced)?;
     let mut application = Application::default();
@@ -45,22 +47,21 @@ pub(super) async fn of_folder(session: &Session, arguments: &Arguments) -> Resul
     let live = read(session, wanted(&subject)).await;
     complain("note: what is in the cluster and not in the folder is not shown: --app NAME says what belongs together");
     let plan = subject.plan(&[])?;
-    let seen = Seen {
+    let found = Found {
         live,
         contents: Contents::new(),
         project: Ok(Some(AppProject::permissive("default"))),
         pause: Pause::default(),
     };
-    let outlook = outlook(session, arguments, &subject, &application, &plan, &seen);
-    Ok((plan, outlook))
+    Ok(Seen {
+        outlook: outlook(session, arguments, &subject, &application, &plan, &found),
+        aside: subject.aside(None),
+        plan,
+    })
 }
 
 /// An Application beside its cluster.
-pub(super) async fn of_application(
-    session: &Session,
-    arguments: &Arguments,
-    name: &str,
-) -> Result<(Plan, Outlook), CommandError> {
+pub(super) async fn of_application(session: &Session, arguments: &Arguments, name: &str) -> Result<Seen, CommandError> {
     let application = session.application(&session.id(name)?).await?;
     if application.spec.destination.cluster() != *session.cluster.id() {
         return Err(CommandError::Usage(format!(
@@ -69,6 +70,7 @@ pub(super) async fn of_application(
             application.spec.destination.cluster()
         )));
     }
+    is_no_cycle(session, &application).await?;
     let project = session.project(application.spec.project()).await;
     let subject = subject(session, arguments, &application, project.as_ref().ok()).await?;
     let extra = undeclared(&application, &subject);
@@ -77,14 +79,36 @@ pub(super) async fn of_application(
     let last = subject.options.prune_last == Some(true);
     let items: Vec<PruneItem> = extra.iter().map(|resource| prune_item(resource, &live, last)).collect();
     let plan = subject.plan(&items)?;
-    let seen = Seen {
+    let found = Found {
         contents: contents(session, &items, &live).await,
         live,
         project,
         pause: pause(session).await,
     };
-    let outlook = outlook(session, arguments, &subject, &application, &plan, &seen);
-    Ok((plan, outlook))
+    Ok(Seen {
+        outlook: outlook(session, arguments, &subject, &application, &plan, &found),
+        aside: subject.aside(Some(&application)),
+        plan,
+    })
+}
+
+/// Applications that wait for each other are never synced, whatever they declare.
+async fn is_no_cycle(session: &Session, application: &Application) -> Result<(), CommandError> {
+    if application.annotation(DEPENDS_ON).is_empty() {
+        return Ok(());
+    }
+    let listed = session.cluster.applications().await.unwrap_or_else(|error| {
+        complain(&format!(
+            "note: whether Applications wait for each other is not known: {error}"
+        ));
+        Vec::new()
+    });
+    let others = listed.iter().filter_map(|object| Application::parse(object).ok());
+    let others: BTreeMap<_, Application> = others.map(|other| (other.id(), other)).collect();
+    match dependency_error(application, |other| others.get(other)) {
+        Some(error) => Err(CommandError::Source(error)),
+        None => Ok(()),
+    }
 }
 
 /// What an Application declares.
@@ -113,8 +137,15 @@ async fn subject(
     })
 }
 
+/// A plan, and what it comes to in the cluster.
+pub(super) struct Seen {
+    pub(super) plan: Plan,
+    pub(super) outlook: Outlook,
+    pub(super) aside: Aside,
+}
+
 /// What was read of the cluster, and what could not be.
-struct Seen {
+struct Found {
     live: LiveObjects,
     contents: Contents,
     project: Result<Option<AppProject>, String>,
@@ -127,18 +158,18 @@ fn outlook(
     subject: &Subject,
     application: &Application,
     plan: &Plan,
-    seen: &Seen,
+    found: &Found,
 ) -> Outlook {
     Outlook::new(&OutlookRequest {
         plan,
         targets: &subject.targets,
-        live: &seen.live,
-        contents: &seen.contents,
+        live: &found.live,
+        contents: &found.contents,
         discovery: &session.cluster.table().discovery,
         application,
-        project: seen.project.as_ref().map(Option::as_ref).map_err(String::as_str),
+        project: found.project.as_ref().map(Option::as_ref).map_err(String::as_str),
         options: &subject.options,
-        pause: &seen.pause,
+        pause: &found.pause,
         settings: &arguments.settings(),
         by_person: arguments.prune,
         now: now(),

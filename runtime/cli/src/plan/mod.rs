@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use capstan_engine::plan::{Outlook, Plan, PlanError, PlanRequest, PruneItem};
+use capstan_engine::plan::{Aside, Outlook, Plan, PlanError, PlanRequest, PruneItem};
 use capstan_engine::settings::{Guards, Settings, parse_kind};
 use capstan_engine::targets::{TargetContext, Targets};
-use capstan_model::{ApplicationId, GroupKind, SyncOptions};
+use capstan_model::{Application, ApplicationId, GroupKind, SyncOptions};
 use clap::{Args, ValueEnum};
 
 use crate::error::CommandError;
@@ -127,6 +127,10 @@ impl Subject {
         })
         .map_err(failed)
     }
+
+    fn aside(&self, application: Option<&Application>) -> Aside {
+        Aside::new(&self.targets, &self.options, application)
+    }
 }
 
 /// Runs the command.
@@ -134,19 +138,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let is_live = arguments.live || arguments.kubeconfig.is_some() || arguments.app.is_some();
     if is_live {
         let (kubeconfig, namespace) = (arguments.kubeconfig.clone(), &arguments.control_namespace);
-        let (plan, outlook) = in_session(kubeconfig, namespace, async |session| match &arguments.app {
+        let seen = in_session(kubeconfig, namespace, async |session| match &arguments.app {
             Some(name) => live::of_application(session, arguments, name).await,
             None => live::of_folder(session, arguments).await,
         })?;
-        show(arguments.output, &plan, Some(&outlook));
-        return Ok(match outlook.course().is_clear() {
+        show(arguments.output, &seen.plan, Some(&seen.outlook), &seen.aside);
+        return Ok(match seen.outlook.course().is_clear() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         });
     }
     // Which kinds live in namespaces is not known without a cluster: all are taken to.
-    let plan = folder(arguments, Arc::default())?.plan(&[])?;
-    show(arguments.output, &plan, None);
+    let subject = folder(arguments, Arc::default())?;
+    show(arguments.output, &subject.plan(&[])?, None, &subject.aside(None));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -180,11 +184,11 @@ fn folder(arguments: &Arguments, namespaced: Arc<BTreeMap<GroupKind, bool>>) -> 
     })
 }
 
-fn show(format: Format, plan: &Plan, outlook: Option<&Outlook>) {
+fn show(format: Format, plan: &Plan, outlook: Option<&Outlook>, aside: &Aside) {
     match format {
-        Format::Text => print(&plan.text(outlook)),
-        Format::Json => print_value(&plan.json(outlook), false),
-        Format::Dot => print(&plan.dot(outlook)),
-        Format::Svg => print(&plan.svg(outlook)),
+        Format::Text => print(&plan.text(outlook, aside)),
+        Format::Json => print_value(&plan.json(outlook, aside), false),
+        Format::Dot => print(&plan.dot(outlook, aside)),
+        Format::Svg => print(&plan.svg(outlook, aside)),
     }
 }

@@ -76,7 +76,7 @@ impl Engine {
             Err(Obstacle::Fail(phase, message, results)) => {
                 operation.message = message;
                 operation.refused = results;
-                // What would wipe everything is not asked for again by itself.
+                // What would wipe everything, or has no order, is not asked for again by itself.
                 operation.is_final = phase == OperationPhase::Error;
                 self.enter(now, app, operation, Stage::Ended(phase));
             }
@@ -305,8 +305,9 @@ impl Engine {
             hook_suffix: &suffix,
             guards: self.settings.guards,
         };
+        // The same objects have no order at another attempt, either.
         let plan = Plan::new(&request)
-            .map_err(|error| Obstacle::Fail(OperationPhase::Failed, error.to_string(), Vec::new()))?;
+            .map_err(|error| Obstacle::Fail(OperationPhase::Error, error.to_string(), Vec::new()))?;
         self.validate(app, operation, &plan, targets, project)?;
         Ok(plan)
     }

@@ -1,13 +1,19 @@
 //! Every task before any of them: what [`Validation`] finds, as the results of an operation that writes nothing.
 
-use capstan_model::{AppProject, OperationPhase, RefusedByProject, ResourceResult, ResultCode};
+use capstan_model::{
+    AppProject, OperationPhase, RefusedByProject, ResourceKey, ResourceResult, ResultCode, SyncOperationResource,
+};
 
 use super::OperationRun;
 use super::prepare::Obstacle;
 use crate::engine::Engine;
 use crate::engine::state::ApplicationState;
-use crate::plan::{InvalidTask, Plan, Validation, reasons};
+use crate::plan::{InvalidTask, Plan, TaskAction, Validation, reasons};
+use crate::settings::Guards;
 use crate::targets::Targets;
+
+/// Objects that a message names before it counts the rest.
+const NAMED: usize = 5;
 
 impl Engine {
     pub(super) fn validate(
@@ -21,6 +27,12 @@ impl Engine {
         let Some(cluster) = self.cluster(app) else {
             return Ok(());
         };
+        let sync = operation.operation.sync.as_ref().filter(|_| operation.is_selective());
+        let is_empty = plan.tasks().all(|(_, task)| task.action == TaskAction::Milestone);
+        if let Some(sync) = sync.filter(|_| is_empty && self.settings.guards == Guards::Capstan) {
+            let message = nothing_named(&sync.resources);
+            return Err(Obstacle::Fail(OperationPhase::Error, message, Vec::new()));
+        }
         let refused =
             |refusal: RefusedByProject| Obstacle::Fail(OperationPhase::Error, refusal.to_string(), Vec::new());
         let validation = Validation {
@@ -53,4 +65,20 @@ fn result(plan: &Plan, invalid: InvalidTask) -> ResourceResult {
         sync_phase: Some(task.phase),
         ..ResourceResult::of(&task.key, &task.gvk)
     }
+}
+
+/// Why a sync of these objects alone comes to nothing.
+fn nothing_named(resources: &[SyncOperationResource]) -> String {
+    let name = |wanted: &SyncOperationResource| {
+        ResourceKey::new(&wanted.group, &wanted.kind, &wanted.namespace, &wanted.name).to_string()
+    };
+    let named: Vec<String> = resources.iter().take(NAMED).map(name).collect();
+    let more = match resources.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "nothing to sync: neither declared as an ordinary object, nor to be deleted with prune, is {}{more}",
+        named.join(", ")
+    )
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use capstan_engine::Event;
-use capstan_engine::plan::{Change, ChangeKind, Course, Outlook, OutlookRequest, Plan, SyncTask, TaskAction};
+use capstan_engine::plan::{Aside, Change, ChangeKind, Course, Outlook, OutlookRequest, Plan, SyncTask, TaskAction};
 use capstan_model::ResourceKey;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -89,7 +89,7 @@ fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
     let story = || {
         format!(
             "{}\n{done:#?}\n{}\n{}",
-            reads.plan.text(Some(&outlook)),
+            reads.plan.text(Some(&outlook), &Aside::default()),
             run.rig.status("/operationState/message"),
             run.journal()
         )

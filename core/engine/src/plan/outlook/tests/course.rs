@@ -113,7 +113,12 @@ fn nothing_that_is_printed_moves_the_cursor() {
     story.project = Some(Err("no\u{1b}[1A"));
     let drawn = story.with(|plan, outlook| {
         let outlook = Some(outlook);
-        [plan.text(outlook), plan.dot(outlook), plan.svg(outlook)].join("\n")
+        [
+            plan.text(outlook, &Aside::default()),
+            plan.dot(outlook, &Aside::default()),
+            plan.svg(outlook, &Aside::default()),
+        ]
+        .join("\n")
     });
     let is_odd = |c: char| c.is_control() && c != '\n';
     assert!(

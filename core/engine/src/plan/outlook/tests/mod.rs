@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::*;
 use crate::event::ServedKind;
-use crate::plan::{PlanRequest, PruneItem};
+use crate::plan::{Aside, PlanRequest, PruneItem};
 use crate::settings::Guards;
 use crate::targets::TargetContext;
 
@@ -205,12 +205,22 @@ impl Story {
         assert!(found.contains(why), "{found}");
         let headline = format!("the sync would be refused: {found}; nothing would be written");
         self.with(|plan, outlook| {
-            let (text, json) = (plan.text(Some(outlook)), plan.json(Some(outlook)));
+            let (text, json) = (
+                plan.text(Some(outlook), &Aside::default()),
+                plan.json(Some(outlook), &Aside::default()),
+            );
             assert!(text.starts_with(&headline), "{text}");
             assert_eq!(json["sync"], json!({"course": "refused", "why": found}));
             let quoted = headline.replace('"', "\\\"");
-            assert!(plan.dot(Some(outlook)).contains(&quoted), "{}", plan.dot(Some(outlook)));
-            assert!(plan.svg(Some(outlook)).contains("the sync would be refused: "));
+            assert!(
+                plan.dot(Some(outlook), &Aside::default()).contains(&quoted),
+                "{}",
+                plan.dot(Some(outlook), &Aside::default())
+            );
+            assert!(
+                plan.svg(Some(outlook), &Aside::default())
+                    .contains("the sync would be refused: ")
+            );
             let does = |kind: &ChangeKind| {
                 matches!(
                     kind,
@@ -413,7 +423,12 @@ fn text_and_json_say_it() {
     story.options.push("CreateNamespace=true");
     story.live.insert(key("ConfigMap", "new"), LiveObject::Absent);
     story.live.insert(key("Namespace", "n"), LiveObject::Absent);
-    let (text, json) = story.with(|plan, outlook| (plan.text(Some(outlook)), plan.json(Some(outlook))));
+    let (text, json) = story.with(|plan, outlook| {
+        (
+            plan.text(Some(outlook), &Aside::default()),
+            plan.json(Some(outlook), &Aside::default()),
+        )
+    });
     insta::assert_snapshot!(text, @r#"
     Sync wave 0
       create Namespace/n
