@@ -19,6 +19,7 @@ mod field_manager;
 mod identity;
 mod key;
 mod manifest;
+mod odd_application;
 mod odd_options;
 mod project;
 mod revision;
@@ -37,6 +38,7 @@ pub use field_manager::{
 pub use identity::{Identity, InvalidIdentity, ServiceAccount};
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
+pub use odd_application::{is_json_pointer, odd_in_application, odd_retry};
 pub use odd_options::{OptionPlace, odd_compare_options, odd_sync_options};
 pub use project::{
     AppProject, AppProjectSpec, DestinationServiceAccount, ProjectDestination, ProjectResource, RefusedByProject,

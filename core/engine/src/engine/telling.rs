@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use capstan_model::annotations::COMPARE_OPTIONS;
 use capstan_model::{
-    ApplicationCondition, ConditionType, HealthStatus, Info, OperationPhase, OptionPlace, SyncStatusCode, Timestamp,
-    odd_compare_options, odd_sync_options,
+    ApplicationCondition, ApplicationStatus, ConditionType, HealthStatus, Info, OperationPhase, OptionPlace,
+    SyncStatusCode, Timestamp, odd_compare_options, odd_in_application, odd_retry, odd_sync_options,
 };
 use serde_json::{Map, Value};
 
@@ -248,6 +248,16 @@ pub(super) fn name_some(
     }
 }
 
+/// A status as the resource has it. A verdict that is not there is read as `Unknown`: it has to be written all the same, for people to see it.
+pub(super) fn said(status: &ApplicationStatus) -> Value {
+    let mut said = serde_json::to_value(status).unwrap_or_default();
+    if let Some(fields) = said.as_object_mut().filter(|_| !status.has_verdicts) {
+        fields.remove("sync");
+        fields.remove("health");
+    }
+    said
+}
+
 /// The JSON merge patch that makes `old` into `new`; `None` when they are equal.
 pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
     if old == new {
@@ -282,6 +292,9 @@ pub(super) fn warnings(app: &ApplicationState) -> impl Iterator<Item = String> {
         .flat_map(|sync| &sync.sync_options)
         .map(String::as_str)
         .collect();
+    let retry = app.operation.iter().filter_map(|run| run.operation.retry.as_ref());
+    // That of the spec, which an automated operation takes over, is refused.
+    let retry: Vec<String> = retry.flat_map(odd_retry).collect();
     let compare = application.metadata.annotations.get(COMPARE_OPTIONS);
     let compare = odd_compare_options(compare.into_iter().flat_map(|text| text.split(',')));
     let told = |place: &'static str| move |odd: String| format!("{place}: {odd}");
@@ -298,9 +311,11 @@ pub(super) fn warnings(app: &ApplicationState) -> impl Iterator<Item = String> {
                 .into_iter()
                 .map(told("operation.sync.syncOptions")),
         )
+        .chain(retry.into_iter().map(told("operation.retry")))
         .chain(
             compare
                 .into_iter()
                 .map(|odd| format!("metadata.annotations: {COMPARE_OPTIONS}: {odd}")),
         )
+        .chain(odd_in_application(application))
 }

@@ -1,6 +1,6 @@
-//! Which fields of an object do not count.
+//! Which fields of an object do not count. What is no JSON pointer names none; [`odd_in_application`](capstan_model::odd_in_application) tells it.
 
-use capstan_model::{ResourceIgnoreDifferences, ResourceKey, glob};
+use capstan_model::{ResourceIgnoreDifferences, ResourceKey, glob, is_json_pointer};
 
 use crate::compare::IgnoreRules;
 use crate::sabotage::{self, Sabotage};
@@ -16,7 +16,8 @@ pub fn ignore_rules(rules: &[ResourceIgnoreDifferences], key: &ResourceKey) -> I
             && fits(&rule.namespace, &key.namespace)
             && !sabotage::is(Sabotage::ComparesIgnored)
         {
-            all.json_pointers.extend(rule.json_pointers.iter().cloned());
+            let pointers = rule.json_pointers.iter().filter(|pointer| is_json_pointer(pointer));
+            all.json_pointers.extend(pointers.cloned());
             all.managers.extend(rule.managed_fields_managers.iter().cloned());
         }
     }
