@@ -83,7 +83,12 @@ fn odd_ignored(index: usize, rule: &ResourceIgnoreDifferences) -> Vec<String> {
     let pointers = pointers.map(|pointer| {
         format!("{place}.jsonPointers: {pointer:?} is not ignored: it is no JSON pointer such as /spec/replicas")
     });
-    paths.chain(pointers).collect()
+    let patterns = [("group", &rule.group), ("kind", &rule.kind)].into_iter();
+    let unreadable = patterns.filter_map(|(field, pattern)| {
+        let why = crate::pattern::matches(pattern, "").err()?;
+        Some(format!("{place}.{field}: {why}: nothing is ignored"))
+    });
+    paths.chain(pointers).chain(unreadable).collect()
 }
 
 /// Does it name a field as a JSON pointer does (RFC 6901)? The empty one, which names the whole object, does not.

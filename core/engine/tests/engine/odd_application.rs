@@ -114,6 +114,25 @@ fn a_path_that_ignores_nothing_is_told_and_ignores_nothing() {
 }
 
 #[test]
+fn a_rule_whose_pattern_cannot_be_read_ignores_nothing_and_is_told() {
+    let key = ResourceKey::new("apps", "Deployment", "prod", "web");
+    for (kind, replicas) in [("{StatefulSet,Deployment}", 7), ("[D-A]*", 1)] {
+        let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1")]);
+        rig.resource["spec"]["ignoreDifferences"] =
+            json!([{"group": "apps", "kind": kind, "jsonPointers": ["/spec/replicas"]}]);
+        let mut run = rig.start(Vec::new());
+        run.settle(MINUTE);
+        run.edit(&key, &["spec", "replicas"], json!(7), "kubectl-edit");
+        run.settle(MINUTE);
+        assert_eq!(run.rig.cluster.objects[&key]["spec"]["replicas"], replicas, "{kind}");
+        let is_told = told(&run)
+            .iter()
+            .any(|line| line.contains("spec.ignoreDifferences[0].kind: pattern \"[D-A]*\""));
+        assert_eq!(is_told, replicas == 1, "{:?}", told(&run));
+    }
+}
+
+#[test]
 fn a_wait_that_is_none_is_told_while_the_operation_runs() {
     let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1"), config("later", 1, "1")]);
     rig.cluster.broken.insert("web".into());
