@@ -49,28 +49,21 @@ fn odd_finalizers(application: &Application) -> Vec<String> {
 }
 
 fn odd_annotations(application: &Application) -> Vec<String> {
-    let is_duration = |text: &str| parse_duration(text).is_some();
-    let is_switch = |text: &str| matches!(text, "true" | "false");
-    let is_bool = |text: &str| parse_bool(text).is_some();
-    let known: [(&str, &dyn Fn(&str) -> bool, &str); 4] = [
-        (SKIP_RECONCILE, &is_bool, "neither true nor false: nothing is skipped"),
-        (SUPERSEDE, &is_switch, "neither true nor false: it counts as true"),
-        (
-            SYNC_TIMEOUT,
-            &is_duration,
-            "not a duration such as 90s or 2h: the default counts",
-        ),
-        (
-            WAVE_TIMEOUT,
-            &is_duration,
-            "not a duration such as 90s or 2h: the default counts",
-        ),
-    ];
-    let written = known.iter().filter_map(|(name, is_known, why)| {
-        let text = application.metadata.annotations.get(*name)?;
-        (!is_known(text)).then(|| format!("metadata.annotations: {name}: {text:?} is {why}"))
+    const NO_DURATION: &str = "not a duration such as 90s or 2h: the default counts";
+    let annotations = application.metadata.annotations.iter();
+    let odd = annotations.filter_map(|(name, text)| {
+        let (is_known, why) = match name.as_str() {
+            SKIP_RECONCILE => (parse_bool(text).is_some(), "neither true nor false: nothing is skipped"),
+            SUPERSEDE => (
+                matches!(text.as_str(), "true" | "false"),
+                "neither true nor false: it counts as true",
+            ),
+            SYNC_TIMEOUT | WAVE_TIMEOUT => (parse_duration(text).is_some(), NO_DURATION),
+            _ => return None,
+        };
+        (!is_known).then(|| format!("metadata.annotations: {name}: {text:?} is {why}"))
     });
-    written.collect()
+    odd.collect()
 }
 
 /// Paths that take nothing out of the comparison.
