@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{OptionPlace, odd_compare_options, odd_sync_options};
+use crate::odd_options::{IDLE_HELM_HOOKS, OptionPlace, odd_compare_options, odd_sync_options};
 
 /// Argo CD's annotation prefix.
 pub const ARGO: &str = "argocd.argoproj.io/";
@@ -346,7 +346,11 @@ impl ObjectMeta {
                 "post-install" | "post-upgrade" => HookType::PostSync,
                 "pre-delete" => HookType::PreDelete,
                 "post-delete" => HookType::PostDelete,
-                _ => continue,
+                _ if IDLE_HELM_HOOKS.contains(&word) => continue,
+                _ => {
+                    self.warnings.push(format!("{HELM_HOOK}: unknown hook type {word:?}"));
+                    continue;
+                }
             };
             self.hooks.insert(hook);
         }
@@ -374,17 +378,34 @@ impl ObjectMeta {
             let odd = odd_sync_options(words(text), OptionPlace::Object).into_iter();
             self.warnings.extend(odd.map(|odd| format!("{SYNC_OPTIONS}: {odd}")));
         }
-        if annotations
+        for word in annotations
             .get(HELM_RESOURCE_POLICY)
-            .is_some_and(|policy| words(policy).any(|word| word == "keep"))
+            .into_iter()
+            .flat_map(|text| words(text))
         {
-            self.sync_options.delete.get_or_insert(DeleteOption::Never);
+            match word {
+                "keep" => drop(self.sync_options.delete.get_or_insert(DeleteOption::Never)),
+                _ => self.warnings.push(format!(
+                    "{HELM_RESOURCE_POLICY}: unknown policy {word:?}: write keep, or leave it out"
+                )),
+            }
         }
         let compare = annotations.get(COMPARE_OPTIONS).copied().unwrap_or_default();
         self.ignore_extraneous = words(compare).any(|word| word == "IgnoreExtraneous");
         let odd = odd_compare_options(words(compare)).into_iter();
         self.warnings.extend(odd.map(|odd| format!("{COMPARE_OPTIONS}: {odd}")));
-        self.ignore_healthcheck = annotations.get(IGNORE_HEALTHCHECK).is_some_and(|text| *text == "true");
+        self.read_switches(annotations);
+    }
+
+    fn read_switches(&mut self, annotations: &BTreeMap<&str, &str>) {
+        match annotations.get(IGNORE_HEALTHCHECK).copied() {
+            Some("true") => self.ignore_healthcheck = true,
+            Some("false") | None => {}
+            // Argo CD looks for this one word, not for a boolean.
+            Some(text) => self.warnings.push(format!(
+                "{IGNORE_HEALTHCHECK}: {text:?} is neither true nor false: its health counts"
+            )),
+        }
         if let Some(text) = annotations.get(SYNC_TIMEOUT) {
             self.sync_timeout = crate::parse_duration(text);
             if self.sync_timeout.is_none() {

@@ -16,10 +16,14 @@ mod application;
 mod blob;
 mod digest;
 mod field_manager;
+mod glob;
 mod identity;
 mod key;
 mod manifest;
+mod odd_application;
 mod odd_options;
+mod odd_project;
+pub mod pattern;
 mod project;
 mod revision;
 pub mod schema;
@@ -34,13 +38,16 @@ pub use digest::Digest;
 pub use field_manager::{
     ARGO_FIELD_MANAGER, CLIENT_SIDE_MANAGERS, FIELD_MANAGER, FIELD_MANAGERS, FormerManager, KUBECTL_FIELD_MANAGER,
 };
+pub use glob::{Glob, InvalidGlob, MAX_ALTERNATIVES};
 pub use identity::{Identity, InvalidIdentity, ServiceAccount};
 pub use key::{ApplicationId, ClusterId, GroupKind, GroupVersionKind, ResourceKey, UnparsableKey};
 pub use manifest::{Manifest, ManifestError, SourceLocation};
+pub use odd_application::{is_json_pointer, odd_in_application, odd_retry};
 pub use odd_options::{OptionPlace, odd_compare_options, odd_sync_options};
+pub use odd_project::odd_in_project;
 pub use project::{
     AppProject, AppProjectSpec, DestinationServiceAccount, ProjectDestination, ProjectResource, RefusedByProject,
-    SyncWindow, glob,
+    SyncWindow,
 };
 pub use revision::{short_revision, shown_revision};
 pub use secret::SecretBytes;

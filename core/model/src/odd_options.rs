@@ -38,6 +38,16 @@ const OTHERS: [&str; 8] = [
     "Validate",
 ];
 
+/// Hooks of Helm's that are known and not run: as Argo CD has it there are no rollbacks and no tests, and `crd-install` is of Helm 2.
+pub(crate) const IDLE_HELM_HOOKS: [&str; 6] = [
+    "pre-rollback",
+    "post-rollback",
+    "test",
+    "test-success",
+    "test-failure",
+    "crd-install",
+];
+
 /// One sentence for each odd word of sync options.
 pub fn odd_sync_options<'a>(words: impl IntoIterator<Item = &'a str>, place: OptionPlace) -> Vec<String> {
     let words = words.into_iter().map(str::trim).filter(|word| !word.is_empty());

@@ -11,7 +11,6 @@ mod archive;
 mod cache;
 mod directory;
 mod error;
-mod glob;
 mod gobwas;
 mod helm;
 mod limits;
@@ -23,9 +22,9 @@ pub mod tree;
 
 pub use archive::{ChartLimits, RATIO_FROM, unpack_chart};
 pub use cache::RenderCache;
+pub use capstan_model::{Glob, InvalidGlob, MAX_ALTERNATIVES};
 pub use capstan_template::{Interrupt, Random};
 pub use error::RenderError;
-pub use glob::{Glob, InvalidGlob, MAX_ALTERNATIVES};
 pub use helm::{
     DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION, DependencyRepository, HelmDocument, HelmOutput, MissingDependency,
     SetArgument, SetKind, build_environment, missing_dependencies,

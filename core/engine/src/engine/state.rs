@@ -26,7 +26,7 @@ use super::operation::{OperationRun, Stage};
 use super::release::Releases;
 use super::skipped::ReasonsTold;
 use super::succession::running;
-use super::telling::{SaidVersion, StatusFailure, Telling};
+use super::telling::{SaidVersion, StatusFailure, Telling, said};
 use super::touched::Touched;
 use super::underway::Underway;
 
@@ -433,7 +433,7 @@ impl ApplicationState {
             // What was in the way of a write is known now.
             let is_newer = before != self.said_version.newest();
             self.status_failure.take_if(|failure| failure.is_passing && is_newer);
-            let said = serde_json::to_value(&application.status).unwrap_or_default();
+            let said = said(&application.status);
             if said != self.said {
                 self.said = said;
                 self.releases.read(&self.said);
@@ -476,8 +476,7 @@ impl ApplicationState {
 /// What a resource says: its status, the operation that runs, and the status as it is written.
 fn known(application: &Application) -> (&ApplicationStatus, Option<OperationRun>, Value) {
     let status = &application.status;
-    let said = serde_json::to_value(status).unwrap_or_default();
-    (status, running(application), said)
+    (status, running(application), said(status))
 }
 
 /// The number of the last operation.

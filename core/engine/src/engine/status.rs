@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     ApplicationCondition, ApplicationStatus, ApplicationSummary, ConditionType, ResourceKey, ResourceStatus,
-    SyncStatusCode, Timestamp,
+    SyncStatusCode, Timestamp, odd_in_project,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Map, Value};
@@ -189,7 +189,11 @@ impl Engine {
                 conditions.push((ConditionType::ComparisonError, why.clone()));
             }
             Gate::Waiting(_) => {}
-            Gate::Open(_) => self.working_conditions(app, &mut conditions),
+            Gate::Open(project) => {
+                self.working_conditions(app, &mut conditions);
+                let odd = odd_in_project(project).into_iter();
+                name_some(&mut conditions, ConditionType::ManifestWarning, odd);
+            }
         }
         if !matches!(gate, Gate::Refused(_)) {
             // Told while it waits, too: since when a hold stands is known by them.
@@ -298,6 +302,7 @@ impl Engine {
                 ..said.summary
             },
             controller_namespace: self.settings.control_namespace.clone(),
+            has_verdicts: true,
         }
     }
 }

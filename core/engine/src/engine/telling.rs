@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use capstan_model::{
-    ApplicationCondition, ConditionType, HealthStatus, Info, OperationPhase, OptionPlace, SyncStatusCode, Timestamp,
-    odd_sync_options,
+    ApplicationCondition, ApplicationStatus, ConditionType, HealthStatus, Info, OperationPhase, OptionPlace,
+    SyncStatusCode, Timestamp, odd_retry, odd_sync_options,
 };
 use serde_json::{Map, Value};
 
@@ -248,6 +248,16 @@ pub(super) fn name_some(
     }
 }
 
+/// A status as the resource has it. A verdict that is not there is read as `Unknown`: it has to be written all the same, for people to see it.
+pub(super) fn said(status: &ApplicationStatus) -> Value {
+    let mut said = serde_json::to_value(status).unwrap_or_default();
+    if let Some(fields) = said.as_object_mut().filter(|_| !status.has_verdicts) {
+        fields.remove("sync");
+        fields.remove("health");
+    }
+    said
+}
+
 /// The JSON merge patch that makes `old` into `new`; `None` when they are equal.
 pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
     if old == new {
@@ -280,10 +290,14 @@ pub(super) fn warnings(app: &ApplicationState) -> impl Iterator<Item = String> {
         .flat_map(|sync| &sync.sync_options)
         .map(String::as_str)
         .collect();
+    let retry = app.operation.iter().filter_map(|run| run.operation.retry.as_ref());
+    // That of the spec, which an automated operation takes over, is refused.
+    let retry: Vec<String> = retry.flat_map(odd_retry).collect();
     let operation = odd_sync_options(operation, OptionPlace::Application).into_iter();
     let manifests = app.desired.iter().flat_map(|desired| desired.targets.warnings());
     manifests
         .cloned()
         .chain(odd_options(&app.application))
         .chain(operation.map(|odd| format!("operation.sync.syncOptions: {odd}")))
+        .chain(retry.into_iter().map(|odd| format!("operation.retry: {odd}")))
 }

@@ -1,6 +1,6 @@
 //! Is an application worked on at all, within its project?
 
-use capstan_model::{AppProject, ApplicationSpec};
+use capstan_model::{AppProject, ApplicationSpec, odd_in_project};
 
 /// The project that an application is worked on within, given what was `found` under the name of its project; or why it is not worked on.
 pub fn admit(
@@ -25,6 +25,10 @@ pub fn admit(
         .and_then(|()| project.permits_destination(&spec.destination, &spec.destination.namespace));
     match refusal {
         Ok(()) => Ok(project),
-        Err(refusal) => Err(refusal.to_string()),
+        // It may be refused since a pattern cannot be read.
+        Err(refusal) => Err(match odd_in_project(&project).first() {
+            Some(odd) => format!("{refusal} ({odd})"),
+            None => refusal.to_string(),
+        }),
     }
 }

@@ -1,6 +1,6 @@
-//! Which fields of an object do not count.
+//! Which fields of an object do not count. What is no JSON pointer names none; [`odd_in_application`](capstan_model::odd_in_application) tells it.
 
-use capstan_model::{ResourceIgnoreDifferences, ResourceKey, glob};
+use capstan_model::{ResourceIgnoreDifferences, ResourceKey, is_json_pointer, pattern::allows};
 
 use crate::compare::IgnoreRules;
 use crate::sabotage::{self, Sabotage};
@@ -10,13 +10,14 @@ pub fn ignore_rules(rules: &[ResourceIgnoreDifferences], key: &ResourceKey) -> I
     let mut all = IgnoreRules::default();
     let fits = |pattern: &str, text: &str| pattern.is_empty() || pattern == text;
     for rule in rules {
-        if glob(&rule.group, &key.group)
-            && glob(&rule.kind, &key.kind)
+        if allows(&rule.group, &key.group)
+            && allows(&rule.kind, &key.kind)
             && fits(&rule.name, &key.name)
             && fits(&rule.namespace, &key.namespace)
             && !sabotage::is(Sabotage::ComparesIgnored)
         {
-            all.json_pointers.extend(rule.json_pointers.iter().cloned());
+            let pointers = rule.json_pointers.iter().filter(|pointer| is_json_pointer(pointer));
+            all.json_pointers.extend(pointers.cloned());
             all.managers.extend(rule.managed_fields_managers.iter().cloned());
         }
     }

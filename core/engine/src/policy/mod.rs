@@ -11,6 +11,7 @@ mod rollback;
 mod self_heal;
 mod shared;
 mod window;
+mod window_scope;
 
 pub use admit::admit;
 pub(crate) use authorize::identity;

@@ -1,7 +1,7 @@
 //! Words of an Application's options that nobody knows, or that have no effect where they stand.
 
 use capstan_model::annotations::COMPARE_OPTIONS;
-use capstan_model::{Application, OptionPlace, odd_compare_options, odd_sync_options};
+use capstan_model::{Application, OptionPlace, odd_compare_options, odd_in_application, odd_sync_options};
 
 /// A sentence for each, with where it stands.
 pub fn odd_options(application: &Application) -> Vec<String> {
@@ -10,5 +10,5 @@ pub fn odd_options(application: &Application) -> Vec<String> {
     let compare = odd_compare_options(application.annotation(COMPARE_OPTIONS).split(',')).into_iter();
     let options = options.map(|odd| format!("spec.syncPolicy.syncOptions: {odd}"));
     let compare = compare.map(|odd| format!("metadata.annotations: {COMPARE_OPTIONS}: {odd}"));
-    options.chain(compare).collect()
+    options.chain(compare).chain(odd_in_application(application)).collect()
 }

@@ -7,10 +7,11 @@
 //! Other than Argo CD: a window by a cluster's URL also speaks of applications that write its name, time zones keep their summer time, a
 //! window begins with its first instant. A window that cannot be understood forbids, and says what is wrong with it.
 
-use capstan_model::{AppProject, Application, ClusterId, SyncWindow, Timestamp, glob, parse_duration};
+use capstan_model::{AppProject, Application, SyncWindow, Timestamp, parse_duration};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::cron::Schedule;
+use super::window_scope::speaks_of;
 use crate::sabotage::{self, Sabotage};
 
 /// So many openings of a window are looked at for its end; one that is open for longer counts as open for good.
@@ -45,8 +46,11 @@ pub struct WindowDecision {
 pub fn decide(project: &AppProject, application: &Application, now: Timestamp, attempt: Attempt) -> WindowDecision {
     let windows = project.spec.sync_windows.iter().enumerate();
     let speaking: Vec<Known> = windows
-        .filter(|(_, window)| speaks_of(window, application))
-        .map(|(index, window)| Known::of(project, index, window, now))
+        .filter_map(|(index, window)| match speaks_of(window, application) {
+            Ok(false) => None,
+            Ok(true) => Some(Known::of(project, index, window, now)),
+            Err(unreadable) => Some(Known::unreadable(project, index, window, unreadable)),
+        })
         .collect();
     let next_change = speaking.iter().filter_map(|known| known.next_change).min();
     let forbidding = forbidding(&speaking);
@@ -89,37 +93,6 @@ fn forbidding<'k, 'p>(windows: &'k [Known<'p>]) -> Vec<&'k Known<'p>> {
     }
 }
 
-/// Does `window` speak of the application? By one of its lists; with `andOperator` by each that it has. One without lists speaks of none.
-fn speaks_of(window: &SyncWindow, application: &Application) -> bool {
-    let destination = &application.spec.destination;
-    let cluster = destination.cluster();
-    let mut clusters = vec![
-        destination.server.as_str(),
-        destination.name.as_str(),
-        cluster.0.as_str(),
-    ];
-    if cluster == ClusterId::in_cluster() {
-        clusters.push("in-cluster");
-    }
-    let fits = |patterns: &[String], texts: &[&str]| {
-        let texts = || texts.iter().filter(|text| !text.is_empty());
-        patterns.iter().any(|pattern| texts().any(|text| glob(pattern, text)))
-    };
-    let lists = [
-        (
-            &window.applications,
-            fits(&window.applications, &[&application.metadata.name]),
-        ),
-        (&window.namespaces, fits(&window.namespaces, &[&destination.namespace])),
-        (&window.clusters, fits(&window.clusters, &clusters)),
-    ];
-    let mut written = lists.iter().filter(|(patterns, _)| !patterns.is_empty()).peekable();
-    match window.and_operator {
-        true => written.peek().is_some() && written.all(|(_, fits)| *fits),
-        false => written.any(|(_, fits)| *fits),
-    }
-}
-
 /// A window at one moment.
 struct Known<'p> {
     project: &'p str,
@@ -144,6 +117,18 @@ impl<'p> Known<'p> {
             is_active,
             next_change,
             error,
+        }
+    }
+
+    /// One that may speak of the application.
+    fn unreadable(project: &'p AppProject, index: usize, window: &'p SyncWindow, error: String) -> Self {
+        Self {
+            project: &project.metadata.name,
+            index,
+            window,
+            is_active: false,
+            next_change: None,
+            error: Some(error),
         }
     }
 
@@ -214,6 +199,7 @@ fn state(window: &SyncWindow, now: Timestamp) -> Result<(bool, Option<Timestamp>
 mod tests {
     use std::time::Duration;
 
+    use capstan_model::ClusterId;
     use serde_json::{Value, json};
 
     use super::*;

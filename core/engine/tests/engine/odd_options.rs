@@ -91,3 +91,47 @@ fn what_an_operation_asks_for_and_nobody_knows_is_told_while_it_runs() {
         assert!(conditions.contains(expected), "{expected}: {conditions}");
     }
 }
+
+#[test]
+fn annotations_that_say_nothing_are_told_where_they_stand() {
+    let object = |annotation: &str, word: &str| {
+        let mut object = config("a", 0, "1");
+        object["metadata"]["annotations"][annotation] = json!(word);
+        let run = synced(rig(vec![object], ""));
+        let conditions = run.rig.resource["status"]["conditions"].as_array().cloned();
+        let messages = conditions.unwrap_or_default();
+        let messages = messages.iter().filter_map(|condition| condition["message"].as_str());
+        messages.collect::<Vec<_>>().join("; ")
+    };
+    for (annotation, word, said) in [
+        ("helm.sh/hook", "pre-instal", "unknown hook type \"pre-instal\""),
+        ("helm.sh/hook", "pre-install, PreSync", "unknown hook type \"PreSync\""),
+        (
+            "helm.sh/resource-policy",
+            "kep",
+            "unknown policy \"kep\": write keep, or leave it out",
+        ),
+        (
+            "argocd.argoproj.io/ignore-healthcheck",
+            "yes",
+            "\"yes\" is neither true nor false: its health counts",
+        ),
+    ] {
+        assert_eq!(
+            object(annotation, word),
+            format!("shop/all.yaml:1: {annotation}: {said}")
+        );
+    }
+    for (annotation, word) in [
+        ("helm.sh/hook", "pre-install,post-delete"),
+        ("helm.sh/hook", "test-success"),
+        (
+            "helm.sh/hook",
+            "pre-rollback, post-rollback, test, test-failure, crd-install",
+        ),
+        ("helm.sh/resource-policy", "keep"),
+        ("argocd.argoproj.io/ignore-healthcheck", "false"),
+    ] {
+        assert_eq!(object(annotation, word), "", "{annotation}: {word}");
+    }
+}

@@ -214,3 +214,38 @@ pub(crate) fn a_window_that_cannot_be_understood_is_told() {
         "{conditions}"
     );
 }
+
+#[test]
+fn every_pattern_of_argo_cds_counts_and_one_that_cannot_be_read_forbids() {
+    for pattern in ["{shop,other}", "sh[nop]p", "sh[!a-n]p", "s**", "\\shop", "{other,sh?p}"] {
+        let mut fleet = fleet(&deny("0 9 * * *", &json!({"applications": [pattern]})));
+        fleet.create(application("shop"), vec![config("a", 0, "1")]);
+        fleet.settle(30 * MINUTE);
+        assert!(!fleet.has("ConfigMap", "a"), "{pattern}");
+        assert!(
+            fleet.conditions("shop").contains("deny window spec.syncWindows[0]"),
+            "{pattern}"
+        );
+    }
+    for pattern in ["{win,other}", "sh[a-n]p", "\\*"] {
+        let mut fleet = fleet(&deny("0 9 * * *", &json!({"applications": [pattern]})));
+        fleet.create(application("shop"), vec![config("a", 0, "1")]);
+        fleet.settle(30 * MINUTE);
+        assert!(fleet.has("ConfigMap", "a"), "{pattern}: {}", fleet.tail());
+    }
+    for fields in [
+        json!({"applications": ["[shop"]}),
+        json!({"kind": "allow", "applications": ["{shop"]}),
+        json!({"applications": [], "namespaces": ["[z-a]"]}),
+        json!({"applications": ["other"], "clusters": ["[]"]}),
+        json!({"applications": ["shop"], "namespaces": ["[]"], "andOperator": true}),
+    ] {
+        let mut fleet = fleet(&deny("0 12 * * *", &fields));
+        fleet.create(application("shop"), vec![config("a", 0, "1")]);
+        fleet.settle(30 * MINUTE);
+        assert!(!fleet.has("ConfigMap", "a"), "{fields}");
+        let conditions = fleet.conditions("shop");
+        let expected = "spec.syncWindows[0] of AppProject default cannot be understood: ";
+        assert!(conditions.contains(expected), "{fields}: {conditions}");
+    }
+}

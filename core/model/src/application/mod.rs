@@ -123,7 +123,7 @@ impl Application {
             metadata,
             spec: decode("spec", field("spec"))?,
             operation: decode("operation", field("operation"))?,
-            status: serde_json::from_value(field("status")).unwrap_or_default(),
+            status: status(object),
         };
         application.spec.validate()?;
         Ok(application)
@@ -139,17 +139,44 @@ impl Application {
         self.metadata.annotations.get(name).map_or("", String::as_str)
     }
 
-    /// Is it to be left alone (`argocd.argoproj.io/skip-reconcile: "true"`)?
+    /// Is it to be left alone (`argocd.argoproj.io/skip-reconcile: "true"`)? What is no boolean counts as not written, as in Argo CD.
     pub fn skips_reconcile(&self) -> bool {
-        self.annotation(crate::annotations::SKIP_RECONCILE) == "true"
+        parse_bool(self.annotation(crate::annotations::SKIP_RECONCILE)) == Some(true)
     }
 
     /// Does deleting it delete its objects?
     pub fn cascades(&self) -> bool {
-        self.metadata
-            .finalizers
-            .iter()
-            .any(|name| name.starts_with(RESOURCES_FINALIZER))
+        self.metadata.finalizers.iter().any(|name| is_resources_finalizer(name))
+    }
+}
+
+/// Is it one of the three by which an Application asks for its objects to go with it? No other that begins like them is: what nobody knows deletes
+/// nothing, and is not ours to take off.
+pub fn is_resources_finalizer(name: &str) -> bool {
+    [
+        RESOURCES_FINALIZER,
+        RESOURCES_FINALIZER_BACKGROUND,
+        RESOURCES_FINALIZER_FOREGROUND,
+    ]
+    .contains(&name)
+}
+
+/// Is it one of those that stand for the hooks of a deletion?
+pub fn is_hook_finalizer(name: &str) -> bool {
+    let name = name.strip_suffix("/cleanup").unwrap_or(name);
+    [PRE_DELETE_FINALIZER, POST_DELETE_FINALIZER].contains(&name)
+}
+
+/// What cannot be read was never written: it is rebuilt.
+fn status(object: &Value) -> ApplicationStatus {
+    let status = object.get("status").cloned().unwrap_or(Value::Null);
+    let Ok(status) = serde_json::from_value(status) else {
+        return ApplicationStatus::default();
+    };
+    let verdicts = ["/status/sync/status", "/status/health/status"];
+    ApplicationStatus {
+        has_verdicts: verdicts.iter().all(|verdict| object.pointer(verdict).is_some()),
+        ..status
     }
 }
 

@@ -429,6 +429,15 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(total)
 }
 
+/// What Go's `strconv.ParseBool` takes for a boolean, as Argo CD does.
+pub fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 fn is_false(value: &bool) -> bool {
     !*value
 }
@@ -444,6 +453,18 @@ mod tests {
         assert_eq!(parse_duration("7"), Some(Duration::from_secs(7)));
         for bad in ["", "s", "5x", "-5s", "1.2.3s"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+    #[test]
+    fn booleans_are_gos() {
+        for text in ["1", "t", "T", "true", "TRUE", "True"] {
+            assert_eq!(parse_bool(text), Some(true), "{text}");
+        }
+        for text in ["0", "f", "F", "false", "FALSE", "False"] {
+            assert_eq!(parse_bool(text), Some(false), "{text}");
+        }
+        for text in ["", "yes", "on", "tRUE", " true", "tru"] {
+            assert_eq!(parse_bool(text), None, "{text}");
         }
     }
 }

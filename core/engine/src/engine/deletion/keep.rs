@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use capstan_model::annotations::DELETION_HOOKS;
-use capstan_model::{HookType, POST_DELETE_FINALIZER, PRE_DELETE_FINALIZER, Timestamp};
+use capstan_model::{HookType, POST_DELETE_FINALIZER, PRE_DELETE_FINALIZER, Timestamp, is_hook_finalizer};
 use serde_json::json;
 
 use super::super::Engine;
@@ -20,7 +20,7 @@ impl Engine {
     /// Once a sync to what is desired runs, or has ended: its hooks are those of the deletion from now on.
     pub(in crate::engine) fn step_keep_hooks(&mut self, now: Timestamp, app: &mut ApplicationState) {
         let metadata = &app.application.metadata;
-        let is_ours = |name: &String| name.starts_with(PRE_DELETE_FINALIZER) || name.starts_with(POST_DELETE_FINALIZER);
+        let is_ours = |name: &String| is_hook_finalizer(name);
         let has_any = metadata.finalizers.iter().any(is_ours) || metadata.annotations.contains_key(DELETION_HOOKS);
         let Some((targets, phases)) = synced(app) else { return };
         let has_hooks = !phases.is_empty();

@@ -27,8 +27,8 @@ mod stored;
 use std::collections::BTreeMap;
 
 use capstan_model::{
-    ApplicationId, HookType, OperationPhase, POST_DELETE_FINALIZER, PRE_DELETE_FINALIZER, RESOURCES_FINALIZER,
-    ResourceKey, Timestamp,
+    ApplicationId, HookType, OperationPhase, POST_DELETE_FINALIZER, PRE_DELETE_FINALIZER, ResourceKey, Timestamp,
+    is_resources_finalizer,
 };
 use serde_json::json;
 
@@ -133,7 +133,10 @@ impl Engine {
         if !self.leads || app.is_in_flight(|what| matches!(what, InFlight::Finalizer)) {
             return;
         }
-        let Some(stage) = Stage::of(app) else { return };
+        let Some(stage) = Stage::of(app) else {
+            self.wait_for_others(now, app);
+            return;
+        };
         self.enter_deletion(now, app, stage);
         self.leave_withheld(now, app);
         let is_due = app.deletion_retry.is_none_or(|(_, until)| until <= now);
@@ -171,22 +174,28 @@ impl Engine {
                 } else {
                     HookType::PostDelete
                 };
-                let finalizer = finalizer_of(phase);
+                let finalizer = format!("{}/cleanup", finalizer_of(phase));
                 if self.know_hooks(now, app) && self.clean_up(now, app, phase) {
-                    self.take_off(now, app, |name| name.starts_with(finalizer), "its hooks are cleaned up");
+                    self.take_off(now, app, |name| name == finalizer, "its hooks are cleaned up");
                 }
             }
             Stage::Objects => {
                 if self.cascade(now, app) && !sabotage::is(Sabotage::NeverLetsGo) {
-                    self.take_off(
-                        now,
-                        app,
-                        |name| name.starts_with(RESOURCES_FINALIZER),
-                        "every object is gone",
-                    );
+                    self.take_off(now, app, is_resources_finalizer, "every object is gone");
                 }
             }
         }
+    }
+
+    /// Nothing is left to do here, and finalizers that are not ours hold the Application.
+    fn wait_for_others(&mut self, now: Timestamp, app: &mut ApplicationState) {
+        let others = app.application.metadata.finalizers.join(", ");
+        if !others.is_empty() {
+            app.deletion.waits.push(format!(
+                "held by finalizer {others}, which is not this controller's to take off"
+            ));
+        }
+        self.tell_waits(now, app);
     }
 
     fn enter_deletion(&mut self, now: Timestamp, app: &mut ApplicationState, stage: Stage) {

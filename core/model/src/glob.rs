@@ -1,5 +1,5 @@
-//! Two glob dialects of the field: doublestar (Argo CD's `valueFiles`) and Go's `filepath.Match` (`.helmignore`). Matching takes time
-//! proportional to pattern times text: no pattern can blow up. The third dialect has rules of its own: see [`crate::gobwas`].
+//! Three glob dialects of the field: doublestar (Argo CD's `valueFiles`), Go's `filepath.Match` (`.helmignore`, kinds in projects) and that of names, URLs
+//! and namespaces in projects and windows. Matching takes time proportional to pattern times text: no pattern can blow up.
 
 /// What `*` and `?` do not cross.
 const SEPARATOR: char = '/';
@@ -14,12 +14,15 @@ pub struct Glob {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dialect {
     Doublestar,
+    Names,
     Path,
 }
 
 #[derive(Clone, Debug)]
 enum Token {
     Literal(char),
+    /// One character.
+    Any,
     /// One character, not the separator.
     One,
     /// Any characters but the separator.
@@ -40,6 +43,9 @@ pub enum InvalidGlob {
     /// A `[` without its `]`, or an empty class.
     #[error("a character class `[…]` is not closed or empty")]
     Class,
+    /// A range that ends before it begins.
+    #[error("a range of a character class `[…]` ends before it begins")]
+    Range,
     /// A `{` without its `}`.
     #[error("an alternative `{{…}}` is not closed")]
     Braces,
@@ -64,6 +70,18 @@ impl Glob {
         let alternatives = expand(&pattern.chars().collect::<Vec<_>>(), Dialect::Doublestar)?
             .iter()
             .map(|pattern| tokens(pattern, Dialect::Doublestar))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { alternatives })
+    }
+
+    /// Of names: `*`, `**` and `?` cross separators, `[a-z0]`, `[!a]`, `{a,b}`, `\`.
+    ///
+    /// # Errors
+    /// [`InvalidGlob`].
+    pub fn names(pattern: &str) -> Result<Self, InvalidGlob> {
+        let alternatives = expand(&pattern.chars().collect::<Vec<_>>(), Dialect::Names)?
+            .iter()
+            .map(|pattern| tokens(pattern, Dialect::Names))
             .collect::<Result<_, _>>()?;
         Ok(Self { alternatives })
     }
@@ -123,6 +141,7 @@ fn matches_tokens(tokens: &[Token], text: &[char]) -> bool {
 fn matches_one(token: &Token, c: char) -> bool {
     match token {
         Token::Literal(literal) => *literal == c,
+        Token::Any => true,
         Token::One => c != SEPARATOR,
         Token::Class { negated, ranges } => ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated,
         Token::Many | Token::Super | Token::Parts => false,
@@ -204,6 +223,13 @@ fn class(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Token, usiz
     match dialect {
         Dialect::Doublestar => path_class(pattern, open, &['^', '!']),
         Dialect::Path => path_class(pattern, open, &['^']),
+        Dialect::Names => {
+            let (class, end) = path_class(pattern, open, &['!'])?;
+            match &class {
+                Token::Class { ranges, .. } if ranges.iter().any(|(from, to)| from > to) => Err(InvalidGlob::Range),
+                _ => Ok((class, end)),
+            }
+        }
     }
 }
 
@@ -229,7 +255,9 @@ fn tokens(pattern: &[char], dialect: Dialect) -> Result<Vec<Token>, InvalidGlob>
                     None => Token::Super,
                 }
             }
+            '*' if dialect == Dialect::Names => Token::Super,
             '*' => Token::Many,
+            '?' if dialect == Dialect::Names => Token::Any,
             '?' => Token::One,
             '\\' => {
                 at += 1;
@@ -319,6 +347,24 @@ mod tests {
         assert!(!Glob::path("*").unwrap().matches("a/b"));
         assert!(Glob::path("[^a]").unwrap().matches("b"));
         assert!(Glob::path("{a,b}").unwrap().matches("{a,b}"));
+    }
+
+    #[test]
+    fn names_have_no_parts() {
+        for (pattern, text, matches) in [
+            ("pr-{*-eu,us}", "pr-shop-eu", true),
+            ("a{a*,b}", "aab", true),
+            ("?", "/", true),
+            ("?", "", false),
+            ("ab*ba", "aba", false),
+            ("https://*/{a,b}/**", "https://x/y/b/", true),
+            ("v[a-z0-9]", "v7", true),
+            ("v[^a]", "v^", true),
+            ("[]{]x", "{x", true),
+        ] {
+            assert_eq!(Glob::names(pattern).unwrap().matches(text), matches, "{pattern} {text}");
+        }
+        assert_eq!(Glob::names("[z-a]").unwrap_err(), InvalidGlob::Range);
     }
 
     #[test]
