@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::sync_order::case::{Case, Row, key_of};
+use super::sync_order::case::{Case, Round, Row, key_of};
 use super::sync_order::course::{Difference, Step, phase_of};
 use super::sync_order::end::Way;
 use super::sync_order::trouble::{Trouble, has, homes};
@@ -70,7 +70,7 @@ pub(crate) const ARGO: &[Rule] = &[
         explains: |case, played| {
             let denied = case.script.fail.iter().filter(|fail| fail.op == "deny");
             let mut asked = denied.filter(|fail| is_brought(case, &fail.key));
-            asked.any(|fail| names(played, &fail.key))
+            asked.any(|fail| names(played, &fail.key) || is_left_out(case, played, &fail.key))
         },
         reason: "an object whose kind this very sync brings is held against the project when it is written; Argo CD asks its project only about \
                  kinds that are served when a pass begins",
@@ -118,6 +118,15 @@ fn names(played: &Played, key: &str) -> bool {
     let name = key.rsplit('/').next().unwrap_or_default();
     let said = played.rounds.iter().map(|round| round.message.as_str());
     said.into_iter().any(|message| message.contains(name))
+}
+
+/// Was it written in the recording, and not by ours?
+fn is_left_out(case: &Case, played: &Played, key: &str) -> bool {
+    let is_written = |rounds: &[Round]| {
+        let mut rows = rounds.iter().flat_map(|round| round.ops.iter().flatten());
+        rows.any(|row| row.is_real() && row.op != "delete" && row.key == key)
+    };
+    is_written(&case.expect.all_rounds()) && !is_written(&played.rounds)
 }
 
 /// Does the sync itself bring the kind of this key?

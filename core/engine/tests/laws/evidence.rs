@@ -416,16 +416,12 @@ impl<'r> Timeline<'r> {
                     .filter(|state| answered.is_none_or(|since| version(state) < since))
                     .collect();
                 let found = told.iter().position(|state| is_as_declared(state, declared));
-                match (
-                    found.is_some_and(|found| told[found..].iter().any(|state| good(state))),
-                    answered,
-                ) {
-                    (true, _) => Ok(()),
-                    (false, Some(since)) => Err(format!("was written at {since} and not seen healthy since")),
-                    (false, None) => {
-                        Err("was not written by this attempt, and not seen as declared and healthy".into())
-                    }
-                }
+                let is_settled = found.is_some_and(|found| told[found..].iter().any(|state| good(state)));
+                let why = match answered {
+                    Some(since) => format!("was written at {since} and not seen healthy since"),
+                    None => "was not written by this attempt, and not seen as declared and healthy".into(),
+                };
+                is_settled.then_some(()).ok_or(why)
             }
         }
     }

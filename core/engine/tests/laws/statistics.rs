@@ -335,6 +335,13 @@ const FLOORS: [(&str, usize); 53] = [
     ("waits for another attempt", 78),
 ];
 
+/// With what people did, and what the objects say.
+fn all_reached(record: &Record) -> BTreeSet<&'static str> {
+    let timeline = Timeline::of(record);
+    let further = [people::reached(&timeline), words::reached(&timeline)];
+    further.into_iter().flatten().chain(reached(record)).collect()
+}
+
 #[test]
 fn every_state_is_reached() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -349,11 +356,7 @@ fn every_state_is_reached() {
             for (held, found) in held.iter_mut().zip(found) {
                 *held += usize::from(found > 0);
             }
-            let timeline = Timeline::of(&record);
-            let of_people = people::reached(&timeline);
-            let states = [reached(&record), of_people, words::reached(&timeline)];
-            let states: BTreeSet<&str> = states.into_iter().flatten().collect();
-            for state in &states {
+            for state in &all_reached(&record) {
                 *counts.entry(*state).or_default() += 1;
                 *plain.entry(*state).or_default() += usize::from(bias != Bias::Places);
             }

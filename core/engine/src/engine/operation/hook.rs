@@ -1,7 +1,7 @@
 //! Running one hook: at most one creation an attempt, over any number of crashes.
 //!
 //! The creation is recorded before it is asked for, the object carries which attempt it is of, its name follows from that too, and it
-//! is made by a create and never by an apply. So a second creation would be a conflict, and what is found after a crash tells whose it
+//! is made by a create and never by an apply, unless it holds things (`previous`). So a second creation would be a conflict, and what is found after a crash tells whose it
 //! is. One that may remove itself when it has finished is held by a finalizer until it is recorded how it ended (`release`).
 
 use capstan_live::Node;
@@ -13,19 +13,15 @@ use serde_json::{Map, Value, json};
 
 use super::OperationRun;
 use super::ordinary::set_message;
-use super::prune::hook_propagation;
 use super::write::{attempts, located, retry_at};
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
-use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, Existence, InFlight};
-use crate::event::{Deletion, WriteError};
-use crate::guard::{DeletePermit, DeleteReason, stays_between_runs};
+use crate::event::WriteError;
 use crate::health::assess_with;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
-use crate::plan::foreign_hook;
 use crate::policy::{Authorized, Verb};
 use crate::sabotage::{self, Sabotage};
 
@@ -67,17 +63,8 @@ impl Engine {
                 operation.await_record(node);
             }
             (_, Some(live)) => {
-                let (uid, is_deleting) = (live.uid(), live.is_deleting());
-                match () {
-                    () if !is_deleting && self.is_ordinary(app, &task.key) => {
-                        self.replace_ordinary(now, app, operation, node, (project, uid));
-                    }
-                    () if is_held(live) => self.release_previous(now, app, operation, node, (uid, by)),
-                    () if is_deleting => {
-                        self.set_hook(now, app, operation, node, HookTask::PreviousFinalizing { uid });
-                    }
-                    () => self.delete_previous(now, app, operation, node, uid),
-                }
+                let found = (live.uid(), live.is_deleting(), is_held(live));
+                self.make_room(now, app, operation, node, (project, by), found);
             }
             (Existence::Missing, None) => {
                 self.create_hook(now, app, operation, node, (&identity, by), ApplyMode::Create);
@@ -86,7 +73,7 @@ impl Engine {
         }
     }
 
-    fn create_hook(
+    pub(super) fn create_hook(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
@@ -174,128 +161,6 @@ impl Engine {
         let id = tracking_id(&app.id(), &self.settings.control_namespace, destination, key);
         let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
         annotations[TRACKING_ID] = json!(id);
-    }
-
-    /// An earlier run that is held by the hook finalizer: nobody else would take it off.
-    fn release_previous(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        operation: &mut OperationRun,
-        node: NodeIndex,
-        (uid, by): (String, Authorized),
-    ) {
-        let task = operation.plan.task(node).clone();
-        if self.previous_permit(app, operation, &task.key, &uid).is_none() {
-            return self.delete_previous(now, app, operation, node, uid);
-        }
-        let cluster = app.application.spec.destination.cluster();
-        let effect = EffectKind::let_go(cluster, task.key, task.gvk, uid.clone());
-        self.emit_as(app, by, effect, InFlight::Task(node));
-        self.set_hook(now, app, operation, node, HookTask::Releasing { uid });
-    }
-
-    /// The answer to taking the finalizer off an earlier run.
-    pub(in crate::engine) fn previous_released(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        node: NodeIndex,
-        result: Result<String, WriteError>,
-    ) {
-        let Some(mut operation) = app.operation.take() else {
-            return;
-        };
-        let uid = match operation.tasks.get(&node).map(|run| &run.state) {
-            Some(TaskState::Hook(HookTask::Releasing { uid })) => uid.clone(),
-            _ => String::new(),
-        };
-        let key = operation.plan.task(node).key.clone();
-        let is_going = self
-            .cluster(app)
-            .and_then(|cluster| cluster.node(&key))
-            .is_none_or(Node::is_deleting);
-        match result {
-            Err(WriteError::NotFound(_)) => {
-                let cluster = app.application.spec.destination.cluster();
-                self.gone(&cluster, &key, &uid);
-                self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid });
-            }
-            Ok(_) if is_going => self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid }),
-            Ok(_) => self.delete_previous(now, app, &mut operation, node, uid),
-            Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
-        }
-        app.operation = Some(operation);
-    }
-
-    /// An object of its name that this attempt did not make: an earlier run of it.
-    fn delete_previous(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        operation: &mut OperationRun,
-        node: NodeIndex,
-        uid: String,
-    ) {
-        let key = operation.plan.task(node).key.clone();
-        if stays_between_runs(&key) {
-            return self.write_over(now, app, operation, node, &uid);
-        }
-        let by = match self.authorize_of(app, operation, &key, Verb::Delete) {
-            Ok(by) => by,
-            Err(why) => return self.set_hook(now, app, operation, node, HookTask::Failed(why)),
-        };
-        match self.previous_permit(app, operation, &key, &uid) {
-            Some(permit) => {
-                let (state, why) = (HookTask::DeletingPrevious { uid }, permit.grounds().to_string());
-                let effect = delete(app, permit, hook_propagation(&operation.options(&app.application.spec)));
-                self.emit_as(app, by, effect, InFlight::Task(node));
-                self.set(now, app, operation, node, TaskState::Hook(state), why);
-            }
-            None => {
-                self.set_hook(now, app, operation, node, HookTask::Failed(foreign_hook(&key)));
-            }
-        }
-    }
-
-    /// What holds others, or data, is no run that could be made anew: the one that is there is written as it is declared, and is this run then.
-    fn write_over(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        operation: &mut OperationRun,
-        node: NodeIndex,
-        uid: &str,
-    ) {
-        let task = operation.plan.task(node).clone();
-        if self.previous_permit(app, operation, &task.key, uid).is_none() {
-            return self.set_hook(now, app, operation, node, HookTask::Failed(foreign_hook(&task.key)));
-        }
-        let by = match self.authorize_of(app, operation, &task.key, Verb::Apply) {
-            Ok(by) => by,
-            Err(why) => return self.set_hook(now, app, operation, node, HookTask::Failed(why)),
-        };
-        let identity = operation.hook_identity(&app.application.metadata.uid, task.phase);
-        self.create_hook(
-            now,
-            app,
-            operation,
-            node,
-            (&identity, by),
-            ApplyMode::ServerSide { force: true },
-        );
-    }
-
-    fn previous_permit(
-        &self,
-        app: &ApplicationState,
-        operation: &OperationRun,
-        key: &ResourceKey,
-        uid: &str,
-    ) -> Option<Box<DeletePermit>> {
-        let decision = "an earlier run of the hook is in its way".to_owned();
-        let grounds = of_operation(app, operation, DeleteReason::Hook, decision);
-        self.identity_permit(app, key, uid, grounds)
     }
 
     pub(super) fn set_hook(
@@ -425,40 +290,6 @@ impl Engine {
             None => HookTask::Failed(why),
         };
         self.set_hook(now, app, operation, node, state);
-    }
-
-    /// The answer to the delete of an earlier run.
-    pub(in crate::engine) fn previous_deleted(
-        &mut self,
-        now: Timestamp,
-        app: &mut ApplicationState,
-        node: NodeIndex,
-        result: Result<Deletion, WriteError>,
-    ) {
-        let Some(mut operation) = app.operation.take() else {
-            return;
-        };
-        let key = operation.plan.task(node).key.clone();
-        let uid = match operation.tasks.get(&node).map(|run| &run.state) {
-            Some(TaskState::Hook(HookTask::DeletingPrevious { uid })) => uid.clone(),
-            _ => String::new(),
-        };
-        match result {
-            Ok(Deletion::Gone) | Err(WriteError::NotFound(_)) => {
-                let cluster = app.application.spec.destination.cluster();
-                self.gone(&cluster, &key, &uid);
-                self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid });
-            }
-            Ok(Deletion::Accepted) => {
-                self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid });
-            }
-            Ok(Deletion::Refused(refusal)) => {
-                let error = WriteError::Conflict(refusal.to_string());
-                self.hook_put_off(now, app, &mut operation, node, &error);
-            }
-            Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
-        }
-        app.operation = Some(operation);
     }
 }
 

@@ -21,6 +21,7 @@ mod looking;
 mod ordinary;
 mod parity;
 mod prepare;
+mod previous;
 mod prune;
 mod record;
 mod recreate;
