@@ -10,6 +10,7 @@
 //! known which may have been; everything else is found out again from what is live.
 
 mod advance;
+mod advice;
 mod approved;
 mod attempted;
 mod clean_up;

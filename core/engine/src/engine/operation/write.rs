@@ -5,6 +5,7 @@ use capstan_model::{Blob, HealthStatusCode, ObjectMeta, ResourceKey, SyncOptions
 use petgraph::stable_graph::NodeIndex;
 use serde_json::Value;
 
+use super::advice::advice;
 use super::{OperationRun, Stage};
 use crate::compare::with_live_values;
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
@@ -470,10 +471,10 @@ pub(in crate::engine) fn retry_at(now: Timestamp, attempts: u32, error: &WriteEr
     Some((attempts, now + wait))
 }
 
-/// What the API said, with where the object is declared.
+/// What the API said, with where the object is declared and what can be done about it.
 pub(in crate::engine) fn located(operation: &OperationRun, node: NodeIndex, message: &str) -> String {
-    match &operation.plan.task(node).location {
-        Some(location) => format!("{location}: {message}"),
-        None => message.to_owned(),
-    }
+    let location = operation.plan.task(node).location.as_ref();
+    let location = location.map(|location| format!("{location}: ")).unwrap_or_default();
+    let advice = advice(message).map(|advice| format!("; {advice}")).unwrap_or_default();
+    format!("{location}{message}{advice}")
 }
