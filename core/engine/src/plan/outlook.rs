@@ -30,7 +30,7 @@ use super::build::{defined_kind, foreign_hook};
 use super::{Plan, SyncTask, TaskAction};
 use crate::compare::{IgnoreRules, differences};
 use crate::event::Discovery;
-use crate::guard::{Content, DeleteReason, DeleteRefusal, Pause, is_reserved};
+use crate::guard::{Content, DeleteReason, DeleteRefusal, Pause, is_reserved, stays_between_runs};
 use crate::policy::ignore_rules;
 use crate::settings::Settings;
 use crate::targets::{MadeNamespace, Target, Targets, namespace_object};
@@ -253,6 +253,10 @@ impl OutlookRequest<'_> {
             }
             TaskAction::Hook(_) if matches!(live, LiveObject::Present(object) if self.is_ordinary(task, object)) => {
                 let why = "hooks run in every sync; what is there is an ordinary object, which is deleted first";
+                Change::new(ChangeKind::Run, why)
+            }
+            TaskAction::Hook(_) if is_there && stays_between_runs(&task.key) => {
+                let why = "what hooks of this kind made holds things: it is written over, and not deleted first";
                 Change::new(ChangeKind::Run, why)
             }
             TaskAction::Hook(_) if is_there => {

@@ -411,6 +411,18 @@ fn hooks_run_and_say_what_becomes_of_the_last_run() {
 }
 
 #[test]
+fn a_hook_that_holds_things_is_said_to_be_written_over() {
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "n",
+        "annotations": {"argocd.argoproj.io/hook": "PreSync"}}});
+    let story = Story::default().declares(claim.clone()).has(claim);
+    let change = story.change("PersistentVolumeClaim", "data");
+    assert!(
+        change.kind == ChangeKind::Run && change.why.contains("it is written over"),
+        "{change:?}"
+    );
+}
+
+#[test]
 fn text_and_json_say_it() {
     let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "data": {"k": "b2xk"}});
     let live = secret.clone();
