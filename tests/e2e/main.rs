@@ -10,6 +10,7 @@ mod canary;
 mod demo;
 mod drift;
 mod harness;
+mod holders;
 mod plan;
 mod real_cluster;
 mod render;
