@@ -302,7 +302,7 @@ impl Engine {
                 ..said.summary
             },
             controller_namespace: self.settings.control_namespace.clone(),
-            has_verdicts: true,
+            lacks_verdicts: false,
         }
     }
 }

@@ -251,7 +251,7 @@ pub(super) fn name_some(
 /// A status as the resource has it. A verdict that is not there is read as `Unknown`: it has to be written all the same, for people to see it.
 pub(super) fn said(status: &ApplicationStatus) -> Value {
     let mut said = serde_json::to_value(status).unwrap_or_default();
-    if let Some(fields) = said.as_object_mut().filter(|_| !status.has_verdicts) {
+    if let Some(fields) = said.as_object_mut().filter(|_| status.lacks_verdicts) {
         fields.remove("sync");
         fields.remove("health");
     }

@@ -175,7 +175,7 @@ fn status(object: &Value) -> ApplicationStatus {
     };
     let verdicts = ["/status/sync/status", "/status/health/status"];
     ApplicationStatus {
-        has_verdicts: verdicts.iter().all(|verdict| object.pointer(verdict).is_some()),
+        lacks_verdicts: verdicts.iter().any(|verdict| object.pointer(verdict).is_none()),
         ..status
     }
 }

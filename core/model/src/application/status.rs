@@ -41,9 +41,9 @@ pub struct ApplicationStatus {
     /// Namespace of the controller.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub controller_namespace: String,
-    /// Does the resource say a verdict and a health? What is read where they are absent is `Unknown`, too, but people see nothing.
+    /// Is a verdict or a health absent in the resource? What is read there is `Unknown`, too, but people see nothing.
     #[serde(skip)]
-    pub has_verdicts: bool,
+    pub lacks_verdicts: bool,
 }
 
 /// Is live what Git says? Derived, never stored as a state of its own.
