@@ -233,7 +233,7 @@ fn what_is_approved_after_a_sync_of_some_objects_is_deleted() {
 #[test]
 fn a_sync_of_what_is_not_there_is_an_error() {
     let mut rig = Rig::new(vec![config("a", 0, "1"), hook("before", "PreSync")]);
-    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["spec"]["syncPolicy"] = json!({"syncOptions": ["CreateNamespace=true"]});
     for (kind, name) in [("ConfigMap", "typo"), ("Job", "before")] {
         let resources = json!([{"kind": kind, "name": name, "group": if kind == "Job" { "batch" } else { "" }}]);
         rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": {"resources": resources}});
@@ -246,4 +246,14 @@ fn a_sync_of_what_is_not_there_is_an_error() {
         );
         assert_eq!(run.rig.status("/operationState/phase"), "Error");
     }
+    let resources = json!([{"kind": "Namespace", "name": "prod"}]);
+    rig.resource["operation"] = json!({"initiatedBy": {"username": "ada"}, "sync": {"resources": resources}});
+    let mut run = rig.start(Vec::new());
+    run.settle(Duration::from_secs(60));
+    assert_eq!(
+        run.rig.status("/operationState/phase"),
+        "Succeeded",
+        "{}",
+        run.journal()
+    );
 }

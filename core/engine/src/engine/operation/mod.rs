@@ -1,9 +1,8 @@
 //! One operation: a sync, from the request to its end.
 //!
 //! The stages are `Planning → (PersistingIntent →) (Rehearsing →) Running → (Failing →) (CleaningUp →) ended`, with `Terminating` from any of
-//! them and `BackingOff` before another attempt. What is
-//! pinned when it begins (commits, and with them every object) never changes while it lasts; a newer commit ends it at the next safe
-//! point (no write under way, no hook running) and begins another.
+//! them and `BackingOff` before another attempt. What is pinned when it begins (commits, and with them every object) never changes while it
+//! lasts; a newer commit ends it at the next safe point (no write under way, no hook running) and begins another.
 //!
 //! **Durable.** `operationState` in the resource's status: the request with its pinned revision, the number of the operation, the
 //! digest of what it applies, and a result for each task. A hook is recorded there before it is created, so that after a crash it is

@@ -1,14 +1,15 @@
 //! Every task before any of them: what [`Validation`] finds, as the results of an operation that writes nothing.
 
 use capstan_model::{
-    AppProject, OperationPhase, RefusedByProject, ResourceKey, ResourceResult, ResultCode, SyncOperationResource,
+    AppProject, OperationPhase, RefusedByProject, ResourceKey, ResourceResult, ResultCode, SyncOperation,
+    SyncOperationResource,
 };
 
 use super::OperationRun;
 use super::prepare::Obstacle;
 use crate::engine::Engine;
 use crate::engine::state::ApplicationState;
-use crate::plan::{InvalidTask, Plan, TaskAction, Validation, reasons};
+use crate::plan::{InvalidTask, Plan, Selection, SyncTask, TaskAction, Validation, reasons};
 use crate::settings::Guards;
 use crate::targets::Targets;
 
@@ -28,8 +29,14 @@ impl Engine {
             return Ok(());
         };
         let sync = operation.operation.sync.as_ref().filter(|_| operation.is_selective());
-        let is_empty = plan.tasks().all(|(_, task)| task.action == TaskAction::Milestone);
-        if let Some(sync) = sync.filter(|_| is_empty && self.settings.guards == Guards::Capstan) {
+        // The namespace is made for what is written there, asked for or not.
+        let is_asked = |sync: &SyncOperation, task: &SyncTask| match task.action {
+            TaskAction::Milestone => false,
+            TaskAction::CreateNamespace => Selection::of(&sync.resources).has(&task.key),
+            _ => true,
+        };
+        let is_empty = |sync: &&SyncOperation| !plan.tasks().any(|(_, task)| is_asked(sync, task));
+        if let Some(sync) = sync.filter(|sync| self.settings.guards == Guards::Capstan && is_empty(sync)) {
             let message = nothing_named(&sync.resources);
             return Err(Obstacle::Fail(OperationPhase::Error, message, Vec::new()));
         }

@@ -414,7 +414,11 @@ fn hooks_run_and_say_what_becomes_of_the_last_run() {
 fn a_hook_that_holds_things_is_said_to_be_written_over() {
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "n",
         "annotations": {"argocd.argoproj.io/hook": "PreSync"}}});
-    let story = Story::default().declares(claim.clone()).has(claim);
+    let mut story = Story::default().declares(claim.clone()).has(claim);
+    let Some(LiveObject::Present(live)) = story.live.get_mut(&key("PersistentVolumeClaim", "data")) else {
+        panic!("it is there")
+    };
+    live["metadata"]["annotations"]["argocd.argoproj.io/hook"] = json!("PreSync");
     let change = story.change("PersistentVolumeClaim", "data");
     assert!(
         change.kind == ChangeKind::Run && change.why.contains("it is written over"),
