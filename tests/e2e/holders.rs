@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{eventually, has};
+use crate::harness::{Kubectl, eventually, has};
 use crate::restart::{application, controller, repository, world};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,6 +43,19 @@ kind: Thing
 metadata: {name: precious, namespace: shared}
 ";
 
+/// Of what hooks made, and of what somebody has in it.
+fn uids(kubectl: &Kubectl) -> Vec<Value> {
+    let all = [
+        &["namespace", "shared"][..],
+        &["crd", "things.a.io"],
+        &["-n", "team", "pvc", "data"],
+        &["-n", "shared", "secret", "precious"],
+        &["-n", "shared", "things.a.io", "precious"],
+    ];
+    let uid = |words: &&[&str]| kubectl.object(words).expect("it is there")["metadata"]["uid"].clone();
+    all.iter().map(uid).collect()
+}
+
 #[test]
 fn what_is_in_them_stays() {
     if !has("kubectl") || !has("git") {
@@ -69,18 +82,7 @@ fn what_is_in_them_stays() {
         value() == "1" && kubectl.is_settled("app")
     });
     kubectl.apply(THEIRS);
-    let uids = || -> Vec<Value> {
-        let all = [
-            &["namespace", "shared"][..],
-            &["crd", "things.a.io"],
-            &["-n", "team", "pvc", "data"],
-            &["-n", "shared", "secret", "precious"],
-            &["-n", "shared", "things.a.io", "precious"],
-        ];
-        let uid = |words: &&[&str]| kubectl.object(words).expect("it is there")["metadata"]["uid"].clone();
-        all.iter().map(uid).collect()
-    };
-    let before = uids();
+    let before = uids(&kubectl);
     clone.write("app/settings.yaml", &settings("2"));
     clone.push("a change");
     let number = || {
@@ -93,5 +95,5 @@ fn what_is_in_them_stays() {
         number() == (Value::from("Succeeded"), Value::from(head.trim()))
     });
     assert_eq!(value(), "2");
-    assert_eq!(uids(), before, "{}", kubectl.words("app"));
+    assert_eq!(uids(&kubectl), before, "{}", kubectl.words("app"));
 }
