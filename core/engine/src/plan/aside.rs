@@ -8,8 +8,7 @@
 use std::cmp::Reverse;
 
 use capstan_model::{
-    Application, DeleteOption, HookType, RESOURCES_FINALIZER, RESOURCES_FINALIZER_BACKGROUND, ResourceKey,
-    SourceLocation, SyncOptions,
+    Application, DeleteOption, HookType, RESOURCES_FINALIZER, ResourceKey, SourceLocation, SyncOptions,
 };
 use serde::Serialize;
 
@@ -72,8 +71,9 @@ impl Aside {
         };
         aside.warnings.extend(application.map(odd_options).unwrap_or_default());
         for target in targets.objects() {
-            aside.deletion.extend(goings(target, options, application));
-            let is_of_deletion = aside.deletion.last().is_some_and(|going| going.key == key_of(target));
+            let goings = goings(target, options, application);
+            let is_of_deletion = !goings.is_empty();
+            aside.deletion.extend(goings);
             if let Some(why) = never(target).filter(|_| !is_of_deletion) {
                 aside.never.push(NeverApplied {
                     key: key_of(target),
@@ -138,17 +138,13 @@ fn goings(target: &Target, options: &SyncOptions, application: Option<&Applicati
 
 /// What becomes of an object when its application goes: why, and does it stay?
 fn fate(target: &Target, options: &SyncOptions, application: Option<&Application>) -> (Option<String>, bool) {
-    let cascades = |name: &String| [RESOURCES_FINALIZER, RESOURCES_FINALIZER_BACKGROUND].contains(&name.as_str());
-    let is_left = application.is_some_and(|application| !application.metadata.finalizers.iter().any(cascades));
+    let is_left = application.is_some_and(|application| !application.cascades());
     let word = target.meta.sync_options.delete.or(options.delete);
     let stays = |why: &str| (Some(why.to_owned()), true);
     if is_definition(&target.key) {
         stays("definitions of kinds stay")
     } else if is_left {
-        (
-            Some(format!("the Application has no finalizer {RESOURCES_FINALIZER}")),
-            true,
-        )
+        stays(&format!("the Application has no finalizer {RESOURCES_FINALIZER}"))
     } else {
         match word {
             Some(DeleteOption::Never) => stays("Delete=false"),

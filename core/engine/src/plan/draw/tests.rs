@@ -200,10 +200,14 @@ fn a_deletion_without_hooks_is_for_programs() {
         true,
         "it has no finalizer that takes its objects along"
     );
-    application
-        .metadata
-        .finalizers
-        .push(capstan_model::RESOURCES_FINALIZER.into());
+    for name in [
+        capstan_model::RESOURCES_FINALIZER_FOREGROUND,
+        capstan_model::RESOURCES_FINALIZER_BACKGROUND,
+        capstan_model::RESOURCES_FINALIZER,
+    ] {
+        application.metadata.finalizers = vec![name.into()];
+        assert_eq!(stays(&of(Some(&application))), false, "{name}");
+    }
     application.spec.sync_policy.sync_options.push("Frobnicate=true".into());
     let aside = of(Some(&application));
     assert_eq!(stays(&aside), false);
