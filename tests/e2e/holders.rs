@@ -85,14 +85,14 @@ fn what_is_in_them_stays() {
     let before = uids(&kubectl);
     clone.write("app/settings.yaml", &settings("2"));
     clone.push("a change");
-    let number = || {
+    let ended = || {
         let words = ["-n", "argocd", "applications.argoproj.io", "app"];
         let state = kubectl.object(&words).unwrap_or_default()["status"]["operationState"].clone();
         (state["phase"].clone(), state["syncResult"]["revision"].clone())
     };
     let head = clone.git(&["rev-parse", "HEAD"]);
     eventually("the second sync is done", PATIENCE, || {
-        number() == (Value::from("Succeeded"), Value::from(head.trim()))
+        ended() == (Value::from("Succeeded"), Value::from(head.trim()))
     });
     assert_eq!(value(), "2");
     assert_eq!(uids(&kubectl), before, "{}", kubectl.words("app"));

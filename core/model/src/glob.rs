@@ -67,11 +67,7 @@ impl Glob {
     /// # Errors
     /// [`InvalidGlob`].
     pub fn doublestar(pattern: &str) -> Result<Self, InvalidGlob> {
-        let alternatives = expand(&pattern.chars().collect::<Vec<_>>(), Dialect::Doublestar)?
-            .iter()
-            .map(|pattern| tokens(pattern, Dialect::Doublestar))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { alternatives })
+        Self::braced(pattern, Dialect::Doublestar)
     }
 
     /// Of names: `*`, `**` and `?` cross separators, `[a-z0]`, `[!a]`, `{a,b}`, `\`.
@@ -79,9 +75,13 @@ impl Glob {
     /// # Errors
     /// [`InvalidGlob`].
     pub fn names(pattern: &str) -> Result<Self, InvalidGlob> {
-        let alternatives = expand(&pattern.chars().collect::<Vec<_>>(), Dialect::Names)?
+        Self::braced(pattern, Dialect::Names)
+    }
+
+    fn braced(pattern: &str, dialect: Dialect) -> Result<Self, InvalidGlob> {
+        let alternatives = expand(&pattern.chars().collect::<Vec<_>>(), dialect)?
             .iter()
-            .map(|pattern| tokens(pattern, Dialect::Names))
+            .map(|pattern| tokens(pattern, dialect))
             .collect::<Result<_, _>>()?;
         Ok(Self { alternatives })
     }

@@ -175,9 +175,8 @@ fn state(case: &Case, played: &Played) -> BTreeMap<String, Value> {
     // What CreateNamespace made is no hook, and may be declared as one.
     let is_run = |key: &str| {
         let mut declared = case.desired.iter().filter(|object| key_of(object) == key);
-        declared.any(|object| crate::differences::phases(object) > 0)
+        key.starts_with("/Namespace/") && declared.any(|object| crate::differences::phases(object) > 0)
     };
-    let is_run = |key: &str| key.starts_with("/Namespace/") && is_run(key);
     let stays = played
         .world
         .objects

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use capstan_live::Change;
 use capstan_model::annotations::REFRESH;
-use capstan_model::{Application, ApplicationId, ClusterId, GroupKind, ResourceKey, Timestamp};
+use capstan_model::{
+    AppProject, Application, ApplicationId, ClusterId, GroupKind, ResourceKey, Timestamp, odd_in_project,
+};
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -37,13 +39,10 @@ impl Engine {
                 self.applications_listed = true;
                 self.dirty.extend(self.dependents.values().flatten().cloned());
             }
-            Event::ProjectObserved(project) => {
-                let name = project.metadata.name.clone();
-                self.projects.insert(name.clone(), *project);
-                self.mark_project(&name);
-            }
+            Event::ProjectObserved(project) => self.project_observed(*project),
             Event::ProjectGone(name) => {
                 self.projects.remove(&name);
+                self.odd_projects.remove(&name);
                 self.mark_project(&name);
             }
             Event::ProjectsListed => {
@@ -191,6 +190,13 @@ impl Engine {
                 self.dirty.insert(id.clone());
             }
         }
+    }
+
+    fn project_observed(&mut self, project: AppProject) {
+        let name = project.metadata.name.clone();
+        self.odd_projects.insert(name.clone(), odd_in_project(&project));
+        self.projects.insert(name.clone(), project);
+        self.mark_project(&name);
     }
 
     fn mark_project(&mut self, name: &str) {

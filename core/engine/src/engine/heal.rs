@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Engine;
 use super::drift::{Drift, Heal, Synced, standing};
 use super::gate::Gate;
+use super::sentence::some_of;
 use super::state::{ApplicationState, Existence, InFlight};
 use super::touched::Touched;
 use crate::compare::FieldWriter;
@@ -241,14 +242,9 @@ impl ApplicationState {
         if self.is_missing(key) {
             return "was deleted".into();
         }
-        let differences = self.differences(key);
-        let paths: Vec<&str> = differences.iter().take(5).map(|one| one.path.as_str()).collect();
-        let more = match differences.len().saturating_sub(paths.len()) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let paths = some_of(self.differences(key).iter().map(|one| one.path.clone()));
         let who = named(self.drifter(key).map_or("", |writer| &writer.manager));
-        format!("{who} changed {}{more}", paths.join(", "))
+        format!("{who} changed {paths}")
     }
 
     pub(super) fn drift_cause(&self, key: &ResourceKey) -> Cause {

@@ -86,6 +86,8 @@ pub struct Engine {
     effects: VecDeque<Effect>,
     applications: BTreeMap<ApplicationId, ApplicationState>,
     projects: BTreeMap<String, AppProject>,
+    /// What is odd about each of them: looked for when it is seen, and not with every event.
+    odd_projects: BTreeMap<String, Vec<String>>,
     projects_listed: bool,
     applications_listed: bool,
     clusters: BTreeMap<ClusterId, Cluster>,
@@ -124,6 +126,7 @@ impl Engine {
             effects: VecDeque::new(),
             applications: BTreeMap::new(),
             projects: BTreeMap::new(),
+            odd_projects: BTreeMap::new(),
             projects_listed: false,
             applications_listed: false,
             clusters: BTreeMap::new(),

@@ -76,3 +76,14 @@ fn sentence_of_deletion(app: &ApplicationState) -> String {
         },
     }
 }
+
+/// Some of them by name, and how many more there are.
+pub(super) fn some_of(all: impl ExactSizeIterator<Item = String>) -> String {
+    const NAMED: usize = 5;
+    let more = all.len().saturating_sub(NAMED);
+    let named = all.take(NAMED).collect::<Vec<_>>().join(", ");
+    match more {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}

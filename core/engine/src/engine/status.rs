@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{
     ApplicationCondition, ApplicationStatus, ApplicationSummary, ConditionType, ResourceKey, ResourceStatus,
-    SyncStatusCode, Timestamp, odd_in_project,
+    SyncStatusCode, Timestamp,
 };
 use petgraph::stable_graph::NodeIndex;
 use serde_json::{Map, Value};
@@ -189,9 +189,10 @@ impl Engine {
                 conditions.push((ConditionType::ComparisonError, why.clone()));
             }
             Gate::Waiting(_) => {}
-            Gate::Open(project) => {
+            Gate::Open(_) => {
                 self.working_conditions(app, &mut conditions);
-                let odd = odd_in_project(project).into_iter();
+                let odd = self.odd_projects.get(app.application.spec.project());
+                let odd = odd.into_iter().flatten().cloned();
                 name_some(&mut conditions, ConditionType::ManifestWarning, odd);
             }
         }

@@ -146,18 +146,18 @@ fn hook_key(
     let mut key = target.key.clone();
     if let Some(prefix) = &target.generate_name {
         key.name = format!("{prefix}{}-{}", phase.to_string().to_lowercase(), request.hook_suffix);
-        key.name = numbered(&key, unnamed);
+        let count = unnamed.entry(key.clone()).or_insert(0);
+        *count += 1;
+        key.name = nth_name(key.name, *count);
     }
     key
 }
 
-/// The name of what is made for a hook without one, of which there may be several that are called alike: the second one is `…-2`.
-pub(crate) fn numbered(key: &ResourceKey, unnamed: &mut BTreeMap<ResourceKey, usize>) -> String {
-    let count = unnamed.entry(key.clone()).or_insert(0);
-    *count += 1;
-    match *count {
-        1 => key.name.clone(),
-        nth => format!("{}-{nth}", key.name),
+/// What is made for the `nth` hook without a name, from 1, of several that would be called alike.
+pub(crate) fn nth_name(name: String, nth: usize) -> String {
+    match nth {
+        0 | 1 => name,
+        nth => format!("{name}-{nth}"),
     }
 }
 

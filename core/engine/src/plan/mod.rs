@@ -23,7 +23,7 @@ mod outlook;
 mod undeclared;
 mod validate;
 pub use aside::{Aside, DeletionPhase, Going, NeverApplied};
-pub(crate) use build::{defined_kind, foreign_hook, is_written, phase_of, runs_in_a_sync};
+pub(crate) use build::{defined_kind, foreign_hook, is_written, nth_name, phase_of, runs_in_a_sync};
 pub use cycle::Cycle;
 pub(crate) use names::Selection;
 mod render;

@@ -17,6 +17,7 @@ use capstan_model::{GroupVersionKind, HookDeletePolicy, HookType, ObjectMeta, Re
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::plan::nth_name;
 use crate::targets::{Target, Targets};
 
 /// Longest text that is kept.
@@ -80,10 +81,8 @@ impl DeletionHook {
         if key.name.is_empty() {
             let prefix = self.object.pointer("/metadata/generateName").and_then(Value::as_str);
             let phase = format!("{phase:?}").to_lowercase();
-            key.name = format!("{}{phase}-{}", prefix.unwrap_or_default(), asked.as_seconds());
-            if self.nth > 1 {
-                key.name = format!("{}-{}", key.name, self.nth);
-            }
+            let name = format!("{}{phase}-{}", prefix.unwrap_or_default(), asked.as_seconds());
+            key.name = nth_name(name, self.nth);
         }
         key
     }

@@ -19,7 +19,7 @@ use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
-use crate::plan::{SyncTask, TaskAction};
+use crate::plan::TaskAction;
 use crate::policy::Verb;
 use crate::sabotage::{self, Sabotage};
 
@@ -72,15 +72,15 @@ impl Engine {
             };
             (can_be_named && is_served && has_place).then_some(node)
         };
-        let left: Vec<NodeIndex> = operation
-            .plan
-            .tasks()
-            .filter_map(|(node, _)| can_be_tried(node))
-            .filter(|&node| self.already(app, operation, operation.plan.task(node)).is_none())
-            .collect();
-        let is_written = |task: &SyncTask| matches!(task.action, TaskAction::Apply | TaskAction::Hook(_));
-        let written = operation.plan.tasks().filter(|(_, task)| is_written(task));
-        let untried = written.filter(|(node, _)| can_be_tried(*node).is_none()).count();
+        let (mut left, mut untried) = (Vec::new(), 0);
+        for (node, task) in operation.plan.tasks() {
+            let is_written = matches!(task.action, TaskAction::Apply | TaskAction::Hook(_));
+            match can_be_tried(node) {
+                None => untried += usize::from(is_written),
+                Some(node) if self.already(app, operation, task).is_none() => left.push(node),
+                Some(_) => {}
+            }
+        }
         (operation.is_dry_run() || !left.is_empty()).then_some(Rehearsal {
             left,
             untried,

@@ -8,13 +8,11 @@ use capstan_model::{
 use super::OperationRun;
 use super::prepare::Obstacle;
 use crate::engine::Engine;
+use crate::engine::sentence::some_of;
 use crate::engine::state::ApplicationState;
 use crate::plan::{InvalidTask, Plan, Selection, SyncTask, TaskAction, Validation, reasons};
 use crate::settings::Guards;
 use crate::targets::Targets;
-
-/// Objects that a message names before it counts the rest.
-const NAMED: usize = 5;
 
 impl Engine {
     pub(super) fn validate(
@@ -79,13 +77,8 @@ fn nothing_named(resources: &[SyncOperationResource]) -> String {
     let name = |wanted: &SyncOperationResource| {
         ResourceKey::new(&wanted.group, &wanted.kind, &wanted.namespace, &wanted.name).to_string()
     };
-    let named: Vec<String> = resources.iter().take(NAMED).map(name).collect();
-    let more = match resources.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     format!(
-        "nothing to sync: neither declared as an ordinary object, nor to be deleted with prune, is {}{more}",
-        named.join(", ")
+        "nothing to sync: neither declared as an ordinary object, nor to be deleted with prune, is {}",
+        some_of(resources.iter().map(name))
     )
 }
