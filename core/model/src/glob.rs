@@ -1,5 +1,5 @@
-//! Three glob dialects of the field: doublestar (Argo CD's `valueFiles`), Go's `filepath.Match` (`.helmignore`, kinds in projects) and that of names, URLs
-//! and namespaces in projects and windows. Matching takes time proportional to pattern times text: no pattern can blow up.
+//! Glob dialects of the field: doublestar (Argo CD's `valueFiles`), Go's `filepath.Match` (`.helmignore`, kinds in projects), that of names and
+//! namespaces in projects and windows, and the same for URLs, which have parts. Matching takes time proportional to pattern times text: no pattern can blow up.
 
 /// What `*` and `?` do not cross.
 const SEPARATOR: char = '/';
@@ -15,6 +15,7 @@ pub struct Glob {
 enum Dialect {
     Doublestar,
     Names,
+    Urls,
     Path,
 }
 
@@ -76,6 +77,14 @@ impl Glob {
     /// [`InvalidGlob`].
     pub fn names(pattern: &str) -> Result<Self, InvalidGlob> {
         Self::braced(pattern, Dialect::Names)
+    }
+
+    /// Of URLs: as names, but `*` and `?` stay within one part; `**` does not.
+    ///
+    /// # Errors
+    /// [`InvalidGlob`].
+    pub fn urls(pattern: &str) -> Result<Self, InvalidGlob> {
+        Self::braced(pattern, Dialect::Urls)
     }
 
     fn braced(pattern: &str, dialect: Dialect) -> Result<Self, InvalidGlob> {
@@ -223,7 +232,7 @@ fn class(pattern: &[char], open: usize, dialect: Dialect) -> Result<(Token, usiz
     match dialect {
         Dialect::Doublestar => path_class(pattern, open, &['^', '!']),
         Dialect::Path => path_class(pattern, open, &['^']),
-        Dialect::Names => {
+        Dialect::Names | Dialect::Urls => {
             let (class, end) = path_class(pattern, open, &['!'])?;
             match &class {
                 Token::Class { ranges, .. } if ranges.iter().any(|(from, to)| from > to) => Err(InvalidGlob::Range),
@@ -256,6 +265,10 @@ fn tokens(pattern: &[char], dialect: Dialect) -> Result<Vec<Token>, InvalidGlob>
                 }
             }
             '*' if dialect == Dialect::Names => Token::Super,
+            '*' if dialect == Dialect::Urls && pattern.get(at) == Some(&'*') => {
+                at += 1;
+                Token::Super
+            }
             '*' => Token::Many,
             '?' if dialect == Dialect::Names => Token::Any,
             '?' => Token::One,
@@ -347,6 +360,25 @@ mod tests {
         assert!(!Glob::path("*").unwrap().matches("a/b"));
         assert!(Glob::path("[^a]").unwrap().matches("b"));
         assert!(Glob::path("{a,b}").unwrap().matches("{a,b}"));
+    }
+
+    #[test]
+    fn urls_have_parts() {
+        for (pattern, text, expected) in [
+            ("https://git/team/*", "https://git/team/shop", true),
+            ("https://git/team/*", "https://git/team/shop/secrets", false),
+            ("https://git/team/**", "https://git/team/shop/secrets", true),
+            ("https://git/team**", "https://git/team-b/x/y", true),
+            ("https://git/*/shop", "https://git/team/shop", true),
+            ("https://git/*/shop", "https://git/team/a/shop", false),
+            ("https://git/team?shop", "https://git/team/shop", false),
+            ("https://git/{a,b}/*", "https://git/b/x", true),
+            ("https://git/[!a]/*", "https://git/b/x", true),
+            ("***", "a/b", true),
+        ] {
+            let glob = Glob::urls(pattern).unwrap();
+            assert_eq!(glob.matches(text), expected, "{pattern} {text}");
+        }
     }
 
     #[test]

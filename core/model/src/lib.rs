@@ -25,6 +25,7 @@ mod odd_options;
 mod odd_project;
 pub mod pattern;
 mod project;
+mod repository;
 mod revision;
 pub mod schema;
 mod secret;
@@ -49,6 +50,7 @@ pub use project::{
     AppProject, AppProjectSpec, DestinationServiceAccount, ProjectDestination, ProjectResource, RefusedByProject,
     SyncWindow,
 };
+pub use repository::repository_url;
 pub use revision::{short_revision, shown_revision};
 pub use secret::SecretBytes;
 pub use timestamp::{Timestamp, UnparsableTimestamp};

@@ -1,6 +1,6 @@
 //! What is odd about an AppProject: patterns that cannot be read. They permit nothing, and deny everything that they could.
 
-use crate::pattern::{UnreadablePattern, matches, matches_kind};
+use crate::pattern::{UnreadablePattern, matches, matches_kind, matches_repository};
 use crate::{AppProject, ProjectResource};
 
 /// One sentence for each pattern of a project that cannot be read, with the place where it stands. Those of its windows are told by the windows.
@@ -24,7 +24,8 @@ pub fn odd_in_project(project: &AppProject) -> Vec<String> {
         (matches(denied.unwrap_or(pattern), ""), denied.is_some())
     };
     for (index, pattern) in spec.source_repos.iter().enumerate() {
-        let (read, denies) = name(pattern);
+        let denied = pattern.strip_prefix('!');
+        let (read, denies) = (matches_repository(denied.unwrap_or(pattern), ""), denied.is_some());
         tell(format!("sourceRepos[{index}]"), read, denies);
     }
     for (index, rule) in spec.destinations.iter().enumerate() {

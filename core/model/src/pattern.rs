@@ -7,7 +7,7 @@
 //!
 //! **Deliberately absent.** Compiled patterns that are kept: almost every pattern that is written is a name or `*`, and those are not compiled at all.
 
-use crate::{Glob, InvalidGlob};
+use crate::{Glob, InvalidGlob, repository_url};
 
 /// A pattern of which it cannot be said what it matches.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,28 @@ pub fn matches(pattern: &str, text: &str) -> Result<bool, UnreadablePattern> {
     }
     let compiled = Glob::names(pattern).map_err(|why| UnreadablePattern::of(pattern, why))?;
     Ok(compiled.matches(text))
+}
+
+/// Does a pattern of repositories match this one, however either is written ([`repository_url`])? As [`matches`], but `*` and `?` stay within one part of
+/// the URL, and `**` does not: who may read `https://git/team/*` may not read `https://git/team/other/secrets`.
+///
+/// # Errors
+/// [`UnreadablePattern`].
+pub fn matches_repository(pattern: &str, url: &str) -> Result<bool, UnreadablePattern> {
+    if pattern == "*" {
+        return Ok(true);
+    }
+    let (normal, url) = (repository_url(pattern), repository_url(url));
+    if !normal.contains(SPECIAL) {
+        return Ok(normal == url);
+    }
+    let compiled = Glob::urls(&normal).map_err(|why| UnreadablePattern::of(pattern, why))?;
+    Ok(compiled.matches(&url))
+}
+
+/// The same of a pattern that denies: here `*` and `?` match a `/`, too, since what is forbidden is forbidden below, and what cannot be read denies everything.
+pub fn denies_repository(pattern: &str, url: &str) -> bool {
+    denies(&repository_url(pattern), &repository_url(url))
 }
 
 /// Does a pattern of kinds match the whole text? As a path of files: `*` and `?` within one part of it, `[abc]`, `[^abc]`, `[a-z]`; no braces.
@@ -98,6 +120,28 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, text), Ok(expected), "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn repositories_match_however_they_are_written() {
+        for (pattern, url, expected) in [
+            ("*", "git@git:team/shop.git", true),
+            ("https://Git/Team/*", "https://git/team/shop.git", true),
+            ("https://git/team/shop", "https://git/team/shop.git", true),
+            ("https://git/team/shop.git", "https://git/team/shop/", true),
+            ("git@git:team/*", "ssh://git@git/team/shop", true),
+            ("ssh://git@git/team/*", "git@git:team/shop.git", true),
+            ("https://git/team/*", "https://git/team/other/secrets", false),
+            ("https://git/team/**", "https://git/team/other/secrets", true),
+            ("https://git/team/*", "https://git/team-b/shop", false),
+        ] {
+            assert_eq!(matches_repository(pattern, url), Ok(expected), "{pattern} {url}");
+        }
+        assert!(matches_repository("https://git/{team", "https://git/team").is_err());
+        assert!(denies_repository("https://git/{team", "https://git/shop"));
+        assert!(denies_repository("https://git/secret/*", "https://git/secret/a/b.git"));
+        assert!(denies_repository("git@git:secret/*", "ssh://git@git/Secret/a"));
+        assert!(!denies_repository("https://git/secret/*", "https://git/shop"));
     }
 
     #[test]

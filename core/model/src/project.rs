@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::pattern::{allows, denies, matches, matches_kind};
+use crate::pattern::{allows, denies, denies_repository, matches, matches_kind, matches_repository};
 use crate::{ApplicationDestination, ApplicationSource, GroupKind, Identity, InvalidIdentity, ServiceAccount};
 
 /// One AppProject.
@@ -212,12 +212,12 @@ impl AppProject {
         let mut allowed = false;
         for pattern in &self.spec.source_repos {
             match pattern.strip_prefix('!') {
-                Some(denied) if denies(denied, &source.repo_url) => {
+                Some(denied) if denies_repository(denied, &source.repo_url) => {
                     allowed = false;
                     break;
                 }
                 Some(_) => {}
-                None => allowed |= allows(pattern, &source.repo_url),
+                None => allowed |= matches_repository(pattern, &source.repo_url).unwrap_or(false),
             }
         }
         if allowed {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine as _;
-use capstan_model::SecretBytes;
+use capstan_model::{SecretBytes, repository_url};
 use serde_json::Value;
 
 use crate::charts::{Access, ChartRepository, ClientCertificate, Login, Proxy};
@@ -347,15 +347,11 @@ impl Fields<'_> {
 
 const REGISTRY: &str = "oci://";
 
-/// URLs are compared as Argo CD compares them: whatever the case, with or without `.git` and a slash at the end. A URL without a scheme
-/// is a registry's.
+/// URLs are compared however they are written ([`repository_url`]). One without a scheme is a registry's.
 fn normalize(url: &str) -> String {
-    let url = url.trim().to_lowercase();
-    let url = url.trim_end_matches('/');
-    let url = url.strip_suffix(".git").unwrap_or(url);
-    let is_scheme = url.contains("://") || url.contains('@') || url.starts_with('/');
-    match is_scheme {
-        true => url.to_owned(),
+    let url = repository_url(url);
+    match url.contains("://") || url.contains('@') || url.starts_with('/') {
+        true => url,
         false => format!("{REGISTRY}{url}"),
     }
 }

@@ -6,6 +6,7 @@ use capstan_live::Change;
 use capstan_model::annotations::REFRESH;
 use capstan_model::{
     AppProject, Application, ApplicationId, ClusterId, GroupKind, ResourceKey, Timestamp, odd_in_project,
+    repository_url,
 };
 use serde_json::{Value, json};
 
@@ -211,10 +212,10 @@ impl Engine {
     }
 
     fn source_changed(&mut self, repo_url: &str) {
-        let wanted = normalised(repo_url);
+        let wanted = repository_url(repo_url);
         for (id, app) in &mut self.applications {
             let sources = app.application.spec.sources();
-            if sources.iter().any(|source| normalised(&source.repo_url) == wanted) {
+            if sources.iter().any(|source| repository_url(&source.repo_url) == wanted) {
                 app.want_refresh(Freshness::Remote, false);
                 self.dirty.insert(id.clone());
             }
@@ -329,10 +330,4 @@ impl Engine {
             self.claims.entry(key.clone()).or_default().insert(id.clone());
         }
     }
-}
-
-/// Repository URLs that name the same repository are written in many ways.
-fn normalised(url: &str) -> String {
-    let url = url.trim().trim_end_matches('/');
-    url.strip_suffix(".git").unwrap_or(url).to_lowercase()
 }
