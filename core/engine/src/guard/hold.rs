@@ -147,11 +147,14 @@ impl Approval {
         self.at.is_some_and(|at| at >= asked.truncated())
     }
 
-    /// How to give one, and why the one that is there is none.
-    pub(crate) fn how(&self) -> String {
-        let why = match self.refusal.as_str() {
-            "" => String::new(),
-            why => format!(" ({why})"),
+    /// How to give one for what waits since then, and why the one that is there is none.
+    pub(crate) fn how(&self, since: Timestamp) -> String {
+        let why = match (self.refusal.as_str(), self.at) {
+            ("", Some(at)) if !self.counts(since) => {
+                format!(" (what it says, {at}, is not later than what waits for it, of {since})")
+            }
+            ("", _) => String::new(),
+            (why, _) => format!(" ({why})"),
         };
         format!("annotate the Application with {DELETION_APPROVED}: <time>{why}")
     }
@@ -185,7 +188,7 @@ impl Hold {
             plan,
             since,
             is_approved,
-            how: approval.how(),
+            how: approval.how(since),
         }
     }
 

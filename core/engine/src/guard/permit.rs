@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use capstan_model::annotations::{INSTALLATION_ID, TRACKING_ID};
-use capstan_model::{DeleteOption, GroupVersionKind, ObjectMeta, PruneOption, ResourceKey};
+use capstan_model::{DeleteOption, GroupVersionKind, ObjectMeta, PruneOption, ResourceKey, SyncOptions};
 use serde_json::Value;
 
 use super::contents::{self, Content, Survey};
@@ -24,6 +24,8 @@ pub struct DeletePermit {
     installation_id: String,
     /// Of a Namespace or a definition: what may go along with it. `None`: whatever is in it.
     contents: Option<BTreeSet<ResourceKey>>,
+    /// A person has approved what this operation deletes.
+    is_approved: bool,
     /// The lease that was held when it was given. `None`: there is no election.
     fence: Option<Fence>,
 }
@@ -99,6 +101,14 @@ pub enum DeleteRefusal {
         /// The option.
         option: &'static str,
     },
+    /// It wants to be asked about, as it stands now, and nobody was.
+    #[error("{key} says {option}, and nobody has approved that it goes")]
+    Unapproved {
+        /// Which.
+        key: Box<ResourceKey>,
+        /// The option.
+        option: &'static str,
+    },
 }
 
 impl DeletePermit {
@@ -118,6 +128,7 @@ impl DeletePermit {
             tracking_id,
             installation_id,
             contents: None,
+            is_approved: false,
             fence: None,
         }
     }
@@ -125,6 +136,12 @@ impl DeletePermit {
     /// Only these may go along with it.
     pub(crate) fn with_contents(mut self, ours: BTreeSet<ResourceKey>) -> Self {
         self.contents = Some(ours);
+        self
+    }
+
+    /// Also if it wants to be asked about (`Prune=confirm`, `Delete=confirm`) where a person has approved it.
+    pub(crate) fn with_approval(mut self, is_approved: bool) -> Self {
+        self.is_approved = is_approved;
         self
     }
 
@@ -209,7 +226,7 @@ impl DeletePermit {
             (TRACKING_ID, self.tracking_id.as_str()),
             (INSTALLATION_ID, self.installation_id.as_str()),
         ];
-        match refusal(&self.key, live, expected, self.grounds.reason) {
+        match refusal(&self.key, live, expected, (self.grounds.reason, self.is_approved)) {
             Some(refusal) => Err(refusal),
             None if sabotage::is(Sabotage::NoPreconditions) => Ok(DeletePreconditions {
                 uid: String::new(),
@@ -223,13 +240,13 @@ impl DeletePermit {
     }
 }
 
-/// Why an object, as it was just read, may not be deleted for `reason`. `expected` is what its annotations must say, by their names; an
+/// Why an object, as it was just read, may not be deleted for `reason`, approved by a person or not. `expected` is what its annotations must say, by their names; an
 /// empty text is not asked for.
 pub(crate) fn refusal(
     key: &ResourceKey,
     live: &Value,
     expected: [(&'static str, &str); 2],
-    reason: DeleteReason,
+    (reason, is_approved): (DeleteReason, bool),
 ) -> Option<DeleteRefusal> {
     let boxed = || Box::new(key.clone());
     let annotations = live.pointer("/metadata/annotations");
@@ -262,7 +279,26 @@ pub(crate) fn refusal(
         DeleteReason::Cascade if options.delete == Some(DeleteOption::Never) => Some("Delete=false"),
         _ => None,
     };
-    protection.map(|option| DeleteRefusal::Protected { key: boxed(), option })
+    let protected = protection.map(|option| DeleteRefusal::Protected { key: boxed(), option });
+    protected.or_else(|| {
+        let option = unapproved(&options, reason).filter(|_| !is_approved)?;
+        Some(DeleteRefusal::Unapproved { key: boxed(), option })
+    })
+}
+
+/// The option by which an object wants to be asked about before it is deleted for `reason`.
+fn unapproved(options: &SyncOptions, reason: DeleteReason) -> Option<&'static str> {
+    match reason {
+        DeleteReason::Prune | DeleteReason::Convert => {
+            let asks = options.prune == Some(PruneOption::Confirm) && !sabotage::is(Sabotage::PrunesUnconfirmed);
+            asks.then_some("Prune=confirm")
+        }
+        DeleteReason::Cascade => {
+            let asks = options.delete == Some(DeleteOption::Confirm) && !sabotage::is(Sabotage::DeletesUnconfirmed);
+            asks.then_some("Delete=confirm")
+        }
+        DeleteReason::Recreate | DeleteReason::Hook => None,
+    }
 }
 
 /// Why an object may not be deleted with what is in it, of which only `ours` may go along.
@@ -291,7 +327,11 @@ impl DeleteRefusal {
                 "Namespace" => Rule::NamespaceInUse,
                 _ => Rule::DefinitionInUse,
             }),
-            Self::Replaced { .. } | Self::NotTracked { .. } | Self::Owned { .. } | Self::Protected { .. } => None,
+            Self::Replaced { .. }
+            | Self::NotTracked { .. }
+            | Self::Owned { .. }
+            | Self::Protected { .. }
+            | Self::Unapproved { .. } => None,
         }
     }
 }

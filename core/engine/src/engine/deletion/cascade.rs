@@ -13,7 +13,7 @@ use super::super::operation::{hook_propagation, retry_at};
 use super::super::state::{ApplicationState, Existence, InFlight};
 use crate::effect::Propagation;
 use crate::event::{Deletion, KindLookup, WriteError};
-use crate::guard::{Approval, CompleteLive, DeletePermit, DeleteReason, is_looked_into, is_reserved};
+use crate::guard::{Approval, CompleteLive, DeletePermit, DeleteReason, DeleteRefusal, is_looked_into, is_reserved};
 use crate::journal::Cause;
 use crate::limits::{MAX_WRITES_IN_FLIGHT, NAMED_IN_MESSAGE};
 use crate::machine::write_backoff;
@@ -22,10 +22,10 @@ use crate::sabotage::{self, Sabotage};
 /// How what is said of an object that waits for its approval begins.
 pub(super) const CONFIRM: &str = "Delete=confirm: ";
 
-pub(super) fn confirm_text(approval: &Approval) -> String {
+pub(super) fn confirm_text(approval: &Approval, asked: Timestamp) -> String {
     format!(
         "{CONFIRM}{} to delete it; until then nothing of it is deleted",
-        approval.how()
+        approval.how(asked)
     )
 }
 
@@ -156,6 +156,7 @@ impl Engine {
         }
         let grounds = Self::deletion_grounds(app, DeleteReason::Cascade, decision);
         let permit = DeletePermit::cascade(live, key, grounds, &self.settings.installation_id)?;
+        let permit = permit.with_approval(is_approved_by_person(app));
         Some(Box::new(match is_looked_into(key, false) && !is_approved {
             true => permit.with_contents(self.goes_along(app)),
             false => permit,
@@ -164,9 +165,7 @@ impl Engine {
 
     /// Does it wait for an approval, given since the deletion was asked for?
     pub(super) fn awaits_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
-        let asked = app.application.metadata.deletion_timestamp;
-        let is_approved = asked.is_some_and(|asked| app.guarding.approval.is_since(asked));
-        self.needs_approval(app, key) && !is_approved
+        self.needs_approval(app, key) && !is_approved_by_person(app)
     }
 
     fn needs_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
@@ -247,6 +246,11 @@ impl Engine {
                     app.deletion.going.insert(key.clone(), uid);
                 }
             }
+            // It has come to say so: it waits for a person, as soon as that is seen.
+            Ok(Deletion::Refused(refusal @ DeleteRefusal::Unapproved { .. })) => {
+                app.deletion_retry = Some((1, now + write_backoff(1)));
+                app.deletion_errors.insert(key.clone(), refusal.to_string());
+            }
             Ok(Deletion::Refused(refusal)) => {
                 if let Some(rule) = refusal.rule() {
                     return self.hold_in_deletion(now, app, key, (rule, &refusal));
@@ -263,6 +267,12 @@ impl Engine {
             }
         }
     }
+}
+
+/// Has a person approved what is deleted, since the deletion was asked for?
+fn is_approved_by_person(app: &ApplicationState) -> bool {
+    let asked = app.application.metadata.deletion_timestamp;
+    asked.is_some_and(|asked| app.guarding.approval.is_since(asked))
 }
 
 /// Since when an object is being deleted, and whose finalizers hold it.

@@ -147,7 +147,7 @@ impl Engine {
                 .push(format!("waiting for cluster {cluster} to answer"));
         } else if let Some(why) = self.paused(app) {
             app.deletion.waits.push(why);
-        } else if is_due && !self.waits_for_dependents(now, app, stage) && !self.waits_for_approval(app, stage) {
+        } else if is_due && !self.waits_for_dependents(now, app, stage) && !self.waits_for_approval(now, app, stage) {
             app.deletion_retry = None;
             self.go_on_deleting(now, app, gate, stage);
         }
@@ -262,7 +262,7 @@ impl Engine {
     }
 
     /// Does one of its objects wait for an approval, or may it, as far as is known? Then nothing begins: half of an application is worse than all or none of it.
-    fn waits_for_approval(&self, app: &mut ApplicationState, stage: Stage) -> bool {
+    fn waits_for_approval(&self, now: Timestamp, app: &mut ApplicationState, stage: Stage) -> bool {
         let is_asked = app.application.cascades() && matches!(stage, Stage::PreDelete | Stage::Objects);
         if !is_asked || sabotage::is(Sabotage::DeletesUnconfirmed) {
             return false;
@@ -279,7 +279,8 @@ impl Engine {
         let awaits = |(key, of): &(ResourceKey, cascade::Left)| !of.is_deleting && self.awaits_approval(app, key);
         let held: Vec<ResourceKey> = left.into_iter().filter(awaits).map(|(key, _)| key).collect();
         let is_held = !held.is_empty();
-        let text = cascade::confirm_text(&app.guarding.approval);
+        let asked = app.application.metadata.deletion_timestamp.unwrap_or(now);
+        let text = cascade::confirm_text(&app.guarding.approval, asked);
         app.deletion_errors
             .extend(held.into_iter().map(|key| (key, text.clone())));
         is_held

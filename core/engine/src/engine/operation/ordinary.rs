@@ -44,7 +44,7 @@ impl Engine {
             .or_else(|| paused().map(|why| app.guarding.pause_result(&why)))
             .or_else(|| {
                 let waits = self.needs_confirmation(app, key, &options) && !is_approved(app, operation);
-                waits.then(|| format!("{} to delete {key}", app.guarding.approval.how()))
+                waits.then(|| format!("{} to delete {key}", app.guarding.approval.how(operation.started_at)))
             })
     }
 

@@ -34,7 +34,7 @@ impl Engine {
         let options = operation.options(&app.application.spec);
         if self.needs_confirmation(app, &key, &options) && !is_approved(app, operation) {
             let state = TaskState::Prune(PruneTask::AwaitingConfirmation);
-            return self.set(now, app, operation, node, state, confirm_text(app));
+            return self.set(now, app, operation, node, state, confirm_text(app, operation));
         }
         let Some(project) = gate.project() else { return };
         let by = match self.may_prune(app, operation, &key, project) {
@@ -102,13 +102,14 @@ impl Engine {
         Some(Box::new(self.with_contents(app, operation, permit)))
     }
 
-    /// The permit, with what may go along with a namespace or a definition.
+    /// The permit, with what a person has approved, and what may go along with a namespace or a definition.
     pub(super) fn with_contents(
         &self,
         app: &ApplicationState,
         operation: &OperationRun,
         permit: DeletePermit,
     ) -> DeletePermit {
+        let permit = permit.with_approval(is_approved(app, operation));
         // Whoever names some objects has not said a word about the others.
         let is_looked_into = is_looked_into(permit.key(), !operation.is_automated() && !operation.is_selective());
         match is_looked_into && !operation.is_approved(permit.key(), &app.guarding.approval) {
@@ -198,8 +199,9 @@ impl Engine {
                 self.launch_prune(now, app, operation, node, gate);
             }
             PruneTask::AwaitingConfirmation => {
+                let text = confirm_text(app, operation);
                 if let Some(run) = operation.tasks.get_mut(&node) {
-                    run.message = confirm_text(app);
+                    run.message = text;
                 }
             }
             PruneTask::BackingOff { until, .. } if until <= now && self.may_write(app) => {
@@ -289,8 +291,8 @@ pub(in crate::engine) fn home<'a>(app: &'a ApplicationState, options: &SyncOptio
     (options.create_namespace == Some(true) && !namespace.is_empty()).then_some(namespace)
 }
 
-fn confirm_text(app: &ApplicationState) -> String {
-    format!("{} to delete it", app.guarding.approval.how())
+fn confirm_text(app: &ApplicationState, operation: &OperationRun) -> String {
+    format!("{} to delete it", app.guarding.approval.how(operation.started_at))
 }
 
 /// An approval that was given since the operation began.

@@ -267,7 +267,8 @@ impl OutlookRequest<'_> {
             (TRACKING_ID, ""),
             (INSTALLATION_ID, self.settings.installation_id.as_str()),
         ];
-        refusal(key, live, expected, reason)
+        // That it waits for a person is told by itself.
+        refusal(key, live, expected, (reason, true))
     }
 
     /// What the executor would say to a delete, having listed what goes along.
