@@ -124,6 +124,11 @@ fn sync_order_rules() {
 }
 
 #[test]
+fn sync_order_sabotage() {
+    hold_folder("sync_order_sabotage", "sync-order", 1000, sync_order::run_sabotage);
+}
+
+#[test]
 fn helm() {
     hold("helm", HELM, helm::run);
 }

@@ -4,8 +4,8 @@
 //! that takes it out at the one place where it is enforced. The engine's suites throw each of them, and its law, its scenarios or its story have
 //! to turn red; each suite holds that it throws all that are its own.
 //!
-//! **Invariants.** Only with the feature `sabotage`, which the engine's own tests switch on and nothing else does (`tests/purity` holds
-//! that the program is built without it). Without it [`is`] is `false`, known to the compiler, and there is no way to set anything.
+//! **Invariants.** Only with the feature `sabotage`, which the engine's own tests and those over the vectors switch on, and nothing else does
+//! (`tests/purity` holds that the program is built without it). Without it [`is`] is `false`, known to the compiler, and there is no way to set anything.
 
 /// The switches, each with who has to see it.
 macro_rules! switches {

@@ -372,7 +372,7 @@ fn is_generated(case: &Case, key: &str) -> bool {
 }
 
 /// Kinds of one tier are written together; those that are not listed, and those of other groups, come last.
-fn tier(key: &str) -> usize {
+pub(crate) fn tier(key: &str) -> usize {
     let mut parts = key.split('/');
     let (group, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let is_foreign = group.contains('.') && !group.ends_with(".k8s.io");

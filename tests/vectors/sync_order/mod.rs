@@ -4,8 +4,10 @@ mod answer;
 pub(crate) mod case;
 pub(crate) mod course;
 pub(crate) mod end;
+mod laws;
 mod others;
 mod replay;
+mod sabotage;
 mod setup;
 pub(crate) mod trouble;
 pub(crate) mod undone;
@@ -22,6 +24,7 @@ use course::{Course, Difference};
 use end::Way;
 pub(crate) use replay::Played;
 use replay::{play, play_closely};
+pub(crate) use sabotage::run as run_sabotage;
 use trouble::Trouble;
 
 /// Of so many cases one is what the rules are tried on.
@@ -182,8 +185,9 @@ enum Verdict {
 
 impl Verdict {
     fn of(case: &Case) -> Self {
-        let end = end::End::of(case, &play(case, Guards::Argo), &play(case, Guards::Capstan));
-        if let Some(fault) = end.fault() {
+        let ours = play(case, Guards::Capstan);
+        let end = end::End::of(case, &play(case, Guards::Argo), &ours);
+        if let Some(fault) = end.fault().or_else(|| laws::fault(case, &ours)) {
             return Self::Worse(fault);
         }
         if end.is_same() {

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::Verdict;
 use super::case::{Case, Round, key_of};
-use super::course::{Course, Place, Step, phase_of};
-use super::replay::{play, play_closely};
+use super::course::phase_of;
+use super::replay::play;
 use super::trouble::{Trouble, has, homes};
 
 /// Numbers that look random and are the same every time (splitmix64).
@@ -43,10 +43,7 @@ fn given(name: &str, otherwise: u64) -> u64 {
 /// Makes and plays `CAPSTAN_SYNC_CASES` cases (60) from `CAPSTAN_SYNC_SEED` on (1); each case is made from one number alone, and shown if it is asked for alone. Gives how many
 /// there were, and what is wrong.
 pub(crate) fn run(lines: &[&str]) -> (usize, Vec<String>) {
-    let recorded: Vec<Value> = lines
-        .iter()
-        .map(|line| serde_json::from_str(line).expect("every line is a case"))
-        .collect();
+    let recorded = parse(lines);
     let (first, count) = (given("CAPSTAN_SYNC_SEED", 1), given("CAPSTAN_SYNC_CASES", 60));
     let mut faults = Vec::new();
     for seed in first..first + count {
@@ -57,6 +54,11 @@ pub(crate) fn run(lines: &[&str]) -> (usize, Vec<String>) {
         faults.push(format!("other case {seed} (of {}): {why}\n{text}", case.id));
     }
     (usize::try_from(count).unwrap_or(0), faults)
+}
+
+pub(crate) fn parse(lines: &[&str]) -> Vec<Value> {
+    let case = |line: &&str| serde_json::from_str(line).expect("every line is a case");
+    lines.iter().map(case).collect()
 }
 
 fn wrong_with(case: &Case) -> Option<String> {
@@ -71,7 +73,7 @@ fn wrong_with(case: &Case) -> Option<String> {
     if one != again {
         return Some("guards: argo does not do the same twice".to_owned());
     }
-    out_of_order(&Course::of(case, &play_closely(case, Guards::Capstan))).or_else(|| backwards(case, &one))
+    backwards(case, &one)
 }
 
 /// The law of phases for `guards: argo`. Argo CD makes its tasks anew in each pass, so that it goes back in two cases, and only in them: for
@@ -101,32 +103,8 @@ fn backwards(case: &Case, rounds: &[Round]) -> Option<String> {
     None
 }
 
-/// The law of order: what is asked for first for each task comes in the order of phases, waves and kinds; prunes come after applies.
-fn out_of_order(ours: &Course) -> Option<String> {
-    let mut last: Option<(Place, String)> = None;
-    let mut seen = BTreeSet::new();
-    for (_, row) in ours.real() {
-        let is_other = row.has("hook") || row.op == "migrate" || row.phase == "SyncFail";
-        if is_other || !seen.insert((row.key.clone(), row.phase.clone(), row.op == "delete")) {
-            continue;
-        }
-        let mut steps = ours.steps.iter();
-        let is_it = |step: &&Step| step.key == row.key && step.place.phase.to_string() == row.phase;
-        let place = steps.find(is_it).map(|step| step.place)?;
-        if let Some((before, key)) = last.filter(|(before, _)| *before > place) {
-            let all: Vec<_> = ours
-                .real()
-                .map(|(round, row)| (round, &row.op, &row.key, &row.flags))
-                .collect();
-            return Some(format!("{} at {place:?} after {key} at {before:?}: {all:?}", row.key));
-        }
-        last = Some((place, row.key.clone()));
-    }
-    None
-}
-
 /// The case that a number makes.
-fn other(recorded: &[Value], seed: u64) -> Value {
+pub(crate) fn other(recorded: &[Value], seed: u64) -> Value {
     let mut dice = Dice(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let mut case = dice.pick(recorded).expect("there are recorded cases").clone();
     for _ in 0..=dice.roll(4) {

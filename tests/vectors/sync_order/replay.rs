@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answered, Scripted, flags_of, merge_patch, patched, write_error};
 use super::case::{Case, Round, Row};
+use super::laws::Moment;
 use super::setup::{application, discovery, id, key_text, operation, resource_key, targets, track};
 use super::world::World;
 
@@ -38,6 +39,8 @@ pub(crate) struct Played {
     pub(crate) world: World,
     /// The tasks as they were last seen while the operation ran, and as they ended; where it was asked for.
     pub(crate) tasks: [Vec<TaskView>; 2],
+    /// Every request that came to the cluster.
+    pub(crate) moments: Vec<Moment>,
 }
 
 struct Player<'a> {
@@ -56,6 +59,7 @@ struct Player<'a> {
     waves: Vec<(String, i64, bool)>,
     /// The tasks, where they are asked for.
     tasks: Option<Vec<TaskView>>,
+    moments: Vec<Moment>,
 }
 
 /// Plays `case` with these guards.
@@ -89,6 +93,7 @@ fn play_from(case: &Case, guards: Guards, tasks: Option<Vec<TaskView>>) -> Playe
         ops: Vec::new(),
         waves: Vec::new(),
         tasks,
+        moments: Vec::new(),
     };
     player.start();
     let mut rounds = Vec::new();
@@ -269,6 +274,7 @@ impl Player<'_> {
 
     fn perform(&mut self, effect: &Effect) {
         let place = self.engine.place_of(&effect.id);
+        let (there, unready) = (self.world.there(), self.world.unready());
         let Some((outcome, row)) = self.carry_out(effect) else {
             return;
         };
@@ -280,6 +286,12 @@ impl Player<'_> {
                 op,
                 flags: flags.join(","),
             };
+            self.moments.push(Moment {
+                row: row.clone(),
+                round: self.world.round,
+                there,
+                unready,
+            });
             self.ops.push((batch, vec![row]));
         }
         self.handle(Event::Completed(effect.id.clone(), outcome));
@@ -473,6 +485,7 @@ impl Player<'_> {
             rounds,
             deadline: self.engine.poll_timeout(),
             world: self.world,
+            moments: self.moments,
             tasks: [
                 self.tasks.unwrap_or_default(),
                 operation.map(|it| it.tasks).unwrap_or_default(),

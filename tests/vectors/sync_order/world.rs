@@ -60,6 +60,8 @@ pub(crate) struct Object {
     client_side: bool,
     /// Round of its last real apply in this operation.
     applied: Option<u32>,
+    /// It was healthy at some time since.
+    was_ready: bool,
 }
 
 /// Why a request was refused.
@@ -108,6 +110,7 @@ impl World {
                 linger: world.script.linger.get(&key).copied().unwrap_or(0),
                 client_side: live.csa,
                 applied: None,
+                was_ready: false,
             };
             world.objects.insert(key, object);
         }
@@ -176,6 +179,36 @@ impl World {
                 self.objects.remove(&key);
             }
         }
+        self.look();
+    }
+
+    /// Notes what is healthy now.
+    fn look(&mut self) {
+        let is_ready =
+            |(key, object): &(&String, &Object)| matches!(self.health(key, object).as_str(), "Healthy" | "none");
+        let ready: Vec<String> = self
+            .objects
+            .iter()
+            .filter(is_ready)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in ready {
+            self.objects.entry(key).and_modify(|object| object.was_ready = true);
+        }
+    }
+
+    /// What is there, and whether it says that it is a hook.
+    pub(crate) fn there(&self) -> BTreeMap<String, bool> {
+        let all = self.objects.iter();
+        all.map(|(key, object)| (key.clone(), super::end::is_hook(&object.value)))
+            .collect()
+    }
+
+    /// What was written in this operation and was at no time healthy since.
+    pub(crate) fn unready(&self) -> BTreeSet<String> {
+        let unready = |object: &Object| object.applied.is_some() && !object.was_ready && object.deleted.is_none();
+        let all = self.objects.iter().filter(|(_, object)| unready(object));
+        all.map(|(key, _)| key.clone()).collect()
     }
 
     fn is_orphan(&self, key: &str) -> bool {
@@ -236,6 +269,7 @@ impl World {
                 linger,
                 client_side: false,
                 applied: None,
+                was_ready: false,
             }
         });
         let mut target = target.clone();
@@ -244,6 +278,8 @@ impl World {
         }
         object.value = target;
         (object.client_side, object.applied, object.version) = (false, Some(round), versions);
+        object.was_ready = false;
+        self.look();
         Ok(())
     }
 
