@@ -23,7 +23,7 @@ use super::operation::{OperationRun, Stage};
 use super::state::ApplicationState;
 use crate::journal::Cause;
 use crate::machine::Refresh;
-use crate::policy::{Attempt, SkipReason, cycle, decide, dependencies, wait_for_each_other};
+use crate::policy::{Attempt, HeldBy, SkipReason, cycle, decide, dependencies, wait_for_each_other};
 use crate::sabotage::{self, Sabotage};
 
 /// Why no sync begins. Empty: nothing is in the way.
@@ -42,7 +42,17 @@ pub(crate) struct Hold {
 impl Hold {
     /// May an automated sync begin?
     pub(crate) fn is_free(&self) -> bool {
-        self.is_free_by_hand() && self.window.is_none()
+        self.by().is_none()
+    }
+
+    /// What keeps an automated sync from beginning.
+    pub(crate) fn by(&self) -> Option<HeldBy> {
+        let all = [
+            (self.error.is_some(), HeldBy::Dependencies),
+            (!self.waits.is_empty(), HeldBy::Application),
+            (self.window.is_some(), HeldBy::Window),
+        ];
+        all.into_iter().find(|(is_so, _)| *is_so).map(|(_, by)| by)
     }
 
     /// The same for one that a person asks for, windows apart.
@@ -226,7 +236,7 @@ impl Engine {
         match &app.operation {
             Some(operation) => operation.is_held,
             None => match self.skip_reason(app) {
-                Some(SkipReason::Held) => true,
+                Some(SkipReason::Held(_)) => true,
                 // Drift that would be put right, but for a window.
                 Some(SkipReason::Drifted) => app.hold.window.is_some() && app.heals(),
                 _ => false,

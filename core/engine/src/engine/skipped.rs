@@ -127,7 +127,7 @@ impl Engine {
         let reason = self.skip_reason(app)?;
         match reason {
             SkipReason::Drifted => return self.heals_none(app).map(|reason| Skipped::of_heal(&reason)),
-            SkipReason::Held => return Some(Skipped::of_sync(reason, app.hold.text())),
+            SkipReason::Held(_) => return Some(Skipped::of_sync(reason, app.hold.text())),
             _ => {}
         }
         Some(Skipped::of_sync(reason, reason.to_string()))

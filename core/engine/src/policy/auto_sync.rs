@@ -23,8 +23,8 @@ pub struct AutoSyncInput<'a> {
     pub only_prunes: bool,
     /// The source declares nothing, and there is something to prune.
     pub would_wipe: bool,
-    /// Something keeps syncs from beginning: another Application, or an annotation that names none.
-    pub held: bool,
+    /// What keeps syncs from beginning.
+    pub held: Option<HeldBy>,
     /// One that failed, or of which nothing is left, is due to be begun anew.
     pub resumes: bool,
     /// What became of the last operation, if it was for these very objects.
@@ -35,6 +35,17 @@ pub struct AutoSyncInput<'a> {
     pub refreshing: bool,
     /// Writes of before are under way: the last operation's, or repairs of drift.
     pub writing: bool,
+}
+
+/// What keeps syncs from beginning; of several the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldBy {
+    /// Its dependencies cannot be followed: they name no Application, or a ring of them.
+    Dependencies,
+    /// Another Application is not there yet.
+    Application,
+    /// No window of the project lets an automated sync through.
+    Window,
 }
 
 /// Why nothing can be written to a cluster.
@@ -100,7 +111,7 @@ pub enum SkipReason {
     /// The source is empty, and `allowEmpty` is not set.
     WouldWipe,
     /// It would be synced, and has to wait.
-    Held,
+    Held(HeldBy),
     /// It would be synced, and nothing can be written now.
     Unwritable(Unwritable),
     /// A newer commit is on its way: what it brings is synced, not what is about to be old.
@@ -162,24 +173,24 @@ fn wanted(input: &AutoSyncInput<'_>) -> Result<AutoSync, SkipReason> {
     } else if automated.prune && would_wipe(Some(automated), input.would_wipe) {
         SkipReason::WouldWipe
     } else {
-        match input.last {
-            LastAttempt::Failed | LastAttempt::Lost if !input.resumes => SkipReason::AlreadyFailed,
-            LastAttempt::Other | LastAttempt::Released | LastAttempt::Failed | LastAttempt::Lost if input.held => {
-                SkipReason::Held
+        match (input.last, input.held) {
+            (LastAttempt::Failed | LastAttempt::Lost, _) if !input.resumes => SkipReason::AlreadyFailed,
+            (LastAttempt::Other | LastAttempt::Released | LastAttempt::Failed | LastAttempt::Lost, Some(by)) => {
+                SkipReason::Held(by)
             }
-            LastAttempt::Other | LastAttempt::Failed | LastAttempt::Lost => {
+            (LastAttempt::Other | LastAttempt::Failed | LastAttempt::Lost, None) => {
                 return Ok(AutoSync::Sync {
                     prune: automated.prune || sabotage::is(Sabotage::PrunesUnasked),
                     hooks: true,
                 });
             }
-            LastAttempt::Released if automated.prune => {
+            (LastAttempt::Released, None) if automated.prune => {
                 return Ok(AutoSync::Sync {
                     prune: true,
                     hooks: false,
                 });
             }
-            LastAttempt::Succeeded | LastAttempt::Released => SkipReason::Drifted,
+            (LastAttempt::Succeeded, _) | (LastAttempt::Released, None) => SkipReason::Drifted,
         }
     };
     Err(reason)
@@ -204,6 +215,27 @@ impl fmt::Display for Unwritable {
     }
 }
 
+impl HeldBy {
+    /// Its name, for the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dependencies => "HeldByDependencies",
+            Self::Application => "HeldByApplication",
+            Self::Window => "HeldByWindow",
+        }
+    }
+}
+
+impl fmt::Display for HeldBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dependencies => "what it depends on cannot be followed",
+            Self::Application => "it waits for another Application",
+            Self::Window => "no sync window lets it through",
+        })
+    }
+}
+
 impl SkipReason {
     /// Its name, for the journal.
     pub fn name(self) -> &'static str {
@@ -218,7 +250,7 @@ impl SkipReason {
             Self::Drifted => "Drifted",
             Self::AlreadyFailed => "AlreadyFailed",
             Self::WouldWipe => "WouldWipe",
-            Self::Held => "Held",
+            Self::Held(by) => by.name(),
             Self::Unwritable(why) => why.name(),
             Self::Refreshing => "Refreshing",
             Self::Writing => "Writing",
@@ -238,7 +270,7 @@ impl fmt::Display for SkipReason {
             Self::PruneNotAllowed => "only prunes are left, and spec.syncPolicy.automated.prune is off",
             Self::Drifted => "it was synced already: what differs now is drift",
             Self::AlreadyFailed => "the last sync of these objects failed, or nothing is left of it; it is begun anew after a while, at once with a commit or by hand",
-            Self::Held => "it has to wait",
+            Self::Held(by) => return by.fmt(f),
             Self::Unwritable(why) => return why.fmt(f),
             Self::Refreshing => "the newest commit is being looked at",
             Self::Writing => "writes of before are under way",
@@ -269,7 +301,7 @@ mod tests {
             sync: SyncStatusCode::OutOfSync,
             only_prunes: false,
             would_wipe: false,
-            held: false,
+            held: None,
             resumes: false,
             last: LastAttempt::Other,
             unwritable: None,
@@ -304,10 +336,12 @@ mod tests {
             (AutoSyncInput { sync: SyncStatusCode::Synced, ..input() }, SkipReason::Synced),
             (AutoSyncInput { automated: Some(&off), only_prunes: true, ..input() }, SkipReason::PruneNotAllowed),
             (AutoSyncInput { would_wipe: true, ..input() }, SkipReason::WouldWipe),
-            (AutoSyncInput { held: true, ..input() }, SkipReason::Held),
+            (AutoSyncInput { held: Some(HeldBy::Dependencies), ..input() }, SkipReason::Held(HeldBy::Dependencies)),
+            (AutoSyncInput { held: Some(HeldBy::Application), ..input() }, SkipReason::Held(HeldBy::Application)),
+            (AutoSyncInput { held: Some(HeldBy::Window), ..input() }, SkipReason::Held(HeldBy::Window)),
             // Nothing would begin anyway: that it has to wait is no reason.
-            (AutoSyncInput { held: true, last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
-            (AutoSyncInput { held: true, ..resumed }, SkipReason::Held),
+            (AutoSyncInput { held: Some(HeldBy::Window), last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),
+            (AutoSyncInput { held: Some(HeldBy::Window), ..resumed }, SkipReason::Held(HeldBy::Window)),
             (AutoSyncInput { last: LastAttempt::Succeeded, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { automated: Some(&off), last: LastAttempt::Released, ..input() }, SkipReason::Drifted),
             (AutoSyncInput { last: LastAttempt::Failed, ..input() }, SkipReason::AlreadyFailed),

@@ -17,7 +17,7 @@ pub use admit::admit;
 pub(crate) use authorize::identity;
 pub use authorize::{Authorized, Verb, authorize};
 pub(crate) use auto_sync::would_wipe;
-pub use auto_sync::{AutoSync, AutoSyncInput, LastAttempt, SkipReason, Unwritable, auto_sync};
+pub use auto_sync::{AutoSync, AutoSyncInput, HeldBy, LastAttempt, SkipReason, Unwritable, auto_sync};
 pub(crate) use depends_on::wait_for_each_other;
 pub use depends_on::{MalformedDependency, cycle, dependencies, dependency_error};
 pub use ignore::ignore_rules;

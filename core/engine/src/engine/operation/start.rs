@@ -179,7 +179,7 @@ impl Engine {
             sync: app.assessment.sync,
             only_prunes: app.assessment.only_prunes(),
             would_wipe: app.desired.as_ref().is_some_and(is_empty) && app.assessment.has_prunes(),
-            held: !app.hold.is_free(),
+            held: app.hold.by(),
             resumes: app.resumes,
             last: last_attempt(app),
             unwritable: self.unwritable(app),

@@ -209,7 +209,7 @@ impl OutlookRequest<'_> {
             },
             only_prunes: !writes && !unknown,
             would_wipe: false,
-            held: false,
+            held: None,
             resumes: false,
             last: LastAttempt::Other,
             unwritable: None,
