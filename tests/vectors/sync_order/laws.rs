@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::case::{Case, Row, key_of, name_in_script};
 use super::course::{phase_of, tier};
-use super::end::may_be_pruned;
+use super::end::{is_hook, may_be_pruned};
 use super::replay::Played;
 use super::trouble::{Trouble, has, homes, says};
 
@@ -172,7 +172,7 @@ impl Laws<'_> {
     /// those, too, or not.
     fn homes(&self, moments: &[Moment]) -> Option<String> {
         let is_brought = |home: &String| {
-            let is_it = |object: &&Value| key_of(object) == *home && crate::differences::phases(object) == 0;
+            let is_it = |object: &&Value| key_of(object) == *home && !is_hook(object);
             let is_well = !has(self.case, home, &[Trouble::WriteFails, Trouble::Denied, Trouble::Taken]);
             is_well && self.case.op.resources.is_empty() && self.case.desired.iter().any(|object| is_it(&object))
         };
