@@ -285,9 +285,8 @@ impl AppProject {
                 reason,
             };
             for (field, pattern) in [("server", &entry.server), ("namespace", &entry.namespace)] {
-                if let Some(odd) = pattern.chars().find(|c| "![]{}\\".contains(*c)) {
-                    let reason =
-                        format!("{pattern:?} has {odd:?}: only * and ? are patterns here, and nothing is denied");
+                if pattern.contains('!') {
+                    let reason = format!("{pattern:?} has '!': an entry gives an account, and denies nothing");
                     return Err(refused(field, reason));
                 }
             }
@@ -424,16 +423,17 @@ mod tests {
         let project = mapped(&[
             ("https://other", "*", "other"),
             (here, "shop", "shop-deployer"),
-            (here, "shop-*", "ops:deployer"),
+            (here, "{shop-*,[a-c]ank}", "ops:deployer"),
             ("*", "shop", "never"),
             ("https://kubernetes.*", "", "homeless"),
         ]);
         let of = |namespace| account(&project, "in-cluster", namespace);
         assert_eq!(of("shop"), Ok("system:serviceaccount:shop:shop-deployer".into()));
         assert_eq!(of("shop-dev"), Ok("system:serviceaccount:ops:deployer".into()));
+        assert_eq!(of("bank"), Ok("system:serviceaccount:ops:deployer".into()));
         // Without a namespace of its own the account is where the Application is.
         assert_eq!(of(""), Ok("system:serviceaccount:argocd:homeless".into()));
-        let refusal = of("bank").expect_err("nothing fits");
+        let refusal = of("tank").expect_err("nothing fits");
         assert!(
             refusal.contains("project team") && refusal.contains("spec.destinationServiceAccounts"),
             "{refusal}"
@@ -450,8 +450,9 @@ mod tests {
             (("*", "*", "a:b:c"), "[0].defaultServiceAccount"),
             (("*", "!shop", "deployer"), "[0].namespace"),
             (("!https://x", "*", "deployer"), "[0].server"),
-            (("*", "{shop,bank}", "deployer"), "[0].namespace"),
-            (("*", "[s]hop", "deployer"), "[0].namespace"),
+            (("*", "[!s]hop", "deployer"), "[0].namespace"),
+            (("*", "{shop", "deployer"), "[0].namespace"),
+            (("https://[x", "*", "deployer"), "[0].server"),
         ] {
             let refusal = account(&mapped(&[entry, ("*", "*", "admin")]), "in-cluster", "shop");
             let refusal = refusal.expect_err("no account");
