@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use capstan_engine::policy::{HealSkip, SkipReason, Unwritable};
+use capstan_engine::policy::{HealSkip, HeldBy, SkipReason, Unwritable};
 
 use crate::tests::both_ways;
 
@@ -48,7 +48,9 @@ table! { OF_AUTO_SYNC, SkipReason,
     SkipReason::Drifted => Scenario("self-heal-off");
     SkipReason::AlreadyFailed => Scenario("already-failed");
     SkipReason::WouldWipe => Scenario("would-wipe");
-    SkipReason::Held => Scenario("held");
+    SkipReason::Held(HeldBy::Dependencies) => Scenario("held-by-dependencies");
+    SkipReason::Held(HeldBy::Application) => Scenario("held-by-application");
+    SkipReason::Held(HeldBy::Window) => Scenario("held-by-window");
     SkipReason::Unwritable(Unwritable::NotLeading) => Engine("who_does_not_lead_neither_syncs_nor_heals");
     SkipReason::Unwritable(Unwritable::Unreachable) => Engine("a_cluster_that_does_not_answer_is_neither_synced_nor_healed");
     SkipReason::Refreshing => Engine("a_newer_commit_is_looked_at_before_an_older_one_is_synced");

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Engine;
 use super::inquiry::Inquiries;
 use super::namespace::own_namespace;
-use super::operation::{Approved, OperationRun, approved};
+use super::operation::{Approved, OperationRun, take_approved};
 use super::state::{ApplicationState, Existence};
 use super::touched::Touched;
 use crate::guard::{
@@ -120,7 +120,9 @@ impl Guarding {
         self.is_outdated = true;
         self.in_use.clear();
         let binds = |hold: &&Hold| hold.is_approved && (!by_person || hold.finding.rule.binds_people());
-        approved(self.holds.iter().filter(binds))
+        let mut approved = BTreeMap::new();
+        take_approved(&mut approved, self.holds.iter().filter(binds));
+        approved
     }
 
     /// Executors are to look again at what was in use.

@@ -73,9 +73,23 @@ impl Rule {
         matches!(self, Self::MassPrune(_) | Self::RewrittenHistory)
     }
 
+    /// Is it about what would go along with an object, and not about the object itself?
+    pub(crate) fn is_of_contents(self) -> bool {
+        matches!(self, Self::NamespaceInUse | Self::DefinitionInUse)
+    }
+
     /// Does it bind a sync that a person asked for, with prune?
     pub(crate) fn binds_people(self) -> bool {
         matches!(self, Self::DefinitionInUse | Self::DestinationReplaced)
+    }
+}
+
+/// The rule that holds an object for what would go along with it.
+pub(crate) fn of_contents(key: &ResourceKey) -> Option<Rule> {
+    match (key.group.as_str(), key.kind.as_str()) {
+        ("", "Namespace") => Some(Rule::NamespaceInUse),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => Some(Rule::DefinitionInUse),
+        _ => None,
     }
 }
 

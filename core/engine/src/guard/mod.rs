@@ -32,9 +32,7 @@ pub use fence::{Fence, LostLease};
 pub(crate) use findings::{Doomed, Facts, findings, findings_of_contents};
 pub(crate) use grounds::rules_asked;
 pub use grounds::{DeleteReason, Grounds};
-#[cfg(test)]
-pub(crate) use hold::Finding;
-pub(crate) use hold::{Approval, Hold, Rule, Told, is_held, of_holds, parse, standing, told};
+pub(crate) use hold::{Approval, Finding, Hold, Rule, Told, is_held, of_contents, of_holds, parse, standing, told};
 pub(crate) use mass_prune::PruneLimits;
 pub(crate) use needed::{is_home, need};
 pub use pause::Pause;

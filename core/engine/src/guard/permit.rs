@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::contents::{self, Content, Survey};
 use super::fence::{Fence, LostLease};
 use super::grounds::{DeleteReason, Grounds};
-use super::hold::Rule;
+use super::hold::{Rule, of_contents};
 use super::protected::is_protected;
 use crate::sabotage::{self, Sabotage};
 
@@ -228,6 +228,10 @@ impl DeletePermit {
         ];
         match refusal(&self.key, live, expected, (self.grounds.reason, self.is_approved)) {
             Some(refusal) => Err(refusal),
+            // What is stored of it goes along all the same.
+            None if of_contents(&self.key).is_some() && self.contents.is_some() && self.survey(live).is_none() => {
+                Err(self.not_surveyed("no version of its kind is served, so that nothing of it can be listed"))
+            }
             None if sabotage::is(Sabotage::NoPreconditions) => Ok(DeletePreconditions {
                 uid: String::new(),
                 resource_version: String::new(),
@@ -323,10 +327,7 @@ impl DeleteRefusal {
     /// The rule that holds, when the object may be deleted once that is approved or its reason is gone.
     pub(crate) fn rule(&self) -> Option<Rule> {
         match self {
-            Self::InUse { key, .. } | Self::NotSurveyed { key, .. } => Some(match key.kind.as_str() {
-                "Namespace" => Rule::NamespaceInUse,
-                _ => Rule::DefinitionInUse,
-            }),
+            Self::InUse { key, .. } | Self::NotSurveyed { key, .. } => of_contents(key),
             Self::Replaced { .. }
             | Self::NotTracked { .. }
             | Self::Owned { .. }

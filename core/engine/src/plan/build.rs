@@ -395,8 +395,13 @@ impl Builder<'_> {
             return;
         }
         for (node, task) in written() {
-            let namespace = namespaces.get(&*task.key.namespace).copied();
-            let definition = definitions.get(&task.key.group_kind()).copied();
+            // What runs only if the sync fails brings nothing for what comes before.
+            let brings = |before: &NodeIndex| {
+                let phase = self.graph[*before].phase;
+                phase != SyncPhase::SyncFail || task.phase == SyncPhase::SyncFail
+            };
+            let namespace = namespaces.get(&*task.key.namespace).copied().filter(brings);
+            let definition = definitions.get(&task.key.group_kind()).copied().filter(brings);
             edges.extend(namespace.map(|before| (before, node, Dependency::Namespace)));
             edges.extend(definition.map(|before| (before, node, Dependency::CustomResourceDefinition)));
         }

@@ -271,7 +271,8 @@ impl OutlookRequest<'_> {
 
     /// Of a kind that is not served, and that the sync or somebody else may bring. What nobody brings fails the sync as a whole.
     fn not_served(&self, kind: &GroupKind) -> Change {
-        let mut declared = self.targets.objects().iter().filter_map(defined_kind);
+        let in_time = self.plan.tasks().filter(|(_, task)| task.phase != SyncPhase::SyncFail);
+        let mut declared = in_time.filter_map(|(_, task)| defined_kind(self.targets.objects().get(task.target?)?));
         match declared.any(|defined| defined == *kind) {
             true => Change::new(
                 ChangeKind::Create,

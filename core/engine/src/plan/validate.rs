@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use capstan_model::{AppProject, ApplicationDestination, GroupKind, Identity, SyncOptions};
+use capstan_model::{AppProject, ApplicationDestination, GroupKind, Identity, SyncOptions, SyncPhase};
 use petgraph::stable_graph::NodeIndex;
 
 use super::{Plan, SyncTask, TaskAction, defined_kind};
@@ -42,10 +42,12 @@ impl Validation<'_> {
         kind: impl Fn(&GroupKind) -> KindLookup<'k>,
         counts: impl Fn(&SyncTask) -> bool,
     ) -> Result<Vec<InvalidTask>, UndiscoveredKind> {
-        let defined = self.defined();
+        let (defined, on_failure) = (self.defined(false), self.defined(true));
         let mut invalid = Vec::new();
         for (node, task) in self.plan.tasks().filter(|(_, task)| counts(task)) {
-            let may_come = defined.contains(&task.key.group_kind()) || self.may_come_later(task);
+            let kind_of_task = task.key.group_kind();
+            let is_late = task.phase == SyncPhase::SyncFail && on_failure.contains(&kind_of_task);
+            let may_come = is_late || defined.contains(&kind_of_task) || self.may_come_later(task);
             let served = served(&kind(&task.key.group_kind()), task, may_come)?;
             if let Err(why) = served.and_then(|()| self.permitted(task)) {
                 invalid.push(InvalidTask { node, why });
@@ -54,12 +56,11 @@ impl Validation<'_> {
         Ok(invalid)
     }
 
-    /// Kinds that the sync itself brings.
-    fn defined(&self) -> BTreeSet<GroupKind> {
-        let targets = self
-            .plan
-            .tasks()
-            .filter_map(|(_, task)| self.targets.objects().get(task.target?));
+    /// Kinds that the sync itself brings; or brings when it fails.
+    fn defined(&self, on_failure: bool) -> BTreeSet<GroupKind> {
+        let tasks = self.plan.tasks();
+        let tasks = tasks.filter(|(_, task)| (task.phase == SyncPhase::SyncFail) == on_failure);
+        let targets = tasks.filter_map(|(_, task)| self.targets.objects().get(task.target?));
         targets.filter_map(defined_kind).collect()
     }
 

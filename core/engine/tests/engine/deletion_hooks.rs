@@ -159,3 +159,28 @@ fn hooks_are_deleted_as_the_policy_says() {
         );
     }
 }
+
+/// It was given up when its time was over, and succeeds before it is tried again: it has succeeded.
+#[test]
+fn a_hook_that_succeeds_after_its_deadline_is_not_run_again() {
+    let mut backup = hook("backup", "PreDelete");
+    backup["metadata"]["annotations"]["capstan.dev/sync-timeout"] = json!("60s");
+    let mut fleet = Fleet::new();
+    fleet.create(cascading("shop"), vec![config("a", 0, "1"), backup]);
+    fleet.settle(MINUTE);
+    let from = fleet.cluster.history.len();
+    fleet.cluster.silent.insert("backup".into());
+    fleet.delete("shop");
+    fleet.settle(MINUTE + Duration::from_secs(2));
+    let conditions = fleet.conditions("shop");
+    assert!(
+        conditions.contains("PreDelete hook failed: not done since"),
+        "{conditions}"
+    );
+    fleet.cluster.silent.clear();
+    fleet.settle(MINUTE);
+    assert!(!fleet.resources.contains_key("shop"), "{}", fleet.journal());
+    let story = story(&fleet, from);
+    let created = story.iter().filter(|fact| fact.starts_with("+backup"));
+    assert_eq!(created.count(), 1, "{story:?}");
+}

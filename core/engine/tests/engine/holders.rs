@@ -77,6 +77,50 @@ fn what_holds_things_is_not_made_anew_for_a_hook() {
     what_holds_things_stays();
 }
 
+/// It cannot remove itself, so nothing has to hold it until it is recorded how it ended: the next run writes the same object, and nobody would
+/// let go of that again.
+#[test]
+fn what_holds_things_is_held_by_no_finalizer() {
+    let mut declared = vec![
+        with(definition(), "hook", "PreSync"),
+        with(claim(), "hook", "Sync"),
+        config("a", 0, "1"),
+    ];
+    let mut fleet = Fleet::new();
+    fleet.create(cascading("shop"), declared.clone());
+    fleet.settle(MINUTE);
+    declared[2] = config("a", 0, "2");
+    fleet.push("shop", declared);
+    fleet.settle(MINUTE);
+    assert_eq!(fleet.sync("shop"), "Synced Healthy", "{}", fleet.journal());
+    let mut objects = fleet.cluster.objects.values();
+    let held = objects.find(|object| object["metadata"]["finalizers"].to_string().contains("hook-finalizer"));
+    assert_eq!(held, None, "{}", fleet.journal());
+    fleet.delete("shop");
+    fleet.settle(MINUTE);
+    assert!(!fleet.resources.contains_key("shop"), "{}", fleet.journal());
+    assert!(!fleet.has("PersistentVolumeClaim", "data"), "{}", fleet.journal());
+}
+
+/// What runs only if the sync fails brings no kind that the sync needs: it was waited for, and never ran.
+#[test]
+fn a_definition_of_a_failed_sync_is_not_waited_for() {
+    let mut gadgets = with(definition(), "hook", "SyncFail");
+    gadgets["metadata"]["name"] = json!("gadgets.b.io");
+    gadgets["spec"]["group"] = json!("b.io");
+    gadgets["spec"]["names"] = json!({"kind": "Gadget", "plural": "gadgets"});
+    let gadget = json!({"apiVersion": "b.io/v1", "kind": "Gadget", "metadata": {"name": "g", "namespace": "prod"}});
+    let mut fleet = Fleet::new();
+    fleet.create(application("shop"), vec![gadgets, gadget]);
+    fleet.settle(MINUTE);
+    let message = fleet.status("shop", "/operationState/message");
+    assert!(
+        message.contains("no matches for kind \"Gadget\""),
+        "{}",
+        fleet.journal()
+    );
+}
+
 /// One of somebody else's is not taken.
 #[test]
 fn a_namespace_of_nobody_is_not_taken_for_a_hook() {

@@ -60,7 +60,7 @@ fn is_plain(object: &Value) -> bool {
 }
 
 /// From where in H on something may have been decided that was recorded at `to`, and began at `started`.
-fn since(timeline: &Timeline<'_>, started: Timestamp, to: usize) -> usize {
+pub(crate) fn since(timeline: &Timeline<'_>, started: Timestamp, to: usize) -> usize {
     let history = &timeline.record.history;
     history.partition_point(|entry| entry.at < started.truncated()).min(to)
 }

@@ -9,9 +9,11 @@
 use serde_json::Value;
 
 use crate::consent;
-use crate::evidence::{Timeline, is_written_as};
+use crate::evidence::Timeline;
 use crate::generate::Nature;
 use crate::history::{Actor, Answer, Ask, Fact, Record};
+use crate::identity::is_written_as;
+use crate::in_use;
 use crate::objects::{
     Health, PREFIX, annotation, has_option, health, is_going, is_held, is_hook, is_ordinary, is_tracked, key_of, text,
     uid,
@@ -253,8 +255,8 @@ fn is_held_up(timeline: &Timeline<'_>) -> bool {
         .iter()
         .filter(|object| text(object, "/kind") == "Namespace");
     let is_shared = |namespace: &Value| {
-        let inner = |object: &&Value| text(object, "/metadata/namespace") == text(namespace, "/metadata/name");
-        record.objects.iter().filter(inner).any(|object| !goes_along(object))
+        let contents = in_use::contents(&key_of(namespace), &record.objects);
+        contents.into_iter().any(|object| !goes_along(object))
     };
     if has_finalizer(&record.resource, OBJECTS) && is_unapproved(timeline) {
         return true;
@@ -270,7 +272,8 @@ fn is_held_up(timeline: &Timeline<'_>) -> bool {
                     .any(|object| is_unwell(&object) || is_in_the_way(&object))
                 || fails(record)
         }
-        false => namespaces.filter(|namespace| goes_along(namespace)).any(is_shared),
+        // What a hook left goes, too.
+        false => namespaces.filter(|namespace| is_tracked(namespace)).any(is_shared),
     }
 }
 

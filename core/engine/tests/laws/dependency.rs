@@ -1,15 +1,16 @@
 //! I-DEP: no custom resource before its definition is established, and no object before the namespace that the same source declares; and
-//! neither a definition nor a namespace is deleted while the commit of the operation declares objects that need it.
+//! neither a definition nor a namespace is deleted while the commit of the operation declares objects that need it, nor while anything lives in
+//! it that is not to go ([`in_use`](crate::in_use)).
 
 use capstan_model::ResourceKey;
 use serde_json::Value;
 
 use crate::evidence::Timeline;
 use crate::history::{Actor, Fact, Request};
-use crate::objects::{HOME, Health, health, key_of, uid};
+use crate::objects::{HOME, Health, health, is_ordinary, key_of, uid};
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
-    let mut found = 0;
+    let mut found = crate::in_use::check(timeline)?;
     for (at, request) in timeline.requests() {
         let Some(object) = request.ask.written().filter(|_| !timeline.is_deleting(at)) else {
             continue;
@@ -83,9 +84,10 @@ fn is_going(timeline: &Timeline<'_>, key: &ResourceKey, at: usize) -> bool {
 
 /// Does every commit that this write can be of declare the namespace, too? Where the operation is known, its own commit.
 fn must_come_first(timeline: &Timeline<'_>, request: &Request, object: &Value, namespace: &str) -> bool {
+    // What nothing was recorded of runs no hook.
     let declares = |objects: &[Value]| {
-        objects
-            .iter()
+        let ordinary = objects.iter().filter(|object| is_ordinary(object));
+        ordinary
             .map(key_of)
             .any(|key| key.kind == "Namespace" && key.name == namespace)
     };

@@ -1,5 +1,8 @@
 //! Small scopes, completely: before anything is drawn at random, every application of up to four objects and one hook in two waves, with
-//! the prune of one of them; and every way in which one or two requests of a sync that has everything can go wrong.
+//! the prune of one of them; every hook of a sync ([`hooks`]); and every way in which one or two requests of a sync that has everything can go
+//! wrong.
+
+mod hooks;
 
 use crate::generate::{Action, Case, Change, Follow, Item, Kind, Nature, Opening, Speaks, Spec, Window, Wish};
 use crate::history::{Actor, Entry, Fact};
@@ -80,9 +83,9 @@ fn small_applications() {
 const FAULTS: [u32; 6] = [1, 2, 3, 4, 6, 9];
 const LOST: [u32; 2] = [4, 6];
 
-/// Requests of the sync that is disturbed: its second one, with hooks, a rollout, a prune.
-fn requests() -> (u64, u64) {
-    let record = world::run(&full_case());
+/// Requests of the sync that is disturbed: all since the branch moved.
+fn requests(case: &Case) -> Vec<u64> {
+    let record = world::run(case);
     let moved = record
         .history
         .iter()
@@ -93,7 +96,12 @@ fn requests() -> (u64, u64) {
             Fact::Sent(request) => Some(request.number),
             _ => None,
         });
-    let numbers: Vec<u64> = numbers.collect();
+    numbers.collect()
+}
+
+/// The first and the last request of a second sync with hooks, a rollout, a prune.
+fn ends() -> (u64, u64) {
+    let numbers = requests(&full_case());
     (numbers[0], numbers[numbers.len() - 1])
 }
 
@@ -106,7 +114,7 @@ fn disturbed(faults: &[(u64, u32)]) -> Case {
 
 #[test]
 fn one_request_goes_wrong() {
-    let (first, last) = requests();
+    let (first, last) = ends();
     let mut held = [0; search::LAWS.len()];
     for number in first..=last {
         for fault in FAULTS {
@@ -117,7 +125,7 @@ fn one_request_goes_wrong() {
 
 #[test]
 fn two_answers_are_lost() {
-    let (first, last) = requests();
+    let (first, last) = ends();
     let mut held = [0; search::LAWS.len()];
     for one in first..last {
         for other in one + 1..=last.min(one + 3) {

@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use crate::generate::Spec;
 use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
+use crate::identity::{is_written_as, phase_written};
+use crate::in_use::is_holder;
 use crate::objects::{
-    Health, Phase, annotation, health, is_as_declared, is_hook, key_of, phase_of, phases, text, uid, version, wave,
+    Health, Phase, health, is_as_declared, is_going, is_hook, key_of, phases, text, uid, version, wave,
 };
 use crate::world::{joined, number, running};
 
@@ -40,7 +42,7 @@ impl Attempt {
         self.sync["resources"].is_null() && self.sync["syncStrategy"]["apply"].is_null()
     }
 
-    fn selects(&self, key: &ResourceKey) -> bool {
+    pub(crate) fn selects(&self, key: &ResourceKey) -> bool {
         let wanted = self.sync["resources"].as_array();
         wanted.is_none_or(|all| {
             all.iter()
@@ -301,7 +303,8 @@ impl<'r> Timeline<'r> {
             let key = key_of(step.declared);
             let needs = |other: &ResourceKey| match key.kind.as_str() {
                 "Namespace" => other.namespace == key.name,
-                "CustomResourceDefinition" => other.kind == "Widget",
+                // A hook runs in its phase.
+                "CustomResourceDefinition" => other.kind == "Widget" && !is_hook(step.declared),
                 _ => false,
             };
             let first = places
@@ -333,22 +336,24 @@ impl<'r> Timeline<'r> {
         }
     }
 
-    /// The object that this attempt made of a hook; the last one, where somebody deleted the one before.
+    /// The object that this attempt made of a hook; the last one, where somebody deleted the one before. What holds others, or data, is written over,
+    /// and made by that.
     pub(crate) fn created(&self, attempt: &Attempt, step: Step<'r>, to: usize) -> Option<&'r Value> {
         let created = self.record.facts().take(to).filter_map(|(_, fact)| {
             let Fact::Written {
                 by: Actor::Us,
                 request: Some(request),
                 object,
-                created: true,
+                created,
             } = fact
             else {
                 return None;
             };
+            let is_made = *created || is_holder(&key_of(object)) && !is_going(object);
             let of = self.of.get(request).map(|&found| &self.attempts[found])?;
             let is_of = (of.number, of.attempt) == (attempt.number, attempt.attempt);
             let is_it = phase_written(object) == Some(step.phase) && is_written_as(step.declared, object);
-            (is_of && is_it).then_some(object)
+            (is_made && is_of && is_it).then_some(object)
         });
         created.last()
     }
@@ -358,7 +363,7 @@ impl<'r> Timeline<'r> {
             return Err("was not created by this attempt".into());
         };
         let told = self.told(&key_of(made), attempt.begun, to);
-        let is_it = |state: &&&Value| uid(state) == uid(made);
+        let is_it = |state: &&&Value| uid(state) == uid(made) && version(state) >= version(made);
         match told
             .iter()
             .filter(is_it)
@@ -459,22 +464,6 @@ fn destined(record: &Record) -> Vec<(usize, usize)> {
         _ => None,
     });
     destined.collect()
-}
-
-/// The phase that an object of ours was made in, by what it carries.
-pub(crate) fn phase_written(object: &Value) -> Option<Phase> {
-    phase_of(annotation(object, "capstan.dev/operation")?.rsplit(':').next()?)
-}
-
-/// Is this the object that was declared so? One without a name is told by what its name begins with.
-pub(crate) fn is_written_as(declared: &Value, object: &Value) -> bool {
-    let (wanted, found) = (key_of(declared), key_of(object));
-    let prefix = text(declared, "/metadata/generateName");
-    let is_named = match prefix {
-        "" => wanted.name == found.name,
-        prefix => found.name.starts_with(prefix),
-    };
-    wanted.kind == found.kind && wanted.namespace == found.namespace && is_named
 }
 
 /// Writes of an attempt, each object once: the first.

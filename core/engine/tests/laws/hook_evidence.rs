@@ -4,9 +4,10 @@
 
 use serde_json::Value;
 
-use crate::evidence::Timeline;
+use crate::evidence::{Step, Timeline};
 use crate::history::{Ask, Fact, Request};
-use crate::objects::{Health, annotation, health, is_held, is_hook, is_tracked, key_of, phase_of, text, uid};
+use crate::identity::run_of;
+use crate::objects::{Health, health, is_held, is_hook, is_tracked, key_of, phase_of, text, uid, version};
 use crate::world::number;
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
@@ -29,36 +30,44 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             if text(result, "/hookType").is_empty() || text(result, "/hookPhase") != "Succeeded" {
                 continue;
             }
-            let (name, phase) = (text(result, "/name"), phase_of(text(result, "/syncPhase")));
+            let name = text(result, "/name");
             let steps = timeline.steps(attempt);
-            let step = steps.iter().find(|step| {
-                let prefix = text(step.declared, "/metadata/generateName");
-                let is_named = key_of(step.declared).name == name || !prefix.is_empty() && name.starts_with(prefix);
-                is_hook(step.declared)
-                    && Some(step.phase) == phase
-                    && is_named
-                    && key_of(step.declared).kind == text(result, "/kind")
-                    && key_of(step.declared).namespace == text(result, "/namespace")
-            });
-            let Some(step) = step else {
+            let mut steps = steps.iter().filter(|step| is_told_of(step, result)).peekable();
+            if steps.peek().is_none() {
                 return Err(format!(
                     "[{at}] {name} is said to have succeeded, and is no hook of this commit"
                 ));
-            };
+            }
             found += 1;
-            let Some(made) = timeline.created(attempt, *step, sent) else {
+            let mut made = steps.filter_map(|step| timeline.created(attempt, *step, sent));
+            let Some(made) = made.find(|made| key_of(made).name == name) else {
                 return Err(format!(
                     "[{at}] {name} is said to have succeeded, and this attempt did not create it"
                 ));
             };
             let told = timeline.told(&key_of(made), attempt.begun, sent);
             let is_good = |state: &&Value| health(state).is_none_or(|health| health == Health::Good);
-            if !told.iter().any(|state| uid(state) == uid(made) && is_good(state)) {
+            if !told
+                .iter()
+                .any(|state| uid(state) == uid(made) && version(state) >= version(made) && is_good(state))
+            {
                 return Err(format!("[{at}] {name} is said to have succeeded, and was not seen to"));
             }
         }
     }
     Ok(found)
+}
+
+/// May this row of the result be of that hook? Of several without a name it may be any whose name begins so.
+fn is_told_of(step: &Step<'_>, row: &Value) -> bool {
+    let (key, name) = (key_of(step.declared), text(row, "/name"));
+    let prefix = text(step.declared, "/metadata/generateName");
+    let is_named = key.name == name || !prefix.is_empty() && name.starts_with(prefix);
+    is_hook(step.declared)
+        && Some(step.phase) == phase_of(text(row, "/syncPhase"))
+        && is_named
+        && key.kind == text(row, "/kind")
+        && key.namespace == text(row, "/namespace")
 }
 
 /// What is held until it is recorded how it ended is let go only after that, and is let go at the end.
@@ -110,12 +119,5 @@ fn lets_go_late(timeline: &Timeline<'_>) -> Result<usize, String> {
 }
 
 const RUNNING: [&str; 2] = ["Running", "Terminating"];
-
-/// Operation and attempt that made a hook, and its phase.
-fn run_of(object: &Value) -> Option<((u64, u64), String)> {
-    let mut parts = annotation(object, "capstan.dev/operation")?.split(':').skip(1);
-    let of = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    Some((of, parts.next()?.to_owned()))
-}
 
 crate::search::law!(check, crate::generate::Bias::Hooks);

@@ -3,12 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Timeline, is_written_as, phase_written};
+use capstan_model::ResourceKey;
+
+use crate::evidence::Timeline;
 use crate::history::{Actor, Ask, Fact};
+use crate::identity::{content, is_written_as, phase_written};
 use crate::objects::{Phase, key_of, text, uid};
 
 /// A hook of one attempt: number and attempt, phase, and how it is declared.
-type Identity = (u64, u64, Option<Phase>, String);
+type Identity = (u64, u64, Option<Phase>, Declared);
+
+/// With a name, that; without, what it begins with, and what is in it: several may begin alike. Another kind or namespace is another hook.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Declared {
+    Named(ResourceKey),
+    Unnamed(String),
+}
 
 pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     let record = timeline.record;
@@ -58,7 +68,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
                         "[{at}] the same hook of the same attempt is called {first} and {name}"
                     ));
                 }
-                let is_unnamed = !identity.3.contains('=');
+                let is_unnamed = matches!(identity.3, Declared::Unnamed(_));
                 let owner = owners.entry(name.clone()).or_insert_with(|| identity.clone());
                 if is_unnamed && *owner != identity {
                     return Err(format!("[{at}] {name} is of two attempts"));
@@ -74,11 +84,10 @@ fn identity(timeline: &Timeline<'_>, request: u64, object: &serde_json::Value) -
     let attempt = timeline.attempt(timeline.sent[&request].1)?;
     let objects = timeline.record.objects_of(&attempt.revision)?;
     let declared = objects.iter().find(|declared| is_written_as(declared, object))?;
-    // With a name, `=` and the name; without, what it begins with. Another kind or namespace is another hook.
     let key = key_of(declared);
     let name = match text(declared, "/metadata/generateName") {
-        "" => format!("={key}"),
-        prefix => format!("{}/{}/{prefix}", key.kind, key.namespace),
+        "" => Declared::Named(key),
+        prefix => Declared::Unnamed(format!("{}/{}/{prefix} {}", key.kind, key.namespace, content(declared))),
     };
     Some((attempt.number, attempt.attempt, phase_written(object), name))
 }

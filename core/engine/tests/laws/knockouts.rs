@@ -1,6 +1,7 @@
 //! Each guard and each law is broken on purpose, and its law turns red within a bounded number of cases, while the engine that is whole
 //! stays green with the very same ones. A knock-out that nobody sees is a law that is not tested.
 
+mod holders;
 mod people;
 
 use std::collections::BTreeSet;
@@ -68,6 +69,7 @@ fn directed(what: Sabotage) -> Vec<Case> {
             vec![two(vec![last, config(1, "")], vec![config(2, "")])]
         }
         Sabotage::ForgetsNeeded => vec![forgotten_namespace()],
+        of_holders if holders::ALL.iter().any(|(what, _)| *what == of_holders) => vec![holders::directed(what)],
         Sabotage::PrunesInOrder | Sabotage::DoesNotAwaitPrunes => {
             let held = |name, wave| Item {
                 held: true,
@@ -473,6 +475,7 @@ fn every_switch_of_a_law_is_thrown() {
         OF_WHAT_IS_NOT_KNOWN,
         OF_DELETIONS,
         OF_HOOKS,
+        holders::ALL,
         OF_PEOPLE,
         OF_THE_STORY,
         OF_PLACES,

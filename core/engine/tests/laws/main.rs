@@ -30,6 +30,8 @@ mod generate;
 mod history;
 mod hook_evidence;
 mod hook_once;
+mod identity;
+mod in_use;
 mod knockouts;
 mod no_op;
 mod objects;

@@ -110,6 +110,14 @@ pub(crate) fn is_owned(object: &Value) -> bool {
     owners.is_some_and(|owners| !owners.is_empty())
 }
 
+/// What Kubernetes puts into every namespace.
+pub(crate) fn is_furniture(key: &ResourceKey) -> bool {
+    matches!(
+        (key.kind.as_str(), key.name.as_str()),
+        ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt")
+    )
+}
+
 /// Is it of a kind that only the cluster's controllers make here?
 pub(crate) fn is_child(kind: &str) -> bool {
     matches!(kind, "ReplicaSet" | "Pod")

@@ -1,8 +1,11 @@
 //! I-PHASE: PreSync before Sync before PostSync. What belongs to a later phase is written only after everything of the earlier ones is
 //! settled, prunes included; a hook of SyncFail only when something failed.
 
+use serde_json::Value;
+
 use crate::evidence::{Attempt, Timeline, first_writes, is_delete};
 use crate::history::{Answer, Ask, Fact};
+use crate::identity::run_of;
 use crate::objects::{
     Health, Phase, has_health, health, is_going, is_held, is_hook, is_ordinary, is_tracked, key_of, uid,
 };
@@ -78,9 +81,11 @@ fn has_failed(timeline: &Timeline<'_>, attempt: &Attempt, to: usize) -> bool {
     };
     let is_own =
         |number: &u64| own(number).is_some_and(|one| (one.number, one.attempt) == (attempt.number, attempt.attempt));
+    // What is somebody else's, or was no hook until now, may have to stay.
+    let is_run = |live: &Value| is_tracked(live) && run_of(live).is_some();
     let is_foreign_hook = timeline.steps(attempt).iter().any(|step| {
         let live = timeline.live(&key_of(step.declared), to);
-        is_hook(step.declared) && live.is_some_and(|live| !is_tracked(live))
+        is_hook(step.declared) && live.is_some_and(|live| !is_run(live))
     });
     let was_bad = timeline.steps(attempt).iter().any(|step| {
         let known = timeline.known(&key_of(step.declared), attempt.begun);

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::evidence::{Attempt, Timeline, is_written_as};
+use crate::evidence::{Attempt, Timeline};
 use crate::history::{Answer, Fact, Request};
+use crate::identity::is_written_as;
 use crate::objects::{HELD, PREFIX, Phase, is_contested, is_hook, key_of, text};
 use crate::world::running;
 

@@ -4,6 +4,7 @@
 use capstan_model::ResourceKey;
 use serde_json::Value;
 
+use crate::consent::since;
 use crate::evidence::{Attempt, Timeline, is_delete};
 use crate::history::{Answer, Fact, Request};
 use crate::objects::{Phase, has_option, is_ordinary, is_tracked, key_of, uid, wave};
@@ -45,7 +46,9 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
 fn all_last(timeline: &Timeline<'_>, attempt: &Attempt, at: usize) -> bool {
     let own = attempt.sync["syncOptions"].as_array();
     let is_own = own.is_some_and(|own| own.iter().any(|option| option == "PruneLast=true"));
-    let policies = timeline.policies(attempt.told, at);
+    // It may have begun by another one than was in force when that could be told.
+    let begun = since(timeline, attempt.started, attempt.told);
+    let policies = timeline.policies(begun, at);
     is_own || policies.iter().all(|policy| policy.has("PruneLast=true"))
 }
 

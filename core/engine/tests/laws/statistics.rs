@@ -1,6 +1,7 @@
 //! The generator reaches every state that the laws speak of: a state that is not reached is not tested. Shares are of the very cases that
 //! the laws are held against, and each has a floor.
 
+mod holders;
 mod people;
 mod words;
 
@@ -8,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::evidence::{Timeline, phase_written};
+use crate::evidence::Timeline;
 use crate::generate::{Action, Bias};
 use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
+use crate::identity::phase_written;
 use crate::objects::{
     INVALID, PREFIX, Phase, annotation, has_option, is_contested, is_hook, is_ordinary, is_owned, key_of, text,
     tracking_id,
@@ -338,7 +340,11 @@ const FLOORS: [(&str, usize); 53] = [
 /// With what people did, and what the objects say.
 fn all_reached(record: &Record) -> BTreeSet<&'static str> {
     let timeline = Timeline::of(record);
-    let further = [people::reached(&timeline), words::reached(&timeline)];
+    let further = [
+        people::reached(&timeline),
+        words::reached(&timeline),
+        holders::reached(&timeline),
+    ];
     further.into_iter().flatten().chain(reached(record)).collect()
 }
 
@@ -376,6 +382,7 @@ fn every_state_is_reached() {
     println!("{}\n{}", table.join("\n"), laws.collect::<Vec<_>>().join("\n"));
     let plain = |state: &str| plain.get(state).copied().unwrap_or(0) * 1000 / plain_runs;
     let floors = FLOORS.into_iter().chain(people::FLOORS).chain(words::FLOORS);
+    let floors = floors.chain(holders::FLOORS);
     let floors = floors.map(|(state, floor)| (state, floor, plain(state)));
     let of_several = several::FLOORS.map(|(state, floor)| (state, floor, share(state)));
     let all = floors.chain(of_several);

@@ -95,7 +95,10 @@ fn may_go(timeline: &Timeline<'_>, request: &Request, object: &Value, at: usize)
 
 fn declared<'r>(timeline: &Timeline<'r>, attempt: &Attempt, request: &Request) -> Option<&'r Value> {
     let objects = timeline.record.objects_of(&attempt.revision)?;
-    objects.iter().find(|declared| key_of(declared) == request.key)
+    // What is declared as a hook now goes as what leaves.
+    objects
+        .iter()
+        .find(|declared| key_of(declared) == request.key && !is_hook(declared))
 }
 
 /// A sync of one wave is not recorded before it writes; every commit that it may be of says `Force=true` of the object.

@@ -89,7 +89,10 @@ fn allowed_by_windows(timeline: &Timeline<'_>, request: &Request, is_stopped: bo
             )
         }),
     };
-    let cleans_up = is_stopped && is_delete(request) || request.ask == Ask::Release;
+    // One that is paused ends when the branch moves on.
+    let (head, _) = timeline.followed(at);
+    let is_superseded = attempt.is_some_and(|attempt| attempt.revision != record.commits[head].0);
+    let cleans_up = (is_stopped || is_superseded) && is_delete(request) || request.ask == Ask::Release;
     let cleans_up = cleans_up && is_hook_object(timeline, request, at);
     match may_begin(word, by_hand) || overrun && began_free() || cleans_up {
         true => Ok(()),

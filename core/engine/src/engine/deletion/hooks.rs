@@ -155,7 +155,8 @@ impl Engine {
         live: Found,
     ) -> bool {
         let run = app.deletion.runs.entry((phase, key.clone())).or_default();
-        let is_failed = run.failed.as_ref() == Some(&live.uid);
+        // One that was given up, and has succeeded since, has succeeded.
+        let is_failed = run.failed.as_ref() == Some(&live.uid) && live.outcome != Some(HookTask::Succeeded);
         let is_ours_going = run.going.as_ref() == Some(&live.uid);
         let is_going = live.is_deleting || is_ours_going;
         let is_held = live.is_held && run.released.as_ref() != Some(&live.uid);

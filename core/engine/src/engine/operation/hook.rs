@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::WriteError;
+use crate::guard::stays_between_runs;
 use crate::health::assess_with;
 use crate::limits::MAX_WRITES_IN_FLIGHT;
 use crate::machine::{HookTask, TaskState};
@@ -344,14 +345,14 @@ pub(in crate::engine) fn hook_outcome(live: &Node) -> Option<HookTask> {
     }
 }
 
-/// Can it disappear by itself after it finished? A Job without a time to live and a Pod cannot.
+/// Can it disappear by itself after it finished? A Job without a time to live and a Pod cannot, nor what holds others, or data.
 fn may_vanish(key: &ResourceKey, object: &Value) -> bool {
     let stays = match (key.group.as_str(), key.kind.as_str()) {
         ("batch", "Job") => object
             .pointer("/spec/ttlSecondsAfterFinished")
             .is_none_or(Value::is_null),
         ("", "Pod") => true,
-        _ => false,
+        _ => stays_between_runs(key),
     };
     !stays
 }

@@ -8,7 +8,7 @@ use capstan_model::{
 use petgraph::stable_graph::NodeIndex;
 
 use super::parity::Parity;
-use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work, approved as approved_by};
+use super::{INFO_PLAN, OperationRun, Stage, TaskRun, Work, take_approved};
 use crate::effect::{EffectKind, Freshness};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
@@ -98,7 +98,7 @@ impl Engine {
         };
         self.pin_destination(app, operation, &holds);
         let (approved, held): (Vec<Hold>, Vec<Hold>) = holds.into_iter().partition(|hold| hold.is_approved);
-        operation.approved.extend(approved_by(approved.iter()));
+        take_approved(&mut operation.approved, approved.iter());
         // The first rule that holds an object is the one that is named.
         operation.held = held
             .iter()

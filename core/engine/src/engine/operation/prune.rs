@@ -112,7 +112,7 @@ impl Engine {
         let permit = permit.with_approval(is_approved(app, operation));
         // Whoever names some objects has not said a word about the others.
         let is_looked_into = is_looked_into(permit.key(), !operation.is_automated() && !operation.is_selective());
-        match is_looked_into && !operation.is_approved(permit.key(), &app.guarding.approval) {
+        match is_looked_into && !operation.may_take_everything(permit.key(), &app.guarding.approval) {
             true => permit.with_contents(self.may_go_along(app, operation)),
             false => permit,
         }

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::{Change, ChangeKind, LiveObject, OutlookRequest, is_going};
 use crate::guard::{
-    Approval, Content, DeleteReason, DeleteRefusal, Doomed, Facts, Hold, PruneLimits, RESERVED, Undeclared, findings,
-    in_use, is_looked_into, is_reserved, may_go_along, need, not_surveyed, refusal, standing, stays_ordinary, told,
+    Approval, Content, DeleteReason, DeleteRefusal, Doomed, Facts, Finding, Hold, PruneLimits, RESERVED, Undeclared,
+    findings, in_use, is_looked_into, is_reserved, may_go_along, need, not_surveyed, of_contents, refusal, standing,
+    stays_ordinary, told,
 };
 use crate::plan::{SyncTask, TaskAction};
 use crate::settings::Guards;
@@ -202,7 +203,7 @@ impl OutlookRequest<'_> {
         doomed.chain(converted).collect()
     }
 
-    /// What the rules hold, and why; and what of it a person has approved.
+    /// What the rules hold, and why; and of what a person has approved that everything in it goes along.
     fn findings(&self) -> (BTreeMap<ResourceKey, String>, BTreeSet<ResourceKey>) {
         let doomed = self.doomed();
         let (limits, told) = (PruneLimits::of(self.options), told(&self.application.status.conditions));
@@ -222,25 +223,28 @@ impl OutlookRequest<'_> {
         });
         let uids = doomed.into_iter().map(|(key, doomed)| (key, doomed.uid)).collect();
         let approval = Approval::of(self.application, self.now);
-        let holds = found
-            .into_iter()
-            .map(|finding| Hold::of(finding, &uids, &told, &approval, self.now));
-        let (mut held, mut approved) = (BTreeMap::new(), BTreeSet::new());
-        for Hold {
-            finding, is_approved, ..
-        } in holds
-        {
+        let hold = |finding| Hold::of(finding, &uids, &told, &approval, self.now);
+        let mut held = BTreeMap::new();
+        for Hold { finding, .. } in found.into_iter().map(hold).filter(|hold| !hold.is_approved) {
             for key in finding.keys {
-                match is_approved {
-                    true => drop(approved.insert(key)),
-                    // The first rule that holds an object is the one that is named.
-                    false => drop(
-                        held.entry(key)
-                            .or_insert_with(|| format!("{}: {}", finding.rule, finding.why)),
-                    ),
-                }
+                // The first rule that holds an object is the one that is named.
+                held.entry(key)
+                    .or_insert_with(|| format!("{}: {}", finding.rule, finding.why));
             }
         }
+        // Executors refused to delete them one by one, or all of a kind.
+        let holders = uids.keys().filter_map(|key| Some((key, of_contents(key)?)));
+        let approved = holders.filter(|(key, rule)| {
+            let alike = uids.keys().filter(|other| of_contents(other) == Some(*rule));
+            let finding = |keys| Finding {
+                rule: *rule,
+                reason: DeleteReason::Prune,
+                keys,
+                why: String::new(),
+            };
+            hold(finding(vec![(*key).clone()])).is_approved || hold(finding(alike.cloned().collect())).is_approved
+        });
+        let approved = approved.map(|(key, _)| key.clone()).collect();
         (held, approved)
     }
 

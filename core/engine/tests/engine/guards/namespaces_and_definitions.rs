@@ -44,6 +44,36 @@ pub(crate) fn a_namespace_with_others_objects_is_held() {
     }
 }
 
+/// Whoever approves that a Namespace is deleted was told nothing of what is in it.
+#[test]
+fn an_approval_of_the_namespace_is_none_of_what_is_in_it() {
+    let mut rig = Rig::new(vec![config("a", 0, "1"), object("v1", "Namespace", "", "team")]);
+    let theirs = foreign(object("v1", "Secret", "team", "theirs"));
+    rig.cluster.objects.insert(key_of(&theirs), theirs);
+    let mut run = pushed_with(rig, Settings::default(), vec![config("a", 0, "1")]);
+    assert_eq!(rules(&run), ["ProtectedKind"]);
+    approve(&mut run, Duration::from_secs(2));
+    assert!(run.rig.cluster.objects.contains_key(&team()), "{}", run.journal());
+    assert_eq!(rules(&run), ["ProtectedKind", "NamespaceInUse"]);
+    assert!(held(&run).contains("Secret/team/theirs"), "{}", held(&run));
+    approve(&mut run, Duration::from_secs(2));
+    assert!(!run.rig.cluster.objects.contains_key(&team()), "{}", run.journal());
+}
+
+/// The objects of a kind of which no version is served are stored all the same, and cannot be listed.
+#[test]
+fn a_definition_that_serves_nothing_is_held() {
+    let mut silent = definition();
+    silent["spec"]["versions"][0]["served"] = json!(false);
+    let mut run = pushed(vec![config("a", 0, "1"), silent], vec![config("a", 0, "1")]);
+    sync_by_hand(&mut run);
+    assert_eq!(count(&run), 2, "{}", run.journal());
+    let held = held(&run);
+    assert!(held.contains("no version of its kind is served"), "{held}");
+    approve(&mut run, Duration::from_secs(2));
+    assert_eq!(count(&run), 1, "{}", run.journal());
+}
+
 #[test]
 pub(crate) fn it_goes_once_it_is_empty_and_somebody_looks() {
     let mut run = shared(Settings::default());

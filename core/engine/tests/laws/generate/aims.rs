@@ -175,7 +175,7 @@ fn edits_to(aim: Aim, between: (u8, Action)) -> Vec<(u8, Action)> {
 }
 
 /// It can be synced, and something changes with the second commit, which brings one object and takes another.
-fn make_whole(case: &mut Case) {
+pub(super) fn make_whole(case: &mut Case) {
     let good = [Nature::Prompt, Nature::Lags, Nature::Instant, Nature::Prompt];
     case.natures = good.to_vec();
     (case.policy.automated, case.policy.prune, case.policy.heals) = (true, true, true);

@@ -2,6 +2,7 @@
 //! decides order and faults. Everything is data, so that a failure shrinks to what it needs.
 
 mod aims;
+mod holders;
 mod people;
 mod places;
 mod strategies;
@@ -9,6 +10,7 @@ mod windows;
 
 use std::collections::BTreeSet;
 
+use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
 use crate::objects::{HOME, INVALID, PREFIX, key_of};
@@ -98,12 +100,12 @@ pub(crate) enum Action {
     /// Config maps cannot be read, or can again.
     Readable(bool),
     Source(bool),
-    /// Somebody edits, deletes, takes the tracking id off, or protects the n-th live object; or makes one that bears an id.
+    /// Somebody edits, deletes, takes the tracking id off, or protects the n-th live object; or makes one.
     Edit(u8),
     Delete(u8),
     Strip(u8),
     Protect(u8),
-    Plant(u8),
+    Plant(Plant),
     DeleteApplication,
     Wait(u8),
     /// The Application's spec is edited, or it is rolled back.
@@ -135,6 +137,23 @@ pub(crate) enum Action {
     ReachableAt(u8, bool),
     /// Another cluster answers at the destination's address, or again the one before.
     Replace,
+}
+
+/// What somebody makes: whose it says that it is, and where it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plant {
+    /// Nobody's; copied from one of ours, id and all; or another application's.
+    pub(crate) whose: u8,
+    pub(crate) place: Ground,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    Home,
+    /// The namespace that the application brings.
+    Brought,
+    /// Of the kind that the application brings.
+    OfBroughtKind,
 }
 
 /// A sync that somebody asks for.
@@ -275,7 +294,7 @@ impl Item {
                 json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team", "labels": {"v": value}}})
             }
             Kind::Definition => {
-                json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"}, "spec": {"group": "example.com", "names": {"kind": "Widget"}}})
+                json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"}, "spec": {"group": "example.com", "names": {"kind": "Widget", "plural": "widgets"}, "versions": [{"name": "v1", "served": true, "storage": true}]}})
             }
             Kind::Claim => {
                 json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": format!("{prefix}p{name}"), "namespace": namespace}, "spec": {"storageClassName": value}})
@@ -327,12 +346,18 @@ fn mounting(name: u8) -> Value {
     json!({"spec": {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": format!("p{name}")}}]}})
 }
 
+/// By what a source knows an object: those without a name are several, as long as they are not alike.
+pub(crate) fn identity(object: &Value) -> (ResourceKey, String) {
+    let is_unnamed = object["metadata"]["generateName"].is_string();
+    let content = is_unnamed.then(|| object.to_string());
+    (key_of(object), content.unwrap_or_default())
+}
+
 /// The manifests of a revision: each identity once.
 pub(crate) fn manifests(items: &[Item]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
     let all = items.iter().map(Item::manifest);
-    all.filter(|object| seen.insert((key_of(object), object["metadata"]["generateName"].to_string())))
-        .collect()
+    all.filter(|object| seen.insert(identity(object))).collect()
 }
 
 /// What a search dwells on. Everything else is there too, less often.

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Action, Bias, Case, Hook, Item, Kind, Nature, Policy, Wish};
-use super::{aims, people, places, windows};
+use super::{Action, Bias, Case, Ground, Hook, Item, Kind, Nature, Plant, Policy, Wish};
+use super::{aims, holders, people, places, windows};
 
 const WAVES: [&str; 16] = [
     "",
@@ -59,9 +59,10 @@ const HOOKS: [&str; 13] = [
     "Skip",
     "Nonsense",
 ];
-const POLICIES: [&str; 5] = [
+const POLICIES: [&str; 6] = [
     "",
     "",
+    "BeforeHookCreation",
     "HookSucceeded",
     "HookFailed",
     "BeforeHookCreation,HookSucceeded",
@@ -95,9 +96,15 @@ fn item(bias: Bias) -> impl Strategy<Value = Item> {
     (kind, 0u8..4, select(&WAVES[..]), 0u8..3, option, hook, away, odd).prop_map(
         |(kind, name, wave, value, option, hook, away, (held, invalid))| {
             let kind = match (kind, hook) {
-                (Kind::Config, _) | (_, None) => kind,
+                (Kind::Config | Kind::Namespace | Kind::Definition | Kind::Claim, _) | (_, None) => kind,
                 (_, Some(_)) => Kind::Job,
             };
+            // These have the names that they need.
+            let is_named = matches!(kind, Kind::Namespace | Kind::Definition);
+            let hook = hook.map(|hook| Hook {
+                unnamed: hook.unnamed && !is_named,
+                ..hook
+            });
             Item {
                 kind,
                 name,
@@ -148,9 +155,16 @@ fn edit(bias: Bias) -> impl Strategy<Value = Edit> {
 
 pub(super) fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item>>>> {
     let first = prop_oneof![40 => vec(item(bias), 1..8), 1 => vec(item(bias), 8..60)];
-    let first = (first, prop::bool::weighted(0.75)).prop_map(|(items, is_whole)| match is_whole {
-        true => whole(items),
-        false => items,
+    let twins = prop::bool::weighted(if bias == Bias::Hooks { 0.2 } else { 0.08 });
+    let first = (first, prop::bool::weighted(0.75), twins).prop_map(|(mut items, is_whole, has_twins)| {
+        if has_twins {
+            let twin = twin(&mut items);
+            items.extend(twin);
+        }
+        match is_whole {
+            true => whole(items),
+            false => items,
+        }
     });
     (first, vec(vec(edit(bias), 1..4), 0..4)).prop_map(|(first, edits)| {
         let mut revisions = vec![Some(first.clone())];
@@ -183,6 +197,17 @@ pub(super) fn revisions(bias: Bias) -> impl Strategy<Value = Vec<Option<Vec<Item
     })
 }
 
+/// Another hook whose name begins as that of the first that has none, from now on.
+fn twin(items: &mut [Item]) -> Option<Item> {
+    let may_be = |item: &&mut Item| item.hook.is_some() && !matches!(item.kind, Kind::Namespace | Kind::Definition);
+    let first = items.iter_mut().find(may_be)?;
+    first.hook = first.hook.map(|hook| Hook { unnamed: true, ..hook });
+    Some(Item {
+        value: first.value + 1,
+        ..first.clone()
+    })
+}
+
 /// It is of another kind from now on; a hook stays what runs to its end.
 fn turn(item: &mut Item, kind: Kind) {
     if item.hook.is_none() {
@@ -202,7 +227,9 @@ fn whole(mut items: Vec<Item>) -> Vec<Item> {
         .collect();
     items.extend(brought.into_iter().map(|kind| Item::new(kind, 0, "")));
     // A claim without a consumer is bound by nobody.
-    let claims = items.iter().filter(|item| item.kind == Kind::Claim);
+    let claims = items
+        .iter()
+        .filter(|item| item.kind == Kind::Claim && item.hook.is_none());
     let consumers: Vec<Item> = claims
         .map(|claim| Item {
             away: claim.away,
@@ -233,6 +260,15 @@ fn wish() -> impl Strategy<Value = Wish> {
         })
 }
 
+pub(super) fn plant() -> impl Strategy<Value = Plant> {
+    let place = prop_oneof![
+        2 => Just(Ground::Home),
+        1 => Just(Ground::Brought),
+        1 => Just(Ground::OfBroughtKind),
+    ];
+    (0u8..3, place).prop_map(|(whose, place)| Plant { whose, place })
+}
+
 fn action(bias: Bias) -> impl Strategy<Value = Action> {
     let more = |of: Bias| if bias == of { 4 } else { 1 };
     prop_oneof![
@@ -253,7 +289,7 @@ fn action(bias: Bias) -> impl Strategy<Value = Action> {
         1 => (0u8..8).prop_map(Action::Delete),
         more(Bias::Prunes) => (0u8..8).prop_map(Action::Strip),
         more(Bias::Prunes) => (0u8..8).prop_map(Action::Protect),
-        more(Bias::Prunes) => (0u8..3).prop_map(Action::Plant),
+        more(Bias::Prunes) => plant().prop_map(Action::Plant),
         1 => Just(Action::DeleteApplication),
         1 => (1u8..20).prop_map(Action::Wait),
         5 => people::deed(bias),
@@ -367,11 +403,14 @@ pub(crate) fn case(bias: Bias) -> impl Strategy<Value = Case> {
         },
     );
     let aims = (aims::aim(bias), aims::disturbance(bias));
+    let aims = (aims, holders::holder(bias));
     (cases, aim(bias), aims, places::several(bias)).prop_map(
-        |(mut case, (confirms, farewell), (aim, between), several)| {
+        |(mut case, (confirms, farewell), ((aim, between), holder), several)| {
             direct(&mut case, confirms, farewell);
-            if let Some(aim) = aim.filter(|_| case.windows.is_empty()) {
-                aims::take(&mut case, aim, between);
+            match (case.windows.is_empty(), holder, aim) {
+                (true, Some(holder), _) => holder.put_into(&mut case, between),
+                (true, None, Some(aim)) => aims::take(&mut case, aim, between),
+                _ => {}
             }
             several.put_into(&mut case);
             case

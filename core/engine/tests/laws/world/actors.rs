@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{World, identity, late_kind};
 use crate::generate::Nature;
 use crate::history::Actor;
-use crate::objects::{is_going, key_of, text};
+use crate::objects::{is_going, is_hook, key_of, text};
 
 /// Something that comes due.
 #[derive(Clone, Debug)]
@@ -95,7 +95,12 @@ impl World {
                     self.after(Duration::from_secs(seconds), timer);
                 }
             }
+            // One of a hook is bound at once, whoever mounts it.
+            "PersistentVolumeClaim" if is_hook(object) => {
+                self.after(Duration::from_secs(2), Timer::Bind { key, uid });
+            }
             "PersistentVolumeClaim" => self.follow_claim(&key),
+            "Namespace" => self.furnish(&key.name),
             "ConfigMap" if !text(object, "/data/vanishes").is_empty() => {
                 self.after(Duration::from_secs(1), Timer::Vanish { key, uid });
             }
@@ -103,6 +108,18 @@ impl World {
                 self.after(Duration::from_secs(2), Timer::Establish { key, uid });
             }
             _ => {}
+        }
+    }
+
+    /// What Kubernetes puts into every namespace.
+    fn furnish(&mut self, namespace: &str) {
+        for (kind, name) in [("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")] {
+            let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}});
+            let is_there = self.store.objects.contains_key(&key_of(&object));
+            let holder = ResourceKey::new("", "Namespace", "", namespace);
+            if !is_there && self.store.objects.get(&holder).is_some_and(|holder| !is_going(holder)) {
+                self.store.plant(object, Actor::Cluster);
+            }
         }
     }
 

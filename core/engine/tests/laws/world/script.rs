@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::actors::Timer;
 use super::{SYNC, World};
-use crate::generate::{Action, Change, Item, Wish};
+use crate::generate::{Action, Change, Ground, Item, Plant, Wish};
 use crate::history::{Actor, Fact};
-use crate::objects::{HOME, PREFIX, key_of, tracking_id};
+use crate::objects::{HOME, PREFIX, is_furniture, key_of, tracking_id};
 
 /// Room after the longest operation: another attempt's wait, the last hooks.
 const ROOM: Duration = Duration::from_mins(30);
@@ -103,7 +103,7 @@ impl World {
             Action::Protect(n) => {
                 self.on_nth(n, |world, key| world.annotate(key, "sync-options", Some("Prune=false")));
             }
-            Action::Plant(n) => self.plant(n),
+            Action::Plant(what) => self.plant(what),
             Action::DeleteApplication => self.remove_application(),
             Action::Wait(minutes) => {
                 let until = self.store.now + Duration::from_mins(u64::from(minutes));
@@ -278,7 +278,8 @@ impl World {
 
     /// Does something to the n-th object that is ours to quarrel about.
     fn on_nth(&mut self, n: u8, act: impl FnOnce(&mut Self, &ResourceKey)) {
-        let keys = self.keys(|key| !(key.kind == "Namespace" && key.name == HOME));
+        let is_left = |key: &ResourceKey| is_furniture(key) || key.kind == "Namespace" && key.name == HOME;
+        let keys = self.keys(|key| !is_left(key));
         if let Some(key) = keys.get(usize::from(n) % keys.len().max(1)) {
             act(self, key);
         }
@@ -301,18 +302,35 @@ impl World {
         self.store.commit(object, Actor::Somebody, None);
     }
 
-    /// Somebody makes an object that was copied from one of ours, id and all, or that names itself as ours, or that is nobody's.
-    fn plant(&mut self, n: u8) {
-        let name = format!("theirs-{n}");
-        let own = ResourceKey::new("", "ConfigMap", HOME, &name);
-        let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": HOME}, "data": {"v": "theirs"}});
-        if self.store.objects.contains_key(&own) {
+    /// Somebody makes an object that was copied from one of ours, id and all, or that names itself as another's, or that is nobody's.
+    fn plant(&mut self, plant: Plant) {
+        let name = format!("theirs-{}", plant.whose);
+        let mut object = match plant.place {
+            Ground::Home => {
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": HOME}, "data": {"v": "theirs"}})
+            }
+            // The first is of a kind that nobody here watches.
+            Ground::Brought if plant.whose == 0 => {
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "team"}})
+            }
+            Ground::Brought => {
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "team"}, "data": {"v": "theirs"}})
+            }
+            Ground::OfBroughtKind => {
+                json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": name, "namespace": HOME}, "spec": {"size": "theirs"}})
+            }
+        };
+        let key = key_of(&object);
+        if self.store.admit(&key, false).is_err() || self.store.objects.contains_key(&key) {
             return;
         }
-        let id = match n {
+        let id = match plant.whose {
             0 => None,
             1 => Some(tracking_id(&ResourceKey::new("", "ConfigMap", HOME, "c0"))),
-            _ => Some("other:/ConfigMap:prod/theirs-2".to_owned()),
+            _ => Some(format!(
+                "other:{}/{}:{}/{}",
+                key.group, key.kind, key.namespace, key.name
+            )),
         };
         if let Some(id) = id {
             object["metadata"]["annotations"][format!("{PREFIX}tracking-id")] = json!(id);

@@ -13,9 +13,8 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::serve::targets;
-use crate::generate::{Case, Item, manifests};
+use crate::generate::{Case, Item, identity, manifests};
 use crate::history::Fact;
-use crate::objects::key_of;
 
 /// One source after the first.
 #[derive(Clone, Debug)]
@@ -74,9 +73,8 @@ pub(super) fn commits(case: &Case) -> Vec<(String, Option<Vec<Value>>)> {
 
 /// What two sources declare. What both declare alike counts once; what they declare differently is no render.
 fn together(mut objects: Vec<Value>, more: Vec<Value>) -> Option<Vec<Value>> {
-    let name = |object: &Value| (key_of(object), object["metadata"]["generateName"].to_string());
     for object in more {
-        match objects.iter().find(|other| name(other) == name(&object)) {
+        match objects.iter().find(|other| identity(other) == identity(&object)) {
             Some(other) if *other == object => {}
             Some(_) => return None,
             None => objects.push(object),

@@ -125,7 +125,7 @@ impl Store {
     }
 
     /// Is there a place for it? As the API says it.
-    fn admit(&self, key: &ResourceKey, exists: bool) -> Result<(), WriteError> {
+    pub(crate) fn admit(&self, key: &ResourceKey, exists: bool) -> Result<(), WriteError> {
         if key.group_kind() == widgets() && !self.serves_widgets {
             return Err(WriteError::PathNotFound(format!(
                 "the server does not serve {}",
