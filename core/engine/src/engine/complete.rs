@@ -123,7 +123,13 @@ impl Engine {
                 self.previous_deleted(now, app, node, result);
             }
             (Some(TaskState::Prune(_)), Outcome::Deleted(result)) => self.prune_completed(now, app, node, result),
-            _ => self.late_completions += 1,
+            (state, outcome) => {
+                self.late_completions += 1;
+                // Of a sync that was stopped because its Application is deleted: what it made is there all the same.
+                if state.is_none() {
+                    self.seen_elsewhere(&app.application.spec.destination.cluster(), outcome);
+                }
+            }
         }
         if let Some(operation) = &mut app.operation {
             operation.wake(node);

@@ -319,3 +319,33 @@ fn definitions_stay_whoever_s_objects_there_are() {
     assert!(is_over(&fleet), "{}", fleet.journal());
     assert!(has(&fleet, &definition) && fleet.has("Thing", "theirs") && !fleet.has("Thing", "ours"));
 }
+
+/// The deletion begins when a sync has asked for an object, and that is made only after everything else was done.
+#[test]
+fn what_a_stopped_sync_still_makes_goes_too() {
+    let mut made = 0;
+    for step in 0..30 {
+        let mut fleet = Fleet::new();
+        let mut shop = application("shop");
+        shop["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+        fleet.create(shop, vec![config("a", 0, "1")]);
+        fleet.drive(step);
+        fleet.delete("shop");
+        fleet.drive_newest(30);
+        fleet.settle(MINUTE);
+        made += usize::from(
+            fleet
+                .cluster
+                .history
+                .iter()
+                .any(|fact| matches!(fact, Fact::Written { .. })),
+        );
+        assert!(
+            !fleet.resources.contains_key("shop"),
+            "after {step}: {}",
+            fleet.journal()
+        );
+        assert!(!fleet.has("ConfigMap", "a"), "after {step}: {}", fleet.journal());
+    }
+    assert!(made > 0);
+}

@@ -69,7 +69,6 @@ fn directed(what: Sabotage) -> Vec<Case> {
             vec![two(vec![last, config(1, "")], vec![config(2, "")])]
         }
         Sabotage::ForgetsNeeded => vec![forgotten_namespace()],
-        of_holders if holders::ALL.iter().any(|(what, _)| *what == of_holders) => vec![holders::directed(what)],
         Sabotage::PrunesInOrder | Sabotage::DoesNotAwaitPrunes => {
             let held = |name, wave| Item {
                 held: true,
@@ -270,7 +269,7 @@ fn of_place(what: Sabotage) -> Vec<Case> {
                 settles(),
             ]
         }
-        _ => return people::directed(what),
+        _ => return holders::directed(what).map_or_else(|| people::directed(what), |case| vec![case]),
     };
     case.clusters = 2;
     vec![case]

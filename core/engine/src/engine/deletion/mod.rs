@@ -180,7 +180,12 @@ impl Engine {
                 }
             }
             Stage::Objects => {
-                if self.cascade(now, app) && !sabotage::is(Sabotage::NeverLetsGo) {
+                let is_gone = self.cascade(now, app);
+                if is_gone && app.writes_in_flight() > 0 {
+                    // What the sync that was stopped had asked for may still be made, and nobody would delete it then.
+                    let wait = "waiting for the answers to what was asked of the cluster before";
+                    app.deletion.waits.push(wait.to_owned());
+                } else if is_gone && !sabotage::is(Sabotage::NeverLetsGo) {
                     self.take_off(now, app, is_resources_finalizer, "every object is gone");
                 }
             }

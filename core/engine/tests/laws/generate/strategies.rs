@@ -68,7 +68,8 @@ const POLICIES: [&str; 6] = [
     "BeforeHookCreation,HookSucceeded",
 ];
 
-fn item(bias: Bias) -> impl Strategy<Value = Item> {
+/// What makes an object a hook, if it is one.
+fn hook(bias: Bias) -> impl Strategy<Value = Option<Hook>> {
     let hooks = if bias == Bias::Hooks { 4 } else { 2 };
     let hook = (
         select(&HOOKS[..]),
@@ -82,7 +83,10 @@ fn item(bias: Bias) -> impl Strategy<Value = Item> {
             unnamed,
             vanishes,
         });
-    let hook = prop_oneof![8 => Just(None), hooks => hook.prop_map(Some)];
+    prop_oneof![8 => Just(None), hooks => hook.prop_map(Some)]
+}
+
+fn item(bias: Bias) -> impl Strategy<Value = Item> {
     let kind = prop_oneof![
         5 => Just(Kind::Config), 5 => Just(Kind::Deployment), 2 => Just(Kind::Job), 2 => Just(Kind::Namespace),
         1 => Just(Kind::Definition), 2 => Just(Kind::Widget), 2 => Just(Kind::Claim),
@@ -93,7 +97,7 @@ fn item(bias: Bias) -> impl Strategy<Value = Item> {
         prop::bool::weighted(if bias == Bias::Prunes { 0.3 } else { 0.1 }),
         prop::bool::weighted(0.03),
     );
-    (kind, 0u8..4, select(&WAVES[..]), 0u8..3, option, hook, away, odd).prop_map(
+    (kind, 0u8..4, select(&WAVES[..]), 0u8..3, option, hook(bias), away, odd).prop_map(
         |(kind, name, wave, value, option, hook, away, (held, invalid))| {
             let kind = match (kind, hook) {
                 (Kind::Config | Kind::Namespace | Kind::Definition | Kind::Claim, _) | (_, None) => kind,

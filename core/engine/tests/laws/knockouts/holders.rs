@@ -14,57 +14,76 @@ pub(super) const ALL: &[(Sabotage, &str)] = &[
 ];
 
 /// The case that comes first: something holds others, and leaves Git, is a hook, or is written by a sync that forces.
-pub(super) fn directed(what: Sabotage) -> Case {
-    let kind = match what {
-        Sabotage::DeletesDefinitionsInUse => Kind::Definition,
-        Sabotage::RecreatesProtected => Kind::Claim,
-        _ => Kind::Namespace,
+pub(super) fn directed(what: Sabotage) -> Option<Case> {
+    Some(match what {
+        Sabotage::RecreatesHolders => run_again(),
+        Sabotage::RecreatesProtected => forced(),
+        Sabotage::DeletesInUse | Sabotage::DeletesNamespacesInUse => leaves(Kind::Namespace, Ground::Brought),
+        Sabotage::DeletesDefinitionsInUse => leaves(Kind::Definition, Ground::OfBroughtKind),
+        _ => return None,
+    })
+}
+
+fn settles() -> (u8, Action) {
+    (u8::MAX, Action::Wait(1))
+}
+
+/// A Namespace that is a hook, in two syncs.
+fn run_again() -> Case {
+    let hook = Item::hook("PreSync", 0, "").hook.map(|hook| Hook {
+        policy: "BeforeHookCreation",
+        ..hook
+    });
+    let holder = Item {
+        hook,
+        ..Item::new(Kind::Namespace, 0, "")
     };
-    let mut holder = Item::new(kind, 0, "");
     let rest = Item::new(Kind::Config, 0, "");
-    let settles = || (u8::MAX, Action::Wait(1));
-    let mut script = vec![settles(), (0, Action::Push), settles()];
-    let second = match what {
-        Sabotage::RecreatesHolders => {
-            holder.hook = Item::hook("PreSync", 0, "").hook.map(|hook| Hook {
-                policy: "BeforeHookCreation",
-                ..hook
-            });
-            let changed = Item {
-                value: 1,
-                ..rest.clone()
-            };
-            vec![holder.clone(), changed]
-        }
-        // A claim cannot be changed.
-        Sabotage::RecreatesProtected => {
-            let wish = Wish {
-                force: true,
-                ..Wish::default()
-            };
-            script.extend([(0, Action::Sync(wish)), settles()]);
-            let consumer = Item::new(Kind::Deployment, 0, "");
-            return Case {
-                script,
-                ..Case::of(vec![
-                    vec![holder.clone(), consumer.clone()],
-                    vec![Item { value: 1, ..holder }, consumer],
-                ])
-            };
-        }
-        _ => {
-            holder.option = "Prune=true";
-            let place = match kind {
-                Kind::Definition => Ground::OfBroughtKind,
-                _ => Ground::Brought,
-            };
-            script.insert(1, (0, Action::Plant(Plant { whose: 0, place })));
-            vec![rest.clone()]
-        }
+    let changed = Item {
+        value: 1,
+        ..rest.clone()
     };
     Case {
-        script,
-        ..Case::of(vec![vec![holder, rest], second])
+        script: vec![settles(), (0, Action::Push), settles()],
+        ..Case::of(vec![vec![holder.clone(), rest], vec![holder, changed]])
+    }
+}
+
+/// A claim, which cannot be changed, and somebody forces.
+fn forced() -> Case {
+    let claim = Item::new(Kind::Claim, 0, "");
+    let consumer = Item::new(Kind::Deployment, 0, "");
+    let changed = Item {
+        value: 1,
+        ..claim.clone()
+    };
+    let wish = Wish {
+        force: true,
+        ..Wish::default()
+    };
+    Case {
+        script: vec![
+            settles(),
+            (0, Action::Push),
+            settles(),
+            (0, Action::Sync(wish)),
+            settles(),
+        ],
+        ..Case::of(vec![vec![claim, consumer.clone()], vec![changed, consumer]])
+    }
+}
+
+/// It leaves Git, may go, and somebody has something in it.
+fn leaves(kind: Kind, place: Ground) -> Case {
+    let holder = Item {
+        option: "Prune=true",
+        ..Item::new(kind, 0, "")
+    };
+    let rest = Item::new(Kind::Config, 0, "");
+    let plant = Action::Plant(Plant { whose: 0, place });
+    Case {
+        script: vec![settles(), (0, plant), (0, Action::Push), settles()],
+        ..Case::of(vec![vec![holder, rest.clone()], vec![rest]])
     }
 }
 
