@@ -35,6 +35,8 @@ pub(crate) enum WriteTask {
     },
     /// Written (or found as desired); not settled until an observation of at least this generation is healthy.
     AwaitingHealth { uid: String, generation: i64 },
+    /// It cannot be changed in place, and may be made anew (`Force=true`); the delete follows. Left when that is sent.
+    Unchangeable { why: String },
     /// It cannot be changed in place and is being deleted to be created anew (`Force=true`). Left when it is observed gone, or when a look
     /// shows that the delete did not happen. `look`: how often, and when, it is looked at, where the outcome of the delete is not known.
     Recreating {
@@ -57,6 +59,8 @@ pub(crate) enum HookTask {
     Recording,
     /// An earlier one of its name is held by Argo CD's hook finalizer, which is being taken off. Left by its outcome.
     Releasing { uid: String },
+    /// That earlier one is let go; its delete follows. Left when that is sent.
+    Released { uid: String },
     /// The DELETE of an earlier one of its name is under way. Left by its outcome.
     DeletingPrevious { uid: String },
     /// An earlier one of its name has finalizers. Left when it is observed gone.
@@ -191,6 +195,7 @@ impl TaskState {
                 WriteTask::Applying => "Applying",
                 WriteTask::BackingOff { .. } => "BackingOff",
                 WriteTask::AwaitingHealth { .. } => "AwaitingHealth",
+                WriteTask::Unchangeable { .. } => "Unchangeable",
                 WriteTask::Recreating { .. } => "Recreating",
                 WriteTask::Synced => "Synced",
                 WriteTask::SyncFailed(_) => "SyncFailed",
@@ -198,7 +203,7 @@ impl TaskState {
             Self::Hook(state) => match state {
                 HookTask::Blocked => "Blocked",
                 HookTask::Recording => "Recording",
-                HookTask::Releasing { .. } => "Releasing",
+                HookTask::Releasing { .. } | HookTask::Released { .. } => "Releasing",
                 HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. } => "DeletingPrevious",
                 HookTask::Creating => "Creating",
                 HookTask::Looking => "Looking",

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use capstan_engine::Settings;
-use capstan_engine::effect::Propagation;
+use capstan_engine::effect::{Effect, EffectKind, Propagation};
+use capstan_engine::event::{Outcome, WriteError};
 use capstan_engine::settings::Guards;
+use capstan_engine::{Event, Settings};
+use capstan_model::ClusterId;
 use serde_json::json;
 
+use crate::cluster::{Fact, discovery};
 use crate::deletion::{MINUTE, cascading, job, settled, story, with};
 use crate::fleet::Fleet;
-use crate::rig::{config, hook};
+use crate::rig::{Rig, config, hook};
 
 /// Hooks with a time to live finish and remove themselves while no process runs: what they did is known all the same, and nothing is left of
 /// them.
@@ -56,6 +59,51 @@ fn a_hook_that_removes_itself_while_nobody_looks_has_run() {
         });
         assert_eq!(held, None, "{guards:?} after {step}: {}", fleet.journal());
     }
+}
+
+/// A cluster that does not answer is not asked what became of a hook: whoever answers at its address then may be another one.
+#[test]
+fn a_hook_of_which_nobody_heard_is_looked_at_when_its_cluster_answers() {
+    let mut run = Rig::new(vec![config("a", 0, "1"), hook("backup", "PreDelete")]).start(Vec::new());
+    run.settle(MINUTE);
+    run.rig.resource["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    run.observe_application();
+    run.settle(MINUTE);
+    run.rig.resource["metadata"]["deletionTimestamp"] = json!(run.rig.now.to_string());
+    run.observe_application();
+    let is_create = |effect: &Effect| matches!(&effect.kind, EffectKind::Apply(task) if task.key == job("backup"));
+    let is_look = |effect: &Effect| matches!(&effect.kind, EffectKind::Observe { key, .. } if *key == job("backup"));
+    let create = loop {
+        if let Some(at) = run.pending.iter().position(is_create) {
+            break run.pending.remove(at).unwrap();
+        }
+        assert!(!run.drive(1), "{}", run.journal());
+    };
+    run.handle(Event::ClusterLost(ClusterId::in_cluster(), "no route".into()));
+    // It was created all the same.
+    let _ = run.carry_out(&create);
+    run.complete(
+        &create,
+        Outcome::Applied(Err(WriteError::OutcomeUnknown("timed out".into()))),
+    );
+    let asked = run.log.len();
+    run.settle(MINUTE);
+    assert!(!run.pending.iter().any(is_look));
+    assert_eq!(run.log.len(), asked, "{:?}", &run.log[asked..]);
+    run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery()));
+    let kinds = run.rig.cluster.watched.clone();
+    run.watch(&kinds);
+    run.settle(MINUTE);
+    let created = run.rig.cluster.history.iter();
+    let created =
+        created.filter(|fact| matches!(fact, Fact::Written { key, create: true, .. } if *key == job("backup")));
+    assert_eq!(created.count(), 1, "{}", run.journal());
+    assert_eq!(
+        run.rig.resource["metadata"]["finalizers"],
+        json!([]),
+        "{}",
+        run.journal()
+    );
 }
 
 /// One that failed, and removed itself, runs again.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use capstan_engine::Event;
-use capstan_engine::effect::{Effect, EffectKind};
+use capstan_engine::effect::{DryRun, Effect, EffectKind};
 use capstan_engine::event::{Outcome, WriteError};
 use capstan_model::ResourceKey;
 use serde_json::{Value, json};
@@ -28,8 +28,16 @@ fn is_delete(effect: &Effect) -> bool {
     matches!(&effect.kind, EffectKind::Delete { permit, .. } if *permit.key() == key())
 }
 
-/// Until the delete is asked for; nobody tries again what a sync has failed at, and drift stays.
+fn is_write(effect: &Effect) -> bool {
+    matches!(&effect.kind, EffectKind::Apply(task) if task.key == key() && task.dry_run == DryRun::No)
+}
+
 fn at_the_delete() -> (Run, Effect) {
+    until(is_delete)
+}
+
+/// Until this is asked for; nobody tries again what a sync has failed at, and drift stays.
+fn until(is_it: fn(&Effect) -> bool) -> (Run, Effect) {
     let mut rig = Rig::new(vec![forced("1")]);
     rig.resource["spec"]["syncPolicy"] = json!({"automated": {"prune": true}, "retry": {"limit": 0}});
     let mut run = rig.start(Vec::new());
@@ -37,11 +45,11 @@ fn at_the_delete() -> (Run, Effect) {
     run.rig.cluster.immutable.insert("a".into());
     run.push(vec![forced("2")]);
     loop {
-        if let Some(at) = run.pending.iter().position(is_delete) {
-            let delete = run.pending.remove(at).unwrap();
-            return (run, delete);
+        if let Some(at) = run.pending.iter().position(is_it) {
+            let effect = run.pending.remove(at).unwrap();
+            return (run, effect);
         }
-        assert!(!run.drive(1), "nothing is deleted: {}", run.journal());
+        assert!(!run.drive(1), "it is not asked for: {}", run.journal());
     }
 }
 
@@ -100,6 +108,36 @@ fn a_delete_that_did_not_work_and_was_not_answered() {
     run.settle(MINUTE);
     assert_eq!(run.rig.status("/operationState/phase"), "Failed");
     assert_eq!((deletes(&run), run.rig.cluster.objects.len()), (0, 1));
+}
+
+/// What may not be written any more when the server refuses the change is not deleted either: it stays until it may be.
+#[test]
+fn nothing_is_deleted_for_an_application_that_is_left_alone_since() {
+    let (mut run, write) = until(is_write);
+    let before = uid(&run).to_owned();
+    run.rig.resource["metadata"]["annotations"] = json!({"argocd.argoproj.io/skip-reconcile": "true"});
+    run.observe_application();
+    run.perform(&write);
+    run.settle(MINUTE);
+    assert_eq!((deletes(&run), uid(&run)), (0, &*before), "{}", run.journal());
+    run.rig.resource["metadata"]["annotations"] = json!({});
+    run.observe_application();
+    run.settle(MINUTE);
+    assert_anew(&run, &before, 1);
+}
+
+/// The same where the sync is stopped: then it stays for good.
+#[test]
+fn nothing_is_deleted_for_a_sync_that_is_stopped_since() {
+    let (mut run, write) = until(is_write);
+    let before = uid(&run).to_owned();
+    run.handle(Event::TerminateRequested {
+        id: id(),
+        by: "ada".into(),
+    });
+    run.perform(&write);
+    run.settle(MINUTE);
+    assert_eq!((deletes(&run), uid(&run)), (0, &*before), "{}", run.journal());
 }
 
 #[test]

@@ -236,7 +236,8 @@ fn hooks<'r>(record: &'r Record, phase: &str) -> Vec<&'r Value> {
         .collect()
 }
 
-/// Is there a reason in H why it is still there: a hook that does not succeed or cannot be made, or a namespace with what is others'?
+/// Is there a reason in H why it is still there: a hook that does not succeed or cannot be made, or a namespace with what is others', or was left
+/// behind?
 fn is_held_up(timeline: &Timeline<'_>) -> bool {
     let record = timeline.record;
     let is_unwell = |object: &&Value| is_run(object) && health(object).is_some_and(|health| health != Health::Good);
@@ -256,7 +257,10 @@ fn is_held_up(timeline: &Timeline<'_>) -> bool {
         .filter(|object| text(object, "/kind") == "Namespace");
     let is_shared = |namespace: &Value| {
         let contents = in_use::contents(&key_of(namespace), &record.objects);
-        contents.into_iter().any(|object| !goes_along(object))
+        let end = record.history.len();
+        contents
+            .into_iter()
+            .any(|object| !goes_along(object) || is_orphan(timeline, object, end))
     };
     if has_finalizer(&record.resource, OBJECTS) && is_unapproved(timeline) {
         return true;

@@ -59,21 +59,25 @@ fn is_needed_no_longer(timeline: &Timeline<'_>, request: &Request) -> Result<usi
     let key = &request.key;
     let attempt = timeline.attempt(request);
     let declared = attempt.and_then(|attempt| timeline.record.objects_of(&attempt.revision));
-    let needs = |user: &ResourceKey| match key.kind.as_str() {
-        "Namespace" => user.namespace == key.name,
-        "CustomResourceDefinition" => user.kind == "Widget",
-        _ => false,
-    };
     let declared: Vec<ResourceKey> = declared.into_iter().flatten().map(key_of).collect();
     if declared.contains(key) {
         return Ok(0);
     }
-    match declared.iter().find(|user| needs(user)) {
+    match declared.iter().find(|user| needs(user, key)) {
         Some(user) => Err(format!("{key} is deleted, and {user} is declared")),
         None => Ok(usize::from(matches!(
             key.kind.as_str(),
             "Namespace" | "CustomResourceDefinition"
         ))),
+    }
+}
+
+/// Does it live in that namespace, or is it of the kind which that defines?
+pub(crate) fn needs(user: &ResourceKey, holder: &ResourceKey) -> bool {
+    match holder.kind.as_str() {
+        "Namespace" => user.namespace == holder.name,
+        "CustomResourceDefinition" => user.kind == "Widget",
+        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_model::{ResourceKey, Timestamp};
 use serde_json::Value;
 
+use crate::dependency::needs;
 use crate::generate::Spec;
 use crate::history::{Actor, Answer, Ask, Fact, Record, Request};
 use crate::identity::{is_written_as, phase_written};
@@ -301,12 +302,9 @@ impl<'r> Timeline<'r> {
             .collect();
         for step in &mut steps {
             let key = key_of(step.declared);
-            let needs = |other: &ResourceKey| match key.kind.as_str() {
-                "Namespace" => other.namespace == key.name,
-                // A hook runs in its phase.
-                "CustomResourceDefinition" => other.kind == "Widget" && !is_hook(step.declared),
-                _ => false,
-            };
+            // A definition that is a hook runs in its phase.
+            let stays = key.kind == "CustomResourceDefinition" && is_hook(step.declared);
+            let needs = |other: &ResourceKey| needs(other, &key) && !stays;
             let first = places
                 .iter()
                 .filter(|(other, ..)| needs(other))

@@ -5,6 +5,7 @@ use capstan_model::ResourceKey;
 use serde_json::Value;
 
 use crate::consent::since;
+use crate::dependency::needs;
 use crate::evidence::{Attempt, Timeline, is_delete};
 use crate::history::{Answer, Fact, Request};
 use crate::objects::{Phase, has_option, is_ordinary, is_tracked, key_of, uid, wave};
@@ -59,9 +60,11 @@ fn turn(all_last: bool, object: &Value) -> Turn {
     (last, std::cmp::Reverse(wave(object)), holds)
 }
 
+/// Is it declared, or does something that is need it? Then it stays.
 fn is_declared(timeline: &Timeline<'_>, attempt: &Attempt, key: &ResourceKey) -> bool {
     let objects = timeline.record.objects_of(&attempt.revision).unwrap_or_default();
-    objects.iter().any(|declared| key_of(declared) == *key)
+    let mut declared = objects.iter().map(key_of);
+    declared.any(|declared| declared == *key || needs(&declared, key))
 }
 
 /// The object as it was known when the operation was planned, if it was to be pruned.

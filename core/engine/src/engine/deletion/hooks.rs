@@ -47,6 +47,8 @@ pub(crate) struct HookRun {
     released: Option<String>,
     /// When it is tried again.
     pub(super) retry_at: Option<Timestamp>,
+    /// It may have been created, and could not be looked at since: the cluster did not answer.
+    is_unlooked: bool,
     pub(super) failure: String,
     is_done: bool,
     /// It could not be cleaned up, and that was told.
@@ -99,8 +101,12 @@ impl Engine {
         if run.is_done {
             return true;
         }
-        let is_due = run.retry_at.is_none_or(|at| at <= now);
+        let (is_due, is_unlooked) = (run.retry_at.is_none_or(|at| at <= now), run.is_unlooked);
         if app.is_in_flight(|what| matches!(what, InFlight::DeletionHook(_, other) if other == key)) || !is_due {
+            return false;
+        }
+        if is_unlooked {
+            self.look_for_hook(now, app, phase, key);
             return false;
         }
         let Some(project) = gate.project() else {
@@ -302,7 +308,7 @@ impl Engine {
             Outcome::Deleted(Ok(Deletion::Refused(refusal))) => WriteError::Conflict(refusal.to_string()),
             // It may be ours: look before anything else.
             Outcome::Applied(Err(WriteError::Conflict(_) | WriteError::OutcomeUnknown(_))) => {
-                return self.look_for_hook(app, phase, key);
+                return self.look_for_hook(now, app, phase, key);
             }
             Outcome::Deleted(Err(WriteError::NotFound(_))) => {
                 return self.hook_of_deletion_told(now, app, phase, key, Outcome::Deleted(Ok(Deletion::Gone)));
@@ -325,12 +331,21 @@ impl Engine {
         }
     }
 
-    fn look_for_hook(&mut self, app: &mut ApplicationState, phase: HookType, key: &ResourceKey) {
+    /// A cluster that does not answer is not asked, nor is another one at its address.
+    fn look_for_hook(&mut self, now: Timestamp, app: &mut ApplicationState, phase: HookType, key: &ResourceKey) {
+        if !self.cluster(app).is_some_and(Cluster::is_reachable) {
+            let run = app.deletion.runs.entry((phase, key.clone())).or_default();
+            (run.is_unlooked, run.retry_at) = (true, Some(now + write_backoff(1)));
+            return;
+        }
         let mut hooks = app.deletion.hooks.iter().flatten();
         let hook = hooks.find(|hook| hook.key.group_kind() == key.group_kind());
         let Some(gvk) = hook.map(|hook| hook.gvk.clone()) else {
             return;
         };
+        if let Some(run) = app.deletion.runs.get_mut(&(phase, key.clone())) {
+            run.is_unlooked = false;
+        }
         let (cluster, key) = (app.application.spec.destination.cluster(), key.clone());
         let what = InFlight::DeletionHook(phase, key.clone());
         self.emit(app, EffectKind::Observe { cluster, key, gvk }, what);

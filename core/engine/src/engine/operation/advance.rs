@@ -371,7 +371,10 @@ fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
         TaskState::Write(WriteTask::AwaitingHealth { .. }) => "healthy state of",
         TaskState::Write(_) => "write of",
         TaskState::Hook(
-            HookTask::Releasing { .. } | HookTask::DeletingPrevious { .. } | HookTask::PreviousFinalizing { .. },
+            HookTask::Releasing { .. }
+            | HookTask::Released { .. }
+            | HookTask::DeletingPrevious { .. }
+            | HookTask::PreviousFinalizing { .. },
         ) => "deletion of the earlier hook",
         TaskState::Hook(_) => "completion of hook",
         TaskState::Prune(crate::machine::PruneTask::AwaitingConfirmation) => "confirmation to prune",

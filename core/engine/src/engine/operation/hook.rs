@@ -200,6 +200,9 @@ impl Engine {
             HookTask::BackingOff { until, .. } if until <= now && self.may_write(app) => {
                 self.launch_hook(now, app, operation, node, gate);
             }
+            HookTask::Released { uid } if self.may_write(app) => {
+                self.delete_previous(now, app, operation, node, uid);
+            }
             HookTask::PreviousFinalizing { uid } => {
                 let key = &operation.plan.task(node).key;
                 let is_there = match self.cluster(app).map(|cluster| cluster.existence(key)) {

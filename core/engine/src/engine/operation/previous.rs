@@ -87,14 +87,14 @@ impl Engine {
                 self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid });
             }
             Ok(_) if is_going => self.set_hook(now, app, &mut operation, node, HookTask::PreviousFinalizing { uid }),
-            Ok(_) => self.delete_previous(now, app, &mut operation, node, uid),
+            Ok(_) => self.set_hook(now, app, &mut operation, node, HookTask::Released { uid }),
             Err(error) => self.hook_put_off(now, app, &mut operation, node, &error),
         }
         app.operation = Some(operation);
     }
 
     /// An object of its name that this attempt did not make: an earlier run of it.
-    fn delete_previous(
+    pub(super) fn delete_previous(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,

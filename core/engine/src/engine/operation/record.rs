@@ -66,7 +66,7 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
         TaskState::Write(state) => match state {
             WriteTask::Blocked => return false,
             WriteTask::TakingOver | WriteTask::TakenOver | WriteTask::Applying => (None, OperationPhase::Running, ""),
-            WriteTask::BackingOff { why, .. } | WriteTask::Recreating { why, .. } => {
+            WriteTask::BackingOff { why, .. } | WriteTask::Unchangeable { why } | WriteTask::Recreating { why, .. } => {
                 (None, OperationPhase::Running, why.as_str())
             }
             WriteTask::AwaitingHealth { .. } => (Some(ResultCode::Synced), OperationPhase::Running, ""),
@@ -77,6 +77,7 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
             // What deletes an earlier one has not touched this one.
             HookTask::Blocked
             | HookTask::Releasing { .. }
+            | HookTask::Released { .. }
             | HookTask::DeletingPrevious { .. }
             | HookTask::PreviousFinalizing { .. } => return false,
             HookTask::Recording | HookTask::Creating | HookTask::Looking | HookTask::Running { .. } => {

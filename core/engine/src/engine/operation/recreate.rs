@@ -20,33 +20,31 @@ use crate::sabotage::{self, Sabotage};
 
 impl Engine {
     /// `Force=true`: an object that cannot be changed in place is deleted and made anew. What holds others, or data, only where its own
-    /// annotation says so. Gives whether that has begun.
+    /// annotation says so.
     pub(super) fn recreate(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
         operation: &mut OperationRun,
         node: NodeIndex,
-        why: &str,
-    ) -> bool {
-        let Some(uid) = self.makes_anew(app, operation, node) else {
-            return false;
-        };
+        refusal: &str,
+    ) {
         let key = operation.plan.task(node).key.clone();
-        let why = format!("it cannot be changed in place and is made anew (Force=true): {why}");
+        let why = format!("it cannot be changed in place and is made anew (Force=true): {refusal}");
         let grounds = of_operation(app, operation, DeleteReason::Recreate, why.clone());
         let message = grounds.to_string();
-        let Some(permit) = self.identity_permit(app, &key, &uid, grounds) else {
-            return false;
-        };
-        let Ok(by) = self.authorize_of(app, operation, &key, Verb::Delete) else {
-            return false;
+        let uid = self.makes_anew(app, operation, node);
+        let permit = uid.and_then(|uid| Some((self.identity_permit(app, &key, &uid, grounds)?, uid)));
+        let by = self.authorize_of(app, operation, &key, Verb::Delete);
+        let (Some((permit, uid)), Ok(by)) = (permit, by) else {
+            let message = located(operation, node, refusal);
+            let state = TaskState::Write(WriteTask::SyncFailed(message.clone()));
+            return self.set(now, app, operation, node, state, message);
         };
         let effect = delete(app, permit, Propagation::Foreground);
         self.emit_as(app, by, effect, InFlight::Task(node));
         let state = WriteTask::Recreating { uid, why, look: None };
         self.set(now, app, operation, node, TaskState::Write(state), message);
-        true
     }
 
     /// The identity of the object that a task deletes to make it anew, should the server refuse to change it in place.

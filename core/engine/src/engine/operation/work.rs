@@ -386,8 +386,12 @@ impl Work {
 pub(super) fn wants_place(state: &TaskState, now: Timestamp) -> bool {
     let is_due = state.deadline().is_none_or(|until| until <= now);
     match state {
-        TaskState::Write(WriteTask::Blocked | WriteTask::TakenOver | WriteTask::Recreating { .. })
-        | TaskState::Hook(HookTask::Blocked | HookTask::Recording | HookTask::PreviousFinalizing { .. })
+        TaskState::Write(
+            WriteTask::Blocked | WriteTask::TakenOver | WriteTask::Unchangeable { .. } | WriteTask::Recreating { .. },
+        )
+        | TaskState::Hook(
+            HookTask::Blocked | HookTask::Recording | HookTask::Released { .. } | HookTask::PreviousFinalizing { .. },
+        )
         | TaskState::Prune(PruneTask::Blocked | PruneTask::AwaitingConfirmation) => true,
         TaskState::Write(WriteTask::BackingOff { .. })
         | TaskState::Hook(HookTask::BackingOff { .. })

@@ -227,6 +227,9 @@ impl Engine {
             WriteTask::AwaitingHealth { uid, generation } => {
                 self.evolve_awaiting(now, app, operation, node, gate, (&uid, generation));
             }
+            WriteTask::Unchangeable { why } if self.may_write(app) && operation.stage == Stage::Running => {
+                self.recreate(now, app, operation, node, &why);
+            }
             WriteTask::Recreating { uid, look, .. } => {
                 self.evolve_recreating(now, app, operation, node, (gate, &uid, look));
             }
@@ -361,7 +364,11 @@ impl Engine {
                 };
                 self.set(now, app, &mut operation, node, TaskState::Write(state), "");
             }
-            Err(WriteError::Invalid(why)) if self.recreate(now, app, &mut operation, node, &why) => {}
+            // Not at once: what is to be deleted is asked for only where the step has looked whether anything may be written now.
+            Err(WriteError::Invalid(why)) if self.makes_anew(app, &operation, node).is_some() => {
+                let state = WriteTask::Unchangeable { why: why.clone() };
+                self.set(now, app, &mut operation, node, TaskState::Write(state), why);
+            }
             Err(error) => {
                 let message = located(&operation, node, &error.to_string());
                 let state = match retry_at(now, attempts(&operation, node) + 1, &error) {
