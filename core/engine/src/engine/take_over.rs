@@ -125,7 +125,7 @@ impl Engine {
         result: Result<String, WriteError>,
     ) {
         match result {
-            Ok(_) | Err(WriteError::NotFound(_)) if self.may_write(app) => {
+            Ok(_) | Err(WriteError::NotFound(_)) if self.may_write(app) && self.heals_none(app).is_none() => {
                 let gate = self.gate(app);
                 let Some(project) = gate.project() else { return };
                 let by = match self.authorize_now(app, project, key, Verb::Apply) {

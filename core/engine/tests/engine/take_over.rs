@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use capstan_engine::effect::{Effect, EffectKind};
 use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
@@ -248,6 +249,48 @@ fn kubectl_apply_over_a_synced_object_is_put_right() {
     assert!(
         run.journal()
             .contains("kubectl-client-side-apply changed data.hotfix; put right"),
+        "{}",
+        run.journal()
+    );
+}
+
+/// Who is left alone since the hand-over is not written to: it would be drift put right.
+#[test]
+fn drift_of_an_application_that_is_left_alone_since_the_hand_over_stays() {
+    let mut run = synced(Rig::new(vec![config("a", 0, "1")]));
+    let last = json!({"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"v": "9", "hotfix": "1"}});
+    let path = [
+        "metadata",
+        "annotations",
+        "kubectl.kubernetes.io/last-applied-configuration",
+    ];
+    let manager = "kubectl-client-side-apply";
+    run.rig.cluster.edit(&map("a"), &path, json!(last.to_string()), manager);
+    run.rig.cluster.edit(&map("a"), &["data", "v"], json!("9"), manager);
+    run.edit(&map("a"), &["data", "hotfix"], json!("1"), manager);
+    let is_hand_over = |effect: &Effect| matches!(effect.kind, EffectKind::MigrateFields { .. });
+    let hand_over = loop {
+        if let Some(at) = run.pending.iter().position(is_hand_over) {
+            break run.pending.remove(at).unwrap();
+        }
+        assert!(!run.drive(1), "{}", run.journal());
+    };
+    run.rig.resource["metadata"]["annotations"] = json!({"argocd.argoproj.io/skip-reconcile": "true"});
+    run.observe_application();
+    run.perform(&hand_over);
+    run.settle(MINUTE);
+    assert_eq!(
+        run.rig.cluster.objects[&map("a")]["data"]["v"],
+        "9",
+        "{}",
+        run.journal()
+    );
+    run.rig.resource["metadata"]["annotations"] = json!({});
+    run.observe_application();
+    run.settle(MINUTE);
+    assert_eq!(
+        run.rig.cluster.objects[&map("a")]["data"]["v"],
+        "1",
         "{}",
         run.journal()
     );
