@@ -31,8 +31,11 @@ const SEEN: &[Sabotage] = &[
     Sabotage::PrunesAfterFailure,
 ];
 
+/// Puts something into a case, where it can.
+type Aim = fn(&mut Value) -> bool;
+
 /// What is too rare to be waited for, with what puts it into a case.
-const AIMED: &[(Sabotage, fn(&mut Value) -> bool)] = &[(Sabotage::RunsOverOrdinary, put_an_ordinary_object_in_the_way)];
+const AIMED: &[(Sabotage, Aim)] = &[(Sabotage::RunsOverOrdinary, put_an_ordinary_object_in_the_way)];
 
 /// A sync that may not prune has a hook, and an ordinary object of its name is live.
 fn put_an_ordinary_object_in_the_way(case: &mut Value) -> bool {

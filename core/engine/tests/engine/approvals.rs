@@ -123,3 +123,21 @@ fn an_approval_of_before_is_told_to_be_one() {
     let why = format!("what it says, {before}, is not later than what waits for it, of {asked}");
     assert!(conditions.contains(&why), "{conditions}");
 }
+
+/// What a deletion runs does not wait for an approval: with `Delete=confirm` of the whole application, and nothing there that has to be approved, its
+/// hook was never seen to finish.
+#[test]
+fn a_hook_of_the_deletion_needs_no_approval() {
+    let mut alone = config("a", 0, "1");
+    alone["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!("Delete=true");
+    let mut fleet = settled(vec![alone, hook("drain", "PreDelete")]);
+    fleet.patch(
+        "shop",
+        &json!({"spec": {"syncPolicy": {"syncOptions": ["Delete=confirm"]}}}),
+    );
+    fleet.settle(MINUTE);
+    fleet.delete("shop");
+    fleet.settle(MINUTE);
+    assert!(has_created(&fleet, "drain"), "{}", fleet.tail());
+    assert!(!fleet.resources.contains_key("shop"), "{}", fleet.tail());
+}

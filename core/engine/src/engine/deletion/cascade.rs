@@ -11,6 +11,7 @@ use super::super::Engine;
 use super::super::grounds::{approval, delete, word};
 use super::super::operation::{hook_propagation, retry_at};
 use super::super::state::{ApplicationState, Existence, InFlight};
+use super::hooks::phase_of;
 use crate::effect::Propagation;
 use crate::event::{Deletion, KindLookup, WriteError};
 use crate::guard::{Approval, CompleteLive, DeletePermit, DeleteReason, DeleteRefusal, is_looked_into, is_reserved};
@@ -163,9 +164,12 @@ impl Engine {
         }))
     }
 
-    /// Does it wait for an approval, given since the deletion was asked for?
+    /// Does it wait for an approval, given since the deletion was asked for? What the deletion itself runs does not: it would wait for its own hooks.
     pub(super) fn awaits_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
-        self.needs_approval(app, key) && !is_approved_by_person(app)
+        let node = || self.cluster(app).and_then(|cluster| cluster.node(key));
+        self.needs_approval(app, key)
+            && !is_approved_by_person(app)
+            && node().is_none_or(|node| phase_of(app, node).is_none())
     }
 
     fn needs_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
