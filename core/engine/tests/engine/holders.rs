@@ -77,6 +77,32 @@ fn what_holds_things_is_not_made_anew_for_a_hook() {
     what_holds_things_stays();
 }
 
+/// What could not be written over is none of this attempt's: `HookFailed` deleted the claim of the sync before, with the data in it.
+#[test]
+fn what_a_failed_hook_could_not_write_over_stays() {
+    let data = |size: &str| {
+        let mut claim = with(with(claim(), "hook", "Sync"), "hook-delete-policy", "HookFailed");
+        claim["spec"]["resources"] = json!({"requests": {"storage": size}});
+        claim
+    };
+    let mut fleet = Fleet::new();
+    fleet.create(application("shop"), vec![data("1Gi"), config("a", 0, "1")]);
+    fleet.settle(MINUTE);
+    assert_eq!(fleet.sync("shop"), "Synced Healthy", "{}", fleet.journal());
+    let from = fleet.cluster.history.len();
+    fleet.cluster.immutable.insert("data".into());
+    fleet.push("shop", vec![data("9Gi"), config("a", 0, "2")]);
+    fleet.settle(15 * MINUTE);
+    assert_eq!(
+        fleet.status("shop", "/operationState/phase"),
+        "Failed",
+        "{}",
+        fleet.journal()
+    );
+    let deleted = story(&fleet, from).into_iter().filter(|fact| fact.starts_with('-'));
+    assert_eq!(deleted.collect::<Vec<_>>(), Vec::<String>::new(), "{}", fleet.journal());
+}
+
 /// It cannot remove itself, so nothing has to hold it until it is recorded how it ended: the next run writes the same object, and nobody would
 /// let go of that again.
 #[test]

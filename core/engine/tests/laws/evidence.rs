@@ -472,6 +472,10 @@ pub(crate) fn first_writes<'r>(timeline: &Timeline<'r>) -> Vec<(usize, &'r Reque
         let (Some(attempt), Some(object)) = (timeline.attempt(request), request.ask.written()) else {
             continue;
         };
+        // What is written while a dry run goes on is a repair of drift: I-WIN looks at that.
+        if attempt.sync["dryRun"] == true {
+            continue;
+        }
         let phase = phase_written(object);
         if seen.insert((attempt.number, attempt.attempt, request.key.clone(), phase)) {
             found.push((at, request, attempt.clone(), object));

@@ -58,13 +58,18 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             continue;
         };
         let before = timeline.live(&request.key, sent);
-        let commits = record.facts().take(at).skip(sent).filter(|(_, fact)| match fact {
+        let mut meanwhile = record.facts().take(at).skip(sent);
+        let is_alone = !meanwhile.any(|(_, fact)| match fact {
+            Fact::Written {
+                by: Actor::Us,
+                request: Some(number),
+                ..
+            } if *number == request.number => false,
             Fact::Written { object, .. } | Fact::Removed { object, .. } => {
                 crate::objects::key_of(object) == request.key
             }
             _ => false,
         });
-        let is_alone = commits.count() <= 1;
         if let Some(before) = before.filter(|before| is_as_declared(before, object) && is_alone)
             && has_all(before, object)
             && version(before) != *after

@@ -57,8 +57,12 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
         appended(&before["history"], &after["history"]).map_err(|why| format!("[{at}] {why}"))?;
         let sent = timeline.sent[request].0;
         if text(after, "/sync/status") == "Synced" && !timeline.is_deleting(at) && timeline.is_here(sent) {
-            let mut moments = (being_compared(record, sent)..=sent).rev();
-            let was_so = moments.any(|moment| is_synced(timeline, after, moment).is_ok());
+            let since = being_compared(record, sent);
+            // What was said of the cluster before stays told, too: `comparedTo` names it.
+            let mut since_then = record.history[since..sent].iter();
+            let has_moved = since_then.any(|entry| matches!(entry.fact, Fact::Destined { .. }));
+            let mut moments = (since..=sent).rev();
+            let was_so = has_moved || moments.any(|moment| is_synced(timeline, after, moment).is_ok());
             is_synced(timeline, after, sent)
                 .or_else(|why| if was_so { Ok(()) } else { Err(why) })
                 .map_err(|why| format!("[{at}] it is said to be Synced, and {why}"))?;

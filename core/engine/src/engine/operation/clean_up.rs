@@ -20,7 +20,7 @@ use crate::engine::gate::Gate;
 use crate::engine::grounds::{delete, of_operation};
 use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{Deletion, WriteError};
-use crate::guard::DeleteReason;
+use crate::guard::{DeleteReason, stays_between_runs};
 use crate::machine::{HookTask, TaskState};
 
 /// Requests to delete a hook before it is left where it is.
@@ -120,9 +120,12 @@ impl Engine {
                 OperationPhase::Succeeded => HookDeletePolicy::HookSucceeded,
                 _ => HookDeletePolicy::HookFailed,
             };
-            // What is in the way of a hook is none of its runs.
+            // What is in the way of a hook is none of its runs; nor is what holds others, or data, and could not be written over.
             let runs = finished(operation, policy).into_iter();
-            let runs: Vec<ResourceKey> = runs.filter(|key| !self.is_ordinary(app, key)).collect();
+            let runs = runs.filter(|key| !self.is_ordinary(app, key));
+            let runs: Vec<ResourceKey> = runs
+                .filter(|key| !stays_between_runs(key) || self.is_of_attempt(app, operation, key))
+                .collect();
             for key in runs {
                 let node = self.cluster(app).and_then(|cluster| cluster.node(&key));
                 if let Some(uid) = node.map(capstan_live::Node::uid) {
@@ -132,6 +135,16 @@ impl Engine {
             }
         }
         self.go_on_cleaning(now, app, operation)
+    }
+
+    /// Was what is live written by this attempt, in whichever phase?
+    fn is_of_attempt(&self, app: &ApplicationState, operation: &OperationRun, key: &ResourceKey) -> bool {
+        let node = self.cluster(app).and_then(|cluster| cluster.node(key));
+        let Some(by) = node.and_then(capstan_live::Node::operation) else {
+            return false;
+        };
+        let mut tasks = operation.plan.tasks().filter(|(_, task)| task.key == *key);
+        tasks.any(|(_, task)| operation.hook_identity(&app.application.metadata.uid, task.phase) == by)
     }
 
     /// Asks for the deletes that are due. Gives whether none is left.

@@ -482,6 +482,9 @@ pub(in crate::engine) fn retry_at(now: Timestamp, attempts: u32, error: &WriteEr
 pub(in crate::engine) fn located(operation: &OperationRun, node: NodeIndex, message: &str) -> String {
     let location = operation.plan.task(node).location.as_ref();
     let location = location.map(|location| format!("{location}: ")).unwrap_or_default();
-    let advice = advice(message).map(|advice| format!("; {advice}")).unwrap_or_default();
+    let is_hook = matches!(operation.plan.task(node).action, TaskAction::Hook(_));
+    let advice = advice(message, is_hook)
+        .map(|advice| format!("; {advice}"))
+        .unwrap_or_default();
     format!("{location}{message}{advice}")
 }
