@@ -18,12 +18,10 @@ use crate::targets::Targets;
 pub enum Event {
     /// An Application exists and reads so. Comes again at every change, our own status writes included.
     ApplicationObserved(Box<Application>),
-    /// An Application exists and cannot be understood. It keeps what it had; nothing of it is deleted.
+    /// An Application exists and cannot be understood. It keeps the spec that it had; nothing of it is deleted, unless it is deleted itself.
     ApplicationInvalid {
-        /// Which.
-        id: ApplicationId,
-        /// Its identity.
-        uid: String,
+        /// What can be read of it ([`Application::readable`]).
+        application: Box<Application>,
         /// What is wrong with it.
         error: InvalidApplication,
     },

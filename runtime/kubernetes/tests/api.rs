@@ -234,7 +234,9 @@ async fn applications(cluster: &Cluster) {
             Event::ApplicationObserved(application) if application.metadata.name == "patient-portal" => {
                 missing.remove("application")
             }
-            Event::ApplicationInvalid { id, .. } if id.name == "nowhere" => missing.remove("invalid"),
+            Event::ApplicationInvalid { application, .. } if application.metadata.name == "nowhere" => {
+                missing.remove("invalid")
+            }
             Event::ProjectObserved(project) if project.metadata.name == "healthcare" => missing.remove("project"),
             _ => false,
         };

@@ -24,16 +24,8 @@ impl Engine {
     pub(super) fn take_in(&mut self, now: Timestamp, event: Event) {
         match event {
             Event::ApplicationObserved(application) => self.application_observed(now, *application),
-            Event::ApplicationInvalid { id, uid, error } => {
-                let mut application = Application::default();
-                (application.metadata.namespace, application.metadata.name) = (id.namespace.clone(), id.name.clone());
-                application.metadata.uid = uid;
-                let app = self
-                    .applications
-                    .entry(id.clone())
-                    .or_insert_with(|| ApplicationState::restore(application));
-                app.invalid = Some(error.to_string());
-                self.dirty.insert(id);
+            Event::ApplicationInvalid { application, error } => {
+                self.application_invalid(now, *application, error.to_string());
             }
             Event::ApplicationGone(id) => self.application_gone(now, &id),
             Event::ApplicationsListed => {
@@ -60,7 +52,9 @@ impl Engine {
                 self.touch_all(|_| true);
             }
             Event::Kept { id, key, keeping } => self.note_keeping(now, &id, &key, &keeping),
-            Event::SyncRequested { id, operation } => self.wish(&id, |app| app.requested = Some(*operation)),
+            Event::SyncRequested { id, operation } => self.wish(&id, |app| {
+                (app.requested, app.requested_by_field) = (Some(*operation), false);
+            }),
             Event::TerminateRequested { id, by } => self.wish(&id, |app| app.terminate_by = Some(by)),
             Event::LeadershipChanged { leads, fence } => self.leadership_changed(leads, fence),
             Event::Completed(id, outcome) => self.completed(now, &id, outcome),
@@ -259,6 +253,19 @@ impl Engine {
         self.claim(&id, &BTreeSet::new(), &left);
         self.take_refresh_annotation(&id);
         self.dirty.insert(id);
+    }
+
+    /// The spec that it had last still says where its objects are.
+    fn application_invalid(&mut self, now: Timestamp, mut application: Application, error: String) {
+        let id = application.id();
+        let known = self.applications.get(&id).map(|app| &app.application);
+        if let Some(known) = known.filter(|known| known.metadata.uid == application.metadata.uid) {
+            application.spec = known.spec.clone();
+        }
+        self.application_observed(now, application);
+        if let Some(app) = self.applications.get_mut(&id) {
+            app.invalid = Some(error);
+        }
     }
 
     /// `argocd.argoproj.io/refresh` is a wish: done, and taken off.

@@ -1,6 +1,6 @@
 //! Is an application to be worked on at all?
 
-use capstan_model::AppProject;
+use capstan_model::{AppProject, ApplicationSpec};
 
 use super::Engine;
 use super::state::ApplicationState;
@@ -28,7 +28,10 @@ impl Gate {
 
 impl Engine {
     pub(super) fn gate(&self, app: &ApplicationState) -> Gate {
-        if let Some(error) = &app.invalid {
+        // What is deleted goes by the spec that it had, where that is known.
+        let is_deleting = app.application.metadata.deletion_timestamp.is_some();
+        let is_known = app.application.spec != ApplicationSpec::default();
+        if let Some(error) = app.invalid.as_ref().filter(|_| !(is_deleting && is_known)) {
             return Gate::Refused(error.clone());
         }
         if !self.projects_listed {

@@ -270,6 +270,8 @@ impl Engine {
             self.step_heal(now, app, &gate, touched);
             self.tell_hold(now, app);
             self.step_keep_hooks(now, app);
+        } else if let Gate::Refused(why) = &gate {
+            self.refuse_operations(now, app, why);
         }
         self.step_watch(app);
         self.step_status(now, app, &gate);

@@ -35,6 +35,7 @@ mod options;
 mod outlook;
 mod prunes;
 mod recreate;
+mod refused;
 mod rehearsal;
 mod resting;
 mod resume;

@@ -129,6 +129,27 @@ impl Application {
         Ok(application)
     }
 
+    /// Of an object that cannot be understood, what can be: all of it but the spec.
+    pub fn readable(object: &Value) -> Self {
+        let field = |name: &str| object.get(name).cloned().unwrap_or(Value::Null);
+        let metadata: Metadata = decode("metadata", field("metadata")).unwrap_or_else(|_| {
+            let text = |name: &str| object["metadata"][name].as_str().unwrap_or_default().to_owned();
+            Metadata {
+                name: text("name"),
+                namespace: text("namespace"),
+                uid: text("uid"),
+                resource_version: text("resourceVersion"),
+                ..Metadata::default()
+            }
+        });
+        Self {
+            metadata,
+            spec: ApplicationSpec::default(),
+            operation: decode("operation", field("operation")).unwrap_or_default(),
+            status: status(object),
+        }
+    }
+
     /// Its identity.
     pub fn id(&self) -> ApplicationId {
         ApplicationId::new(&self.metadata.namespace, &self.metadata.name)

@@ -144,8 +144,7 @@ impl Resource for Application {
         Some(match Self::parse(object) {
             Ok(application) => Event::ApplicationObserved(Box::new(application)),
             Err(error) => Event::ApplicationInvalid {
-                id: <Self as Resource>::id(object),
-                uid: text(object, "/metadata/uid"),
+                application: Box::new(Self::readable(object)),
                 error,
             },
         })

@@ -140,7 +140,12 @@ impl Engine {
         self.enter_deletion(now, app, stage);
         self.leave_withheld(now, app);
         let is_due = app.deletion_retry.is_none_or(|(_, until)| until <= now);
-        if !self.may_write(app) {
+        if let (Gate::Refused(why), false) = (gate, self.may_write(app)) {
+            let way = "to delete it without its objects, take the finalizers off";
+            app.deletion
+                .waits
+                .push(format!("it is not known where its objects are: {why}; {way}"));
+        } else if !self.may_write(app) {
             let cluster = app.application.spec.destination.cluster();
             app.deletion
                 .waits

@@ -14,6 +14,10 @@ pub(super) fn advice(message: &str, is_hook: bool) -> Option<&'static str> {
         () if message.contains("field is immutable") => {
             Some("with the sync option Force=true on the object it is deleted and made anew")
         }
+        () if message.contains("field not declared in schema") => Some(
+            "server-side apply takes no field that the kind does not declare, Validate=false or not: correct it; with the sync options \
+             Validate=false,Replace=true on the object it is dropped",
+        ),
         () if of_namespace() => Some("the sync option CreateNamespace=true makes the destination's namespace"),
         () => None,
     }
@@ -31,6 +35,7 @@ mod tests {
                 .contains("Force=true")
         );
         assert!(advice("spec: field is immutable", true).is_some_and(|advice| !advice.contains("Force")));
+        assert!(of(".spec.replicaz: field not declared in schema").contains("Replace=true"));
         assert!(of("namespaces \"team\" not found").contains("CreateNamespace=true"));
         assert_eq!(of("configmaps \"a\" is forbidden"), "");
         assert_eq!(of("secrets \"namespaces\" not found"), "");

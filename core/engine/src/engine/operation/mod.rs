@@ -25,6 +25,7 @@ mod previous;
 mod prune;
 mod record;
 mod recreate;
+mod refused;
 mod rehearse;
 mod resume;
 mod start;

@@ -24,7 +24,7 @@ impl Engine {
         if matches!(self.unwritable(app), Some(Unwritable::NotLeading)) {
             return;
         }
-        self.take_operation_field(app);
+        self.take_operation_field(now, app);
         app.resumes = self.resumes(now, app);
         // One round for the operation that runs, one for the next: an operation never begins a third by itself.
         for _ in 0..2 {
@@ -56,8 +56,14 @@ impl Engine {
         }
     }
 
-    fn take_operation_field(&mut self, app: &mut ApplicationState) {
+    /// The request of the resource's field. Where it is taken back before it has begun, it is not carried out.
+    pub(super) fn take_operation_field(&mut self, now: Timestamp, app: &mut ApplicationState) {
         let field = &app.application.operation;
+        if field.is_none() && app.requested_by_field && app.requested.take().is_some() {
+            app.requested_by_field = false;
+            let text = "the operation that was asked for was taken back before it had begun".to_owned();
+            return self.note(now, app, None, "operation", "", "Withdrawn", text, Cause::Cluster);
+        }
         if field.is_some() && *field != app.taken {
             app.taken.clone_from(field);
             app.requested.clone_from(field);
@@ -82,7 +88,7 @@ impl Engine {
         }
     }
 
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,

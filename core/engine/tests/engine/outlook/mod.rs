@@ -72,17 +72,15 @@ fn foresee(case: &Case, rig: &Rig, reads: &Reads) -> Outlook {
 }
 
 fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
-    let rig = case.prepare();
+    let mut rig = case.prepare();
     let reads = read(&rig, case);
     let (project, settings, pause) = (case.project(), case.settings(), case.pause());
     let outlook = foresee(case, &rig, &reads);
     // The same objects again are no sync, but drift.
     prop_assume!(is_news(&rig, &reads) || case.by_person);
     let (before, since) = (rig.cluster.objects.clone(), rig.cluster.history.len());
+    rig.project = project;
     let mut run = rig.start_with(settings, Vec::new());
-    if let Some(project) = project {
-        run.handle(Event::ProjectObserved(Box::new(project)));
-    }
     run.handle(Event::DeletesPaused(pause));
     run.settle(MINUTE);
     let done = done(&run, since);
