@@ -29,7 +29,7 @@ impl Plan {
         if let Some(headline) = headline(outlook) {
             let _ = writeln!(text, "  labelloc=t;\n  label=\"{}\";", quoted(&headline));
         }
-        let mut before = None;
+        let mut before: Vec<String> = Vec::new();
         for (number, lane) in self.lanes(outlook, aside).iter().enumerate() {
             let _ = writeln!(
                 text,
@@ -45,11 +45,18 @@ impl Plan {
                 let _ = writeln!(text, "    {} [label=\"{label}\"];", name(at, item));
             }
             text.push_str("  }\n");
-            let first = lane.items.first().map(|item| name(0, item));
-            if let (Some(from), Some(to), true) = (&before, &first, lane.follows) {
-                let _ = writeln!(text, "  {from} -> {to} [style=bold];");
+            let now: Vec<String> = lane.items.iter().enumerate().map(|(at, item)| name(at, item)).collect();
+            if lane.follows && !before.is_empty() && !now.is_empty() {
+                // All of this lane waits for all of the one before: for programs, too.
+                let _ = writeln!(text, "  w{number} [shape=point, label=\"\"];");
+                for from in &before {
+                    let _ = writeln!(text, "  {from} -> w{number} [style=bold, arrowhead=none];");
+                }
+                for to in &now {
+                    let _ = writeln!(text, "  w{number} -> {to} [style=bold];");
+                }
             }
-            before = first;
+            before = now;
         }
         for (before, node, why) in self.own_edges() {
             let _ = writeln!(

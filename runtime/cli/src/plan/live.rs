@@ -30,7 +30,7 @@ type Contents = BTreeMap<ResourceKey, Result<Vec<Content>, String>>;
 /// known: no Application says what belongs to it.
 pub(super) async fn of_folder(session: &Session, arguments: &Arguments) -> Result<Seen, CommandError> {
     let namespaced = scopes(&session.cluster.table().discovery);
-    let subject = folder(arguments, namespaced)?;
+    let subject = folder(arguments, Some(namespaced))?;
     let mut application = Application::default();
     application
         .metadata

@@ -1,6 +1,7 @@
 //! `capstan plan`: of a folder, with or without a cluster, or of an Application.
 
 mod live;
+mod scopes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::error::CommandError;
 use crate::output::{complain, print, print_value};
 use crate::render::Source;
 use crate::session::in_session;
+use scopes::without_a_cluster;
 
 /// What hooks without a name are called in a plan: their names are made when they run.
 const HOOK_SUFFIX: &str = "<attempt>";
@@ -35,13 +37,13 @@ pub struct Arguments {
     app: Option<String>,
     /// With --app: this commit, branch, tag or chart version instead of the Application's own; of its first source that is not only referred
     /// to by others.
-    #[arg(long, requires = "app")]
+    #[arg(long, requires = "app", conflicts_with = "dir")]
     revision: Option<String>,
     /// With --app: this working copy of its repository instead of what is in Git.
-    #[arg(long, value_name = "DIR", requires = "app", conflicts_with = "revision")]
+    #[arg(long, value_name = "DIR", requires = "app", conflicts_with_all = ["revision", "dir"])]
     local: Option<PathBuf>,
     /// With --app: as a sync that a person asks for, with prune.
-    #[arg(long, requires = "app")]
+    #[arg(long, requires = "app", conflicts_with = "dir")]
     prune: bool,
     /// Say what would change in the cluster, and why. Implied by --app and --kubeconfig.
     #[arg(long)]
@@ -148,14 +150,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, CommandError> {
             false => ExitCode::FAILURE,
         });
     }
-    // Which kinds live in namespaces is not known without a cluster: all are taken to.
-    let subject = folder(arguments, Arc::default())?;
+    let subject = folder(arguments, None)?;
     show(arguments.output, &subject.plan(&[])?, None, &subject.aside(None));
     Ok(ExitCode::SUCCESS)
 }
 
-/// A folder, as an Application of its name would declare it.
-fn folder(arguments: &Arguments, namespaced: Arc<BTreeMap<GroupKind, bool>>) -> Result<Subject, CommandError> {
+/// A folder, as an Application of its name would declare it. `namespaced`: which kinds live in namespaces, where a cluster says so.
+fn folder(arguments: &Arguments, namespaced: Option<Arc<BTreeMap<GroupKind, bool>>>) -> Result<Subject, CommandError> {
     let source = &arguments.source;
     let output = source.render(false)?;
     output
@@ -167,7 +168,7 @@ fn folder(arguments: &Arguments, namespaced: Arc<BTreeMap<GroupKind, bool>>) -> 
         application: application.clone(),
         control_namespace: arguments.control_namespace.clone(),
         destination_namespace: source.namespace().to_owned(),
-        namespaced,
+        namespaced: namespaced.unwrap_or_else(|| without_a_cluster(&output.manifests)),
         installation_id: arguments.controller.installation_id.clone(),
         ..TargetContext::default()
     };

@@ -163,7 +163,7 @@ fn arrows_are_between_what_comes_after_each_other() {
     let (plan, aside) = every_phase();
     let dot = plan.dot(None, &aside);
     // Three in the sync, four in the deletion.
-    assert_eq!(dot.matches("[style=bold]").count(), 7, "{dot}");
+    assert_eq!(dot.matches("[shape=point").count(), 7, "{dot}");
     assert_eq!(dot.matches("subgraph").count(), 11, "{dot}");
     let of = |name: &str| {
         let line = dot
@@ -255,6 +255,33 @@ fn a_plan_of_many_tasks_is_made_of_few_edges() {
             "{} edges",
             plan.graph().edge_count()
         );
+    }
+}
+
+/// Each task of a lane is waited for by each of the next one: there is a way between them.
+#[test]
+fn every_task_of_a_lane_leads_to_every_task_of_the_next() {
+    let (plan, aside) = every_phase();
+    let dot = plan.dot(None, &aside);
+    let arrows: Vec<(&str, &str)> = dot
+        .lines()
+        .filter(|line| line.contains("style=bold"))
+        .filter_map(|line| line.trim().split(" [").next()?.split_once(" -> "))
+        .collect();
+    let lanes = plan.lanes(None, &aside);
+    for pair in lanes.windows(2).filter(|pair| pair[1].follows) {
+        for (from, to) in pair[0]
+            .items
+            .iter()
+            .flat_map(|from| pair[1].items.iter().map(move |to| (from, to)))
+        {
+            let (Some(from), Some(to)) = (from.node, to.node) else {
+                continue;
+            };
+            let (from, to) = (format!("n{}", from.index()), format!("n{}", to.index()));
+            let is_way = |at: &&(&str, &str)| at.0 == from && arrows.contains(&(at.1, &to));
+            assert!(arrows.iter().any(|arrow| is_way(&arrow)), "{from} -> {to}: {dot}");
+        }
     }
 }
 
