@@ -31,12 +31,21 @@ impl Session {
 
     /// Reads an Application from the API.
     pub(crate) async fn application(&self, id: &ApplicationId) -> Result<Application, CommandError> {
+        let (application, invalid) = self.readable(id).await?;
+        match invalid {
+            None => Ok(application),
+            Some(reason) => Err(CommandError::Invalid { id: id.clone(), reason }),
+        }
+    }
+
+    /// The same of one that cannot be understood, too: what can be read of it, and why the rest cannot.
+    pub(crate) async fn readable(&self, id: &ApplicationId) -> Result<(Application, Option<String>), CommandError> {
         let read = self.cluster.observe(&application_key(id), &application_kind()).await;
         let object = read.map_err(|error| CommandError::Api(error.to_string()))?;
         let object = object.ok_or_else(|| CommandError::NoApplication(id.clone()))?;
-        Application::parse(&object).map_err(|error| CommandError::Invalid {
-            id: id.clone(),
-            reason: error.to_string(),
+        Ok(match Application::parse(&object) {
+            Ok(application) => (application, None),
+            Err(error) => (Application::readable(&object), Some(error.to_string())),
         })
     }
 

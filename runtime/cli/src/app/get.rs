@@ -21,16 +21,16 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<ExitCode, CommandError> {
     let id = session.id(&arguments.name)?;
-    let application = session.application(&id).await?;
+    let (application, invalid) = session.readable(&id).await?;
     match arguments.output {
         Format::Json | Format::Yaml => print_value(&json!(application), arguments.output == Format::Yaml),
         Format::Name => print(&id.to_string()),
-        Format::Table | Format::Wide => print(&describe(&application)),
+        Format::Table | Format::Wide => print(&describe(&application, invalid.as_deref())),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(application: &Application) -> String {
+fn describe(application: &Application, invalid: Option<&str>) -> String {
     let (spec, status) = (&application.spec, &application.status);
     let mut lines = vec![
         format!("Name:         {}", application.id()),
@@ -46,6 +46,7 @@ fn describe(application: &Application) -> String {
             one_line(&status.health.message)
         ),
     ];
+    lines.extend(invalid.map(|why| format!("Invalid:      {why}")));
     for source in spec.sources() {
         lines.push(format!(
             "Source:       {} {} at {}",

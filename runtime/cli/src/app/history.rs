@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<ExitCode, CommandError> {
-    let application = session.application(&session.id(&arguments.name)?).await?;
+    let (application, _) = session.readable(&session.id(&arguments.name)?).await?;
     let history = &application.status.history;
     if matches!(arguments.output, Format::Json | Format::Yaml) {
         print_value(&json!(history), arguments.output == Format::Yaml);

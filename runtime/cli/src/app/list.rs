@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::CommandError;
-use crate::output::{Format, print, print_value, short, table};
+use crate::output::{Format, complain, print, print_value, short, table};
 use crate::session::Session;
 
 #[derive(Debug, Args)]
@@ -33,14 +33,9 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
         .map(|object| match Application::parse(object) {
             Ok(application) => row(&application),
             Err(error) => {
-                let name = |field| object["metadata"][field].as_str().unwrap_or_default();
-                let invalid = format!("invalid: {error}");
-                vec![
-                    format!("{}/{}", name("namespace"), name("name")),
-                    String::new(),
-                    String::new(),
-                    invalid,
-                ]
+                let application = Application::readable(object);
+                complain(&format!("application {} is invalid: {error}", application.id()));
+                row(&application)
             }
         })
         .collect();

@@ -33,7 +33,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> Result<Exit
     let id = session.id(&arguments.name)?;
     let mut attempts = 0;
     let running = loop {
-        let application = session.application(&id).await?;
+        let (application, _) = session.readable(&id).await?;
         let Some(running) = running(&application) else {
             return Err(CommandError::Usage(format!(
                 "no operation of {id} runs: there is nothing to terminate"
