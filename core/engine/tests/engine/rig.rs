@@ -11,7 +11,7 @@ use capstan_engine::journal::JournalEntry;
 use capstan_engine::targets::Targets;
 use capstan_engine::{Engine, Event, Settings};
 use capstan_model::{
-    AppProject, Application, ApplicationId, ClusterId, GroupKind, Manifest, ResourceKey, SourceLocation, Timestamp,
+    Application, ApplicationId, ClusterId, GroupKind, Manifest, ResourceKey, SourceLocation, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -34,8 +34,6 @@ pub(crate) struct Rig {
     pub(crate) second_render: Option<Result<Vec<Value>, SourceFailure>>,
     /// What is said of every step of history.
     pub(crate) descent: Descent,
-    /// What is known of projects from the beginning on.
-    pub(crate) project: Option<AppProject>,
     version: u64,
 }
 
@@ -102,7 +100,6 @@ impl Rig {
             cluster_uid: "cluster".into(),
             second_render: None,
             descent: Descent::Follows,
-            project: None,
             version: 1,
         }
     }
@@ -129,9 +126,6 @@ impl Rig {
             position: 0,
         };
         run.rig.cluster.watched.clear();
-        if let Some(project) = run.rig.project.clone() {
-            run.handle(Event::ProjectObserved(Box::new(project)));
-        }
         run.handle(Event::ProjectsListed);
         let discovery = Discovery {
             cluster_uid: run.rig.cluster_uid.clone(),

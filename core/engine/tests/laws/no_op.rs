@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::evidence::Timeline;
 use crate::generate::{Action, Case, Item, Kind, Wish};
-use crate::history::{Actor, Answer, Ask, Entry, Fact, Record};
+use crate::history::{Actor, Answer, Ask, Entry, Fact, Record, Request};
 use crate::objects::{agrees, annotation, has_option, is_as_declared, is_contested, is_going, version};
 use crate::told::is_asked_for_syncs;
 
@@ -58,18 +58,7 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
             continue;
         };
         let before = timeline.live(&request.key, sent);
-        let mut meanwhile = record.facts().take(at).skip(sent);
-        let is_alone = !meanwhile.any(|(_, fact)| match fact {
-            Fact::Written {
-                by: Actor::Us,
-                request: Some(number),
-                ..
-            } if *number == request.number => false,
-            Fact::Written { object, .. } | Fact::Removed { object, .. } => {
-                crate::objects::key_of(object) == request.key
-            }
-            _ => false,
-        });
+        let is_alone = !is_touched_by_another(record, request, (sent, at));
         if let Some(before) = before.filter(|before| is_as_declared(before, object) && is_alone)
             && has_all(before, object)
             && version(before) != *after
@@ -83,6 +72,18 @@ pub(crate) fn check(timeline: &Timeline<'_>) -> Result<usize, String> {
     }
     still(record)?;
     Ok(found)
+}
+
+/// Did another write than this one commit while it was under way?
+fn is_touched_by_another(record: &Record, request: &Request, (sent, at): (usize, usize)) -> bool {
+    let mut meanwhile = record.facts().take(at).skip(sent);
+    meanwhile.any(|(_, fact)| match fact {
+        Fact::Written {
+            request: Some(number), ..
+        } if *number == request.number => false,
+        Fact::Written { object, .. } | Fact::Removed { object, .. } => crate::objects::key_of(object) == request.key,
+        _ => false,
+    })
 }
 
 /// Is even what the controller adds there already?

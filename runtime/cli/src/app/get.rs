@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use capstan_model::Application;
+use capstan_model::{Application, ResourceStatus};
 use clap::Args;
 use serde_json::json;
 
@@ -68,33 +68,21 @@ fn describe(application: &Application, invalid: Option<&str>) -> String {
             one_line(&condition.message)
         ));
     }
-    let rows: Vec<Vec<String>> = status
-        .resources
-        .iter()
-        .map(|resource| {
-            let health = resource
-                .health
-                .as_ref()
-                .map(|health| health.status.to_string())
-                .unwrap_or_default();
-            let message = resource
-                .health
-                .as_ref()
-                .map(|health| one_line(&health.message))
-                .unwrap_or_default();
-            let sync = resource.status.map(|status| status.to_string()).unwrap_or_default();
-            vec![
-                resource.key().to_string(),
-                sync,
-                health,
-                resource.sync_wave.to_string(),
-                message,
-            ]
-        })
-        .collect();
+    let rows: Vec<Vec<String>> = status.resources.iter().map(row).collect();
     format!(
         "{}\n\n{}",
         lines.join("\n"),
         table(&["OBJECT", "SYNC", "HEALTH", "WAVE", "MESSAGE"], &rows)
     )
+}
+
+fn row(resource: &ResourceStatus) -> Vec<String> {
+    let health = resource.health.as_ref();
+    vec![
+        resource.key().to_string(),
+        resource.status.map(|status| status.to_string()).unwrap_or_default(),
+        health.map(|health| health.status.to_string()).unwrap_or_default(),
+        resource.sync_wave.to_string(),
+        health.map(|health| one_line(&health.message)).unwrap_or_default(),
+    ]
 }

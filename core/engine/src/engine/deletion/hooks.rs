@@ -121,25 +121,17 @@ impl Engine {
                 return false;
             }
         };
-        let Some((existence, live, is_served)) = self.find_hook(app, key) else {
-            return false;
-        };
-        match (existence, live) {
-            (_, Some(live)) => self.look_at_hook(now, app, phase, key, (hook, by), live),
-            (Existence::Missing, None) if !is_served => {
+        match self.find_hook(app, key) {
+            Some((_, Some(live), _)) => return self.look_at_hook(now, app, phase, key, (hook, by), live),
+            Some((Existence::Missing, None, false)) => {
                 let why = format!("the cluster does not serve {}", key.group_kind());
                 self.hook_of_deletion_failed(now, app, phase, key, &why, None);
-                false
             }
-            (Existence::Missing, None) => {
-                self.begin_hook(now, app, phase, key, (hook, by));
-                false
-            }
-            _ => {
-                await_list(app, phase, key);
-                false
-            }
+            Some((Existence::Missing, None, true)) => self.begin_hook(now, app, phase, key, (hook, by)),
+            Some(_) => await_list(app, phase, key),
+            None => {}
         }
+        false
     }
 
     /// Is there an object of a hook's name, and does the cluster serve its kind?

@@ -79,8 +79,14 @@ fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
     // The same objects again are no sync, but drift.
     prop_assume!(is_news(&rig, &reads) || case.by_person);
     let (before, since) = (rig.cluster.objects.clone(), rig.cluster.history.len());
-    rig.project = project;
+    // It is asked for when the projects are known.
+    let operation = rig.resource["operation"].take();
     let mut run = rig.start_with(settings, Vec::new());
+    if let Some(project) = project {
+        run.handle(Event::ProjectObserved(Box::new(project)));
+    }
+    run.rig.resource["operation"] = operation;
+    run.observe_application();
     run.handle(Event::DeletesPaused(pause));
     run.settle(MINUTE);
     let done = done(&run, since);
