@@ -46,6 +46,7 @@ mod shared;
 mod skipped;
 mod stories;
 mod succession;
+mod superseded;
 mod sync_options;
 mod take_over;
 mod touched;

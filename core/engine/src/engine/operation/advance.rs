@@ -57,7 +57,14 @@ impl Engine {
         }
         if operation.stage == Stage::Running {
             self.expire_tasks(now, app, operation);
+            self.yield_to_newer(app, operation);
             self.run_tasks(now, app, operation, gate);
+            // The last hook may just have ended; and what has come to its own end is not superseded.
+            if !operation.work.is_done() && !operation.work.has_failed() {
+                self.supersede(now, app, operation);
+            }
+        }
+        if operation.stage == Stage::Running {
             self.conclude(now, app, operation);
         }
         if operation.stage == Stage::Failing {
@@ -210,7 +217,7 @@ impl Engine {
         }
         let fails = operation.stage == Stage::Failing;
         // A failure stops everything that has not begun; what is under way ends.
-        let is_stopped = !fails && operation.work.has_failed();
+        let is_stopped = !fails && (operation.work.has_failed() || operation.yields);
         let is_last_resort = phase == SyncPhase::SyncFail;
         let is_wanted = is_last_resort == fails || sabotage::is(Sabotage::AlwaysRunsSyncFail);
         let is_its_turn = operation.work.is_its_turn(position) && !is_stopped;

@@ -2,7 +2,8 @@
 
 use capstan_model::{OperationPhase, OperationState, ResourceResult, ResultCode, SyncOperationResult, Timestamp};
 
-use super::OperationRun;
+use super::{INFO_RETRY_AT, OperationRun, Stage, info, recorded_number};
+use crate::event::ResolvedRevision;
 use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
 
@@ -57,6 +58,46 @@ impl OperationRun {
                 managed_namespace_metadata: self.namespace.clone(),
             }),
         }
+    }
+
+    /// An operation that an earlier process began.
+    pub(crate) fn restore(state: &OperationState) -> Self {
+        let result = state.sync_result.clone().unwrap_or_default();
+        let commit = |revision: &String| ResolvedRevision {
+            revision: revision.clone(),
+            ..ResolvedRevision::default()
+        };
+        let namespace = result.managed_namespace_metadata.clone();
+        let mut revisions: Vec<ResolvedRevision> = result.revisions.iter().map(commit).collect();
+        let sync = state.operation.sync.clone().unwrap_or_default();
+        for revision in [&result.revision, &sync.revision] {
+            if revisions.is_empty() && !revision.is_empty() {
+                revisions.push(commit(revision));
+            }
+        }
+        let sources = match result.source {
+            Some(source) => vec![source],
+            None => result.sources,
+        };
+        let mut run = Self::new(
+            recorded_number(state),
+            state.operation.clone(),
+            sources,
+            state.started_at,
+        );
+        run.namespace = namespace;
+        run.attempt = state.retry_count;
+        run.revisions = revisions;
+        run.restored = result.resources;
+        run.is_durable = true;
+        run.is_stopping = state.phase == OperationPhase::Terminating;
+        let retry_at = info(&state.operation, INFO_RETRY_AT).and_then(|text| text.parse().ok());
+        if let Some(until) = retry_at {
+            run.stage = Stage::BackingOff { until };
+        }
+        run.message.clone_from(&state.message);
+        run.brief.clone_from(&state.message);
+        run
     }
 }
 
