@@ -13,6 +13,7 @@ mod cluster;
 mod crash;
 mod deletion;
 mod deletion_hooks;
+mod deletion_midway;
 mod dependencies;
 mod depends_on;
 mod determinism;

@@ -24,7 +24,7 @@ const RECORDED: &str = "what is to be done is recorded in the status";
 const TRIED: &str = "every write is tried first, as a dry run of the server";
 
 impl Engine {
-    pub(super) fn advance(
+    pub(in crate::engine) fn advance(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
