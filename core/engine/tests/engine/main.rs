@@ -52,5 +52,6 @@ mod sync_options;
 mod take_over;
 mod touched;
 mod transcripts;
+mod waiting;
 mod waves;
 mod windows;

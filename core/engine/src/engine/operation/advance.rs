@@ -6,6 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use super::deadline::INFO_EXPIRED;
 use super::resume::INFO_STOPPED;
 use super::start::names_commits;
+use super::waiting::waiting_message;
 use super::work::{Work, wants_place};
 use super::{INFO_NAMED, OperationRun, Stage, info};
 use crate::effect::Freshness;
@@ -13,8 +14,8 @@ use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
 use crate::journal::Cause;
-use crate::limits::{MAX_WRITES_IN_FLIGHT, MESSAGE_LENGTH, NAMED_IN_MESSAGE};
-use crate::machine::{HookTask, TaskState, WriteTask};
+use crate::limits::{MAX_WRITES_IN_FLIGHT, MESSAGE_LENGTH};
+use crate::machine::TaskState;
 use crate::plan::TaskAction;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
@@ -362,43 +363,5 @@ fn also(failed: &str, waiting: &str) -> String {
     match waiting {
         "" => failed.to_owned(),
         waiting => format!("{failed}; {waiting}"),
-    }
-}
-
-/// What an operation waits for, why, since when and until when. How far a rollout is changes with every pod: the brief message leaves that
-/// out, but not what the cluster refused.
-fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
-    let Some((first, count)) = operation.work.told() else {
-        return String::new();
-    };
-    let Some((_, task, run)) = operation.at(first) else {
-        return String::new();
-    };
-    let what = match &run.state {
-        TaskState::Write(WriteTask::AwaitingHealth { .. }) => "healthy state of",
-        TaskState::Write(_) => "write of",
-        TaskState::Hook(
-            HookTask::Releasing { .. }
-            | HookTask::Released { .. }
-            | HookTask::DeletingPrevious { .. }
-            | HookTask::PreviousFinalizing { .. },
-        ) => "deletion of the earlier hook",
-        TaskState::Hook(_) => "completion of hook",
-        TaskState::Prune(crate::machine::PruneTask::AwaitingConfirmation) => "confirmation to prune",
-        TaskState::Prune(_) | TaskState::Milestone { .. } => "deletion of",
-    };
-    let first = format!("{what} {}", task.key);
-    let why = run.message.as_str();
-    let is_failure = run.state.attempts().is_some_and(|attempts| attempts > 0) || why.starts_with("Degraded");
-    let is_news = is_failure || why.starts_with("waiting for the list of");
-    let is_told = !why.is_empty() && (with_progress || is_news);
-    let why = if is_told { format!(" ({why})") } else { String::new() };
-    let times = match (run.begun, run.until) {
-        (Some(since), Some(until)) => format!(", since {since}, until {until}"),
-        _ => String::new(),
-    };
-    match count - NAMED_IN_MESSAGE {
-        0 => format!("waiting for {first}{why}{times}"),
-        more => format!("waiting for {first}{why}{times}, and for {more} more"),
     }
 }

@@ -29,6 +29,7 @@ mod rehearse;
 mod resume;
 mod start;
 mod validate;
+mod waiting;
 pub(in crate::engine) use approved::{Approved, take_approved};
 pub(in crate::engine) use attempted::last_attempt;
 pub(in crate::engine) use hook::{hook_outcome, is_held};
