@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use capstan_engine::Event;
 use capstan_model::ResourceKey;
 use serde_json::json;
 
-use crate::rig::{Rig, Run, config, hook, workload};
+use crate::rig::{Rig, Run, config, hook, id, workload};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -113,4 +114,75 @@ fn who_holds_the_earlier_run_of_a_hook_is_named() {
     let told = message(&run);
     let why = "waiting for deletion of the earlier hook Job/prod/before (held by finalizer example.com/hold, since ";
     assert!(told.contains(why), "{told}");
+}
+
+/// No row of a sync that was stopped says that it goes on.
+#[test]
+fn what_waited_for_its_approval_when_the_sync_was_stopped_was_left() {
+    let mut run = to_prune(json!({"argocd.argoproj.io/sync-options": "Prune=confirm"}));
+    let mut deployment = workload("Deployment", "web", 0, "1");
+    deployment["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"] = json!("0");
+    run.push(vec![config("stays", 0, "1"), deployment]);
+    run.settle(MINUTE);
+    message(&run);
+    run.handle(Event::TerminateRequested {
+        id: id(),
+        by: "ada".into(),
+    });
+    run.settle(MINUTE);
+    assert_eq!(run.rig.status("/operationState/phase"), "Failed", "{}", run.journal());
+    let rows = run.rig.resource["status"]["operationState"]["syncResult"]["resources"].clone();
+    let rows = rows.as_array().expect("there are rows");
+    let row = rows.iter().find(|row| row["name"] == "goes").expect("it is told");
+    assert_eq!(row["status"], "PruneSkipped", "{row}");
+    assert_eq!(
+        row["message"], "left: it was not confirmed before the sync ended",
+        "{row}"
+    );
+    assert!(rows.iter().all(|row| row["hookPhase"] != "Running"), "{rows:?}");
+}
+
+/// Nor does one of a sync that was stopped while it waited for a rollout.
+#[test]
+fn what_was_waited_for_when_the_sync_ended_is_said_to_be_written() {
+    let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1"), config("later", 1, "1")]);
+    rig.cluster.silent.insert("web".into());
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    run.handle(Event::TerminateRequested {
+        id: id(),
+        by: "ada".into(),
+    });
+    run.settle(MINUTE);
+    let rows = run.rig.resource["status"]["operationState"]["syncResult"]["resources"].clone();
+    let row = &rows[0];
+    assert_eq!(
+        (&row["name"], &row["status"]),
+        (&json!("web"), &json!("Synced")),
+        "{rows}"
+    );
+    assert_eq!(row["message"], "not seen to be healthy before the sync ended", "{rows}");
+    assert_eq!(row["hookPhase"], "Failed", "{rows}");
+}
+
+/// Whoever stops a sync does not take away why it had failed.
+#[test]
+fn why_a_sync_had_failed_is_still_said_when_it_is_stopped() {
+    for hooks in [vec![], vec![hook("undo", "SyncFail")]] {
+        let mut rig = Rig::new([vec![config("a", 0, "1")], hooks].concat());
+        rig.cluster.refused.insert("a".into());
+        rig.cluster.silent.insert("undo".into());
+        let mut run = rig.start(Vec::new());
+        run.settle(Duration::from_secs(1));
+        assert_eq!(run.rig.status("/operationState/phase"), "Running", "{}", run.journal());
+        run.handle(Event::TerminateRequested {
+            id: id(),
+            by: "ada".into(),
+        });
+        run.settle(Duration::from_secs(1));
+        let told = run.rig.status("/operationState/message");
+        let expected = "operation terminated by ada; before: one or more tasks failed: ConfigMap/prod/a: ";
+        assert!(told.starts_with(expected), "{told}");
+        assert!(!told.contains("attempt ") && !told.contains("undo"), "{told}");
+    }
 }

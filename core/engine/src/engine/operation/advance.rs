@@ -24,6 +24,9 @@ use crate::settings::Guards;
 const RECORDED: &str = "what is to be done is recorded in the status";
 const TRIED: &str = "every write is tried first, as a dry run of the server";
 
+/// How what failed is told.
+const FAILED: &str = "one or more tasks failed: ";
+
 impl Engine {
     pub(in crate::engine) fn advance(
         &mut self,
@@ -136,6 +139,9 @@ impl Engine {
                 operation.set_info(INFO_STOPPED, by.clone());
             }
             operation.is_stopping = true;
+            if self.settings.guards == Guards::Capstan {
+                operation.stopped_in = failure_so_far(operation);
+            }
             self.enter(now, app, operation, Stage::Terminating { by });
         }
     }
@@ -339,9 +345,26 @@ fn prunes_after_failure(operation: &OperationRun, action: TaskAction) -> bool {
     action == TaskAction::Prune && operation.work.has_failed() && sabotage::is(Sabotage::PrunesAfterFailure)
 }
 
+/// What an operation has failed by that is not over: what follows, or followed, is told behind it.
+fn failure_so_far(operation: &OperationRun) -> String {
+    let message = &operation.message;
+    match operation.stage {
+        Stage::BackingOff { .. } => before_attempt(message).to_owned(),
+        _ if operation.work.has_failed() => failed_message(operation),
+        // As an earlier process recorded it.
+        _ if message.starts_with(FAILED) => before_attempt(message).to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Without the attempt that is not made.
+fn before_attempt(message: &str) -> &str {
+    message.rsplit_once("; attempt ").map_or(message, |(why, _)| why)
+}
+
 /// What failed, as far as a status holds it.
 fn failed_message(operation: &OperationRun) -> String {
-    let mut message = "one or more tasks failed: ".to_owned();
+    let mut message = FAILED.to_owned();
     let mut failed = operation.work.failed().filter_map(|position| operation.at(position));
     let mut separator = "";
     for (_, task, run) in failed.by_ref() {

@@ -394,6 +394,11 @@ impl Engine {
             "" => "operation terminated".to_owned(),
             by => format!("operation terminated by {by}"),
         };
+        if !operation.stopped_in.is_empty() {
+            operation
+                .message
+                .push_str(&format!("; before: {}", operation.stopped_in));
+        }
         self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
     }
 }

@@ -179,6 +179,8 @@ pub(crate) struct OperationRun {
     pub(crate) unrecorded: BTreeSet<NodeIndex>,
     /// It was told to stop, by a person or its deadline; in an earlier process, perhaps.
     pub(crate) is_stopping: bool,
+    /// What it had failed by when it was told to stop.
+    pub(crate) stopped_in: String,
     /// A newer commit supersedes it: nothing of it begins, and it ends when what is under way has.
     pub(crate) yields: bool,
     /// It goes on when the status says what it is.
@@ -241,6 +243,7 @@ impl OperationRun {
             unlooked: BTreeSet::new(),
             unrecorded: BTreeSet::new(),
             is_stopping: false,
+            stopped_in: String::new(),
             yields: false,
             awaits_record: false,
             parity: None,

@@ -7,6 +7,8 @@ use crate::event::ResolvedRevision;
 use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
 
+const UNCONFIRMED: &str = "waiting for confirmation";
+
 impl OperationRun {
     /// Everything that must be known after a crash, and what people want to read.
     pub(crate) fn record(&self, finished_at: Option<Timestamp>) -> OperationState {
@@ -37,6 +39,11 @@ impl OperationRun {
             // Not planned again yet: what an earlier process recorded stays recorded.
             None if self.tasks.is_empty() => self.restored.clone(),
             None => results.chain(self.refused.iter().cloned()).collect(),
+        };
+        let is_over = finished_at.is_some() && self.parity.is_none() && self.phase() != OperationPhase::Succeeded;
+        let results = match is_over {
+            true => results.into_iter().map(closed).collect(),
+            false => results,
         };
         OperationState {
             operation,
@@ -130,7 +137,7 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
         },
         TaskState::Prune(state) => match state {
             PruneTask::Blocked => return false,
-            PruneTask::AwaitingConfirmation => (None, OperationPhase::Running, "waiting for confirmation"),
+            PruneTask::AwaitingConfirmation => (None, OperationPhase::Running, UNCONFIRMED),
             PruneTask::Deleting { .. } | PruneTask::Finalizing { .. } => (None, OperationPhase::Running, ""),
             PruneTask::BackingOff { why, .. } => (None, OperationPhase::Running, why.as_str()),
             PruneTask::Pruned => (Some(ResultCode::Pruned), OperationPhase::Succeeded, "pruned"),
@@ -143,6 +150,29 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
     result.hook_phase = Some(phase);
     result.message = clipped(message);
     true
+}
+
+/// The row of an operation that has ended: nothing of it goes on.
+fn closed(mut row: ResourceResult) -> ResourceResult {
+    if row.hook_phase != Some(OperationPhase::Running) {
+        return row;
+    }
+    let (status, why) = match row.status {
+        _ if row.message == UNCONFIRMED => {
+            row.message.clear();
+            (
+                ResultCode::PruneSkipped,
+                "left: it was not confirmed before the sync ended",
+            )
+        }
+        Some(status) => (status, "not seen to be healthy before the sync ended"),
+        None => (ResultCode::SyncFailed, "not done when the sync ended"),
+    };
+    let was = std::mem::take(&mut row.message);
+    let separator = if was.is_empty() { "" } else { "; " };
+    row.message = clipped(&format!("{why}{separator}{was}"));
+    (row.status, row.hook_phase) = (Some(status), Some(OperationPhase::Failed));
+    row
 }
 
 /// At most so much of a message goes into a resource.
