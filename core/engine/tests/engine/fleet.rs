@@ -231,7 +231,7 @@ impl Fleet {
         self.log[self.log.len().saturating_sub(40)..].join("\n")
     }
 
-    fn see(&mut self, object: Value) {
+    pub(crate) fn see(&mut self, object: Value) {
         if self
             .cluster
             .watched

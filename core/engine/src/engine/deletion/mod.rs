@@ -27,7 +27,7 @@ mod stored;
 use std::collections::BTreeMap;
 
 use capstan_model::{
-    ApplicationId, HookType, OperationPhase, POST_DELETE_FINALIZER, PRE_DELETE_FINALIZER, ResourceKey, Timestamp,
+    ApplicationId, HookType, POST_DELETE_FINALIZER, PRE_DELETE_FINALIZER, ResourceKey, Timestamp,
     is_resources_finalizer,
 };
 use serde_json::json;
@@ -121,12 +121,6 @@ pub(in crate::engine) fn finalizer_of(phase: HookType) -> &'static str {
 
 impl Engine {
     pub(super) fn step_deletion(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) {
-        if let Some(operation) = app.operation.take() {
-            let mut ended = operation.record(Some(now));
-            ended.phase = OperationPhase::Failed;
-            ended.message = "stopped: the Application is being deleted".into();
-            app.remember(ended);
-        }
         app.is_paused = false;
         app.deletion.waits.clear();
         app.deletion.next = None;
@@ -134,6 +128,9 @@ impl Engine {
             return;
         }
         let Some(stage) = Stage::of(app) else {
+            if self.may_write(app) && self.stops_sync(now, app, gate) {
+                return self.tell_waits(now, app);
+            }
             self.wait_for_others(now, app);
             return;
         };
@@ -152,11 +149,21 @@ impl Engine {
                 .push(format!("waiting for cluster {cluster} to answer"));
         } else if let Some(why) = self.paused(app) {
             app.deletion.waits.push(why);
+        } else if self.stops_sync(now, app, gate) {
+            // Nothing of the deletion begins beside a hook of the sync.
         } else if is_due && !self.waits_for_dependents(now, app, stage) && !self.waits_for_approval(now, app, stage) {
             app.deletion_retry = None;
             self.go_on_deleting(now, app, gate, stage);
         }
         self.tell_waits(now, app);
+    }
+
+    /// Is the sync that ran still being stopped?
+    fn stops_sync(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate) -> bool {
+        let wait = self.stop_for_deletion(now, app, gate);
+        let is_stopping = wait.is_some();
+        app.deletion.waits.extend(wait);
+        is_stopping
     }
 
     fn go_on_deleting(&mut self, now: Timestamp, app: &mut ApplicationState, gate: &Gate, stage: Stage) {

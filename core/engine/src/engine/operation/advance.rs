@@ -6,6 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use super::deadline::INFO_EXPIRED;
 use super::resume::INFO_STOPPED;
 use super::start::names_commits;
+use super::waiting::waiting_message;
 use super::work::{Work, wants_place};
 use super::{INFO_NAMED, OperationRun, Stage, info};
 use crate::effect::Freshness;
@@ -13,8 +14,8 @@ use crate::engine::Engine;
 use crate::engine::gate::Gate;
 use crate::engine::state::ApplicationState;
 use crate::journal::Cause;
-use crate::limits::{MAX_WRITES_IN_FLIGHT, MESSAGE_LENGTH, NAMED_IN_MESSAGE};
-use crate::machine::{HookTask, TaskState, WriteTask};
+use crate::limits::{MAX_WRITES_IN_FLIGHT, MESSAGE_LENGTH};
+use crate::machine::TaskState;
 use crate::plan::TaskAction;
 use crate::sabotage::{self, Sabotage};
 use crate::settings::Guards;
@@ -23,8 +24,11 @@ use crate::settings::Guards;
 const RECORDED: &str = "what is to be done is recorded in the status";
 const TRIED: &str = "every write is tried first, as a dry run of the server";
 
+/// How what failed is told.
+const FAILED: &str = "one or more tasks failed: ";
+
 impl Engine {
-    pub(super) fn advance(
+    pub(in crate::engine) fn advance(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
@@ -57,7 +61,14 @@ impl Engine {
         }
         if operation.stage == Stage::Running {
             self.expire_tasks(now, app, operation);
+            self.yield_to_newer(app, operation);
             self.run_tasks(now, app, operation, gate);
+            // The last hook may just have ended; and what has come to its own end is not superseded.
+            if !operation.work.is_done() && !operation.work.has_failed() {
+                self.supersede(now, app, operation);
+            }
+        }
+        if operation.stage == Stage::Running {
             self.conclude(now, app, operation);
         }
         if operation.stage == Stage::Failing {
@@ -128,6 +139,9 @@ impl Engine {
                 operation.set_info(INFO_STOPPED, by.clone());
             }
             operation.is_stopping = true;
+            if self.settings.guards == Guards::Capstan {
+                operation.stopped_in = failure_so_far(operation);
+            }
             self.enter(now, app, operation, Stage::Terminating { by });
         }
     }
@@ -210,7 +224,7 @@ impl Engine {
         }
         let fails = operation.stage == Stage::Failing;
         // A failure stops everything that has not begun; what is under way ends.
-        let is_stopped = !fails && operation.work.has_failed();
+        let is_stopped = !fails && (operation.work.has_failed() || operation.yields);
         let is_last_resort = phase == SyncPhase::SyncFail;
         let is_wanted = is_last_resort == fails || sabotage::is(Sabotage::AlwaysRunsSyncFail);
         let is_its_turn = operation.work.is_its_turn(position) && !is_stopped;
@@ -331,9 +345,26 @@ fn prunes_after_failure(operation: &OperationRun, action: TaskAction) -> bool {
     action == TaskAction::Prune && operation.work.has_failed() && sabotage::is(Sabotage::PrunesAfterFailure)
 }
 
+/// What an operation has failed by that is not over: what follows, or followed, is told behind it.
+fn failure_so_far(operation: &OperationRun) -> String {
+    let message = &operation.message;
+    match operation.stage {
+        Stage::BackingOff { .. } => before_attempt(message).to_owned(),
+        _ if operation.work.has_failed() => failed_message(operation),
+        // As an earlier process recorded it.
+        _ if message.starts_with(FAILED) => before_attempt(message).to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Without the attempt that is not made.
+fn before_attempt(message: &str) -> &str {
+    message.rsplit_once("; attempt ").map_or(message, |(why, _)| why)
+}
+
 /// What failed, as far as a status holds it.
 fn failed_message(operation: &OperationRun) -> String {
-    let mut message = "one or more tasks failed: ".to_owned();
+    let mut message = FAILED.to_owned();
     let mut failed = operation.work.failed().filter_map(|position| operation.at(position));
     let mut separator = "";
     for (_, task, run) in failed.by_ref() {
@@ -355,43 +386,5 @@ fn also(failed: &str, waiting: &str) -> String {
     match waiting {
         "" => failed.to_owned(),
         waiting => format!("{failed}; {waiting}"),
-    }
-}
-
-/// What an operation waits for, why, since when and until when. How far a rollout is changes with every pod: the brief message leaves that
-/// out, but not what the cluster refused.
-fn waiting_message(operation: &OperationRun, with_progress: bool) -> String {
-    let Some((first, count)) = operation.work.told() else {
-        return String::new();
-    };
-    let Some((_, task, run)) = operation.at(first) else {
-        return String::new();
-    };
-    let what = match &run.state {
-        TaskState::Write(WriteTask::AwaitingHealth { .. }) => "healthy state of",
-        TaskState::Write(_) => "write of",
-        TaskState::Hook(
-            HookTask::Releasing { .. }
-            | HookTask::Released { .. }
-            | HookTask::DeletingPrevious { .. }
-            | HookTask::PreviousFinalizing { .. },
-        ) => "deletion of the earlier hook",
-        TaskState::Hook(_) => "completion of hook",
-        TaskState::Prune(crate::machine::PruneTask::AwaitingConfirmation) => "confirmation to prune",
-        TaskState::Prune(_) | TaskState::Milestone { .. } => "deletion of",
-    };
-    let first = format!("{what} {}", task.key);
-    let why = run.message.as_str();
-    let is_failure = run.state.attempts().is_some_and(|attempts| attempts > 0) || why.starts_with("Degraded");
-    let is_news = is_failure || why.starts_with("waiting for the list of");
-    let is_told = !why.is_empty() && (with_progress || is_news);
-    let why = if is_told { format!(" ({why})") } else { String::new() };
-    let times = match (run.begun, run.until) {
-        (Some(since), Some(until)) => format!(", since {since}, until {until}"),
-        _ => String::new(),
-    };
-    match count - NAMED_IN_MESSAGE {
-        0 => format!("waiting for {first}{why}{times}"),
-        more => format!("waiting for {first}{why}{times}, and for {more} more"),
     }
 }

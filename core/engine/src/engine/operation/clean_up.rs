@@ -22,12 +22,14 @@ use crate::engine::state::{ApplicationState, InFlight};
 use crate::event::{Deletion, WriteError};
 use crate::guard::{DeleteReason, stays_between_runs};
 use crate::machine::{HookTask, TaskState};
+use crate::settings::Guards;
 
 /// Requests to delete a hook before it is left where it is.
 const ATTEMPTS: u32 = 6;
 /// So long a delete waits until it can be asked for.
 const PATIENCE: Duration = Duration::from_mins(10);
 const TERMINATED: &str = "terminated";
+const DELETION: &str = "the deletion of the Application";
 const STOPS: &str = "the operation is being terminated";
 
 /// The hooks that are to be deleted before the operation ends.
@@ -377,7 +379,9 @@ impl Engine {
         let is_known = self.take_recorded(now, app, operation);
         self.look_before_the_end(now, app, operation);
         let is_clean = self.go_on_cleaning(now, app, operation) && operation.unlooked.is_empty() && is_known;
-        let is_halfway = self.finish_recreating(now, app, operation, gate);
+        // What goes with its Application is not made anew for that.
+        let goes = app.application.metadata.deletion_timestamp.is_some() && app.application.cascades();
+        let is_halfway = !goes && self.finish_recreating(now, app, operation, gate);
         if !is_clean || is_halfway || app.in_flight.has_tasks() {
             return;
         }
@@ -390,7 +394,50 @@ impl Engine {
             "" => "operation terminated".to_owned(),
             by => format!("operation terminated by {by}"),
         };
+        if !operation.stopped_in.is_empty() {
+            operation
+                .message
+                .push_str(&format!("; before: {}", operation.stopped_in));
+        }
         self.enter(now, app, operation, Stage::Ended(OperationPhase::Failed));
+    }
+}
+
+impl Engine {
+    /// The Application is being deleted: the operation is stopped as at a person's word, before anything else of the deletion. Gives what that
+    /// waits for, as long as it is not over.
+    pub(in crate::engine) fn stop_for_deletion(
+        &mut self,
+        now: Timestamp,
+        app: &mut ApplicationState,
+        gate: &Gate,
+    ) -> Option<String> {
+        // What was at its end may want another attempt: that is stopped in its turn.
+        for _ in 0..2 {
+            let mut operation = app.operation.take()?;
+            if self.settings.guards == Guards::Argo {
+                let mut ended = operation.record(Some(now));
+                ended.phase = OperationPhase::Failed;
+                ended.message = format!("operation terminated by {DELETION}");
+                app.remember(ended);
+                return None;
+            }
+            if !matches!(operation.stage, Stage::Terminating { .. }) {
+                app.terminate_by = Some(DELETION.to_owned());
+            }
+            self.advance(now, app, &mut operation, gate);
+            if operation.ended().is_none() {
+                app.operation = Some(operation);
+                break;
+            }
+            self.finish(now, app, operation);
+        }
+        let operation = app.operation.as_ref()?;
+        let what = match &operation.clean_up.message() {
+            Some(message) => format!(": {message}"),
+            None => String::new(),
+        };
+        Some(format!("the sync that runs is stopped first{what}"))
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::OperationRun;
 use super::ordinary::set_message;
+use super::waiting::held_by;
 use super::write::{attempts, located, retry_at};
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
@@ -205,13 +206,15 @@ impl Engine {
             }
             HookTask::PreviousFinalizing { uid } => {
                 let key = &operation.plan.task(node).key;
-                let is_there = match self.cluster(app).map(|cluster| cluster.existence(key)) {
-                    Some((_, Some(live))) => live.uid() == uid,
-                    Some((Existence::Missing, None)) => false,
-                    _ => true,
+                let (is_there, held) = match self.cluster(app).map(|cluster| cluster.existence(key)) {
+                    Some((_, Some(live))) => (live.uid() == uid, held_by(live)),
+                    Some((Existence::Missing, None)) => (false, None),
+                    _ => (true, None),
                 };
                 if !is_there && self.may_write(app) {
                     self.launch_hook(now, app, operation, node, gate);
+                } else if is_there {
+                    set_message(operation, node, held.unwrap_or_default());
                 }
             }
             HookTask::Running { uid } => self.watch_hook(now, app, operation, node, &uid),

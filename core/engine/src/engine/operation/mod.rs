@@ -30,6 +30,7 @@ mod rehearse;
 mod resume;
 mod start;
 mod validate;
+mod waiting;
 pub(in crate::engine) use approved::{Approved, take_approved};
 pub(in crate::engine) use attempted::last_attempt;
 pub(in crate::engine) use hook::{hook_outcome, is_held};
@@ -179,6 +180,10 @@ pub(crate) struct OperationRun {
     pub(crate) unrecorded: BTreeSet<NodeIndex>,
     /// It was told to stop, by a person or its deadline; in an earlier process, perhaps.
     pub(crate) is_stopping: bool,
+    /// What it had failed by when it was told to stop.
+    pub(crate) stopped_in: String,
+    /// A newer commit supersedes it: nothing of it begins, and it ends when what is under way has.
+    pub(crate) yields: bool,
     /// It goes on when the status says what it is.
     pub(crate) awaits_record: bool,
     /// With `guards: argo`: the operation as Argo CD carries it out.
@@ -239,6 +244,8 @@ impl OperationRun {
             unlooked: BTreeSet::new(),
             unrecorded: BTreeSet::new(),
             is_stopping: false,
+            stopped_in: String::new(),
+            yields: false,
             awaits_record: false,
             parity: None,
             rehearsal: None,
@@ -396,46 +403,6 @@ impl OperationRun {
         self.work.is_active()
     }
 
-    /// An operation that an earlier process began.
-    pub(crate) fn restore(state: &OperationState) -> Self {
-        let result = state.sync_result.clone().unwrap_or_default();
-        let commit = |revision: &String| ResolvedRevision {
-            revision: revision.clone(),
-            ..ResolvedRevision::default()
-        };
-        let namespace = result.managed_namespace_metadata.clone();
-        let mut revisions: Vec<ResolvedRevision> = result.revisions.iter().map(commit).collect();
-        let sync = state.operation.sync.clone().unwrap_or_default();
-        for revision in [&result.revision, &sync.revision] {
-            if revisions.is_empty() && !revision.is_empty() {
-                revisions.push(commit(revision));
-            }
-        }
-        let sources = match result.source {
-            Some(source) => vec![source],
-            None => result.sources,
-        };
-        let mut run = Self::new(
-            recorded_number(state),
-            state.operation.clone(),
-            sources,
-            state.started_at,
-        );
-        run.namespace = namespace;
-        run.attempt = state.retry_count;
-        run.revisions = revisions;
-        run.restored = result.resources;
-        run.is_durable = true;
-        run.is_stopping = state.phase == OperationPhase::Terminating;
-        let retry_at = info(&state.operation, INFO_RETRY_AT).and_then(|text| text.parse().ok());
-        if let Some(until) = retry_at {
-            run.stage = Stage::BackingOff { until };
-        }
-        run.message.clone_from(&state.message);
-        run.brief.clone_from(&state.message);
-        run
-    }
-
     /// Enters another attempt.
     pub(crate) fn begin_attempt(&mut self) {
         self.attempt += 1;
@@ -449,7 +416,7 @@ impl OperationRun {
         self.clean_up = CleanUp::default();
         self.unlooked.clear();
         self.unrecorded.clear();
-        self.awaits_record = false;
+        (self.yields, self.awaits_record) = (false, false);
         self.parity = None;
         self.rehearsal = None;
         self.waves_begun.clear();

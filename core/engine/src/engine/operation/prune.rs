@@ -6,6 +6,7 @@ use capstan_model::{AppProject, PruneOption, ResourceKey, SyncOptions, Timestamp
 use petgraph::stable_graph::NodeIndex;
 
 use super::OperationRun;
+use super::waiting::held_by;
 use super::write::{attempts, retry_at};
 use crate::effect::Propagation;
 use crate::engine::Engine;
@@ -20,6 +21,10 @@ use crate::plan::Selection;
 use crate::policy::{Authorized, Verb};
 use crate::sabotage::{self, Sabotage};
 use crate::targets::Targets;
+
+const FINALIZING: &str = "deletion was accepted; finalizers and what it owns are being dealt with";
+/// True after a start, of an Application that is new, and after another replica led.
+const YOUNG: &str = "this controller has worked on the Application for a moment only";
 
 impl Engine {
     pub(super) fn launch_prune(
@@ -149,15 +154,15 @@ impl Engine {
         need(key, live, targets, home(app, options))
     }
 
-    /// Does the prune wait, since the process is young? Says so.
+    /// Does the prune wait, since this process has not seen it for long? Says so.
     pub(super) fn must_wait(&self, app: &ApplicationState, operation: &mut OperationRun, node: NodeIndex) -> bool {
         let Some(until) = self.warming_up(app) else {
             return false;
         };
         if let Some(run) = operation.tasks.get_mut(&node) {
             run.message = match until {
-                Some(until) => format!("the controller has just started: nothing is deleted before {until}"),
-                None => "the controller has just started, and not everything is listed yet".to_owned(),
+                Some(until) => format!("{YOUNG}: nothing is deleted before {until}"),
+                None => format!("{YOUNG}, and not everything is listed yet"),
             };
         }
         true
@@ -175,9 +180,7 @@ impl Engine {
             PruneTask::PruneSkipped(why) | PruneTask::PruneFailed(why) | PruneTask::BackingOff { why, .. } => {
                 why.clone()
             }
-            PruneTask::Finalizing { .. } => {
-                "deletion was accepted; finalizers and what it owns are being dealt with".into()
-            }
+            PruneTask::Finalizing { .. } => FINALIZING.into(),
             _ => String::new(),
         };
         self.set(now, app, operation, node, TaskState::Prune(state), message);
@@ -209,13 +212,15 @@ impl Engine {
             }
             PruneTask::Finalizing { uid } => {
                 let key = &operation.plan.task(node).key;
-                let is_gone = match self.cluster(app).map(|cluster| cluster.existence(key)) {
-                    Some((_, Some(live))) => live.uid() != uid,
-                    Some((existence, None)) => existence == Existence::Missing,
-                    None => false,
+                let (is_gone, held) = match self.cluster(app).map(|cluster| cluster.existence(key)) {
+                    Some((_, Some(live))) => (live.uid() != uid, held_by(live)),
+                    Some((existence, None)) => (existence == Existence::Missing, None),
+                    None => (false, None),
                 };
                 if is_gone {
                     self.set_prune(now, app, operation, node, PruneTask::Pruned);
+                } else if let Some(run) = operation.tasks.get_mut(&node) {
+                    run.message = held.unwrap_or_else(|| FINALIZING.to_owned());
                 }
             }
             _ => {}

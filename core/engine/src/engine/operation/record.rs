@@ -2,9 +2,12 @@
 
 use capstan_model::{OperationPhase, OperationState, ResourceResult, ResultCode, SyncOperationResult, Timestamp};
 
-use super::OperationRun;
+use super::{INFO_RETRY_AT, OperationRun, Stage, info, recorded_number};
+use crate::event::ResolvedRevision;
 use crate::machine::{HookTask, PruneTask, TaskState, WriteTask};
 use crate::plan::TaskAction;
+
+const UNCONFIRMED: &str = "waiting for confirmation";
 
 impl OperationRun {
     /// Everything that must be known after a crash, and what people want to read.
@@ -37,6 +40,11 @@ impl OperationRun {
             None if self.tasks.is_empty() => self.restored.clone(),
             None => results.chain(self.refused.iter().cloned()).collect(),
         };
+        let is_over = finished_at.is_some() && self.parity.is_none() && self.phase() != OperationPhase::Succeeded;
+        let results = match is_over {
+            true => results.into_iter().map(closed).collect(),
+            false => results,
+        };
         OperationState {
             operation,
             phase: self.phase(),
@@ -57,6 +65,46 @@ impl OperationRun {
                 managed_namespace_metadata: self.namespace.clone(),
             }),
         }
+    }
+
+    /// An operation that an earlier process began.
+    pub(crate) fn restore(state: &OperationState) -> Self {
+        let result = state.sync_result.clone().unwrap_or_default();
+        let commit = |revision: &String| ResolvedRevision {
+            revision: revision.clone(),
+            ..ResolvedRevision::default()
+        };
+        let namespace = result.managed_namespace_metadata.clone();
+        let mut revisions: Vec<ResolvedRevision> = result.revisions.iter().map(commit).collect();
+        let sync = state.operation.sync.clone().unwrap_or_default();
+        for revision in [&result.revision, &sync.revision] {
+            if revisions.is_empty() && !revision.is_empty() {
+                revisions.push(commit(revision));
+            }
+        }
+        let sources = match result.source {
+            Some(source) => vec![source],
+            None => result.sources,
+        };
+        let mut run = Self::new(
+            recorded_number(state),
+            state.operation.clone(),
+            sources,
+            state.started_at,
+        );
+        run.namespace = namespace;
+        run.attempt = state.retry_count;
+        run.revisions = revisions;
+        run.restored = result.resources;
+        run.is_durable = true;
+        run.is_stopping = state.phase == OperationPhase::Terminating;
+        let retry_at = info(&state.operation, INFO_RETRY_AT).and_then(|text| text.parse().ok());
+        if let Some(until) = retry_at {
+            run.stage = Stage::BackingOff { until };
+        }
+        run.message.clone_from(&state.message);
+        run.brief.clone_from(&state.message);
+        run
     }
 }
 
@@ -89,7 +137,7 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
         },
         TaskState::Prune(state) => match state {
             PruneTask::Blocked => return false,
-            PruneTask::AwaitingConfirmation => (None, OperationPhase::Running, "waiting for confirmation"),
+            PruneTask::AwaitingConfirmation => (None, OperationPhase::Running, UNCONFIRMED),
             PruneTask::Deleting { .. } | PruneTask::Finalizing { .. } => (None, OperationPhase::Running, ""),
             PruneTask::BackingOff { why, .. } => (None, OperationPhase::Running, why.as_str()),
             PruneTask::Pruned => (Some(ResultCode::Pruned), OperationPhase::Succeeded, "pruned"),
@@ -102,6 +150,29 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
     result.hook_phase = Some(phase);
     result.message = clipped(message);
     true
+}
+
+/// The row of an operation that has ended: nothing of it goes on.
+fn closed(mut row: ResourceResult) -> ResourceResult {
+    if row.hook_phase != Some(OperationPhase::Running) {
+        return row;
+    }
+    let (status, why) = match row.status {
+        _ if row.message == UNCONFIRMED => {
+            row.message.clear();
+            (
+                ResultCode::PruneSkipped,
+                "left: it was not confirmed before the sync ended",
+            )
+        }
+        Some(status) => (status, "not seen to be healthy before the sync ended"),
+        None => (ResultCode::SyncFailed, "not done when the sync ended"),
+    };
+    let was = std::mem::take(&mut row.message);
+    let separator = if was.is_empty() { "" } else { "; " };
+    row.message = clipped(&format!("{why}{separator}{was}"));
+    (row.status, row.hook_phase) = (Some(status), Some(OperationPhase::Failed));
+    row
 }
 
 /// At most so much of a message goes into a resource.

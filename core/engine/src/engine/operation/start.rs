@@ -133,26 +133,37 @@ impl Engine {
         run
     }
 
-    /// A newer set of desired objects ends an automated operation at the next safe point. So a revert restores a stalled rollout.
-    fn supersede(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
+    /// Is there a newer set of desired objects, which ends it?
+    fn is_outdated(&self, app: &ApplicationState, operation: &OperationRun) -> bool {
         // Argo CD holds on to the old commit, and so does an Application that says so.
         let may_supersede = self.settings.guards == Guards::Capstan && app.application.annotation(SUPERSEDE) != "false";
-        let supersedes = may_supersede && app.refresh == Refresh::Compared;
+        let supersedes = may_supersede && app.refresh == Refresh::Compared && operation.is_automated();
         let Some(desired) = app.desired.as_ref().filter(|_| supersedes) else {
-            return;
+            return false;
         };
-        let is_newer = operation
-            .targets
-            .as_ref()
-            .is_some_and(|targets| targets.digest() != desired.targets.digest());
+        let targets = operation.targets.as_ref();
+        targets.is_some_and(|targets| targets.digest() != desired.targets.digest())
+    }
+
+    /// From now on nothing of an operation begins that is superseded, or everything may again.
+    pub(super) fn yield_to_newer(&self, app: &ApplicationState, operation: &mut OperationRun) {
+        let yields = self.is_outdated(app, operation);
+        if std::mem::replace(&mut operation.yields, yields) && !yields {
+            operation.work.wake_all();
+        }
+    }
+
+    /// A newer set of desired objects ends an automated operation at the next safe point. So a revert restores a stalled rollout.
+    pub(super) fn supersede(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
         let may_end = !matches!(
             operation.stage,
             Stage::CleaningUp(_) | Stage::Ended(_) | Stage::Terminating { .. }
         );
         let is_safe = app.writes_in_flight() == 0 && !operation.is_active();
-        if !(operation.is_automated() && is_newer && may_end && is_safe) {
+        let ends = may_end && is_safe && self.is_outdated(app, operation);
+        let Some(desired) = app.desired.as_ref().filter(|_| ends) else {
             return;
-        }
+        };
         let by = short(desired.revision()).to_owned();
         let cause = self.cause_of_desired(app);
         let waited = match operation.message.as_str() {
