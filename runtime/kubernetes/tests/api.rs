@@ -230,16 +230,15 @@ async fn applications(cluster: &Cluster) {
     apply(cluster, &project).await.unwrap();
     let mut missing = BTreeSet::from(["application", "invalid", "project"]);
     until(&mut events, |event| {
-        match event {
-            Event::ApplicationObserved(application) if application.metadata.name == "patient-portal" => {
-                missing.remove("application")
-            }
-            Event::ApplicationInvalid { application, .. } if application.metadata.name == "nowhere" => {
-                missing.remove("invalid")
-            }
-            Event::ProjectObserved(project) if project.metadata.name == "healthcare" => missing.remove("project"),
-            _ => false,
+        let (name, what) = match event {
+            Event::ApplicationObserved(application) => (&application.metadata.name, "application"),
+            Event::ApplicationInvalid { application, .. } => (&application.metadata.name, "invalid"),
+            Event::ProjectObserved(project) => (&project.metadata.name, "project"),
+            _ => return None,
         };
+        if ["patient-portal", "nowhere", "healthcare"].contains(&&**name) {
+            missing.remove(what);
+        }
         missing.is_empty().then_some(())
     })
     .await;

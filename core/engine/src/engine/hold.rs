@@ -92,14 +92,14 @@ impl Engine {
         app.hold = hold;
     }
 
-    /// Why no window lets an operation begin, or go on.
+    /// Why no window lets an operation begin, or go on; and what somebody can do about that.
     pub(super) fn shut_window(
         &self,
         now: Timestamp,
         app: &ApplicationState,
         operation: &OperationRun,
         gate: &Gate,
-    ) -> Option<String> {
+    ) -> Option<(String, &'static str)> {
         let project = gate.project().filter(|_| !operation.is_dry_run())?;
         let manual = !operation.is_automated();
         let has_begun = operation.stage != Stage::Planning || operation.attempt > 0 || !operation.restored.is_empty();
@@ -111,7 +111,8 @@ impl Engine {
             (false, true) => Attempt::Manual,
             (false, false) => Attempt::Automated,
         };
-        decide(project, &app.application, now, attempt).refusal
+        let decision = decide(project, &app.application, now, attempt);
+        Some((decision.refusal?, decision.remedy))
     }
 
     fn hold_of(&self, app: &ApplicationState, named: &BTreeSet<ApplicationId>) -> Hold {

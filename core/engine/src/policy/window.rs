@@ -38,6 +38,8 @@ pub enum Attempt {
 pub struct WindowDecision {
     /// Why not; `None` when it may be synced.
     pub refusal: Option<String>,
+    /// What somebody can do about that.
+    pub remedy: &'static str,
     /// When a window that speaks of the application opens or closes next.
     pub next_change: Option<Timestamp>,
 }
@@ -69,7 +71,23 @@ pub fn decide(project: &AppProject, application: &Application, now: Timestamp, a
         .first()
         .filter(|_| !is_lifted && !sabotage::is(Sabotage::IgnoresWindows))
         .map(|known| known.text(forbidding.len() - 1));
-    WindowDecision { refusal, next_change }
+    WindowDecision {
+        remedy: refusal.as_ref().map_or("", |_| remedy(&forbidding)),
+        refusal,
+        next_change,
+    }
+}
+
+/// Nobody is told to ask again when nothing will be different then. One that cannot be understood is lifted by nothing.
+fn remedy(forbidding: &[&Known<'_>]) -> &'static str {
+    let is_allow = forbidding.iter().all(|known| known.window.kind == "allow");
+    let waits = forbidding.iter().filter(|known| known.next_change.is_some()).count();
+    let opens = if is_allow { waits > 0 } else { waits == forbidding.len() };
+    match opens {
+        _ if forbidding.iter().any(|known| known.error.is_some()) => "correct the window",
+        true => "ask again then, or set manualSync of the window",
+        false => "change the window, or set its manualSync",
+    }
 }
 
 fn all(windows: &[&Known<'_>], test: impl Fn(&SyncWindow) -> bool) -> bool {
@@ -339,6 +357,32 @@ mod tests {
                 .refusal
                 .is_some()
         );
+    }
+
+    #[test]
+    fn nobody_is_told_to_ask_again_when_nothing_will_be_different_then() {
+        let remedy_of = |windows: &[Value]| {
+            let windows: Vec<Value> = windows.iter().map(window).collect();
+            decide(&project(&windows), &application(), at("08:30"), Attempt::Manual).remedy
+        };
+        let again = json!({"schedule": "30 8 * * *"});
+        let always = json!({"schedule": "0 * * * *", "duration": "2h"});
+        let never = json!({"kind": "allow", "schedule": "0 0 30 2 *"});
+        let later = json!({"kind": "allow", "schedule": "0 20 * * *"});
+        let wrong = json!({"duration": "soon"});
+        for (windows, remedy) in [
+            (vec![again.clone()], "ask again then, or set manualSync of the window"),
+            (vec![later.clone()], "ask again then, or set manualSync of the window"),
+            (
+                vec![never.clone(), later],
+                "ask again then, or set manualSync of the window",
+            ),
+            (vec![never], "change the window, or set its manualSync"),
+            (vec![again, always], "change the window, or set its manualSync"),
+            (vec![wrong], "correct the window"),
+        ] {
+            assert_eq!(remedy_of(&windows), remedy, "{windows:?}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn map(name: &str) -> ResourceKey {
 }
 
 /// Synced with two objects, of which the newest commit declares one.
-fn to_prune(annotations: serde_json::Value) -> Run {
+fn to_prune(annotations: &serde_json::Value) -> Run {
     let mut goes = config("goes", 0, "1");
     for (name, value) in annotations.as_object().into_iter().flatten() {
         goes["metadata"]["annotations"][name] = value.clone();
@@ -37,7 +37,7 @@ fn to_prune(annotations: serde_json::Value) -> Run {
 
 #[test]
 fn an_approval_that_is_missing_is_asked_for_and_one_that_does_not_count_is_told() {
-    let mut run = to_prune(json!({"argocd.argoproj.io/sync-options": "Prune=confirm"}));
+    let mut run = to_prune(&json!({"argocd.argoproj.io/sync-options": "Prune=confirm"}));
     let before = run.rig.now.to_string();
     run.rig.now = run.rig.now + MINUTE;
     run.push(vec![config("stays", 0, "1")]);
@@ -56,7 +56,7 @@ fn an_approval_that_is_missing_is_asked_for_and_one_that_does_not_count_is_told(
 
 #[test]
 fn what_is_not_deleted_yet_is_said_to_be_left_and_until_when() {
-    let run = to_prune(json!({}));
+    let run = to_prune(&json!({}));
     let mut rig = run.rig;
     rig.commit(vec![config("stays", 0, "1")]);
     let mut run = rig.start(Vec::new());
@@ -71,7 +71,7 @@ fn what_is_not_deleted_yet_is_said_to_be_left_and_until_when() {
 
 #[test]
 fn who_holds_an_object_that_is_pruned_is_named() {
-    let mut run = to_prune(json!({}));
+    let mut run = to_prune(&json!({}));
     run.edit(
         &map("goes"),
         &["metadata", "finalizers"],
@@ -119,7 +119,7 @@ fn who_holds_the_earlier_run_of_a_hook_is_named() {
 /// No row of a sync that was stopped says that it goes on.
 #[test]
 fn what_waited_for_its_approval_when_the_sync_was_stopped_was_left() {
-    let mut run = to_prune(json!({"argocd.argoproj.io/sync-options": "Prune=confirm"}));
+    let mut run = to_prune(&json!({"argocd.argoproj.io/sync-options": "Prune=confirm"}));
     let mut deployment = workload("Deployment", "web", 0, "1");
     deployment["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"] = json!("0");
     run.push(vec![config("stays", 0, "1"), deployment]);
@@ -185,4 +185,38 @@ fn why_a_sync_had_failed_is_still_said_when_it_is_stopped() {
         assert!(told.starts_with(expected), "{told}");
         assert!(!told.contains("attempt ") && !told.contains("undo"), "{told}");
     }
+}
+
+/// What comes late in its wave is told how long the wave may take, and not what was left of that.
+#[test]
+fn the_deadline_of_a_wave_is_told_as_it_was_set() {
+    let mut second = workload("Deployment", "second", 0, "1");
+    second["metadata"]["annotations"]["capstan.dev/depends-on"] = json!("apps/Deployment/first");
+    let mut rig = Rig::new(vec![
+        workload("Deployment", "first", 0, "1"),
+        second,
+        config("later", 1, "1"),
+    ]);
+    rig.resource["metadata"]["annotations"] = json!({"capstan.dev/wave-timeout": "5s"});
+    rig.resource["spec"]["syncPolicy"]["retry"] = json!({"limit": 0});
+    rig.cluster.silent.extend(["first".to_owned(), "second".to_owned()]);
+    let mut run = rig.start(Vec::new());
+    run.settle(Duration::from_secs(1));
+    run.rig.now = run.rig.now + Duration::from_secs(1);
+    let first = run
+        .rig
+        .cluster
+        .work(&ResourceKey::new("apps", "Deployment", "prod", "first"));
+    run.see(first);
+    run.settle(Duration::from_secs(5));
+    let message = run.rig.status("/operationState/message");
+    assert!(
+        message.contains("Deployment/prod/second: its wave was not done within 5s; this was waited for since "),
+        "{message}\n{}",
+        run.journal()
+    );
+    assert!(
+        message.contains("capstan.dev/wave-timeout of the Application"),
+        "{message}"
+    );
 }

@@ -83,6 +83,29 @@ pub(crate) fn a_person_is_refused_at_once_and_told_until_when() {
     }
 }
 
+/// A window that nothing opens: to ask again would be refused again.
+#[test]
+fn who_is_refused_for_good_is_told_what_to_change() {
+    for (schedule, fields, remedy) in [
+        (
+            "0 * * * *",
+            json!({"duration": "2h"}),
+            "; change the window, or set its manualSync",
+        ),
+        ("0 0 * * *", json!({"duration": "soon"}), "; correct the window"),
+    ] {
+        let mut fleet = fleet(&deny(schedule, &fields));
+        fleet.create(application("shop"), vec![config("a", 0, "1")]);
+        fleet.patch("shop", &json!({"operation": {"sync": {}}}));
+        fleet.settle(MINUTE);
+        let message = fleet.status("shop", "/operationState/message");
+        assert!(
+            message.starts_with("refused: ") && message.ends_with(remedy),
+            "{message}"
+        );
+    }
+}
+
 #[test]
 fn a_dry_run_may_always_be_asked_for() {
     let mut fleet = fleet(&deny("30 8 * * *", &json!({})));

@@ -59,18 +59,7 @@ impl Engine {
         if operation.stage == Stage::Rehearsing {
             self.rehearse(now, app, operation, gate);
         }
-        if operation.stage == Stage::Running {
-            self.expire_tasks(now, app, operation);
-            self.yield_to_newer(app, operation);
-            self.run_tasks(now, app, operation, gate);
-            // The last hook may just have ended; and what has come to its own end is not superseded.
-            if !operation.work.is_done() && !operation.work.has_failed() {
-                self.supersede(now, app, operation);
-            }
-        }
-        if operation.stage == Stage::Running {
-            self.conclude(now, app, operation);
-        }
+        self.step_running(now, app, operation, gate);
         if operation.stage == Stage::Failing {
             self.expire_tasks(now, app, operation);
             self.run_tasks(now, app, operation, gate);
@@ -82,6 +71,21 @@ impl Engine {
         }
         if let Stage::Terminating { by } = operation.stage.clone() {
             self.step_termination(now, app, operation, &by, gate);
+        }
+    }
+
+    fn step_running(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun, gate: &Gate) {
+        if operation.stage == Stage::Running {
+            self.expire_tasks(now, app, operation);
+            self.yield_to_newer(app, operation);
+            self.run_tasks(now, app, operation, gate);
+            // The last hook may just have ended; and what has come to its own end is not superseded.
+            if !operation.work.is_done() && !operation.work.has_failed() {
+                self.supersede(now, app, operation);
+            }
+        }
+        if operation.stage == Stage::Running {
+            self.conclude(now, app, operation);
         }
     }
 

@@ -67,15 +67,8 @@ impl Engine {
                 "" => String::new(),
                 message => format!(": {message}"),
             };
-            let waited = now.since(since);
-            let is_of_wave = own_timeout(operation, node).is_none() && waited < self.settings.object_timeout;
-            let how = match is_of_wave {
-                true => format!(
-                    "for its wave it is too late: say how long that may take with the annotation {WAVE_TIMEOUT} of the Application"
-                ),
-                false => format!("say how long with the annotation {SYNC_TIMEOUT}"),
-            };
-            let why = format!("not done within {}, since {since}{last}; {how}", text(waited));
+            let (late, how) = self.overdue(now, app, operation, node, since);
+            let why = format!("{late} since {since}{last}; {how}");
             let state = match operation.plan.task(node).action {
                 TaskAction::Prune if is_unconfirmed(operation, node) => TaskState::Prune(PruneTask::PruneSkipped(
                     format!("left: it was not confirmed since {since}"),
@@ -87,6 +80,28 @@ impl Engine {
             };
             self.set(now, app, operation, node, state, why);
         }
+    }
+
+    /// Whose time is over and how long that was, and how to say otherwise.
+    fn overdue(
+        &self,
+        now: Timestamp,
+        app: &ApplicationState,
+        operation: &OperationRun,
+        node: NodeIndex,
+        since: Timestamp,
+    ) -> (String, String) {
+        let own = own_timeout(operation, node);
+        let limit = own.unwrap_or(self.settings.object_timeout);
+        if own.is_some() || now.since(since) >= limit {
+            let how = format!("say how long with the annotation {SYNC_TIMEOUT}");
+            return (format!("not done within {},", text(limit)), how);
+        }
+        // It has not had as long as its wave: that began before it.
+        let limit = of_application(app, WAVE_TIMEOUT).unwrap_or(self.settings.wave_timeout);
+        let how = format!("say how long that may take with the annotation {WAVE_TIMEOUT} of the Application");
+        let late = format!("its wave was not done within {}; this was waited for", text(limit));
+        (late, how)
     }
 
     /// Ends an operation that lasts too long. Gives whether it did.

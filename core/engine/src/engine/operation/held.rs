@@ -23,8 +23,8 @@ impl Engine {
         let may_begin = !operation.restored.is_empty() || operation.is_dry_run();
         let window = self.shut_window(now, app, operation, gate);
         let is_refused = window.is_some() && !operation.is_automated() && operation.attempt == 0 && !may_begin;
-        if let Some(why) = window.as_ref().filter(|_| is_refused) {
-            operation.message = format!("refused: {why}; ask again then, or set manualSync of the window");
+        if let Some((why, remedy)) = window.as_ref().filter(|_| is_refused) {
+            operation.message = format!("refused: {why}; {remedy}");
             return self.refuse(now, app, operation);
         }
         operation.operation.info.retain(|info| info.name != INFO_NOT_BEGUN);
@@ -38,6 +38,7 @@ impl Engine {
             operation.message.clone_from(error);
             return self.refuse(now, app, operation);
         }
+        let window = window.map(|(why, _)| why);
         let reasons: Vec<String> = app.hold.waits.iter().cloned().chain(window).collect();
         operation.wait(operation.started_at, &reasons.join("; "));
         true
@@ -64,7 +65,8 @@ impl Engine {
             operation.stage,
             Stage::PersistingIntent | Stage::Rehearsing | Stage::Running | Stage::Failing
         );
-        let why = self.shut_window(now, app, operation, gate).filter(|_| may_pause);
+        let shut = self.shut_window(now, app, operation, gate).filter(|_| may_pause);
+        let why = shut.map(|(why, _)| why);
         match (&operation.paused, why) {
             (None, Some(why)) => {
                 self.note_pause(now, app, operation.stage.name(), "Paused", why.clone());

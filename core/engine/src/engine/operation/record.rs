@@ -10,6 +10,29 @@ use crate::plan::TaskAction;
 const UNCONFIRMED: &str = "waiting for confirmation";
 
 impl OperationRun {
+    /// A row a task; of an operation that has ended none goes on.
+    fn results(&self, has_ended: bool) -> Vec<ResourceResult> {
+        let results = self.plan.tasks().filter_map(|(node, task)| {
+            let mut result = ResourceResult::of(&task.key, &task.gvk);
+            result.sync_phase = Some(task.phase);
+            if let TaskAction::Hook(hook) = task.action {
+                result.hook_type = Some(hook);
+            }
+            fill(&mut result, &self.tasks.get(&node)?.state).then_some(result)
+        });
+        let results: Vec<ResourceResult> = match &self.parity {
+            Some(parity) => parity.results.clone(),
+            // Not planned again yet: what an earlier process recorded stays recorded.
+            None if self.tasks.is_empty() => self.restored.clone(),
+            None => results.chain(self.refused.iter().cloned()).collect(),
+        };
+        let is_over = has_ended && self.parity.is_none() && self.phase() != OperationPhase::Succeeded;
+        match is_over {
+            true => results.into_iter().map(closed).collect(),
+            false => results,
+        }
+    }
+
     /// Everything that must be known after a crash, and what people want to read.
     pub(crate) fn record(&self, finished_at: Option<Timestamp>) -> OperationState {
         let mut operation = self.operation.clone();
@@ -26,25 +49,6 @@ impl OperationRun {
                 sync.revision.clone_from(&revisions[0]);
             }
         }
-        let results = self.plan.tasks().filter_map(|(node, task)| {
-            let mut result = ResourceResult::of(&task.key, &task.gvk);
-            result.sync_phase = Some(task.phase);
-            if let TaskAction::Hook(hook) = task.action {
-                result.hook_type = Some(hook);
-            }
-            fill(&mut result, &self.tasks.get(&node)?.state).then_some(result)
-        });
-        let results: Vec<ResourceResult> = match &self.parity {
-            Some(parity) => parity.results.clone(),
-            // Not planned again yet: what an earlier process recorded stays recorded.
-            None if self.tasks.is_empty() => self.restored.clone(),
-            None => results.chain(self.refused.iter().cloned()).collect(),
-        };
-        let is_over = finished_at.is_some() && self.parity.is_none() && self.phase() != OperationPhase::Succeeded;
-        let results = match is_over {
-            true => results.into_iter().map(closed).collect(),
-            false => results,
-        };
         OperationState {
             operation,
             phase: self.phase(),
@@ -53,7 +57,7 @@ impl OperationRun {
             finished_at,
             retry_count: self.attempt,
             sync_result: Some(SyncOperationResult {
-                resources: results,
+                resources: self.results(finished_at.is_some()),
                 revision: if is_multi {
                     String::new()
                 } else {

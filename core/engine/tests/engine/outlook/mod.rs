@@ -9,9 +9,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use capstan_engine::Event;
 use capstan_engine::plan::{Aside, Change, ChangeKind, Course, Outlook, OutlookRequest, Plan, SyncTask, TaskAction};
-use capstan_model::ResourceKey;
+use capstan_engine::{Event, Settings};
+use capstan_model::{AppProject, ResourceKey};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::Value;
@@ -72,21 +72,14 @@ fn foresee(case: &Case, rig: &Rig, reads: &Reads) -> Outlook {
 }
 
 fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
-    let mut rig = case.prepare();
+    let rig = case.prepare();
     let reads = read(&rig, case);
     let (project, settings, pause) = (case.project(), case.settings(), case.pause());
     let outlook = foresee(case, &rig, &reads);
     // The same objects again are no sync, but drift.
     prop_assume!(is_news(&rig, &reads) || case.by_person);
     let (before, since) = (rig.cluster.objects.clone(), rig.cluster.history.len());
-    // It is asked for when the projects are known.
-    let operation = rig.resource["operation"].take();
-    let mut run = rig.start_with(settings, Vec::new());
-    if let Some(project) = project {
-        run.handle(Event::ProjectObserved(Box::new(project)));
-    }
-    run.rig.resource["operation"] = operation;
-    run.observe_application();
+    let mut run = started(rig, settings, project);
     run.handle(Event::DeletesPaused(pause));
     run.settle(MINUTE);
     let done = done(&run, since);
@@ -124,6 +117,18 @@ fn check(case: &Case, seen: &Seen) -> Result<(), TestCaseError> {
         prop_assert!(foreseen.contains(key), "{key} was not foreseen: {}", story());
     }
     Ok(())
+}
+
+/// A new process, of which a sync is asked for when it knows the projects.
+fn started(mut rig: Rig, settings: Settings, project: Option<AppProject>) -> Run {
+    let operation = rig.resource["operation"].take();
+    let mut run = rig.start_with(settings, Vec::new());
+    if let Some(project) = project {
+        run.handle(Event::ProjectObserved(Box::new(project)));
+    }
+    run.rig.resource["operation"] = operation;
+    run.observe_application();
+    run
 }
 
 /// Are these other objects than those of the last sync?
