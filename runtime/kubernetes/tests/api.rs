@@ -236,10 +236,8 @@ async fn applications(cluster: &Cluster) {
             Event::ProjectObserved(project) => (&project.metadata.name, "project"),
             _ => return None,
         };
-        if ["patient-portal", "nowhere", "healthcare"].contains(&&**name) {
-            missing.remove(what);
-        }
-        missing.is_empty().then_some(())
+        let is_it = ["patient-portal", "nowhere", "healthcare"].contains(&&**name);
+        (is_it && missing.remove(what) && missing.is_empty()).then_some(())
     })
     .await;
     patches(cluster, created["metadata"]["uid"].as_str().unwrap()).await;

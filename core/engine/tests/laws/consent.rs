@@ -140,7 +140,9 @@ pub(crate) fn waiting<'r>(timeline: &Timeline<'r>, at: usize) -> Vec<&'r Value> 
     let waits = |object: &&Value| {
         let says = has_option(object, "Delete=confirm") || all && !has_option(object, "Delete=false");
         let is_definition = text(object, "/kind") == "CustomResourceDefinition";
-        says && is_tracked(object) && !is_going(object) && !is_definition
+        // What the deletion itself runs waits for nobody.
+        let is_run = annotation(object, "capstan.dev/operation").is_some_and(|of| of.contains(":delete:"));
+        says && is_tracked(object) && !is_going(object) && !is_definition && !is_run
     };
     let live = timeline.all_live(at).into_iter().filter(waits);
     live.filter(|object| timeline.known(&key_of(object), at).is_some_and(|known| waits(&known)))
