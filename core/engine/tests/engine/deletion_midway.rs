@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use capstan_engine::Settings;
+use capstan_engine::settings::Guards;
 use capstan_model::ResourceKey;
 use serde_json::{Value, json};
 
@@ -10,8 +12,11 @@ use crate::fleet::Fleet;
 use crate::rig::{config, hook};
 
 /// A sync whose hook of PreSync runs, and which the application's own deletion has a hook for.
-fn midway() -> Fleet {
-    let mut fleet = Fleet::new();
+fn midway(guards: Guards) -> Fleet {
+    let mut fleet = Fleet::with(Settings {
+        guards,
+        ..Settings::default()
+    });
     fleet.create(
         cascading("shop"),
         vec![config("a", 0, "1"), hook("backup", "PreDelete")],
@@ -40,7 +45,7 @@ fn rows(fleet: &Fleet) -> Vec<Value> {
 #[test]
 fn a_hook_of_the_sync_goes_before_one_of_the_deletion_begins() {
     for restarts in [false, true] {
-        let mut fleet = midway();
+        let mut fleet = midway(Guards::Capstan);
         fleet.cluster.silent.insert("backup".into());
         let from = fleet.cluster.history.len();
         fleet.delete("shop");
@@ -70,7 +75,7 @@ fn a_hook_of_the_sync_goes_before_one_of_the_deletion_begins() {
 /// What the deletion waits for meanwhile is told: here the list of Jobs, without which nobody knows whose the hook is.
 #[test]
 fn what_the_stop_waits_for_is_told_and_has_an_end() {
-    let mut fleet = midway();
+    let mut fleet = midway(Guards::Capstan);
     let kind = ResourceKey::new("batch", "Job", "prod", "migrate").group_kind();
     let cluster = capstan_model::ClusterId::in_cluster();
     fleet.handle(capstan_engine::Event::KindUnavailable {
@@ -98,4 +103,22 @@ fn what_the_stop_waits_for_is_told_and_has_an_end() {
         "{}",
         fleet.journal()
     );
+}
+
+/// With `guards: argo` the hook is left to run; what is recorded says that it was not waited for.
+#[test]
+fn with_argo_cd_s_guards_nothing_is_said_to_run_for_ever() {
+    let mut fleet = midway(Guards::Argo);
+    fleet.cluster.silent.insert("backup".into());
+    fleet.delete("shop");
+    fleet.settle(MINUTE);
+    assert_eq!(
+        fleet.status("shop", "/operationState/phase"),
+        "Failed",
+        "{}",
+        fleet.journal()
+    );
+    let rows = rows(&fleet);
+    assert!(!rows.is_empty());
+    assert!(rows.iter().all(|row| row["hookPhase"] != "Running"), "{rows:?}");
 }

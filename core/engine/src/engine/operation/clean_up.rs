@@ -13,6 +13,7 @@ use capstan_model::{HookDeletePolicy, OperationPhase, ResourceKey, ResourceResul
 use petgraph::stable_graph::NodeIndex;
 
 use super::prune::hook_propagation;
+use super::record::closed;
 use super::write::retry_at;
 use super::{OperationRun, Stage};
 use crate::engine::Engine;
@@ -419,6 +420,8 @@ impl Engine {
                 let mut ended = operation.record(Some(now));
                 ended.phase = OperationPhase::Failed;
                 ended.message = format!("operation terminated by {DELETION}");
+                let rows = ended.sync_result.iter_mut().flat_map(|result| &mut result.resources);
+                rows.for_each(|row| *row = closed(row.clone()));
                 app.remember(ended);
                 return None;
             }

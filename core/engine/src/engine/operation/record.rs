@@ -157,7 +157,7 @@ fn fill(result: &mut ResourceResult, state: &TaskState) -> bool {
 }
 
 /// The row of an operation that has ended: nothing of it goes on.
-fn closed(mut row: ResourceResult) -> ResourceResult {
+pub(super) fn closed(mut row: ResourceResult) -> ResourceResult {
     if row.hook_phase != Some(OperationPhase::Running) {
         return row;
     }
