@@ -130,7 +130,9 @@ fn an_approval_of_before_is_told_to_be_one() {
 fn a_hook_of_the_deletion_needs_no_approval() {
     let mut alone = config("a", 0, "1");
     alone["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!("Delete=true");
-    let mut fleet = settled(vec![alone, hook("drain", "PreDelete")]);
+    let mut drain = hook("drain", "PreDelete");
+    drain["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = json!("Delete=confirm");
+    let mut fleet = settled(vec![alone, drain]);
     fleet.patch(
         "shop",
         &json!({"spec": {"syncPolicy": {"syncOptions": ["Delete=confirm"]}}}),

@@ -157,7 +157,7 @@ impl Engine {
         }
         let grounds = Self::deletion_grounds(app, DeleteReason::Cascade, decision);
         let permit = DeletePermit::cascade(live, key, grounds, &self.settings.installation_id)?;
-        let permit = permit.with_approval(is_approved_by_person(app));
+        let permit = permit.with_approval(is_approved_by_person(app) || self.is_run_of_deletion(app, key));
         Some(Box::new(match is_looked_into(key, false) && !is_approved {
             true => permit.with_contents(self.goes_along(app)),
             false => permit,
@@ -166,10 +166,12 @@ impl Engine {
 
     /// Does it wait for an approval, given since the deletion was asked for? What the deletion itself runs does not: it would wait for its own hooks.
     pub(super) fn awaits_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
-        let node = || self.cluster(app).and_then(|cluster| cluster.node(key));
-        self.needs_approval(app, key)
-            && !is_approved_by_person(app)
-            && node().is_none_or(|node| phase_of(app, node).is_none())
+        self.needs_approval(app, key) && !is_approved_by_person(app) && !self.is_run_of_deletion(app, key)
+    }
+
+    fn is_run_of_deletion(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
+        let node = self.cluster(app).and_then(|cluster| cluster.node(key));
+        node.is_some_and(|node| phase_of(app, node).is_some())
     }
 
     fn needs_approval(&self, app: &ApplicationState, key: &ResourceKey) -> bool {
