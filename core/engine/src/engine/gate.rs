@@ -1,6 +1,6 @@
 //! Is an application to be worked on at all?
 
-use capstan_model::{AppProject, ApplicationSpec};
+use capstan_model::{AppProject, Application, ApplicationSpec};
 
 use super::Engine;
 use super::state::ApplicationState;
@@ -28,10 +28,7 @@ impl Gate {
 
 impl Engine {
     pub(super) fn gate(&self, app: &ApplicationState) -> Gate {
-        // What is deleted goes by the spec that it had, where that is known.
-        let is_deleting = app.application.metadata.deletion_timestamp.is_some();
-        let is_known = app.application.spec != ApplicationSpec::default();
-        if let Some(error) = app.invalid.as_ref().filter(|_| !(is_deleting && is_known)) {
+        if let Some(error) = app.invalid.as_ref().filter(|_| !goes_by_spec_before(&app.application)) {
             return Gate::Refused(error.clone());
         }
         if !self.projects_listed {
@@ -62,4 +59,9 @@ impl Engine {
             None => Gate::Waiting(format!("waiting for cluster {cluster}")),
         }
     }
+}
+
+/// Of an Application that cannot be understood: what is deleted goes by the spec that it had, where that is known.
+fn goes_by_spec_before(application: &Application) -> bool {
+    application.metadata.deletion_timestamp.is_some() && application.spec != ApplicationSpec::default()
 }

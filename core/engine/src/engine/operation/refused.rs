@@ -24,16 +24,10 @@ impl Engine {
             return;
         }
         if let Some(operation) = app.operation.take() {
-            let waited = match operation.message.as_str() {
-                "" => String::new(),
-                message => format!("; it was {message}"),
-            };
-            self.end_refused(now, app, operation, format!("stopped: {why}{waited}"));
+            let message = format!("stopped: {why}{}", operation.it_was());
+            self.end_refused(now, app, operation, message);
         }
-        if let Some(requested) = app.requested.take() {
-            app.terminate_by = None;
-            let from_field = std::mem::take(&mut app.requested_by_field);
-            let operation = self.begin(now, app, requested, from_field);
+        if let Some(operation) = self.begin_requested(now, app) {
             self.end_refused(now, app, operation, why.to_owned());
         }
     }

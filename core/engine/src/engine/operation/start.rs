@@ -73,10 +73,9 @@ impl Engine {
 
     fn next_operation(&mut self, now: Timestamp, app: &mut ApplicationState) -> Option<OperationRun> {
         if self.may_write(app) && app.writes_in_flight() == 0 {
-            app.terminate_by = None;
-            if let Some(operation) = app.requested.take() {
-                let from_field = std::mem::take(&mut app.requested_by_field);
-                return Some(self.begin(now, app, operation, from_field));
+            let requested = self.begin_requested(now, app);
+            if requested.is_some() {
+                return requested;
             }
         }
         match auto_sync(&self.auto_sync_input(app)) {
@@ -88,7 +87,15 @@ impl Engine {
         }
     }
 
-    pub(super) fn begin(
+    /// The one that somebody asked for. Who stopped something before has not stopped that.
+    pub(super) fn begin_requested(&mut self, now: Timestamp, app: &mut ApplicationState) -> Option<OperationRun> {
+        app.terminate_by = None;
+        let operation = app.requested.take()?;
+        let from_field = std::mem::take(&mut app.requested_by_field);
+        Some(self.begin(now, app, operation, from_field))
+    }
+
+    fn begin(
         &mut self,
         now: Timestamp,
         app: &mut ApplicationState,
@@ -166,11 +173,7 @@ impl Engine {
         };
         let by = short(desired.revision()).to_owned();
         let cause = self.cause_of_desired(app);
-        let waited = match operation.message.as_str() {
-            "" => String::new(),
-            message => format!("; it was {message}"),
-        };
-        operation.message = format!("superseded by {by}{waited}");
+        operation.message = format!("superseded by {by}{}", operation.it_was());
         let (from, message) = (operation.stage.name(), operation.message.clone());
         operation.stage = Stage::Ended(OperationPhase::Failed);
         operation.is_final = true;
@@ -207,6 +210,14 @@ impl Engine {
 }
 
 impl OperationRun {
+    /// What it did when it was ended from outside, behind why it was.
+    pub(super) fn it_was(&self) -> String {
+        match self.message.as_str() {
+            "" => String::new(),
+            message => format!("; it was {message}"),
+        }
+    }
+
     /// That a person said which revisions: what is recorded names commits in any case.
     fn note_named(&mut self, sync: &SyncOperation) {
         let names = !sync.revision.is_empty() || !sync.revisions.is_empty();
