@@ -115,9 +115,65 @@ fn a_dry_run_of_a_changed_hook_says_that_it_would_be_accepted() {
     assert_eq!(image(&run, "migrate"), "1");
 }
 
-/// What cannot be tried is counted, and not called accepted.
+/// What a dry run says of single objects.
+fn rows(run: &Run) -> Vec<String> {
+    let rows = run.rig.resource.pointer("/status/operationState/syncResult/resources");
+    let rows = rows.and_then(Value::as_array).into_iter().flatten();
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap_or("-").to_owned();
+    let row = |row: &Value| {
+        let [kind, name, status, message] = ["kind", "name", "status", "message"].map(|field| text(row, field));
+        format!("{kind}/{name} {status}: {message}")
+    };
+    rows.map(row).collect()
+}
+
 #[test]
-fn a_dry_run_says_how_many_it_could_not_try() {
+fn a_dry_run_says_of_every_object_what_would_become_of_it() {
+    let mut rig = Rig::new(with(migration("1"), &["same", "changed", "gone"]));
+    rig.cluster.refused.insert("refused".into());
+    rig.resource["spec"]["syncPolicy"] = json!({});
+    rig.resource["operation"] = json!({"sync": {}});
+    let mut run = rig.start(Vec::new());
+    run.settle(MINUTE);
+    for (name, phase) in [("new", "Succeeded"), ("refused", "Failed")] {
+        run.rig.resource["spec"]["syncPolicy"]["syncOptions"] = json!(["ApplyOutOfSyncOnly=true"]);
+        run.push(vec![
+            migration("2"),
+            config("same", 0, "1"),
+            config("changed", 0, "2"),
+            config(name, 0, "1"),
+        ]);
+        run.settle(MINUTE);
+        let before = run.rig.cluster.objects.clone();
+        run.rig.resource["operation"] = json!({"sync": {"dryRun": true, "prune": true}});
+        run.observe_application();
+        run.settle(MINUTE);
+        assert_eq!(run.rig.cluster.objects, before, "nothing was written");
+        assert_eq!(run.rig.status("/operationState/phase"), phase);
+        let rows = rows(&run);
+        let last = match name {
+            "new" => "ConfigMap/new -: the cluster would accept it (dry run)",
+            _ => "ConfigMap/refused SyncFailed: ",
+        };
+        for expected in [
+            "Job/migrate -: would be run: the cluster would accept it (dry run)",
+            "ConfigMap/same -: unchanged (dry run)",
+            "ConfigMap/changed -: the cluster would accept it (dry run)",
+            "ConfigMap/gone -: would be deleted (dry run)",
+            last,
+        ] {
+            assert!(
+                rows.iter().any(|row| row.starts_with(expected)),
+                "{expected}: {rows:#?}"
+            );
+        }
+        assert_eq!(rows.len(), 5, "{rows:#?}");
+    }
+}
+
+/// What cannot be tried is counted and named, and not called accepted.
+#[test]
+fn a_dry_run_says_what_it_could_not_try() {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prod", "annotations": {}}});
     let mut rig = Rig::new(vec![namespace, config("a", 0, "1"), config("b", 0, "1")]);
     rig.resource["spec"]["syncPolicy"] = json!({});
@@ -127,7 +183,11 @@ fn a_dry_run_says_how_many_it_could_not_try() {
     let message = run.rig.status("/operationState/message");
     assert_eq!(
         message,
-        "dry run: the cluster would accept the one object that could be tried, 0 would be deleted; nothing was written; 2 could not be tried, \
-         since what they need is not there yet"
+        "dry run: the cluster would accept the one object that could be tried, 0 would be deleted; nothing was written; 2 could not be tried: \
+         namespace prod is made by this sync"
+    );
+    assert_eq!(
+        rows(&run)[1],
+        "ConfigMap/a -: could not be tried: namespace prod is made by this sync (dry run)"
     );
 }

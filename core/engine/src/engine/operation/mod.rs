@@ -210,7 +210,7 @@ pub(crate) struct OperationRun {
     pub(crate) namespace: Option<ManagedNamespaceMetadata>,
     /// What it may not delete, and why.
     pub(crate) held: BTreeMap<ResourceKey, String>,
-    /// Results of what did not become a task.
+    /// Results of what did not become a task, and what was said of tasks when they were tried out.
     pub(crate) refused: Vec<ResourceResult>,
     /// What it waits for, or why it ended.
     pub(crate) message: String,

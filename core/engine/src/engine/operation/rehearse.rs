@@ -6,7 +6,7 @@
 //! refusal where `Force=true` makes it anew. What cannot be tried is not: what lives in a namespace or is of a kind that this very sync
 //! brings, and a hook whose name is part of what it is while an earlier run has that name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{Blob, Digest, OperationPhase, ResourceKey, ResourceResult, ResultCode, Timestamp};
 use petgraph::stable_graph::NodeIndex;
@@ -16,10 +16,11 @@ use super::{OperationRun, Stage};
 use crate::effect::{ApplyMode, ApplyTask, DryRun, EffectKind};
 use crate::engine::Engine;
 use crate::engine::gate::Gate;
+use crate::engine::sentence::some_of;
 use crate::engine::state::{ApplicationState, Existence, InFlight};
 use crate::event::{KindLookup, WriteError};
 use crate::limits::MAX_WRITES_IN_FLIGHT;
-use crate::plan::TaskAction;
+use crate::plan::{SyncTask, TaskAction};
 use crate::policy::Verb;
 use crate::sabotage::{self, Sabotage};
 
@@ -33,9 +34,9 @@ const ENDING: usize = 6;
 pub(crate) struct Rehearsal {
     /// Not asked yet.
     left: Vec<NodeIndex>,
-    tried: usize,
-    /// They cannot be asked for: their kind, or their namespace, is not there yet.
-    untried: usize,
+    tried: BTreeSet<NodeIndex>,
+    /// They cannot be asked for, and why.
+    untried: BTreeMap<NodeIndex, String>,
     /// What the server refuses, and why.
     refused: Vec<(NodeIndex, String)>,
 }
@@ -56,29 +57,15 @@ impl Engine {
             .filter(|(_, task)| task.key.kind == "Namespace")
             .map(|(_, task)| &task.key)
             .collect();
-        let can_be_tried = |node: NodeIndex| {
-            let task = operation.plan.task(node);
-            let cluster = self.cluster(app)?;
-            let kind = task.key.group_kind();
-            let is_served = matches!(cluster.kind(&kind), KindLookup::Served(_));
-            let namespace = ResourceKey::new("", "Namespace", "", &task.key.namespace);
-            let has_place = task.key.namespace.is_empty()
-                || cluster.existence(&namespace).0 != Existence::Missing
-                || !brought.contains(&namespace);
-            let can_be_named = match task.action {
-                TaskAction::Apply => true,
-                TaskAction::Hook(_) => !is_bound_to_its_name(&task.key) || cluster.node(&task.key).is_none(),
-                TaskAction::CreateNamespace | TaskAction::Prune | TaskAction::Milestone => false,
-            };
-            (can_be_named && is_served && has_place).then_some(node)
-        };
-        let (mut left, mut untried) = (Vec::new(), 0);
+        let (mut left, mut untried) = (Vec::new(), BTreeMap::new());
         for (node, task) in operation.plan.tasks() {
-            let is_written = matches!(task.action, TaskAction::Apply | TaskAction::Hook(_));
-            match can_be_tried(node) {
-                None => untried += usize::from(is_written),
-                Some(node) if self.already(app, operation, task).is_none() => left.push(node),
-                Some(_) => {}
+            if !matches!(task.action, TaskAction::Apply | TaskAction::Hook(_)) {
+                continue;
+            }
+            match self.untriable(app, task, &brought) {
+                Some(why) => drop(untried.insert(node, why)),
+                None if self.already(app, operation, task).is_none() => left.push(node),
+                None => {}
             }
         }
         (operation.is_dry_run() || !left.is_empty()).then_some(Rehearsal {
@@ -86,6 +73,24 @@ impl Engine {
             untried,
             ..Rehearsal::default()
         })
+    }
+
+    /// Why the server cannot be asked about a write; `brought` are the namespaces that the sync itself makes.
+    fn untriable(&self, app: &ApplicationState, task: &SyncTask, brought: &BTreeSet<&ResourceKey>) -> Option<String> {
+        let key = &task.key;
+        let Some(cluster) = self.cluster(app) else {
+            return Some("its cluster is not known".into());
+        };
+        if !matches!(cluster.kind(&key.group_kind()), KindLookup::Served(_)) {
+            return Some(format!("the cluster does not serve {} yet", key.group_kind()));
+        }
+        let namespace = ResourceKey::new("", "Namespace", "", &key.namespace);
+        let is_homeless = brought.contains(&namespace) && cluster.existence(&namespace).0 == Existence::Missing;
+        if !key.namespace.is_empty() && is_homeless {
+            return Some(format!("namespace {} is made by this sync", key.namespace));
+        }
+        let is_in_place = matches!(task.action, TaskAction::Hook(_)) && is_bound_to_its_name(key);
+        (is_in_place && cluster.node(key).is_some()).then(|| "an earlier run of the hook has its name".into())
     }
 
     pub(super) fn rehearse(
@@ -102,7 +107,7 @@ impl Engine {
         while app.writes_in_flight() < MAX_WRITES_IN_FLIGHT && self.may_write(app) {
             let Some(node) = rehearsal.left.pop() else { break };
             if let Some(effect) = self.try_out(app, operation, node) {
-                rehearsal.tried += 1;
+                rehearsal.tried.insert(node);
                 match operation.authorize(app, project, &effect.key, Verb::Apply) {
                     Ok(by) => {
                         let effect = EffectKind::Apply(Box::new(effect));
@@ -179,12 +184,8 @@ impl Engine {
     /// Everything was tried.
     fn rehearsed(&mut self, now: Timestamp, app: &mut ApplicationState, operation: &mut OperationRun) {
         let rehearsal = operation.rehearsal.take().unwrap_or_default();
+        operation.refused.extend(rehearsal.rows(operation));
         if !rehearsal.refused.is_empty() {
-            operation.refused = rehearsal
-                .refused
-                .iter()
-                .map(|(node, why)| of(operation, *node, why))
-                .collect();
             let reasons: BTreeSet<&str> = rehearsal.refused.iter().map(|(_, why)| why.as_str()).collect();
             let reasons: Vec<&str> = reasons.into_iter().collect();
             operation.message = format!("tried out, and nothing was written: {}", reasons.join("; "));
@@ -193,34 +194,66 @@ impl Engine {
         if !operation.is_dry_run() || sabotage::is(Sabotage::DryRunWrites) {
             return self.enter(now, app, operation, Stage::Running);
         }
-        let prunes = operation
-            .plan
-            .tasks()
-            .filter(|(_, task)| task.action == TaskAction::Prune)
-            .count();
-        let untried = match rehearsal.untried {
-            0 => String::new(),
-            untried => format!("; {untried} could not be tried, since what they need is not there yet"),
-        };
-        let tried = match rehearsal.tried {
-            1 => "the one object that could be tried".to_owned(),
-            tried => format!("all {tried} objects that could be tried"),
-        };
-        let message = format!(
-            "dry run: the cluster would accept {tried}, {prunes} would be deleted; nothing was written{untried}"
-        );
-        operation.message = message;
+        operation.message = rehearsal.summary(operation);
         self.enter(now, app, operation, Stage::Ended(OperationPhase::Succeeded));
     }
 }
 
-fn of(operation: &OperationRun, node: NodeIndex, why: &str) -> ResourceResult {
-    let task = operation.plan.task(node);
-    ResourceResult {
-        status: Some(ResultCode::SyncFailed),
-        message: why.to_owned(),
-        sync_phase: Some(task.phase),
-        ..ResourceResult::of(&task.key, &task.gvk)
+impl Rehearsal {
+    /// What is recorded of single objects: what the server refuses and, of a dry run, what would become of every other. Those have no
+    /// status: nothing became of them.
+    fn rows(&self, operation: &OperationRun) -> Vec<ResourceResult> {
+        let row = |node: NodeIndex, status: Option<ResultCode>, message: String| {
+            let task = operation.plan.task(node);
+            ResourceResult {
+                status,
+                message,
+                sync_phase: Some(task.phase),
+                ..ResourceResult::of(&task.key, &task.gvk)
+            }
+        };
+        let refused = self.refused.iter();
+        let refused = refused.map(|(node, why)| row(*node, Some(ResultCode::SyncFailed), why.clone()));
+        if !operation.is_dry_run() {
+            return refused.collect();
+        }
+        let is_refused: BTreeSet<NodeIndex> = self.refused.iter().map(|(node, _)| *node).collect();
+        let others = operation.plan.tasks().filter(|(node, _)| {
+            let is_told = operation.tasks.get(node).is_some_and(|run| run.state.is_settled());
+            !is_told && !is_refused.contains(node)
+        });
+        let others = others.filter_map(|(node, task)| Some(row(node, None, self.outlook(node, task)?)));
+        refused.chain(others).collect()
+    }
+
+    /// What a dry run says of an object that nobody refuses.
+    fn outlook(&self, node: NodeIndex, task: &SyncTask) -> Option<String> {
+        let would = match (&task.action, self.untried.get(&node)) {
+            (_, Some(why)) => format!("could not be tried: {why}"),
+            (TaskAction::Milestone, _) => return None,
+            (TaskAction::Prune, _) => "would be deleted".into(),
+            (TaskAction::CreateNamespace, _) => "would be made where it is not there".into(),
+            (TaskAction::Hook(_), None) => "would be run: the cluster would accept it".into(),
+            (TaskAction::Apply, None) if self.tried.contains(&node) => "the cluster would accept it".into(),
+            (TaskAction::Apply, None) => "unchanged".into(),
+        };
+        Some(format!("{would} (dry run)"))
+    }
+
+    /// What a dry run that nobody refuses says of all objects.
+    fn summary(&self, operation: &OperationRun) -> String {
+        let is_prune = |task: &SyncTask| task.action == TaskAction::Prune;
+        let prunes = operation.plan.tasks().filter(|(_, task)| is_prune(task)).count();
+        let reasons: BTreeSet<String> = self.untried.values().cloned().collect();
+        let untried = match self.untried.len() {
+            0 => String::new(),
+            untried => format!("; {untried} could not be tried: {}", some_of(reasons.into_iter())),
+        };
+        let tried = match self.tried.len() {
+            1 => "the one object that could be tried".to_owned(),
+            tried => format!("all {tried} objects that could be tried"),
+        };
+        format!("dry run: the cluster would accept {tried}, {prunes} would be deleted; nothing was written{untried}")
     }
 }
 
