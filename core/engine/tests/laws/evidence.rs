@@ -1,6 +1,8 @@
 //! What the oracles share in reading H: which operation and attempt a request belongs to, what the controller had been told by then, and
 //! whether an object was settled by that.
 
+mod operations;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_model::{ResourceKey, Timestamp};
@@ -14,7 +16,7 @@ use crate::in_use::is_holder;
 use crate::objects::{
     Health, Phase, health, is_as_declared, is_going, is_hook, key_of, phases, text, uid, version, wave,
 };
-use crate::world::{joined, number, running};
+use crate::world::joined;
 
 /// One attempt of one operation, as the Application's status in H tells it.
 #[derive(Clone, Debug)]
@@ -96,7 +98,7 @@ impl<'r> Timeline<'r> {
             lives: BTreeMap::new(),
         };
         timeline.read_objects();
-        timeline.read_operations();
+        operations::read(&mut timeline);
         timeline
     }
 
@@ -122,98 +124,6 @@ impl<'r> Timeline<'r> {
                 _ => {}
             }
         }
-    }
-
-    fn read_operations(&mut self) {
-        let mut current: BTreeMap<(usize, u64), usize> = BTreeMap::new();
-        let mut going_on: Option<(u64, u64)> = None;
-        // The epoch of what goes on, and where in H. Losing the lead and getting it back begin one each.
-        let (mut epoch, mut leads) = ((0, 0), Vec::new());
-        let last = |epoch: (u64, usize), leads: &[usize]| {
-            epoch.0 + leads.iter().map(|at| u64::from(*at > epoch.1)).sum::<u64>()
-        };
-        for (at, fact) in self.record.facts() {
-            match fact {
-                Fact::Started { running, is_new, .. } => {
-                    going_on = *running;
-                    if let Some((number, _)) = running.filter(|_| *is_new) {
-                        epoch = (number + 1, at);
-                    }
-                }
-                Fact::Leads(_) => leads.push(at),
-                Fact::Sent(request) => {
-                    let place = (request.process, request.epoch);
-                    self.sent.insert(request.number, (at, request));
-                    if self.is_deleting(at) {
-                        continue;
-                    }
-                    // What an earlier process began goes on in the first epoch of the next; a higher one is another operation.
-                    let is_same = |one: &Attempt| {
-                        going_on == Some((one.number, one.attempt)) && request.epoch <= last(epoch, &leads)
-                    };
-                    if !current.contains_key(&place)
-                        && let Some(found) = self.attempts.iter().position(is_same)
-                    {
-                        current.insert(place, found);
-                    }
-                    if let Some(found) = current.get(&place) {
-                        self.of.insert(request.number, *found);
-                    }
-                }
-                Fact::Status { request, after, .. } if !self.is_deleting(at) => {
-                    let Some((sent_at, sent)) = self.sent.get(request) else {
-                        continue;
-                    };
-                    let place = (sent.process, sent.epoch);
-                    if running(after).is_none() {
-                        current.remove(&place);
-                        going_on = None;
-                        continue;
-                    }
-                    epoch = (sent.epoch, *sent_at);
-                    current.insert(place, self.attempt_of(at, *request, after));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn attempt_of(&mut self, at: usize, intent: u64, status: &Value) -> usize {
-        let state = &status["operationState"];
-        let attempt = state["retryCount"].as_u64().unwrap_or(0);
-        let revision = revision(&state["syncResult"]);
-        let known = |one: &Attempt| (one.number, one.attempt) == (number(status), attempt);
-        if let Some(found) = self.attempts.iter().position(known) {
-            // As long as nothing was begun it is still being planned: the last status before that is the intent; what comes
-            // after it in the same process tells how it runs.
-            // A hook of an earlier one may be let go at any time.
-            let is_beside = |ask: &Ask| matches!(ask, Ask::Status | Ask::Application | Ask::Read | Ask::Release);
-            let mut acts = self.of.iter().filter(|(_, of)| **of == found);
-            let has_acted = acts.any(|(request, _)| !is_beside(&self.sent[request].1.ask));
-            let process = |intent: &u64| self.sent[intent].1.process;
-            let one = &self.attempts[found];
-            let is_planned = one.is_planned && process(&one.intent) == process(&intent);
-            if one.revision.is_empty() || !is_planned && !has_acted {
-                let one = &mut self.attempts[found];
-                one.revision = revision;
-                (one.begun, one.intent, one.is_planned) = (at, intent, is_planned_by(state));
-            }
-            return found;
-        }
-        self.attempts.push(Attempt {
-            number: number(status),
-            attempt,
-            revision,
-            is_here: self.is_here(self.sent[&intent].0),
-            sync: state["operation"]["sync"].clone(),
-            automated: state["operation"]["initiatedBy"]["automated"] == true,
-            started: text(state, "/startedAt").parse().unwrap_or(self.record.history[at].at),
-            told: at,
-            begun: at,
-            intent,
-            is_planned: is_planned_by(state),
-        });
-        self.attempts.len() - 1
     }
 
     pub(crate) fn attempt(&self, request: &Request) -> Option<&Attempt> {
