@@ -172,7 +172,8 @@ pub enum EffectKind {
         /// operation, and of creating hooks. Another version is a `Conflict`. `None`: whatever it is.
         version: Option<String>,
     },
-    /// From now on exactly these kinds are to be watched. Has no outcome.
+    /// From now on exactly these kinds are to be watched. Has no outcome. A kind that was not, by the effect before, is listed first, also
+    /// where both effects come at once: the engine lets a kind go to have it listed anew.
     WatchKinds {
         /// Where.
         cluster: ClusterId,

@@ -53,6 +53,7 @@ async fn everything(cluster: &Cluster) {
     writes(cluster).await;
     finalizers(cluster).await;
     live(cluster).await;
+    wanted_again(cluster).await;
     applications(cluster).await;
 }
 
@@ -180,6 +181,31 @@ async fn live(cluster: &Cluster) {
     until(&mut events, |event| match event {
         Event::LiveObserved(_, object) => {
             (object["metadata"]["name"] == "watched" && object["data"]["k"] == value).then_some(())
+        }
+        _ => None,
+    })
+    .await;
+}
+
+/// A kind that is let go and wanted again is listed again, also when both come at once.
+async fn wanted_again(cluster: &Cluster) {
+    let (sender, mut events) = mpsc::channel(64);
+    let (map, secret) = (GroupKind::new("", "ConfigMap"), GroupKind::new("", "Secret"));
+    let both = BTreeSet::from([map.clone(), secret.clone()]);
+    let watches = LiveWatches::start(cluster.clone(), sender);
+    watches.want(both.clone());
+    let mut unlisted = both.clone();
+    until(&mut events, |event| match event {
+        Event::Relisted { kind, .. } => (unlisted.remove(kind) && unlisted.is_empty()).then_some(()),
+        _ => None,
+    })
+    .await;
+    watches.want(BTreeSet::from([secret.clone()]));
+    watches.want(both);
+    until(&mut events, |event| match event {
+        Event::Relisted { kind, .. } => {
+            assert_ne!(*kind, secret, "it was watched all the time");
+            Some(())
         }
         _ => None,
     })

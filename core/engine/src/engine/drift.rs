@@ -76,6 +76,11 @@ impl Heals {
         self.told.get(key)
     }
 
+    /// Why each object that drifted is left.
+    pub(crate) fn all_told(&self) -> impl Iterator<Item = (&ResourceKey, &HealSkip)> {
+        self.told.iter()
+    }
+
     /// The journal tells why it is left.
     pub(crate) fn tell(&mut self, key: &ResourceKey, reason: HealSkip) {
         self.told.insert(key.clone(), reason);

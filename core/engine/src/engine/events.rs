@@ -66,8 +66,13 @@ impl Engine {
         let rules = self.health.clone();
         match event {
             Event::ClusterConnected(id, discovery) => {
-                self.cluster_mut(&id).connect(discovery);
+                let cluster = self.cluster_mut(&id);
+                let was_lost = cluster.lost.is_some();
+                cluster.connect(discovery);
                 self.kinds_changed = true;
+                if was_lost {
+                    self.list_anew(&id);
+                }
                 self.mark_cluster(&id);
             }
             Event::ClusterLost(id, reason) => {
@@ -116,6 +121,10 @@ impl Engine {
         let changes = cluster
             .live
             .relist(kind, objects, &|object| assess_with(&*rules, object));
+        // It was on its way when its watch ended: nothing tells what happens after it.
+        if !cluster.watched.contains(kind) {
+            cluster.live.mark_stale(kind);
+        }
         for change in &changes {
             self.mark_change(change, true);
         }

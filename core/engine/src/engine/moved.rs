@@ -156,6 +156,7 @@ impl ApplicationState {
             operation.is_left = true;
         }
         self.inventory = Inventory::default();
+        self.kinds.clear();
         self.assessment = Assessment::default();
         self.extra.clear();
         self.compared.clear();

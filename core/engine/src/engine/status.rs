@@ -23,7 +23,7 @@ use crate::compare::Verdict;
 use crate::effect::EffectKind;
 use crate::guard::parse;
 use crate::journal::Cause;
-use crate::policy::SkipReason;
+use crate::policy::{HealSkip, SkipReason};
 
 /// What a write of the status is for.
 struct Write {
@@ -201,6 +201,7 @@ impl Engine {
             let held = app.guarding.messages();
             conditions.extend(held.map(|message| (ConditionType::PruneHeld, message)));
             name_some(&mut conditions, ConditionType::Contended, contended_fields(app));
+            name_some(&mut conditions, ConditionType::Contended, contended_objects(app));
         }
         for (key, error) in &app.deletion_errors {
             conditions.push((ConditionType::DeletionError, format!("{key}: {error}")));
@@ -337,6 +338,16 @@ fn contended_fields(app: &ApplicationState) -> impl Iterator<Item = String> {
         let left = contention.left();
         left.map(|(path, manager)| contended(key, path, manager))
     })
+}
+
+/// Objects that were put right more than once in a row and wait to be put right again.
+fn contended_objects(app: &ApplicationState) -> impl Iterator<Item = String> {
+    let differing = &app.assessment.tally.differing;
+    let waiting = app.heal.all_told().filter(|(key, reason)| {
+        let is_fight = matches!(reason, HealSkip::BackOff { in_a_row: 2.., failure, .. } if failure.is_empty());
+        is_fight && differing.contains(*key)
+    });
+    waiting.map(|(key, reason)| format!("{key}: {}; {reason}", app.drifted(key)))
 }
 
 fn contended(key: &ResourceKey, path: &str, manager: &str) -> String {

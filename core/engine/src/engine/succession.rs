@@ -17,6 +17,7 @@ use super::Engine;
 use super::operation::{OWN_INFO, OperationRun, recorded_number};
 use super::refresh::claims;
 use super::state::ApplicationState;
+use crate::effect::EffectKind;
 use crate::guard::Fence;
 use crate::journal::Cause;
 use crate::sabotage::{self, Sabotage};
@@ -100,7 +101,9 @@ impl Engine {
             start_over(app);
             self.dirty.insert(id.clone());
         }
-        self.effects.clear();
+        // What is to be watched depends on nobody's lead, and is told once.
+        self.effects
+            .retain(|effect| matches!(effect.kind, EffectKind::WatchKinds { .. }));
         self.claims.clear();
         self.deadlines.clear();
         self.kinds_changed = true;

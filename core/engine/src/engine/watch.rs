@@ -22,6 +22,11 @@ impl Engine {
         if let Some(operation) = &app.operation {
             kinds.extend(operation.plan.kinds().iter().cloned());
         }
+        // Nothing says yet that it has nothing of a kind any more: one that its status names would be let go with the last object that
+        // is not there, and be listed once more when the sources declare it.
+        if app.desired.is_none() && app.application.metadata.deletion_timestamp.is_none() {
+            kinds.extend(app.kinds.iter().cloned());
+        }
         kinds.extend(app.releases.kinds().cloned());
         // What goes with the application is followed until it is seen gone; of what a hook left nothing else may speak any more.
         if app.application.metadata.deletion_timestamp.is_some()
@@ -51,6 +56,23 @@ impl Engine {
         }
     }
 
+    /// A cluster answers again. A watch that outlived that it did not would not list by itself, and what was doubted meanwhile would stay
+    /// so: every kind of which the whole is not known is let go here and wanted again by the next [`Engine::watch_kinds`].
+    pub(super) fn list_anew(&mut self, id: &ClusterId) {
+        let Some(cluster) = self.clusters.get_mut(id) else {
+            return;
+        };
+        let (live, before) = (&cluster.live, cluster.watched.len());
+        cluster.watched.retain(|kind| live.is_complete(kind));
+        if cluster.watched.len() == before {
+            return;
+        }
+        self.kinds_changed = true;
+        self.sequence += 1;
+        let effect = watch_effect(id, cluster.watched.clone(), self.sequence);
+        self.effects.push_back(effect);
+    }
+
     /// Tells each cluster's watches what they are to be, where that changed.
     pub(super) fn watch_kinds(&mut self) {
         let mut wanted: BTreeMap<ClusterId, BTreeSet<GroupKind>> = BTreeMap::new();
@@ -77,21 +99,25 @@ impl Engine {
             }
             cluster.watched.clone_from(&kinds);
             self.sequence += 1;
-            self.effects.push_back(Effect {
-                id: EffectId {
-                    application: ApplicationId::default(),
-                    epoch: 0,
-                    sequence: self.sequence,
-                },
-                identity: None,
-                kind: EffectKind::WatchKinds {
-                    cluster: id.clone(),
-                    kinds,
-                },
-            });
+            self.effects.push_back(watch_effect(id, kinds, self.sequence));
         }
         for app in self.applications.values_mut() {
             app.touched.all |= stale.contains(&app.application.spec.destination.cluster());
         }
+    }
+}
+
+fn watch_effect(cluster: &ClusterId, kinds: BTreeSet<GroupKind>, sequence: u64) -> Effect {
+    Effect {
+        id: EffectId {
+            application: ApplicationId::default(),
+            epoch: 0,
+            sequence,
+        },
+        identity: None,
+        kind: EffectKind::WatchKinds {
+            cluster: cluster.clone(),
+            kinds,
+        },
     }
 }

@@ -194,8 +194,7 @@ fn a_hook_whose_kind_cannot_be_listed_is_stopped_later() {
     );
     let message = run.rig.status("/operationState/message").to_owned();
     assert!(message.contains("waiting for the list of Job.batch"), "{message}");
-    let kinds = run.rig.cluster.watched.clone();
-    run.watch(&kinds);
+    run.list_all();
     run.settle(MINUTE);
     assert_stopped(&run);
 }

@@ -91,8 +91,6 @@ fn a_hook_of_which_nobody_heard_is_looked_at_when_its_cluster_answers() {
     assert!(!run.pending.iter().any(is_look));
     assert_eq!(run.log.len(), asked, "{:?}", &run.log[asked..]);
     run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery()));
-    let kinds = run.rig.cluster.watched.clone();
-    run.watch(&kinds);
     run.settle(MINUTE);
     let created = run.rig.cluster.history.iter();
     let created =

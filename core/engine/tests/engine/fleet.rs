@@ -13,7 +13,8 @@ use capstan_model::{AppProject, Application, ApplicationId, ClusterId, Identity,
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, discovery, merge_patch};
-use crate::rig::{Commit, commit_id, describe, grounds_are_told, targets};
+use crate::describe::describe;
+use crate::rig::{Commit, commit_id, grounds_are_told, targets};
 
 pub(crate) struct Fleet {
     pub(crate) cluster: Cluster,
@@ -312,8 +313,8 @@ impl Fleet {
                 false => Err(WriteError::NotFound(format!("{name} not found"))),
             }),
             EffectKind::WatchKinds { kinds, .. } => {
-                self.cluster.watched.clone_from(kinds);
-                for kind in kinds.clone() {
+                let watched = std::mem::replace(&mut self.cluster.watched, kinds.clone());
+                for kind in kinds.difference(&watched).cloned() {
                     let objects = self.cluster.objects.iter();
                     let of_kind = objects.filter(|(key, _)| key.group_kind() == kind);
                     let objects = of_kind.map(|(_, object)| object.clone()).collect();

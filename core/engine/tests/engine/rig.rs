@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use capstan_engine::compare::compare;
-use capstan_engine::effect::{ApplyMode, ApplyTask, DryRun, Effect, EffectKind, RenderTask};
+use capstan_engine::effect::{ApplyTask, DryRun, Effect, EffectKind, RenderTask};
 use capstan_engine::event::{Descent, Discovery, Outcome, ResolvedRevision, SourceFailure, WriteError};
 use capstan_engine::journal::JournalEntry;
 use capstan_engine::targets::Targets;
@@ -167,7 +167,7 @@ impl Run {
             .audit()
             .unwrap_or_else(|what| panic!("{what}\n{}", self.log.join("\n")));
         while let Some(effect) = self.engine.poll_effect() {
-            self.log.push(describe(&effect));
+            self.log.push(crate::describe::describe(&effect));
             grounds_are_told(&self.engine, &effect);
             crate::impersonation::is_as_somebody(&effect);
             self.pending.push_back(effect);
@@ -391,15 +391,24 @@ impl Run {
         Outcome::Applied(result.map(Box::new))
     }
 
+    /// From now on these kinds are watched. Those that were not are listed, and no others.
     pub(crate) fn watch(&mut self, kinds: &BTreeSet<GroupKind>) {
-        self.rig.cluster.watched.clone_from(kinds);
-        for kind in kinds {
-            let objects = &self.rig.cluster.objects;
-            let of_kind = objects.iter().filter(|(key, _)| key.group_kind() == *kind);
-            let objects = of_kind.map(|(_, object)| object.clone()).collect();
-            let (cluster, kind) = (self.rig.cluster.id(), kind.clone());
-            self.handle(Event::Relisted { cluster, kind, objects });
-        }
+        let watched = std::mem::replace(&mut self.rig.cluster.watched, kinds.clone());
+        kinds.difference(&watched).for_each(|kind| self.list(kind));
+    }
+
+    /// What is watched can be listed again, and is.
+    pub(crate) fn list_all(&mut self) {
+        let kinds = self.rig.cluster.watched.clone();
+        kinds.iter().for_each(|kind| self.list(kind));
+    }
+
+    fn list(&mut self, kind: &GroupKind) {
+        let objects = self.rig.cluster.objects.iter();
+        let of_kind = objects.filter(|(key, _)| key.group_kind() == *kind);
+        let objects = of_kind.map(|(_, object)| object.clone()).collect();
+        let (cluster, kind) = (self.rig.cluster.id(), kind.clone());
+        self.handle(Event::Relisted { cluster, kind, objects });
     }
 
     pub(crate) fn sync(&self) -> String {
@@ -455,45 +464,4 @@ pub(crate) fn targets(objects: &[Value], context: &capstan_engine::targets::Targ
         .unwrap()
     };
     Targets::prepare(objects.iter().enumerate().map(manifest).collect(), context, "Directory").unwrap()
-}
-
-pub(crate) fn describe(effect: &Effect) -> String {
-    let what = match &effect.kind {
-        EffectKind::ResolveRevision { freshness, .. } => format!("resolve {freshness:?}"),
-        EffectKind::Render(task) if task.bypass_cache => format!("render {} anew", task.sources[0].1),
-        EffectKind::Render(task) => format!("render {}", task.sources[0].1),
-        EffectKind::TraceDescent { steps } => format!("trace descent of {} sources", steps.len()),
-        EffectKind::Compare(task) => format!(
-            "compare {}",
-            task.pairs
-                .iter()
-                .map(|pair| pair.key.to_string())
-                .collect::<Vec<_>>()
-                .join(" ")
-        ),
-        EffectKind::Apply(task) => {
-            let verb = if task.mode == ApplyMode::Create {
-                "create"
-            } else {
-                "apply"
-            };
-            let tried = if task.dry_run == DryRun::No { "" } else { "try to " };
-            format!("{tried}{verb} {} {}", task.key, task.object.digest())
-        }
-        EffectKind::Delete { permit, .. } => format!("delete {}", permit.key()),
-        EffectKind::Observe { key, .. } => format!("observe {key}"),
-        EffectKind::RemoveFinalizer { key, .. } => format!("unfinalize {key}"),
-        EffectKind::MigrateFields { key, from, .. } => {
-            let from: Vec<String> = from.managers.iter().map(ToString::to_string).collect();
-            format!("migrate {key} from {}", from.join(" "))
-        }
-        EffectKind::Pause { phase, wave, .. } => format!("pause after {phase} {wave}"),
-        EffectKind::PatchApplication { patch, .. } => format!("patch application {patch}"),
-        EffectKind::PatchStatus { patch, .. } => format!("status {patch}"),
-        EffectKind::WatchKinds { kinds, .. } => format!(
-            "watch {}",
-            kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-        ),
-    };
-    format!("{} {what}", effect.id)
 }

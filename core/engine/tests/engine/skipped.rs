@@ -116,8 +116,6 @@ fn a_cluster_that_does_not_answer_is_neither_synced_nor_healed() {
     );
 
     run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery()));
-    let kinds = run.rig.cluster.watched.clone();
-    run.watch(&kinds);
     run.settle(MINUTE);
     assert_eq!(live(&run), "2", "{}", run.journal());
     assert_eq!(told(&run), (None, None));
@@ -183,8 +181,7 @@ fn what_is_not_known_to_differ_is_neither_synced_nor_put_right() {
     assert!(!run.rig.cluster.objects.contains_key(&key()));
     assert!(!run.journal().contains("sync to 00002cc"), "{}", run.journal());
 
-    let kinds = run.rig.cluster.watched.clone();
-    run.watch(&kinds);
+    run.list_all();
     run.settle(MINUTE);
     assert_eq!(live(&run), "2");
     assert_eq!(run.sync(), "Synced Healthy");

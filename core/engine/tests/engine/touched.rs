@@ -83,8 +83,6 @@ fn act(run: &mut Run, items: &[Item], deed: &Deed, version: usize) {
         Deed::Lose => {
             run.handle(Event::ClusterLost(ClusterId::in_cluster(), "no route".into()));
             run.handle(Event::ClusterConnected(ClusterId::in_cluster(), discovery()));
-            let kinds = run.rig.cluster.watched.clone();
-            run.watch(&kinds);
         }
         Deed::Terminate => run.handle(Event::TerminateRequested {
             id: crate::rig::id(),

@@ -6,7 +6,7 @@ use capstan_engine::event::Event;
 use capstan_model::{ClusterId, GroupKind, ResourceKey};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::kind::{Closed, Seen, Sink, follow};
 use crate::cluster::Cluster;
@@ -15,52 +15,72 @@ use crate::list::Form;
 /// Watches of one cluster. Dropping it ends them.
 #[derive(Debug)]
 pub struct LiveWatches {
-    wanted: watch::Sender<BTreeSet<GroupKind>>,
+    wanted: watch::Sender<Wanted>,
     _tasks: JoinSet<()>,
+}
+
+/// Which kinds are to be watched, and since which call each is. A kind that was let go and is wanted again has another number, so that
+/// it is listed anew also when nobody looked in between.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    kinds: BTreeMap<GroupKind, u64>,
+    calls: u64,
+}
+
+impl Wanted {
+    /// Whether anything changes.
+    fn set(&mut self, kinds: BTreeSet<GroupKind>) -> bool {
+        if self.kinds.keys().eq(&kinds) {
+            return false;
+        }
+        self.calls += 1;
+        let before = std::mem::take(&mut self.kinds);
+        let since = |kind: GroupKind| {
+            let call = before.get(&kind).copied().unwrap_or(self.calls);
+            (kind, call)
+        };
+        self.kinds = kinds.into_iter().map(since).collect();
+        true
+    }
 }
 
 impl LiveWatches {
     /// Watches nothing yet. What is seen goes to `events`.
     pub fn start(cluster: Cluster, events: mpsc::Sender<Event>) -> Self {
-        let (wanted, changes) = watch::channel(BTreeSet::new());
+        let (wanted, changes) = watch::channel(Wanted::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(run(cluster, changes, events));
         Self { wanted, _tasks: tasks }
     }
 
-    /// From now on exactly these kinds are watched.
+    /// From now on exactly these kinds are watched. One that was not, by the call before, is listed first.
     pub fn want(&self, kinds: BTreeSet<GroupKind>) {
-        self.wanted.send_if_modified(|current| {
-            let differs = *current != kinds;
-            *current = kinds;
-            differs
-        });
+        self.wanted.send_if_modified(|wanted| wanted.set(kinds));
     }
 }
 
-async fn run(cluster: Cluster, mut wanted: watch::Receiver<BTreeSet<GroupKind>>, events: mpsc::Sender<Event>) {
+async fn run(cluster: Cluster, mut wanted: watch::Receiver<Wanted>, events: mpsc::Sender<Event>) {
     let mut tasks: JoinSet<()> = JoinSet::new();
-    let mut running = BTreeMap::new();
+    let mut running: BTreeMap<GroupKind, (u64, AbortHandle)> = BTreeMap::new();
     loop {
-        let kinds = wanted.borrow_and_update().clone();
-        running.retain(|kind, handle: &mut tokio::task::AbortHandle| {
-            let keep = kinds.contains(kind);
-            if !keep {
-                handle.abort();
-            }
-            keep
-        });
-        for kind in kinds {
+        let kinds = wanted.borrow_and_update().kinds.clone();
+        let is_over = |kind: &GroupKind, (since, _): &mut (u64, AbortHandle)| kinds.get(kind) != Some(since);
+        let over: Vec<AbortHandle> = running.extract_if(.., is_over).map(|(_, (_, handle))| handle).collect();
+        over.iter().for_each(AbortHandle::abort);
+        // What an old watch has to say must not come after what a new one lists.
+        while over.iter().any(|handle| !handle.is_finished()) && tasks.join_next().await.is_some() {}
+        for (kind, since) in kinds {
             running.entry(kind.clone()).or_insert_with(|| {
                 let (cluster, events) = (cluster.clone(), events.clone());
-                tasks.spawn(async move {
+                let handle = tasks.spawn(async move {
                     let mut sink = LiveSink {
                         cluster: cluster.id().clone(),
                         kind: kind.clone(),
                         events,
                     };
                     let Closed = follow(&cluster, &kind, Form::Whole, &mut sink).await;
-                })
+                });
+                (since, handle)
             });
         }
         tokio::select! {

@@ -94,8 +94,7 @@ fn a_kind_that_cannot_be_listed_any_more_is_waited_for() {
         "{message}"
     );
     assert_eq!(count(&run), 2, "{}", run.journal());
-    let kinds = run.rig.cluster.watched.clone();
-    run.watch(&kinds);
+    run.list_all();
     run.settle(MINUTE);
     assert_settled(&run, 1);
 }
