@@ -5,14 +5,16 @@ use capstan_model::{ConditionType, SyncStatusCode};
 use super::gate::Gate;
 use super::state::ApplicationState;
 use crate::machine::Refresh;
+use crate::policy::SkipReason;
+use crate::sabotage::{self, Sabotage};
 
 /// The sentence. `skipped`: why what differs stays as it is.
 pub(super) fn sentence(app: &ApplicationState, gate: &Gate, skipped: Option<&String>) -> String {
+    if app.application.skips_reconcile() && !sabotage::is(Sabotage::WritesSuspended) {
+        return sentence_of_suspension(app);
+    }
     if app.application.metadata.deletion_timestamp.is_some() {
         return sentence_of_deletion(app);
-    }
-    if let Some(skipped) = skipped.filter(|_| app.application.skips_reconcile()) {
-        return skipped.clone();
     }
     match gate {
         Gate::Refused(why) | Gate::Waiting(why) => return why.clone(),
@@ -29,6 +31,17 @@ pub(super) fn sentence(app: &ApplicationState, gate: &Gate, skipped: Option<&Str
         return message.clone();
     }
     sentence_of_condition(app).unwrap_or_else(|| sentence_of_verdict(app, skipped))
+}
+
+/// That it is left alone, and what stands still for it.
+fn sentence_of_suspension(app: &ApplicationState) -> String {
+    let suspended = SkipReason::Suspended;
+    let is_deleted = app.application.metadata.deletion_timestamp.is_some();
+    match &app.operation {
+        _ if is_deleted => format!("being deleted: nothing goes on, since {suspended}"),
+        Some(operation) => format!("{suspended}: its sync to {} stands still", operation.revision_text()),
+        None => suspended.to_string(),
+    }
 }
 
 fn sentence_of_condition(app: &ApplicationState) -> Option<String> {

@@ -286,8 +286,11 @@ pub(super) fn difference(old: &Value, new: &Value) -> Option<Value> {
 /// What is odd in the manifests, in the Application and in the operation that runs.
 pub(super) fn warnings(app: &ApplicationState) -> impl Iterator<Item = String> {
     let operation = app.operation.iter().filter_map(|run| run.operation.sync.as_ref());
+    // What it takes over from the spec is told of that.
+    let of_spec = &app.application.spec.sync_policy.sync_options;
     let operation: Vec<&str> = operation
         .flat_map(|sync| &sync.sync_options)
+        .filter(|option| !of_spec.contains(option))
         .map(String::as_str)
         .collect();
     let retry = app.operation.iter().filter_map(|run| run.operation.retry.as_ref());

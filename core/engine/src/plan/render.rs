@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use super::lanes::Item;
 use super::{Aside, Change, Dependency, Outlook, Plan, TaskAction};
 
+/// What is said instead of a plan of no tasks.
+const NOTHING: &str = "no objects are declared: nothing would be written";
+
 impl Plan {
     /// The plan for people: phases and waves in order, and what each task waits for beside its wave; with an outlook also what becomes of
     /// the sync as a whole, before everything else, of each object and why, and how many of each; and what was odd at the end.
@@ -17,7 +20,11 @@ impl Plan {
         if let Some(headline) = headline(outlook) {
             let _ = writeln!(text, "{headline}\n");
         }
-        for lane in self.lanes(outlook, aside) {
+        let lanes = self.lanes(outlook, aside);
+        if lanes.is_empty() {
+            let _ = writeln!(text, "{NOTHING}");
+        }
+        for lane in lanes {
             let _ = writeln!(text, "{}", lane.headline());
             lane.items.iter().for_each(|item| self.write(&mut text, item));
         }

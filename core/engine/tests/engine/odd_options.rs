@@ -92,6 +92,32 @@ fn what_an_operation_asks_for_and_nobody_knows_is_told_while_it_runs() {
     }
 }
 
+/// An automated sync takes the options of the spec over: they are told once, of the spec.
+#[test]
+fn what_an_operation_takes_over_from_the_spec_is_told_once() {
+    let mut rig = rig(
+        vec![
+            crate::rig::workload("Deployment", "web", 0, "1"),
+            config("later", 1, "1"),
+        ],
+        "Replace=maybe",
+    );
+    rig.cluster.broken.insert("web".into());
+    let run = synced(rig);
+    assert_eq!(run.rig.status("/operationState/phase"), "Running");
+    let asked = run
+        .rig
+        .resource
+        .pointer("/status/operationState/operation/sync/syncOptions");
+    assert_eq!(asked, Some(&json!(["Replace=maybe"])));
+    let conditions = run.rig.resource["status"]["conditions"].to_string();
+    assert_eq!(conditions.matches("Replace=maybe").count(), 1, "{conditions}");
+    assert!(
+        conditions.contains("spec.syncPolicy.syncOptions: unknown option"),
+        "{conditions}"
+    );
+}
+
 #[test]
 fn annotations_that_say_nothing_are_told_where_they_stand() {
     let object = |annotation: &str, word: &str| {

@@ -9,7 +9,7 @@ use capstan_model::{ClusterId, ResourceKey};
 use serde_json::{Value, json};
 
 use crate::cluster::discovery;
-use crate::rig::{Rig, Run, config, id};
+use crate::rig::{Rig, Run, config, id, workload};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -185,4 +185,28 @@ fn what_is_not_known_to_differ_is_neither_synced_nor_put_right() {
     run.settle(MINUTE);
     assert_eq!(live(&run), "2");
     assert_eq!(run.sync(), "Synced Healthy");
+}
+
+#[test]
+fn what_stands_still_while_an_application_is_left_alone_is_said() {
+    let mut rig = Rig::new(vec![workload("Deployment", "web", 0, "1"), config("later", 1, "1")]);
+    rig.cluster.broken.insert("web".into());
+    let mut run = rig.start(Vec::new());
+    run.settle(Duration::from_secs(1));
+    let sentence = |run: &Run| run.engine.view(&id()).unwrap().sentence;
+    assert!(sentence(&run).starts_with("syncing to 00001cc"), "{}", sentence(&run));
+    let left_alone = "the application is left alone (argocd.argoproj.io/skip-reconcile)";
+    run.rig.resource["metadata"]["annotations"] = json!({"argocd.argoproj.io/skip-reconcile": "true"});
+    run.observe_application();
+    assert_eq!(
+        sentence(&run),
+        format!("{left_alone}: its sync to 00001cc stands still")
+    );
+    run.rig.resource["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    run.rig.resource["metadata"]["deletionTimestamp"] = json!(run.rig.now.to_string());
+    run.observe_application();
+    assert_eq!(
+        sentence(&run),
+        format!("being deleted: nothing goes on, since {left_alone}")
+    );
 }

@@ -68,6 +68,14 @@ fn plan() -> Plan {
     plan_of(&targets(objects), false)
 }
 
+#[test]
+fn a_plan_of_nothing_says_so() {
+    let targets = targets(Vec::new());
+    let aside = Aside::new(&targets, &SyncOptions::default(), None);
+    let text = plan_of(&targets, false).text(None, &aside);
+    assert_eq!(text, "no objects are declared: nothing would be written\n");
+}
+
 /// Of every phase something, and what is never applied.
 fn every_phase() -> (Plan, Aside) {
     let wave = |wave: &str| json!({"argocd.argoproj.io/sync-wave": wave});
