@@ -8,6 +8,7 @@
 
 mod impersonation;
 mod leader;
+mod outages;
 mod support;
 mod undelete;
 
