@@ -16,5 +16,6 @@ mod real_cluster;
 mod render;
 mod restart;
 mod rollout;
+mod sync;
 mod terminate;
 mod undelete;

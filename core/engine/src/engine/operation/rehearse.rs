@@ -249,11 +249,13 @@ impl Rehearsal {
             0 => String::new(),
             untried => format!("; {untried} could not be tried: {}", some_of(reasons.into_iter())),
         };
-        let tried = match self.tried.len() {
-            1 => "the one object that could be tried".to_owned(),
-            tried => format!("all {tried} objects that could be tried"),
+        let tried = match (self.tried.len(), self.untried.len()) {
+            (0, 0) => "no object would be written".to_owned(),
+            (0, _) => "no object could be tried".to_owned(),
+            (1, _) => "the cluster would accept the one object that could be tried".to_owned(),
+            (tried, _) => format!("the cluster would accept all {tried} objects that could be tried"),
         };
-        format!("dry run: the cluster would accept {tried}, {prunes} would be deleted; nothing was written{untried}")
+        format!("dry run: {tried}, {prunes} would be deleted; nothing was written{untried}")
     }
 }
 
