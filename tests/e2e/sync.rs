@@ -1,6 +1,6 @@
 //! `capstan app sync`: what is tried, and what of it is carried out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,14 +19,7 @@ fn sync(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&said).into_owned())
 }
 
-#[test]
-fn a_dry_run_tells_of_every_object_and_a_selection_is_all_that_is_written() {
-    if !has("kubectl") || !has("git") {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let folder = folder.path();
-    let (_world, kubectl) = world(folder);
+fn two_maps_and_a_hook(folder: &Path) -> PathBuf {
     let (bare, clone) = repository(folder);
     let map = |name: &str, value: &str| {
         format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{v: '{value}'}}\n")
@@ -38,6 +31,18 @@ fn a_dry_run_tells_of_every_object_and_a_selection_is_all_that_is_written() {
     clone.write("app/one.yaml", &map("one", "1"));
     clone.write("app/two.yaml", &map("two", "1"));
     clone.push("two maps and a hook");
+    bare
+}
+
+#[test]
+fn a_dry_run_tells_of_every_object_and_a_selection_is_all_that_is_written() {
+    if !has("kubectl") || !has("git") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let (_world, kubectl) = world(folder);
+    let bare = two_maps_and_a_hook(folder);
     let _controller = controller(folder);
     kubectl.apply(&application(&bare).replace("automated: {}, ", ""));
     eventually("it is compared", PATIENCE, || kubectl.state("app").0 == "OutOfSync");
