@@ -6,6 +6,7 @@
     reason = "a test says what it found, and fails by panicking"
 )]
 
+mod crashes;
 mod impersonation;
 mod leader;
 mod outages;
